@@ -1,0 +1,99 @@
+#pragma once
+/* What the JSON modules share among themselves. Nobody else includes this. */
+
+#include "common/json.h"
+#include "common/utf8.h"
+
+#include <assert.h>
+
+static inline bool
+json_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static inline bool
+json_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The value of four hexadecimal digits; -1 when they are none. */
+static inline int32_t
+json_hex4(const char *at)
+{
+	int32_t value = 0;
+
+	for (int i = 0; i < 4; i++) {
+		char c = at[i], lower = (char)(c | 0x20);
+		if (json_is_digit(c))
+			value = value << 4 | (c - '0');
+		else if (lower >= 'a' && lower <= 'f')
+			value = value << 4 | (lower - 'a' + 10);
+		else
+			return -1;
+	}
+	return value;
+}
+
+/* The byte that \ and this letter stand for; 0 when that is no escape (or \u). */
+static inline char
+json_escaped(char letter)
+{
+	switch (letter) {
+	case '"':
+	case '\\':
+	case '/':
+		return letter;
+	case 'b':
+		return '\b';
+	case 'f':
+		return '\f';
+	case 'n':
+		return '\n';
+	case 'r':
+		return '\r';
+	case 't':
+		return '\t';
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Decodes one byte or one escape of text that json_scan() accepted: writes *n bytes (1 to 4) and
+ * gives the end of what it read.
+ */
+static inline const char *
+json_decode(const char *at, char out[4], size_t *n)
+{
+	uint32_t c;
+
+	*n = 1;
+	if (at[0] != '\\') {
+		out[0] = at[0];
+		return at + 1;
+	}
+	if (at[1] != 'u') {
+		out[0] = json_escaped(at[1]);
+		return at + 2;
+	}
+	c = (uint32_t)json_hex4(at + 2);
+	at += 6;
+	if (c >= 0xd800 && c < 0xdc00) {
+		c = 0x10000 + ((c & 0x3ff) << 10 | ((uint32_t)json_hex4(at + 2) & 0x3ff));
+		at += 6;
+	}
+	*n = utf8_encode(c, out);
+	return at;
+}
+
+/* The end of the plain characters at p: stops at " and \, at control characters and at non-ASCII.
+ */
+const char *json_skip_plain(const char *p, const char *end);
+
+/*
+ * Reads a number by the grammar and checks its range. *at moves behind it; in case of a fault, to
+ * where that is.
+ */
+enum json_fault json_read_number(const char **at, const char *end);

@@ -1,0 +1,396 @@
+#include "common/loop.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { LOOP_EVENTS = 256, SIGNALS = 65 };
+
+struct signal_handler {
+	void (*fn)(void *arg, int signal);
+	void *arg;
+};
+
+struct loop {
+	int epoll_fd;
+	bool stop, again;
+
+	/* What epoll_wait() gave in this turn; loop_remove() blots out what is still to come of it.
+	 */
+	struct epoll_event events[LOOP_EVENTS];
+	int n_events, next_event;
+
+	/* A binary heap, the earliest first. timer->slot is its place plus one. */
+	struct loop_timer **timers;
+	size_t n_timers, timers_capacity;
+
+	struct loop_hook *hooks;
+
+	/* While walking: the socket whose ready() runs, NULL once it is removed, and the one after.
+	 */
+	struct loop_zmq *sockets, *current, *following;
+
+	struct loop_io signal_io;
+	sigset_t signal_set;
+	struct signal_handler handlers[SIGNALS];
+};
+
+static struct loop *
+loop_of_signal_io(struct loop_io *io)
+{
+	return (struct loop *)(void *)((char *)io - offsetof(struct loop, signal_io));
+}
+
+struct loop *
+loop_new(void)
+{
+	struct loop *l = xcalloc(1, sizeof(*l));
+
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0)
+		log_fatal("loop", "epoll_create1: %s", strerror(errno));
+	l->signal_io.fd = -1;
+	sigemptyset(&l->signal_set);
+	return l;
+}
+
+void
+loop_free(struct loop *l)
+{
+	if (!l)
+		return;
+	if (l->signal_io.fd >= 0)
+		close(l->signal_io.fd);
+	close(l->epoll_fd);
+	free(l->timers);
+	free(l);
+}
+
+void
+loop_stop(struct loop *l)
+{
+	l->stop = true;
+}
+
+void
+loop_again(struct loop *l)
+{
+	l->again = true;
+}
+
+static void
+control(struct loop *l, int operation, struct loop_io *io)
+{
+	struct epoll_event event = { .events = io->events, .data.ptr = io };
+
+	if (epoll_ctl(l->epoll_fd, operation, io->fd, &event) < 0)
+		log_fatal("loop", "epoll_ctl of descriptor %d: %s", io->fd, strerror(errno));
+}
+
+void
+loop_add(struct loop *l, struct loop_io *io, int fd, uint32_t events)
+{
+	assert(fd >= 0 && io->ready);
+	io->fd = fd;
+	io->events = events;
+	control(l, EPOLL_CTL_ADD, io);
+}
+
+void
+loop_change(struct loop *l, struct loop_io *io, uint32_t events)
+{
+	/* With EPOLLET even the same events make the kernel report once more what is ready. */
+	if (events == io->events && !(events & EPOLLET))
+		return;
+	io->events = events;
+	control(l, EPOLL_CTL_MOD, io);
+}
+
+void
+loop_remove(struct loop *l, struct loop_io *io)
+{
+	if (io->fd < 0)
+		return;
+	/* Fails if it is closed already, which has removed it, or if it was never added. */
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
+	io->fd = -1;
+	for (int i = l->next_event; i < l->n_events; i++)
+		if (l->events[i].data.ptr == io)
+			l->events[i].data.ptr = NULL;
+}
+
+static void
+deliver(struct loop *l)
+{
+	for (l->next_event = 0; l->next_event < l->n_events;) {
+		struct epoll_event *event = &l->events[l->next_event++];
+		struct loop_io *io = event->data.ptr;
+		if (io)
+			io->ready(io, event->events);
+	}
+	l->n_events = 0;
+}
+
+static void
+place(struct loop *l, struct loop_timer *t, size_t i)
+{
+	l->timers[i] = t;
+	t->slot = i + 1;
+}
+
+/* Puts t at place i or where it belongs above it or below it. */
+static void
+sift(struct loop *l, struct loop_timer *t, size_t i)
+{
+	size_t child;
+
+	for (; i > 0 && t->at_ms < l->timers[(i - 1) / 2]->at_ms; i = (i - 1) / 2)
+		place(l, l->timers[(i - 1) / 2], i);
+	while ((child = 2 * i + 1) < l->n_timers) {
+		if (child + 1 < l->n_timers &&
+		    l->timers[child + 1]->at_ms < l->timers[child]->at_ms)
+			child++;
+		if (t->at_ms <= l->timers[child]->at_ms)
+			break;
+		place(l, l->timers[child], i);
+		i = child;
+	}
+	place(l, t, i);
+}
+
+void
+loop_set_timer(struct loop *l, struct loop_timer *t, uint64_t at_ms)
+{
+	assert(t->due);
+	t->at_ms = at_ms;
+	if (t->slot) {
+		sift(l, t, t->slot - 1);
+		return;
+	}
+	if (l->n_timers == l->timers_capacity) {
+		l->timers_capacity = l->timers_capacity ? l->timers_capacity * 2 : 64;
+		l->timers = xrealloc(l->timers, l->timers_capacity, sizeof(struct loop_timer *));
+	}
+	l->timers[l->n_timers] = t;
+	l->n_timers++;
+	sift(l, t, l->n_timers - 1);
+}
+
+void
+loop_cancel_timer(struct loop *l, struct loop_timer *t)
+{
+	size_t i = t->slot - 1;
+	struct loop_timer *last;
+
+	if (!t->slot)
+		return;
+	t->slot = 0;
+	last = l->timers[--l->n_timers];
+	if (last != t)
+		sift(l, last, i);
+}
+
+/* At most as many as there were, lest timers that set themselves to the past block all else. */
+static void
+fire_timers(struct loop *l)
+{
+	uint64_t now_ms;
+
+	if (l->n_timers == 0)
+		return;
+	now_ms = clock_now_ms();
+	for (size_t left = l->n_timers; left > 0 && l->n_timers > 0; left--) {
+		struct loop_timer *t = l->timers[0];
+		if (t->at_ms > now_ms)
+			return;
+		loop_cancel_timer(l, t);
+		t->due(t);
+	}
+}
+
+static int
+wait_ms(const struct loop *l, int timeout_ms)
+{
+	uint64_t now_ms, until_ms;
+
+	if (l->again || timeout_ms == 0)
+		return 0;
+	if (l->n_timers == 0)
+		return timeout_ms;
+	now_ms = clock_now_ms();
+	if (l->timers[0]->at_ms <= now_ms)
+		return 0;
+	until_ms = l->timers[0]->at_ms - now_ms;
+	if (timeout_ms >= 0 && (uint64_t)timeout_ms < until_ms)
+		return timeout_ms;
+	return until_ms < INT_MAX ? (int)until_ms : INT_MAX;
+}
+
+void
+loop_at_turn_end(struct loop *l, struct loop_hook *hook)
+{
+	struct loop_hook **end = &l->hooks;
+
+	while (*end)
+		end = &(*end)->next;
+	hook->next = NULL;
+	*end = hook;
+}
+
+static void
+signals_ready(struct loop_io *io, uint32_t events)
+{
+	struct loop *l = loop_of_signal_io(io);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (read(io->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		struct signal_handler *h = &l->handlers[info.ssi_signo];
+		h->fn(h->arg, (int)info.ssi_signo);
+	}
+}
+
+void
+loop_signal(struct loop *l, int signal, void (*fn)(void *arg, int signal), void *arg)
+{
+	int fd;
+
+	assert(signal > 0 && signal < SIGNALS);
+	l->handlers[signal] = (struct signal_handler){ fn, arg };
+	sigaddset(&l->signal_set, signal);
+	sigprocmask(SIG_BLOCK, &l->signal_set, NULL);
+	fd = signalfd(l->signal_io.fd, &l->signal_set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		log_fatal("loop", "signalfd: %s", strerror(errno));
+	if (l->signal_io.fd < 0) {
+		l->signal_io.ready = signals_ready;
+		loop_add(l, &l->signal_io, fd, EPOLLIN);
+	}
+}
+
+static void
+zmq_fd_ready(struct loop_io *io, uint32_t events)
+{
+	struct loop_zmq *z =
+	    (struct loop_zmq *)(void *)((char *)io - offsetof(struct loop_zmq, io));
+
+	(void)events;
+	/* Maybe there is nothing to read but a command among ZeroMQ's threads; then ready() finds
+	 * out. */
+	z->readable = true;
+}
+
+static bool
+is_readable(struct loop_zmq *z)
+{
+	int events = 0;
+	size_t size = sizeof(events);
+
+	/* Fails once the context is ending. */
+	return zmq_getsockopt(z->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+}
+
+void
+loop_add_zmq(struct loop *l, struct loop_zmq *z, void *socket)
+{
+	int fd;
+	size_t size = sizeof(fd);
+
+	assert(z->ready);
+	z->socket = socket;
+	z->loop = l;
+	z->next = l->sockets;
+	l->sockets = z;
+	if (zmq_getsockopt(socket, ZMQ_FD, &fd, &size) != 0)
+		log_fatal("loop", "a socket without descriptor: %s", zmq_strerror(errno));
+	z->io.ready = zmq_fd_ready;
+	loop_add(l, &z->io, fd, EPOLLIN);
+	/* What came before gives no edge any more. */
+	z->readable = true;
+	loop_again(l);
+}
+
+void
+loop_remove_zmq(struct loop *l, struct loop_zmq *z)
+{
+	struct loop_zmq **at = &l->sockets;
+
+	while (*at && *at != z)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = z->next;
+	if (l->following == z)
+		l->following = z->next;
+	if (l->current == z)
+		l->current = NULL;
+	loop_remove(l, &z->io);
+}
+
+static void
+deliver_messages(struct loop *l)
+{
+	for (struct loop_zmq *z = l->sockets; z; z = l->following) {
+		bool more;
+
+		l->following = z->next;
+		if (!z->readable)
+			continue;
+		l->current = z;
+		more = z->ready(z);
+		/* Once removed, z may be freed. */
+		if (l->current)
+			z->readable = more;
+	}
+	l->current = l->following = NULL;
+}
+
+/*
+ * Sends and receives of this turn may have swallowed a wake-up. Asking for the events also takes
+ * the signal off the descriptor, so the next epoll_wait() sleeps until something new happens.
+ */
+static void
+look_for_messages(struct loop *l)
+{
+	for (struct loop_zmq *z = l->sockets; z; z = z->next) {
+		if (!z->readable)
+			z->readable = is_readable(z);
+		l->again = l->again || z->readable;
+	}
+}
+
+void
+loop_turn(struct loop *l, int timeout_ms)
+{
+	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, wait_ms(l, timeout_ms));
+
+	if (n < 0 && errno != EINTR)
+		log_fatal("loop", "epoll_wait: %s", strerror(errno));
+	l->again = false;
+	l->n_events = n > 0 ? n : 0;
+	deliver(l);
+	deliver_messages(l);
+	fire_timers(l);
+	for (struct loop_hook *hook = l->hooks; hook; hook = hook->next)
+		hook->run(hook);
+	look_for_messages(l);
+}
+
+void
+loop_run(struct loop *l)
+{
+	while (!l->stop)
+		loop_turn(l, -1);
+	l->stop = false;
+}

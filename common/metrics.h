@@ -1,0 +1,22 @@
+#pragma once
+/*
+ * Counters and gauges in the Prometheus text exposition format. A metric is a static struct that is
+ * registered on first use of metrics_add(); the process is single-threaded where it counts.
+ */
+
+#include "common/json_out.h"
+
+#include <stdint.h>
+
+struct metric {
+	const char *name; /* "graphd_commands_total" */
+	const char *help;
+	const char *type; /* "counter" or "gauge" */
+	int64_t value;
+	struct metric *next;
+};
+
+/* Registers it; borrowed for good. Twice is harmless. */
+void metrics_add(struct metric *);
+/* Appends all registered metrics as text/plain; version=0.0.4. */
+void metrics_print(struct json_out *);

@@ -1,0 +1,245 @@
+#include "gatewayd/http_inner.h"
+
+#include "common/clock.h"
+#include "common/limits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <nettle/base64.h>
+#include <nettle/sha1.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { STREAM_BLOCK_BYTES = 4096 };
+
+void
+http_add_header(struct http_request *r, const char *name, struct span value)
+{
+	struct arena *arena = http_arena(r);
+	struct http_extra *extra;
+
+	assert(!r->response && value.p);
+	for (size_t i = 0; i < value.n; i++)
+		assert(value.p[i] != '\r' && value.p[i] != '\n' && value.p[i] != '\0');
+	extra = arena_take(arena, sizeof(*extra));
+	extra->name = name;
+	extra->value = arena_text(arena, value);
+	extra->next = r->extras;
+	r->extras = extra;
+}
+
+void
+http_close_after(struct http_request *r)
+{
+	r->close_after = true;
+}
+
+/* A value the library does not take, such as an empty one, is a mistake of ours. */
+static void
+add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	enum MHD_Result added = MHD_add_response_header(response, name, value);
+
+	assert(added == MHD_YES);
+}
+
+/* Queued at once when the library is asking, else when it asks again after the resume. */
+static void
+answer(struct http_request *r, int status, const char *content_type, struct MHD_Response *response)
+{
+	struct http_connection *c = http_connection_of(r);
+
+	assert(response && !r->response && (r->state == HTTP_HANDLING || r->state == HTTP_HELD));
+	if (content_type)
+		add_header(response, "Content-Type", content_type);
+	for (struct http_extra *extra = r->extras; extra; extra = extra->next)
+		add_header(response, extra->name, extra->value);
+	if (r->close_after)
+		add_header(response, "Connection", "close");
+	r->status = status;
+	r->response = response;
+	r->gone = NULL;
+	if (r->state == HTTP_HELD)
+		http_resume(c);
+}
+
+void
+http_reply(struct http_request *r, int status, const char *content_type, char *body, size_t n)
+{
+	enum MHD_ResponseMemoryMode mode = body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT;
+
+	answer(r, status, body ? content_type : NULL,
+	    MHD_create_response_from_buffer(body ? n : 0, body ? body : "", mode));
+}
+
+enum MHD_Result
+http_give_answer(struct http_request *r)
+{
+	enum MHD_Result queued;
+
+	if (r->is_gone || !r->response)
+		return MHD_NO;
+	r->state = HTTP_ANSWERED;
+	queued = MHD_queue_response(http_connection_of(r)->mhd, (unsigned)r->status, r->response);
+	MHD_destroy_response(r->response);
+	r->response = NULL;
+	return queued;
+}
+
+void
+http_suspend(struct http_connection *c, enum http_state state)
+{
+	struct http *h = c->http;
+
+	c->request.state = state;
+	c->held_ms = clock_now_ms();
+	list_append(&h->held, &c->in_held);
+	if (!h->watch_timer.slot)
+		loop_set_timer(h->loop, &h->watch_timer, c->held_ms + h->settings.watch_ms);
+	MHD_suspend_connection(c->mhd);
+}
+
+void
+http_resume(struct http_connection *c)
+{
+	list_remove(&c->in_held);
+	loop_remove(c->http->loop, &c->watch);
+	c->request.state = c->request.state == HTTP_STREAM_HELD ? HTTP_ANSWERED : HTTP_RESUMED;
+	MHD_resume_connection(c->mhd);
+	c->http->run_due = true;
+	loop_again(c->http->loop);
+}
+
+void
+http_hold(struct http_request *r, void (*gone)(void *arg), void *arg)
+{
+	r->gone = gone;
+	r->gone_arg = arg;
+}
+
+void
+http_tell_gone(struct http_request *r)
+{
+	void (*gone)(void *) = r->stream ? r->stream->gone : r->gone;
+	void *arg = r->stream ? r->stream_arg : r->gone_arg;
+
+	r->stream = NULL;
+	r->gone = NULL;
+	if (gone)
+		gone(arg);
+}
+
+void
+http_request_end(struct http_request *r)
+{
+	http_tell_gone(r);
+	if (r->taken)
+		r->taken(r->taken_arg, -1, (struct span){ 0 });
+	if (r->response)
+		MHD_destroy_response(r->response);
+	if (r->body_is_owned)
+		free(r->body);
+	memset(r, 0, sizeof(*r));
+}
+
+/* Streams. */
+
+static ssize_t
+pull(void *cls, uint64_t position, char *out, size_t size)
+{
+	struct http_request *r = cls;
+	long n;
+
+	(void)position;
+	if (!r->stream)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	n = r->stream->pull(r->stream_arg, out, size);
+	if (n < 0) {
+		r->stream = NULL;
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	}
+	if (n == 0)
+		http_suspend(http_connection_of(r), HTTP_STREAM_HELD);
+	return n;
+}
+
+void
+http_stream(struct http_request *r, int status, const char *content_type,
+    const struct http_stream_ops *ops, void *arg)
+{
+	r->stream = ops;
+	r->stream_arg = arg;
+	answer(r, status, content_type,
+	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, pull, r, NULL));
+}
+
+void
+http_stream_wake(struct http_request *r)
+{
+	if (r->state == HTTP_STREAM_HELD)
+		http_resume(http_connection_of(r));
+}
+
+/* WebSocket. */
+
+/* RFC 6455 section 4.2.2, step 5.4. */
+static void
+accept_key(struct span key, char out[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) + 1])
+{
+	static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+	uint8_t digest[SHA1_DIGEST_SIZE];
+	struct sha1_ctx sha1;
+
+	sha1_init(&sha1);
+	sha1_update(&sha1, key.n, (const uint8_t *)key.p);
+	sha1_update(&sha1, sizeof(magic) - 1, (const uint8_t *)magic);
+	sha1_digest(&sha1, sizeof(digest), digest);
+	base64_encode_raw(out, sizeof(digest), digest);
+	out[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE)] = '\0';
+}
+
+/*
+ * The descriptor is doubled and the library's connection ended at once, which frees its pool. It shuts nothing
+ * down then (MHD_USE_TURBO), and has taken the socket out of its epoll set before.
+ */
+static void
+upgraded(void *cls, struct MHD_Connection *mhd, void *slot, const char *extra, size_t n,
+    MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
+{
+	struct http_request *r = cls;
+	void (*taken)(void *, int, struct span) = r->taken;
+	int on = 1, mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	(void)mhd;
+	(void)slot;
+	r->taken = NULL;
+	if (mine >= 0) {
+		fcntl(mine, F_SETFL, fcntl(mine, F_GETFL) | O_NONBLOCK);
+		setsockopt(mine, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
+	taken(r->taken_arg, mine, (struct span){ extra, n });
+	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+}
+
+void
+http_upgrade(struct http_request *r, const char *subprotocol,
+    void (*taken)(void *arg, int fd, struct span extra), void *arg)
+{
+	char key[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) + 1];
+	struct MHD_Response *response = MHD_create_response_for_upgrade(upgraded, r);
+
+	assert(response);
+	accept_key(http_header(r, "sec-websocket-key"), key);
+	add_header(response, "Upgrade", "websocket");
+	add_header(response, "Sec-WebSocket-Accept", key);
+	if (subprotocol)
+		add_header(response, "Sec-WebSocket-Protocol", subprotocol);
+	r->close_after = false;
+	r->taken = taken;
+	r->taken_arg = arg;
+	answer(r, 101, NULL, response);
+}

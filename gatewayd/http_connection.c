@@ -1,0 +1,358 @@
+#include "gatewayd/http_inner.h"
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/metrics.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+static struct metric open_connections = { .name = "gatewayd_http_connections",
+	.help = "Connections that libmicrohttpd holds.",
+	.type = "gauge" };
+
+static struct http_connection *
+of_timer(struct loop_timer *t)
+{
+	return LIST_OF(t, struct http_connection, timer);
+}
+
+void
+http_set_deadline(struct http_connection *c, uint64_t at_ms)
+{
+	c->deadline_ms = at_ms;
+	if (at_ms != UINT64_MAX && (!c->timer.slot || c->timer.at_ms > at_ms))
+		loop_set_timer(c->http->loop, &c->timer, at_ms);
+}
+
+void
+http_abort(struct http_connection *c, enum error err)
+{
+	struct json_out body = { 0 };
+	char head[256];
+	int n;
+
+	json_out_open(&body, '{');
+	json_out_key(&body, "error");
+	error_write(&body, err, NULL);
+	json_out_close(&body, '}');
+	n = snprintf(head, sizeof(head),
+	    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+	    "Content-Length: %zu\r\nConnection: close\r\n\r\n",
+	    error_rows[err].status, error_rows[err].code, body.n);
+	/* Nothing was sent before, so the socket has room; if it has not, the peer does without. */
+	send(c->fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
+	send(c->fd, body.bytes, body.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	json_out_fini(&body);
+}
+
+/* The library reads the end of the connection and drops it. */
+static void
+end_for_slowness(struct http_connection *c)
+{
+	http_abort(c, ERROR_request_timeout);
+	c->lingers = false;
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+/* Whether the peer has sent anything since the last answer: what lies in the library's buffer is not told. */
+static bool
+has_heard_since(const struct http_connection *c, uint64_t since_ms, uint64_t now_ms)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+		return true;
+	/* The kernel counts in jiffies: what came with the last request may look a little younger. */
+	return now_ms - since_ms > info.tcpi_last_data_recv + 8u;
+}
+
+/*
+ * A head must be complete head_ms after its first byte. On a connection that was used before, that byte is
+ * only noticed here, so a dribbling head gets up to twice the time; silence is the library's time-out.
+ */
+static void
+head_due(struct http_connection *c, uint64_t now_ms)
+{
+	bool is_first = c->requests == 0;
+
+	if (is_first || c->head_seen) {
+		end_for_slowness(c);
+		return;
+	}
+	c->head_seen = has_heard_since(c, c->answered_ms, now_ms);
+	if (!c->head_seen)
+		arena_fini(&c->arena);
+	http_set_deadline(c, now_ms + c->http->settings.head_ms);
+}
+
+static void
+connection_due(struct loop_timer *t)
+{
+	struct http_connection *c = of_timer(t);
+	uint64_t now_ms = clock_now_ms();
+
+	if (c->deadline_ms == UINT64_MAX)
+		return;
+	if (now_ms < c->deadline_ms) {
+		http_set_deadline(c, c->deadline_ms);
+		return;
+	}
+	c->deadline_ms = UINT64_MAX;
+	if (c->request.state == HTTP_IDLE || c->request.state == HTTP_HEADED)
+		head_due(c, now_ms);
+	else if (c->request.state == HTTP_READING)
+		end_for_slowness(c);
+}
+
+static void
+connection_begin(struct http *h, struct MHD_Connection *mhd, void **slot)
+{
+	struct http_connection *c = xcalloc(1, sizeof(*c));
+
+	c->http = h;
+	c->mhd = mhd;
+	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	c->over_limit = ++h->n_connections > h->settings.max_connections;
+	c->watch.fd = -1;
+	c->timer.due = connection_due;
+	arena_init(&c->arena);
+	http_set_deadline(c, clock_now_ms() + h->settings.head_ms);
+	open_connections.value++;
+	*slot = c;
+}
+
+static void
+connection_end(struct http_connection *c)
+{
+	if (c->lingers)
+		http_linger(c->http, c->fd);
+	if (c->request.state != HTTP_IDLE)
+		http_request_end(&c->request);
+	loop_cancel_timer(c->http->loop, &c->timer);
+	loop_remove(c->http->loop, &c->watch);
+	list_remove(&c->in_held);
+	arena_fini(&c->arena);
+	c->http->n_connections--;
+	open_connections.value--;
+	free(c);
+}
+
+void
+http_on_connection(void *cls, struct MHD_Connection *mhd, void **slot,
+    enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		connection_begin(cls, mhd, slot);
+	else if (*slot)
+		connection_end(*slot);
+}
+
+static struct http_connection *
+connection_of(struct MHD_Connection *mhd)
+{
+	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* The request line is complete; target is as sent. What is returned comes back as *slot. */
+void *
+http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
+{
+	struct http_connection *c = connection_of(mhd);
+	struct http_request *r = &c->request;
+	size_t n = strlen(target);
+	const char *question;
+
+	(void)cls;
+	memset(r, 0, sizeof(*r));
+	r->state = HTTP_HEADED;
+	r->raw_target = target;
+	r->head.target = (struct span){ arena_text(&c->arena, (struct span){ target, n }), n };
+	question = memchr(r->head.target.p, '?', n);
+	r->path = r->head.target;
+	if (question) {
+		r->path.n = (size_t)(question - r->path.p);
+		r->query = (struct span){ question + 1, n - r->path.n - 1 };
+	}
+	c->head_seen = true;
+	http_set_deadline(c, clock_now_ms() + c->http->settings.head_ms);
+	return r;
+}
+
+void
+http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
+    enum MHD_RequestTerminationCode code)
+{
+	struct http_request *r = *slot;
+	struct http_connection *c;
+	uint64_t now_ms = clock_now_ms();
+
+	(void)cls;
+	(void)mhd;
+	(void)code;
+	*slot = NULL;
+	if (!r || r->state == HTTP_IDLE)
+		return;
+	c = http_connection_of(r);
+	http_request_end(r);
+	arena_reset(&c->arena);
+	c->answered_ms = now_ms;
+	c->head_seen = false;
+	http_set_deadline(c, now_ms + c->http->settings.head_ms);
+}
+
+void
+http_refuse(struct http_request *r, enum error err, const char *what)
+{
+	struct http *h = http_connection_of(r)->http;
+
+	r->state = HTTP_HANDLING;
+	http_close_after(r);
+	if (h->settings.refuse) {
+		h->settings.refuse(h->settings.context, r, err, what);
+	} else {
+		struct json_out out = { 0 };
+		struct refusal why = { 0 };
+		char *body;
+		size_t n;
+
+		refuse(&why, err, NULL, "%s", what ? what : "");
+		json_out_open(&out, '{');
+		json_out_key(&out, "error");
+		error_write(&out, err, &why);
+		json_out_close(&out, '}');
+		body = json_out_take(&out, &n);
+		http_reply(r, error_rows[err].status, "application/json", body, n);
+	}
+}
+
+static enum MHD_Result
+refuse_now(struct http_request *r, enum error err, const char *what)
+{
+	http_refuse(r, err, what);
+	return http_give_answer(r);
+}
+
+static bool
+find_method(const char *name, enum http_method *method)
+{
+	static const char *const names[] = { [HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD",
+		[HTTP_POST] = "POST", [HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH",
+		[HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*method = (enum http_method)i;
+			return true;
+		}
+	return false;
+}
+
+/* A told length is taken in one piece, but no more than a little before bytes have come. */
+static void
+begin_body(struct http_connection *c, struct http_request *r)
+{
+	enum { TRUSTED_BYTES = 64 * 1024 };
+	int64_t told = r->head.content_length;
+
+	r->state = HTTP_READING;
+	if (told > 0 && told <= TRUSTED_BYTES) {
+		r->body_capacity = (size_t)told;
+		r->body = arena_take(&c->arena, r->body_capacity);
+	}
+	if (told > 0 || r->head.is_chunked)
+		http_set_deadline(c, clock_now_ms() + c->http->settings.body_ms);
+}
+
+static enum MHD_Result
+head_complete(struct http_request *r, const char *method, const char *version)
+{
+	struct http_connection *c = http_connection_of(r);
+	struct http *h = c->http;
+	const char *what = NULL;
+	enum error err;
+
+	c->requests++;
+	r->head.is_odd = !http_collect_fields(r, method, version);
+	err = http_check_head(&r->head, &what);
+	c->lingers = err || r->head.is_chunked || r->head.content_length > 0;
+	if (!err && !find_method(method, &r->method))
+		err = ERROR_method_not_allowed;
+	if (!err && (c->over_limit || h->is_ending))
+		err = ERROR_overloaded;
+	if (err)
+		return refuse_now(r, err, what);
+	r->body_limit = h->settings.body_limit ?
+	    h->settings.body_limit(h->settings.context, r->method, r->head.target) :
+	    LIMIT_BODY_BYTES;
+	if (r->head.content_length > 0 && (uint64_t)r->head.content_length > r->body_limit)
+		return refuse_now(r, ERROR_payload_too_large, NULL);
+	begin_body(c, r);
+	return MHD_YES;
+}
+
+static enum MHD_Result
+take_body(struct http_request *r, const char *bytes, size_t n)
+{
+	size_t need = r->body_n + n;
+
+	if (need > r->body_limit) {
+		http_abort(http_connection_of(r), ERROR_payload_too_large);
+		return MHD_NO;
+	}
+	if (need > r->body_capacity) {
+		size_t capacity = need > 32768 ? need * 2 : 65536;
+		r->body_capacity = capacity < r->body_limit ? capacity : r->body_limit;
+		r->body = xrealloc(r->body_is_owned ? r->body : NULL, r->body_capacity, 1);
+		r->body_is_owned = true;
+	}
+	memcpy(r->body + r->body_n, bytes, n);
+	r->body_n = need;
+	return MHD_YES;
+}
+
+static enum MHD_Result
+request_complete(struct http_request *r)
+{
+	struct http_connection *c = http_connection_of(r);
+
+	c->deadline_ms = UINT64_MAX;
+	c->lingers = false;
+	if (c->requests >= c->http->settings.requests_per_connection || !c->http->listening)
+		http_close_after(r);
+	r->state = HTTP_HANDLING;
+	c->http->settings.handle(c->http->settings.context, r);
+	if (r->state == HTTP_HANDLING && !r->response) {
+		http_suspend(c, HTTP_HELD);
+		return MHD_YES;
+	}
+	return http_give_answer(r);
+}
+
+enum MHD_Result
+http_on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+    const char *version, const char *data, size_t *n, void **slot)
+{
+	struct http_request *r = *slot;
+	size_t fresh = *n;
+
+	(void)cls;
+	(void)mhd;
+	(void)url;
+	*n = 0;
+	if (r->state == HTTP_HEADED)
+		return head_complete(r, method, version);
+	if (r->state == HTTP_READING)
+		return fresh ? take_body(r, data, fresh) : request_complete(r);
+	return http_give_answer(r);
+}
+
+void
+http_add_metrics(void)
+{
+	metrics_add(&open_connections);
+}

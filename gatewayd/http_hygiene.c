@@ -1,0 +1,244 @@
+#include "gatewayd/http_hygiene.h"
+
+#include "common/limits.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+/* Fields of which a second one would let two readers disagree. */
+static const char *const single_fields[] = { "host", "content-length", "transfer-encoding",
+	"content-type", "content-encoding", "authorization", "origin", "expect", "idempotency-key",
+	"if-match", "x-session-id", "x-actor", "last-event-id", "sec-websocket-key",
+	"sec-websocket-version", "access-control-request-method" };
+
+/* RFC 9110 section 5.6.2 */
+static bool
+is_token(struct span s)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (c >= 0x80 || (!isalnum(c) && !(c && strchr(others, c))))
+			return false;
+	}
+	return s.n > 0;
+}
+
+static bool
+is_named(struct span name, const char *lower)
+{
+	return strlen(lower) == name.n && strncasecmp(name.p, lower, name.n) == 0;
+}
+
+/* RFC 9110 section 5.5: no control characters but the tab. */
+static bool
+is_field_value(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+struct span
+http_field_find(const struct http_head *head, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < head->n_fields; i++) {
+		const struct http_field *f = &head->fields[i];
+		if (f->name.n == n && strncasecmp(f->name.p, name, n) == 0)
+			return f->value;
+	}
+	return (struct span){ 0 };
+}
+
+bool
+http_list_has(struct span list, const char *token)
+{
+	const char *at = list.p, *end = list.p ? list.p + list.n : NULL;
+
+	while (at < end) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const char *stop = comma ? comma : end;
+		const char *last = stop;
+
+		while (at < last && (*at == ' ' || *at == '\t'))
+			at++;
+		while (last > at && (last[-1] == ' ' || last[-1] == '\t'))
+			last--;
+		if (is_named((struct span){ at, (size_t)(last - at) }, token))
+			return true;
+		at = comma ? comma + 1 : end;
+	}
+	return false;
+}
+
+static bool
+has_repeated_field(const struct http_head *head)
+{
+	size_t seen[sizeof(single_fields) / sizeof(*single_fields)] = { 0 };
+
+	for (size_t i = 0; i < head->n_fields; i++)
+		for (size_t k = 0; k < sizeof(seen) / sizeof(*seen); k++)
+			if (is_named(head->fields[i].name, single_fields[k]) && seen[k]++)
+				return true;
+	return false;
+}
+
+/* Origin form alone (RFC 9112 section 3.2.1), in the visible characters of ASCII. */
+static bool
+is_target(struct span target)
+{
+	if (target.n == 0 || target.p[0] != '/')
+		return false;
+	for (size_t i = 0; i < target.n; i++)
+		if (target.p[i] <= 0x20 || target.p[i] >= 0x7f || target.p[i] == '#')
+			return false;
+	return true;
+}
+
+static bool
+is_host(struct span host)
+{
+	static const char others[] = "-._~:[]%!$&'()*+,;=";
+
+	for (size_t i = 0; i < host.n; i++) {
+		unsigned char c = (unsigned char)host.p[i];
+		if (c >= 0x80 || (!isalnum(c) && !(c && strchr(others, c))))
+			return false;
+	}
+	return true;
+}
+
+/* Digits and nothing else: "+4", "4,4" and " 4 " are ways to smuggle. */
+static bool
+parse_length(struct span text, int64_t *length)
+{
+	*length = 0;
+	if (text.n == 0 || text.n > 15)
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return false;
+		*length = *length * 10 + (text.p[i] - '0');
+	}
+	return true;
+}
+
+/* RFC 9112 section 6: exactly one way to tell where the body ends. */
+static const char *
+check_framing(struct http_head *head)
+{
+	struct span length = http_field_find(head, "content-length");
+	struct span encoding = http_field_find(head, "transfer-encoding");
+
+	head->content_length = -1;
+	head->is_chunked = encoding.p != NULL;
+	if (encoding.p && length.p)
+		return "Content-Length and Transfer-Encoding exclude each other.";
+	if (encoding.p && !is_named(encoding, "chunked"))
+		return "The only Transfer-Encoding that is understood is chunked.";
+	if (encoding.p && !span_is(head->version, "HTTP/1.1"))
+		return "Transfer-Encoding needs HTTP/1.1.";
+	if (length.p && !parse_length(length, &head->content_length))
+		return "Content-Length is not a number.";
+	return NULL;
+}
+
+static const char *
+check_fields(const struct http_head *head)
+{
+	struct span host = http_field_find(head, "host");
+
+	for (size_t i = 0; i < head->n_fields; i++) {
+		if (!is_token(head->fields[i].name))
+			return "The name of a header field holds a character it must not.";
+		if (!is_field_value(head->fields[i].value))
+			return "The value of a header field holds a control character.";
+	}
+	if (has_repeated_field(head))
+		return "A header field that may come once came twice.";
+	if (!host.p && span_is(head->version, "HTTP/1.1"))
+		return "The Host field is missing.";
+	if (host.p && !is_host(host))
+		return "The Host field is malformed.";
+	return NULL;
+}
+
+static enum error
+check_sizes(const struct http_head *head, const char **what)
+{
+	size_t bytes = 0;
+
+	*what = NULL;
+	if (head->target.n > LIMIT_REQUEST_LINE_BYTES - sizeof("OPTIONS  HTTP/1.1\r\n"))
+		return ERROR_uri_too_long;
+	for (size_t i = 0; i < head->n_fields; i++)
+		bytes += head->fields[i].name.n + head->fields[i].value.n + sizeof(": \r\n") - 1;
+	if (head->n_fields > LIMIT_HEADERS || bytes > LIMIT_HEADERS_BYTES)
+		return ERROR_headers_too_large;
+	return OK;
+}
+
+enum error
+http_check_head(struct http_head *head, const char **what)
+{
+	struct span encoding = http_field_find(head, "content-encoding");
+	enum error err = check_sizes(head, what);
+
+	head->content_length = -1;
+	if (err)
+		return err;
+	if (!is_token(head->method))
+		*what = "The method is malformed.";
+	else if (head->is_odd)
+		*what = "The head holds NUL, a folded line or a bare line feed.";
+	else if (!is_target(head->target))
+		*what = "The request target must be a path in printable ASCII.";
+	else
+		*what = check_fields(head);
+	if (!*what)
+		*what = check_framing(head);
+	if (*what)
+		return ERROR_invalid_request;
+	if (encoding.p && !is_named(encoding, "identity"))
+		return ERROR_unsupported_encoding;
+	return OK;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+http_percent_decode(struct span text, bool plus_is_space, char *out, size_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '+' && plus_is_space)
+			c = ' ';
+		if (c == '%') {
+			int high = text.n - i > 2 ? hex_digit(text.p[i + 1]) : -1;
+			int low = text.n - i > 2 ? hex_digit(text.p[i + 2]) : -1;
+			if (high < 0 || low < 0)
+				return false;
+			c = (char)(high * 16 + low);
+			i += 2;
+		}
+		if (c == '\0')
+			return false;
+		out[(*n)++] = c;
+	}
+	return true;
+}

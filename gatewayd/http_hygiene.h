@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * What makes an HTTP request unfit to be looked at: RFC 9112 framing, RFC 9110 fields, and the few
+ * things libmicrohttpd lets pass although two readers could understand them differently. Pure
+ * functions on what was received.
+ */
+
+#include "common/span.h"
+#include "proto/proto.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_field {
+	struct span name, value;
+};
+
+struct http_head {
+	struct span method, target, version;
+	struct http_field *fields;
+	size_t n_fields;
+	bool is_odd; /* NUL, line folding or bare LF stood in it */
+	/* filled in by http_check_head() */
+	int64_t content_length; /* -1: none told */
+	bool is_chunked;
+};
+
+/* OK, or why the connection must be closed; *what then says it in words, for good. */
+enum error http_check_head(struct http_head *, const char **what);
+/* {NULL,0} when absent; the first when it comes more than once. name in lower case. */
+struct span http_field_find(const struct http_head *, const char *name);
+/* Whether a comma list of tokens holds this one, whatever the case. token in lower case. */
+bool http_list_has(struct span list, const char *token);
+/* Bytes of one percent-encoded run; false for a bad escape or NUL. out holds text.n bytes at least. */
+bool http_percent_decode(struct span text, bool plus_is_space, char *out, size_t *n);

@@ -1,0 +1,119 @@
+#pragma once
+/*
+ * Sessions and who listens to them on this gateway. Each event is taken in order of seq, encoded once for each
+ * dialect that is present, and put on the outboxes of its clients; a gap is fetched from graphd before
+ * anything newer goes out; a client that is behind is fed from the journal by seq. All transports
+ * attach the same way, so none can miss or repeat an event.
+ */
+
+#include "common/list.h"
+#include "common/loop.h"
+#include "gatewayd/shared_bytes.h"
+#include "gatewayd/upstream.h"
+
+struct hub;
+struct room;
+struct group;
+struct member;
+
+enum names { NAMES_COLON, NAMES_DASH };
+
+/* One event on its way to clients. */
+struct delivery {
+	struct uuid session;
+	enum event event; /* EVENTS: a mark, which says only how far a filtered client has come */
+	uint64_t seq, time_us;
+	bool durable;
+	struct span body; /* the payload, JSON; of a mark {"session_id","seq"} */
+};
+
+/* What a transport learns when its member is in. */
+struct join_result {
+	enum error error; /* OK, invalid_session, too_many_clients, backend_unavailable */
+	uint64_t seq; /* everything behind it will come */
+	uint64_t active_clients; /* of counted members: how many are in the session */
+	struct uuid log_id;
+};
+
+/*
+ * How one kind of client is fed. A dialect is one way to spell an event; members with the same
+ * transport, dialect and filter share bytes.
+ */
+struct transport {
+	const char *name;
+	/* Encoded events may be joined into one buffer before they are delivered. */
+	bool is_stream;
+	/* The joiner's own session:connected is delivered before joined() is called, not behind it. */
+	bool announces_first;
+	/* Makes the bytes for one event; returns owned (one reference), or NULL when this dialect leaves the event out. */
+	struct shared_bytes *(*encode)(unsigned dialect, const struct delivery *);
+	/* Puts bytes on the way to this member; takes a reference of its own. Does not write and does not call back. */
+	void (*deliver)(struct member *, struct shared_bytes *);
+	/* Bytes still owed to it; above LIMIT_QUEUE_BYTES nothing more is put there. */
+	size_t (*owed)(const struct member *);
+	/* Called once after hub_join(), before the first event. After an error the member is out. */
+	void (*joined)(struct member *, const struct join_result *);
+	/* The member is out and must go: "closed" (the session ended), "slow", "drain". */
+	void (*evict)(struct member *, const char *reason);
+};
+
+enum member_state {
+	MEMBER_OUT,
+	MEMBER_JOINING, /* graphd has not answered yet */
+	MEMBER_WAITING, /* behind; the journal is being read for it */
+	MEMBER_SLOW, /* behind; it must drain first */
+	MEMBER_LIVE, /* its seq is the room's */
+};
+
+/* A client's membership in one session; embedded in the transport's own client object, zeroed before use. */
+struct member {
+	struct link link; /* in the room's list of its state; live ones are in their group */
+	struct room *room;
+	struct group *group;
+	uint32_t place; /* in the group, when live */
+	uint8_t state; /* enum member_state */
+	bool counted; /* graphd has been told of it */
+	bool answered; /* JOINING: graphd has answered, its announcement is still awaited */
+	bool has_since;
+	bool lost; /* WAITING: what it asks for is another history or no longer kept */
+	uint64_t seq; /* last durable event delivered, or passed over by its filter; stale when live */
+	uint64_t resume_seq; /* where a member with a since begins */
+	uint64_t since_ms; /* JOINING: began then; SLOW: last progress */
+	uint64_t asked; /* number of the Join request under way, or 0 */
+	uint64_t active_clients;
+	char *client_id, *actor; /* owned; NULL when not counted */
+	struct shared_bytes *announcement; /* JOINING: its own session:connected, encoded */
+	struct uuid log_id; /* JOINING: the history the client knows; nil: whichever */
+};
+
+struct join {
+	struct uuid session;
+	struct span client_id, actor;
+	bool counted; /* announce it to the session: WebSocket and Socket.IO clients; not SSE, long poll */
+	bool has_since;
+	uint64_t since;
+	struct span log_id; /* the history the client knows; {NULL,0}: whichever */
+	struct span events; /* filter: comma list of names or prefixes ("graph:*"); {NULL,0}: everything */
+	enum names names; /* for the filter, and for dash-only events */
+};
+
+struct hub *hub_new(struct loop *, struct upstream *);
+void hub_free(struct hub *);
+/* From upstream_events. */
+void hub_event(struct hub *, const struct uuid *session, const struct wire_header *, struct span body);
+void hub_up(struct hub *, bool restarted);
+
+/* transport->joined() follows later, never from within. events has passed filter_parse(). */
+void hub_join(struct hub *, struct member *, const struct transport *, unsigned dialect, const struct join *);
+/* Leaves, announcing it when counted. Nothing happens when it is out. Not from within deliver() or encode(). */
+void hub_leave(struct hub *, struct member *);
+/* The member's owed bytes have become fewer: go on feeding it if it was slow. */
+void hub_progress(struct hub *, struct member *);
+/* The last event delivered to it, whatever its state. */
+uint64_t hub_seq(const struct member *);
+const struct uuid *hub_session(const struct member *);
+size_t hub_members(const struct hub *);
+struct upstream *hub_upstream(struct hub *);
+struct loop *hub_loop(struct hub *);
+/* Evicts all members, spread over so many ms, then done(). New ones are evicted at once. */
+void hub_drain(struct hub *, uint64_t over_ms, void (*done)(void *), void *context);

@@ -1,0 +1,115 @@
+#pragma once
+/* What the parts of the hub share: rooms, groups, and the steps between a member's states. */
+
+#include "common/table.h"
+#include "gatewayd/filter.h"
+#include "gatewayd/hub.h"
+
+enum { DIALECT_CACHE = 16 };
+
+/* Live members that get the same bytes. */
+struct group {
+	struct link in_room;
+	struct room *room;
+	const struct transport *transport;
+	unsigned dialect;
+	filter_set filter;
+	struct member **members;
+	uint32_t n, capacity;
+	uint32_t users; /* members in any state that belong here */
+	bool passed_over; /* the filter left out something since the last mark */
+	/* Encoded in this turn and not delivered yet; pending_since is the seq its members have without them. */
+	uint64_t pending_since;
+	struct shared_bytes **pending;
+	uint32_t n_pending, pending_capacity;
+	struct link dirty;
+};
+
+/* An event that came before the ones it follows: kept until the gap is filled. */
+struct held_event {
+	struct link link;
+	struct delivery delivery; /* body follows the struct */
+};
+
+struct room {
+	struct uuid id; /* key */
+	struct hub *hub;
+	struct uuid log_id;
+	uint64_t seq; /* live members have everything up to here */
+	bool synced; /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
+	bool unknown; /* graphd knows no such session */
+	bool fetching; /* one reading of the journal at a time */
+	bool lost; /* the history is another one: live members begin anew too */
+	bool resyncing; /* the graph is being fetched for a new beginning */
+	uint64_t known_seq; /* the highest seq heard of: a gap lies between seq and this */
+	uint64_t fetch_since;
+	uint64_t asked_ms; /* when graphd was last asked for a sync */
+	uint64_t empty_since_ms;
+	uint32_t dash_members;
+	struct link groups;
+	struct link joining, waiting, slow; /* struct member */
+	struct link starting; /* in hub.starting: joiners are to be looked at */
+	struct link held; /* struct held_event, by seq */
+	size_t held_bytes;
+};
+
+struct hub {
+	struct loop *loop;
+	struct upstream *upstream;
+	struct table rooms;
+	size_t n_members;
+	struct link dirty_groups;
+	struct link starting; /* rooms */
+	size_t n_joining;
+	struct loop_hook flush;
+	struct loop_timer tick;
+	bool draining;
+	uint64_t drain_end_ms;
+	size_t drain_left;
+	struct loop_timer drain_timer;
+	void (*drained)(void *);
+	void *drain_context;
+};
+
+/* hub.c: an event for everybody who is live, in whatever order it is given. */
+void room_spread(struct room *, const struct delivery *);
+/* The same in order of seq: delivers, holds back until the gap before it is filled, or skips a repeat. */
+void room_durable(struct room *, const struct delivery *);
+/* Whether a seq is missing that is known to exist. */
+bool room_has_gap(const struct room *);
+
+/* hub_group.c */
+struct group *group_get(struct room *, const struct transport *, unsigned dialect, filter_set);
+/* Counts one user less; the group goes with the last. */
+void group_release(struct group *);
+void group_add(struct group *, struct member *);
+void group_remove(struct group *, struct member *);
+/* Queues encoded bytes (borrowed) for the group's members; before: the room's seq without this event. */
+void group_queue(struct group *, struct shared_bytes *, uint64_t before);
+/* Everything encoded for the group so far goes to its members. */
+void group_flush(struct group *);
+/* Says how far the group's members have come, when its filter has left something out. */
+void group_mark(struct group *);
+
+/* hub_fetch.c: reading the journal for members that are behind, and for gaps of the room. */
+void room_fetch(struct room *);
+/* Those who are lost begin anew, with session:resync: waiting members, or the whole room. */
+void room_resync(struct room *);
+
+/* hub_join.c */
+void member_set_state(struct member *, enum member_state);
+/* Live when it has all there is; else waiting, and the journal is read. */
+void member_settle(struct member *);
+/* Delivers one event that is next for it, counts it, and stops feeding when it owes too much. */
+void member_feed(struct member *, const struct delivery *, struct shared_bytes *);
+void member_evict(struct member *, const char *reason);
+void room_start_joiners(struct room *);
+void room_fail_joiners(struct room *, enum error);
+void room_expire_joiners(struct room *, uint64_t now_ms);
+/* A transient event that a joiner may be waiting for: its own announcement. */
+void room_show_joiners(struct room *, const struct delivery *);
+/* After graphd forgot them: all counted members are reported again. */
+void room_rejoin(struct room *);
+
+struct room *hub_room(struct hub *, const struct uuid *id);
+void hub_want_start(struct room *);

@@ -1,0 +1,370 @@
+/*
+ * A member's way in and out. A counted one is reported to graphd once its room is subscribed, so that
+ * it hears its own announcement; an uncounted one is in as soon as the room knows where it stands.
+ */
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/limits.h"
+#include "common/mem.h"
+#include "gatewayd/hub_inner.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { ANNOUNCEMENT_MS = 200 }; /* how long behind graphd's answer an announcement is waited for */
+
+void
+member_set_state(struct member *m, enum member_state state)
+{
+	struct room *r = m->room;
+	struct link *const lists[] = {
+		[MEMBER_JOINING] = &r->joining,
+		[MEMBER_WAITING] = &r->waiting,
+		[MEMBER_SLOW] = &r->slow,
+	};
+
+	if (m->state == MEMBER_LIVE)
+		group_remove(m->group, m);
+	else
+		list_remove(&m->link);
+	r->hub->n_joining -= m->state == MEMBER_JOINING;
+	r->hub->n_joining += state == MEMBER_JOINING;
+	m->state = (uint8_t)state;
+	m->since_ms = clock_now_ms();
+	if (state == MEMBER_LIVE)
+		group_add(m->group, m);
+	else if (state != MEMBER_OUT)
+		list_append(lists[state], &m->link);
+}
+
+/* What is left of a member that is out: nothing. */
+static void
+clear(struct member *m)
+{
+	struct hub *hub = m->room->hub;
+
+	member_set_state(m, MEMBER_OUT);
+	if (m->asked)
+		upstream_forget(hub->upstream, m->asked);
+	m->asked = 0;
+	shared_bytes_unref(m->announcement);
+	m->announcement = NULL;
+	free(m->client_id);
+	free(m->actor);
+	m->client_id = m->actor = NULL;
+	group_release(m->group);
+	m->group = NULL;
+	m->room = NULL;
+	hub->n_members--;
+}
+
+static void
+ignore_answer(void *arg, enum error status, struct span body, bool more)
+{
+	(void)arg;
+	(void)status;
+	(void)body;
+	(void)more;
+}
+
+static uint64_t
+report(struct member *m, enum command command, bool back, upstream_reply_fn *fn)
+{
+	struct json_out args = { 0 };
+	struct upstream_question q = { .command = command, .session = m->room->id };
+	uint64_t number;
+
+	json_out_open(&args, '{');
+	json_out_key(&args, "client_id");
+	json_out_string(&args, m->client_id);
+	if (back) {
+		json_out_key(&args, "back");
+		json_out_bool(&args, true);
+	}
+	json_out_close(&args, '}');
+	q.args = json_out_span(&args);
+	q.caller.actor = span_of(m->actor);
+	q.caller.client = span_of(m->client_id);
+	number = upstream_ask(m->room->hub->upstream, &q, fn, m);
+	json_out_fini(&args);
+	return number;
+}
+
+static void
+fail(struct member *m, enum error err)
+{
+	const struct transport *transport = m->group->transport;
+	struct join_result result = { .error = err };
+
+	clear(m);
+	transport->joined(m, &result);
+}
+
+/* Everything is known: the member comes in, before the next event. */
+static void
+enter(struct member *m)
+{
+	struct room *r = m->room;
+	const struct transport *transport = m->group->transport;
+	struct shared_bytes *announcement = m->announcement;
+	struct join_result result = { .active_clients = m->active_clients, .log_id = r->log_id };
+	bool other_history = !uuid_is_nil(&m->log_id) && !uuid_equal(&m->log_id, &r->log_id);
+	uint64_t base = m->answered && m->seq > r->seq ? m->seq : r->seq;
+
+	m->announcement = NULL;
+	result.seq = base;
+	if (!m->has_since)
+		m->seq = base;
+	else
+		m->seq = m->resume_seq;
+	member_set_state(m, MEMBER_WAITING);
+	if (announcement && transport->announces_first)
+		transport->deliver(m, announcement);
+	transport->joined(m, &result);
+	if (announcement && !transport->announces_first && m->state != MEMBER_OUT)
+		transport->deliver(m, announcement);
+	shared_bytes_unref(announcement);
+	if (m->state == MEMBER_OUT)
+		return;
+	m->lost = other_history;
+	if (other_history)
+		room_resync(r);
+	else
+		member_settle(m);
+}
+
+void
+member_settle(struct member *m)
+{
+	struct room *r = m->room;
+
+	if (m->seq == r->seq) {
+		member_set_state(m, MEMBER_LIVE);
+		return;
+	}
+	if (m->seq > r->seq && r->known_seq < m->seq && !m->has_since)
+		r->known_seq = m->seq;
+	if (m->seq < r->seq || m->has_since)
+		room_fetch(r);
+}
+
+static void
+on_joined(void *arg, enum error status, struct span body, bool more)
+{
+	struct member *m = arg;
+	struct span value;
+	int64_t n;
+	bool announced = true;
+
+	(void)more;
+	m->asked = 0;
+	if (status) {
+		m->counted = false;
+		fail(m, status);
+		return;
+	}
+	if (json_find(body, "seq", &value) && json_integer(value, &n))
+		m->seq = (uint64_t)n;
+	if (json_find(body, "active_clients", &value) && json_integer(value, &n))
+		m->active_clients = (uint64_t)n;
+	if (json_find(body, "announced", &value))
+		announced = value.p[0] == 't';
+	m->answered = true;
+	m->since_ms = clock_now_ms();
+	if (m->announcement || !announced || !filter_wants(m->group->filter, EVENT_session_connected))
+		enter(m);
+}
+
+static void
+start(struct member *m)
+{
+	if (!m->counted) {
+		enter(m);
+		return;
+	}
+	if (m->asked || m->answered)
+		return;
+	m->asked = report(m, COMMAND_join, false, on_joined);
+	if (!m->asked) {
+		m->counted = false;
+		fail(m, ERROR_overloaded);
+	}
+}
+
+void
+room_start_joiners(struct room *r)
+{
+	if (r->unknown) {
+		room_fail_joiners(r, ERROR_invalid_session);
+		return;
+	}
+	if (!r->synced)
+		return;
+	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
+		next = at->next;
+		start(LIST_OF(at, struct member, link));
+	}
+}
+
+void
+room_fail_joiners(struct room *r, enum error err)
+{
+	while (!list_is_empty(&r->joining)) {
+		struct member *m = LIST_OF(r->joining.next, struct member, link);
+
+		m->counted = m->counted && m->answered;
+		fail(m, err);
+	}
+}
+
+void
+room_expire_joiners(struct room *r, uint64_t now_ms)
+{
+	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
+		struct member *m = LIST_OF(at, struct member, link);
+
+		next = at->next;
+		if (m->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
+			enter(m);
+		else if (!r->synced && now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
+			fail(m, ERROR_backend_unavailable);
+	}
+}
+
+void
+room_show_joiners(struct room *r, const struct delivery *d)
+{
+	struct arena arena;
+	struct span value, client_id = { 0 };
+
+	arena_init(&arena);
+	if (json_find(d->body, "client_id", &value) && json_type(value) == JSON_STRING)
+		client_id = json_text(&arena, value);
+	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
+		struct member *m = LIST_OF(at, struct member, link);
+
+		next = at->next;
+		if (m->announcement || !m->client_id || !span_is(client_id, m->client_id))
+			continue;
+		if (filter_wants(m->group->filter, d->event))
+			m->announcement = m->group->transport->encode(m->group->dialect, d);
+		if (m->answered)
+			enter(m);
+	}
+	arena_fini(&arena);
+}
+
+void
+room_rejoin(struct room *r)
+{
+	struct link *const lists[] = { &r->waiting, &r->slow };
+
+	for (size_t i = 0; i < 2; i++) {
+		LIST_EACH (at, lists[i]) {
+			struct member *m = LIST_OF(at, struct member, link);
+
+			if (m->counted)
+				report(m, COMMAND_join, true, ignore_answer);
+		}
+	}
+	LIST_EACH (at, &r->groups) {
+		struct group *g = LIST_OF(at, struct group, in_room);
+
+		for (uint32_t i = 0; i < g->n; i++) {
+			if (g->members[i]->counted)
+				report(g->members[i], COMMAND_join, true, ignore_answer);
+		}
+	}
+}
+
+void
+member_feed(struct member *m, const struct delivery *d, struct shared_bytes *bytes)
+{
+	const struct transport *transport = m->group->transport;
+
+	m->seq = d->seq;
+	if (!bytes || !filter_wants(m->group->filter, d->event))
+		return;
+	transport->deliver(m, bytes);
+	if (transport->owed(m) > LIMIT_QUEUE_BYTES / 2)
+		member_set_state(m, MEMBER_SLOW);
+}
+
+void
+member_evict(struct member *m, const char *reason)
+{
+	const struct transport *transport = m->group->transport;
+	bool was_joining = m->state == MEMBER_JOINING;
+
+	if (was_joining) {
+		fail(m, ERROR_backend_unavailable);
+		return;
+	}
+	hub_leave(m->room->hub, m);
+	transport->evict(m, reason);
+}
+
+void
+hub_join(struct hub *hub, struct member *m, const struct transport *transport, unsigned dialect, const struct join *j)
+{
+	struct room *r = hub_room(hub, &j->session);
+	filter_set filter;
+
+	assert(m->state == MEMBER_OUT && !m->room);
+	if (!filter_parse(j->events, &filter))
+		filter = FILTER_ALL;
+	*m = (struct member){ .room = r, .counted = j->counted, .has_since = j->has_since, .resume_seq = j->since };
+	if (j->counted) {
+		m->client_id = xspandup(j->client_id);
+		m->actor = xspandup(j->actor);
+	}
+	if (j->log_id.n && !uuid_parse(j->log_id, &m->log_id))
+		memset(&m->log_id, 0xff, sizeof m->log_id); /* no history of ours */
+	m->group = group_get(r, transport, dialect, filter);
+	hub->n_members++;
+	m->state = MEMBER_JOINING;
+	m->since_ms = clock_now_ms();
+	hub->n_joining++;
+	list_append(&r->joining, &m->link);
+	if (r->synced || r->unknown)
+		hub_want_start(r);
+}
+
+void
+hub_leave(struct hub *hub, struct member *m)
+{
+	(void)hub;
+	if (m->state == MEMBER_OUT)
+		return;
+	if (m->counted && (m->state != MEMBER_JOINING || m->asked || m->answered))
+		report(m, COMMAND_leave, false, ignore_answer);
+	clear(m);
+}
+
+void
+hub_progress(struct hub *hub, struct member *m)
+{
+	(void)hub;
+	if (m->state != MEMBER_SLOW)
+		return;
+	m->since_ms = clock_now_ms();
+	if (m->group->transport->owed(m) > LIMIT_QUEUE_BYTES / 4)
+		return;
+	member_set_state(m, MEMBER_WAITING);
+	member_settle(m);
+}
+
+uint64_t
+hub_seq(const struct member *m)
+{
+	if (m->state != MEMBER_LIVE)
+		return m->seq;
+	return m->group->n_pending ? m->group->pending_since : m->room->seq;
+}
+
+const struct uuid *
+hub_session(const struct member *m)
+{
+	return &m->room->id;
+}

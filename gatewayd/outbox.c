@@ -1,0 +1,133 @@
+#include "gatewayd/outbox.h"
+
+#include "common/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* A circular queue; capacity is a power of two. */
+struct outbox_ring {
+	uint32_t first, n, capacity;
+	struct shared_bytes *items[];
+};
+
+enum { RING_FIRST = 4, VECTOR = 64 };
+
+static void
+grow(struct outbox *o)
+{
+	struct outbox_ring *old = o->ring;
+	uint32_t capacity = old ? old->capacity * 2 : RING_FIRST;
+	struct outbox_ring *ring = xmalloc(sizeof *ring + capacity * sizeof *ring->items);
+
+	ring->first = 0;
+	ring->n = old ? old->n : 0;
+	ring->capacity = capacity;
+	for (uint32_t i = 0; i < ring->n; i++)
+		ring->items[i] = old->items[(old->first + i) & (old->capacity - 1)];
+	free(old);
+	o->ring = ring;
+}
+
+void
+outbox_add(struct outbox *o, struct shared_bytes *bytes)
+{
+	struct outbox_ring *ring;
+
+	if (!o->ring || o->ring->n == o->ring->capacity)
+		grow(o);
+	ring = o->ring;
+	ring->items[(ring->first + ring->n++) & (ring->capacity - 1)] = shared_bytes_ref(bytes);
+	o->queued_bytes += (uint32_t)shared_bytes_frame(bytes).n;
+}
+
+size_t
+outbox_bytes(const struct outbox *o)
+{
+	return o->queued_bytes - o->sent_bytes;
+}
+
+static void
+drop_first(struct outbox *o)
+{
+	struct outbox_ring *ring = o->ring;
+	struct shared_bytes *bytes = ring->items[ring->first];
+
+	o->queued_bytes -= (uint32_t)shared_bytes_frame(bytes).n;
+	shared_bytes_unref(bytes);
+	ring->first = (ring->first + 1) & (ring->capacity - 1);
+	ring->n--;
+}
+
+/* So many bytes more are with the kernel. */
+static void
+advance(struct outbox *o, size_t sent)
+{
+	sent += o->sent_bytes;
+	o->sent_bytes = 0;
+	while (sent) {
+		size_t n = shared_bytes_frame(o->ring->items[o->ring->first]).n;
+
+		if (sent < n) {
+			o->sent_bytes = (uint32_t)sent;
+			return;
+		}
+		sent -= n;
+		drop_first(o);
+	}
+}
+
+static size_t
+fill_vector(const struct outbox *o, struct iovec vector[VECTOR], size_t *total)
+{
+	const struct outbox_ring *ring = o->ring;
+	size_t skip = o->sent_bytes;
+	size_t n = ring->n < VECTOR ? ring->n : VECTOR;
+
+	*total = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct span frame = shared_bytes_frame(ring->items[(ring->first + i) & (ring->capacity - 1)]);
+
+		vector[i].iov_base = (void *)(uintptr_t)(frame.p + skip);
+		vector[i].iov_len = frame.n - skip;
+		*total += frame.n - skip;
+		skip = 0;
+	}
+	return n;
+}
+
+enum outbox_verdict
+outbox_write(struct outbox *o, int fd)
+{
+	struct iovec vector[VECTOR];
+	size_t total;
+
+	while (o->ring && o->ring->n) {
+		size_t n = fill_vector(o, vector, &total);
+		struct msghdr msg = { .msg_iov = vector, .msg_iovlen = n };
+		ssize_t sent = n == 1 ? send(fd, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL) :
+					sendmsg(fd, &msg, MSG_NOSIGNAL);
+
+		if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+			return OUTBOX_WAITING;
+		if (sent < 0)
+			return OUTBOX_BROKEN;
+		advance(o, (size_t)sent);
+		if ((size_t)sent < total)
+			return OUTBOX_WAITING;
+	}
+	free(o->ring);
+	o->ring = NULL;
+	return OUTBOX_EMPTY;
+}
+
+void
+outbox_fini(struct outbox *o)
+{
+	while (o->ring && o->ring->n)
+		drop_first(o);
+	free(o->ring);
+	*o = (struct outbox){ 0 };
+}

@@ -1,0 +1,27 @@
+#pragma once
+/*
+ * The bytes owed to one connection: a queue of shared, reference-counted buffers, written with one
+ * call per loop turn. An empty outbox holds no memory.
+ */
+
+#include "gatewayd/shared_bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct outbox_ring;
+
+struct outbox {
+	struct outbox_ring *ring; /* NULL while empty */
+	uint32_t sent_bytes; /* of the first buffer */
+	uint32_t queued_bytes;
+};
+
+/* Adds a reference. */
+void outbox_add(struct outbox *, struct shared_bytes *);
+size_t outbox_bytes(const struct outbox *);
+enum outbox_verdict { OUTBOX_EMPTY, OUTBOX_WAITING /* the socket is full: watch EPOLLOUT */, OUTBOX_BROKEN };
+/* One writev(2) or send(2), more only when the kernel took a whole full vector. */
+enum outbox_verdict outbox_write(struct outbox *, int fd);
+void outbox_fini(struct outbox *);

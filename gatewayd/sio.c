@@ -1,0 +1,368 @@
+/* Clients and sockets: how they begin and end, and what is sent to them. */
+
+#include "common/mem.h"
+#include "gatewayd/eio_packet.h"
+#include "gatewayd/sio_client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static const char *
+admit(void *context, const struct eio_request *request)
+{
+	struct sio *sio = context;
+
+	return sio->app->admit ? sio->app->admit(sio->app->context, request) : NULL;
+}
+
+static void
+open_client(void *context, struct eio_session *session, const struct eio_request *request)
+{
+	struct sio *sio = context;
+	struct sio_client *c = xcalloc(1, sizeof(*c));
+
+	c->sio = sio;
+	c->session = session;
+	eio_set_user(session, c);
+	c->waiting = xcalloc(1, sizeof(*c->waiting));
+	c->waiting->client = c;
+	c->waiting->at_ms = eio_now_ms(eio_of(session)) + sio->settings.connect_timeout_ms;
+	list_append(&sio->waiting, &c->waiting->link);
+	if (sio->app->open)
+		sio->app->open(sio->app->context, c, request);
+}
+
+static void
+stop_waiting(struct sio_client *c)
+{
+	if (!c->waiting)
+		return;
+	list_remove(&c->waiting->link);
+	free(c->waiting);
+	c->waiting = NULL;
+}
+
+void
+sio_partial_free(struct sio_partial *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->n; i++)
+		free((void *)p->items[i].p);
+	free(p->text);
+	free(p);
+}
+
+static void
+unlink_socket(struct sio_socket *s)
+{
+	struct sio_socket **at = &s->client->sockets;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	s->state = SIO_GONE;
+	s->next = s->client->sio->socket_graves;
+	s->client->sio->socket_graves = s;
+}
+
+void
+sio_end_socket(struct sio_socket *s, enum sio_reason reason)
+{
+	const struct sio_app *app = s->client->sio->app;
+
+	unlink_socket(s);
+	app->disconnect(app->context, s, reason);
+}
+
+static void
+close_client(void *context, struct eio_session *session, enum eio_reason reason)
+{
+	struct sio_client *c = eio_user(session);
+	struct sio *sio = context;
+
+	c->session = NULL;
+	stop_waiting(c);
+	sio_partial_free(c->partial);
+	c->partial = NULL;
+	while (c->sockets)
+		sio_end_socket(c->sockets, (enum sio_reason)reason);
+	if (sio->app->close)
+		sio->app->close(sio->app->context, c, (enum sio_reason)reason);
+	c->next_grave = sio->client_graves;
+	sio->client_graves = c;
+}
+
+struct sio *
+sio_new(const struct sio_settings *settings, const struct eio_settings *eio_set,
+	const struct sio_app *app, const struct eio_io *io)
+{
+	struct sio *sio = xcalloc(1, sizeof(*sio));
+
+	assert(settings->n_namespaces <= UINT16_MAX);
+	sio->settings = *settings;
+	sio->app = app;
+	sio->eio_app = (struct eio_app){ .context = sio, .admit = admit, .open = open_client,
+		.message = sio_message_in, .close = close_client };
+	sio->eio = eio_new(eio_set, &sio->eio_app, io);
+	list_init(&sio->waiting);
+	arena_init(&sio->arena);
+	return sio;
+}
+
+/* Clients lie in the list by the same field that held their sockets, which are all gone by then. */
+static void
+bury(struct sio *sio)
+{
+	struct sio_client *c;
+	struct sio_socket *s;
+
+	while ((c = sio->client_graves)) {
+		sio->client_graves = c->next_grave;
+		free(c);
+	}
+	while ((s = sio->socket_graves)) {
+		sio->socket_graves = s->next;
+		free(s);
+	}
+}
+
+void
+sio_free(struct sio *sio)
+{
+	if (!sio)
+		return;
+	eio_free(sio->eio);
+	bury(sio);
+	arena_fini(&sio->arena);
+	free(sio);
+}
+
+struct eio *
+sio_eio(struct sio *sio)
+{
+	return sio->eio;
+}
+
+static struct sio_waiting *
+first_waiting(const struct sio *sio)
+{
+	if (list_is_empty(&sio->waiting))
+		return NULL;
+	return LIST_OF(sio->waiting.next, struct sio_waiting, link);
+}
+
+void
+sio_tick(struct sio *sio, uint64_t now_ms)
+{
+	struct sio_waiting *w;
+
+	bury(sio);
+	eio_tick(sio->eio, now_ms);
+	while ((w = first_waiting(sio)) && w->at_ms <= now_ms)
+		sio_close(w->client);
+}
+
+uint64_t
+sio_next_deadline(const struct sio *sio)
+{
+	uint64_t at_ms = eio_next_deadline(sio->eio);
+	const struct sio_waiting *w = first_waiting(sio);
+
+	if (sio->socket_graves || sio->client_graves)
+		return 0;
+	return w && w->at_ms < at_ms ? w->at_ms : at_ms;
+}
+
+void
+sio_send_control(struct sio_client *c, enum sio_type type, struct span ns, struct span payload)
+{
+	struct shared_bytes *b;
+
+	if (!c->session)
+		return;
+	b = sio_encode_control(type, ns, payload);
+	eio_send(c->session, b);
+	shared_bytes_unref(b);
+}
+
+bool
+sio_set_id(struct sio_socket *s, struct span id)
+{
+	return eio_sid_parse(id, &s->id);
+}
+
+void
+sio_accept(struct sio_socket *s, struct span pid)
+{
+	struct json_out reply = { 0 };
+	char id[EIO_SID_TEXT + 1];
+
+	if (s->state != SIO_CONNECTING)
+		return;
+	/* Ready first: a client sends events the moment it has read the reply. */
+	s->state = SIO_CONNECTED;
+	stop_waiting(s->client);
+	sio_socket_id(s, id);
+	json_out_open(&reply, '{');
+	json_out_key(&reply, "sid");
+	json_out_string(&reply, id);
+	if (pid.p) {
+		json_out_key(&reply, "pid");
+		json_out_text(&reply, pid);
+	}
+	json_out_close(&reply, '}');
+	sio_send_control(s->client, SIO_CONNECT, sio_namespace(s), json_out_span(&reply));
+	json_out_fini(&reply);
+}
+
+void
+sio_refuse(struct sio_socket *s, const char *message, struct span data)
+{
+	struct json_out words = { 0 };
+
+	if (s->state != SIO_CONNECTING)
+		return;
+	json_out_open(&words, '{');
+	json_out_key(&words, "message");
+	json_out_string(&words, message);
+	if (data.p) {
+		json_out_key(&words, "data");
+		json_out_raw(&words, data);
+	}
+	json_out_close(&words, '}');
+	sio_send_control(s->client, SIO_CONNECT_ERROR, sio_namespace(s), json_out_span(&words));
+	json_out_fini(&words);
+	unlink_socket(s);
+}
+
+void
+sio_send(struct sio_socket *s, struct shared_bytes *message)
+{
+	if (s->state == SIO_CONNECTED)
+		eio_send(s->client->session, message);
+}
+
+void
+sio_emit(struct sio_socket *s, const struct sio_message *message,
+	const struct sio_attachments *attachments)
+{
+	struct sio_message m = *message;
+	struct shared_bytes *b;
+
+	if (s->state != SIO_CONNECTED)
+		return;
+	m.ns = sio_namespace(s);
+	m.n_attachments = attachments ? attachments->n : 0;
+	b = sio_encode(&m);
+	sio_send(s, b);
+	shared_bytes_unref(b);
+	for (unsigned i = 0; i < m.n_attachments; i++) {
+		b = shared_bytes_new(SHARED_BINARY, attachments->items[i]);
+		sio_send(s, b);
+		shared_bytes_unref(b);
+	}
+}
+
+void
+sio_ack(struct sio_socket *s, uint64_t id, struct span args,
+	const struct sio_attachments *attachments)
+{
+	const struct sio_message m = { .type = SIO_ACK, .has_id = true, .id = id, .args = args };
+
+	sio_emit(s, &m, attachments);
+}
+
+void
+sio_disconnect(struct sio_socket *s)
+{
+	if (s->state == SIO_GONE)
+		return;
+	sio_send_control(s->client, SIO_DISCONNECT, sio_namespace(s), (struct span){ 0 });
+	sio_end_socket(s, SIO_SERVER_LEFT);
+}
+
+void
+sio_close(struct sio_client *c)
+{
+	if (c->session)
+		eio_close(c->session, EIO_FORCED_CLOSE);
+}
+
+bool
+sio_is_connected(const struct sio_socket *s)
+{
+	return s->state == SIO_CONNECTED;
+}
+
+struct span
+sio_namespace(const struct sio_socket *s)
+{
+	return span_of(s->client->sio->settings.namespaces[s->ns]);
+}
+
+void
+sio_socket_id(const struct sio_socket *s, char out[EIO_SID_TEXT + 1])
+{
+	eio_sid_format(&s->id, out);
+}
+
+void *
+sio_websocket(const struct sio_socket *s)
+{
+	return s->state == SIO_CONNECTED ? eio_websocket(s->client->session) : NULL;
+}
+
+size_t
+sio_queued_bytes(const struct sio_socket *s)
+{
+	return s->client->session ? eio_queued_bytes(s->client->session) : 0;
+}
+
+struct sio_client *
+sio_client_of(const struct sio_socket *s)
+{
+	return s->client;
+}
+
+void
+sio_set_data(struct sio_socket *s, void *data)
+{
+	s->data = data;
+}
+
+void *
+sio_data(const struct sio_socket *s)
+{
+	return s->data;
+}
+
+void
+sio_client_set_data(struct sio_client *c, void *data)
+{
+	c->data = data;
+}
+
+void *
+sio_client_data(const struct sio_client *c)
+{
+	return c->data;
+}
+
+const char *
+sio_reason_text(enum sio_reason reason)
+{
+	switch (reason) {
+	case SIO_CLIENT_LEFT:
+		return "client namespace disconnect";
+	case SIO_SERVER_LEFT:
+		return "server namespace disconnect";
+	case SIO_TRANSPORT_CLOSE:
+	case SIO_TRANSPORT_ERROR:
+	case SIO_PING_TIMEOUT:
+	case SIO_PARSE_ERROR:
+	case SIO_FORCED_CLOSE:
+		break;
+	}
+	return eio_reason_text((enum eio_reason)reason);
+}

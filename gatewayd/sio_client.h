@@ -1,0 +1,64 @@
+#pragma once
+/* The inside of Socket.IO clients, for gatewayd/sio*.c only. */
+
+#include "common/list.h"
+#include "common/mem.h"
+#include "gatewayd/sio.h"
+
+enum sio_state { SIO_CONNECTING, SIO_CONNECTED, SIO_GONE };
+
+struct sio_socket {
+	struct sio_socket *next; /* of its client; of the graves once it is gone */
+	struct sio_client *client;
+	void *data;
+	struct eio_sid id;
+	uint16_t ns; /* index in the settings */
+	uint8_t state; /* enum sio_state */
+};
+
+/* Exists until the first namespace is joined. */
+struct sio_waiting {
+	struct link link;
+	struct sio_client *client;
+	uint64_t at_ms;
+};
+
+/* A packet whose attachments are on their way. */
+struct sio_partial {
+	char *text; /* owned: the packet */
+	size_t n_text;
+	size_t total_bytes; /* of the packet and the attachments so far */
+	unsigned n_due, n;
+	struct span items[]; /* owned bytes */
+};
+
+struct sio_client {
+	struct sio *sio;
+	struct eio_session *session; /* NULL: ended */
+	union {
+		struct sio_socket *sockets;
+		struct sio_client *next_grave;
+	};
+	struct sio_waiting *waiting;
+	struct sio_partial *partial;
+	void *data;
+};
+
+struct sio {
+	struct sio_settings settings;
+	const struct sio_app *app;
+	struct eio_app eio_app;
+	struct eio *eio;
+	struct link waiting; /* in order of their deadlines, which all have the same length */
+	struct sio_socket *socket_graves;
+	struct sio_client *client_graves;
+	struct arena arena; /* of one packet */
+};
+
+/* Engine.IO's message callback. */
+void sio_message_in(void *context, struct eio_session *, struct span bytes, bool is_binary);
+void sio_partial_free(struct sio_partial *);
+struct sio_socket *sio_find_socket(const struct sio_client *, size_t ns);
+/* Takes it out of its client; no packet is sent. Calls disconnect(). */
+void sio_end_socket(struct sio_socket *, enum sio_reason);
+void sio_send_control(struct sio_client *, enum sio_type, struct span ns, struct span payload);

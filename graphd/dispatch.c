@@ -1,0 +1,265 @@
+#include "graphd/dispatch.h"
+
+#include "common/limits.h"
+#include "graphd/dispatcher.h"
+#include "graphd/lifecycle.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* One function per row that gives the handler its arguments under their own type. */
+#define COMMAND(ident, name, kind, doc) \
+	static enum error run_##ident(struct call *c, const void *args) \
+	{ \
+		return cmd_##ident(c, args); \
+	}
+#define REQ(type, name, doc)
+#define OPT(type, name, doc)
+#define RET(type, name, doc)
+#define END(ident)
+#include "proto/commands.def"
+
+typedef enum error handler_fn(struct call *, const void *args);
+
+static handler_fn *const handlers[COMMANDS] = {
+#define COMMAND(ident, name, kind, doc) [COMMAND_##ident] = run_##ident,
+#define REQ(type, name, doc)
+#define OPT(type, name, doc)
+#define RET(type, name, doc)
+#define END(ident)
+#include "proto/commands.def"
+};
+
+/* Commands that concern no session, or that find theirs by other means. */
+static const bool names_no_session[COMMANDS] = {
+	[COMMAND_get_node] = true,
+	[COMMAND_search_nodes] = true,
+	[COMMAND_create_session] = true,
+	[COMMAND_list_sessions] = true,
+	[COMMAND_cleanup_sessions] = true,
+	[COMMAND_create_project] = true,
+	[COMMAND_list_projects] = true,
+	[COMMAND_get_project] = true,
+	[COMMAND_delete_project] = true,
+	[COMMAND_open_project] = true,
+	[COMMAND_export_project] = true,
+	[COMMAND_import_project] = true,
+	[COMMAND_list_templates] = true,
+	[COMMAND_get_template] = true,
+	[COMMAND_hello] = true,
+};
+
+static void
+forget_clients(void *context, struct session *s)
+{
+	clients_forget_session(context, s);
+}
+
+struct dispatcher *
+dispatcher_new(struct sessions *sessions)
+{
+	struct dispatcher *d = xcalloc(1, sizeof(*d));
+
+	d->sessions = sessions;
+	d->clients = clients_new(sessions);
+	d->keys = keys_new(sessions);
+	d->projects = projects_new();
+	uuid_random(&d->boot_id);
+	arena_init(&d->arena);
+	sessions_on_drop(sessions, forget_clients, d->clients);
+	return d;
+}
+
+void
+dispatcher_free(struct dispatcher *d)
+{
+	if (!d)
+		return;
+	sessions_on_drop(d->sessions, NULL, NULL);
+	clients_free(d->clients);
+	keys_free(d->keys);
+	projects_free(d->projects);
+	arena_fini(&d->arena);
+	json_out_fini(&d->result);
+	json_out_fini(&d->warnings);
+	free(d);
+}
+
+void
+dispatcher_on_more(struct dispatcher *d, void (*fn)(void *, struct outcome *), void *context)
+{
+	d->more = fn;
+	d->more_context = context;
+}
+
+void
+dispatch_uncommitted(struct dispatcher *d, uint64_t key_token)
+{
+	if (key_token)
+		keys_forget(d->keys, key_token);
+}
+
+static enum error
+check_caller(struct call *c)
+{
+	const struct caller *caller = &c->request->caller;
+
+	if (caller->actor.n > LIMIT_ACTOR_BYTES)
+		return refuse(c->why, ERROR_invalid_request, "actor", "The actor's name is too long.");
+	if (caller->client.n > LIMIT_ACTOR_BYTES)
+		return refuse(c->why, ERROR_invalid_request, "client_id", "The client_id is too long.");
+	if (caller->key.n > LIMIT_KEY_BYTES)
+		return refuse(c->why, ERROR_invalid_request, "key", "The idempotency key is too long.");
+	if (!caller->key_is_command_id) {
+		uuid_random(&c->command_id);
+		return OK;
+	}
+	if (!uuid_parse(caller->key, &c->command_id))
+		return refuse(c->why, ERROR_invalid_request, "command_id", "command_id must be a UUID.");
+	return OK;
+}
+
+static enum error
+find_session(struct call *c)
+{
+	const struct request *req = c->request;
+	enum error err;
+
+	if (uuid_is_nil(&req->session) && req->command == COMMAND_save_project)
+		return OK;
+	if (names_no_session[req->command])
+		return OK;
+	if (uuid_is_nil(&req->session))
+		return refuse(c->why, ERROR_invalid_request, "session_id", "Missing session_id");
+	err = sessions_get(c->sessions, &req->session, &c->session);
+	if (err)
+		return err;
+	c->session->idle_since_ms = req->now_ms;
+	sessions_touch(c->sessions, c->session, req->now_us);
+	c->outcome->session = c->session;
+	return OK;
+}
+
+static enum error
+check_project(struct call *c)
+{
+	enum command command = c->request->command;
+
+	if (!c->session || !uuid_is_nil(&c->session->meta.project_id))
+		return OK;
+	/* A graph that is loaded may bring its project with it. */
+	if (command == COMMAND_load_graph)
+		return OK;
+	if (lifecycle_has(command) || command == COMMAND_get_tree || command == COMMAND_save_project)
+		return refuse(c->why, ERROR_invalid_state, NULL, "%s", error_rows[ERROR_invalid_state].text);
+	return OK;
+}
+
+static enum error
+run(struct call *c)
+{
+	const struct request *req = c->request;
+	const struct command_row *row = &command_rows[req->command];
+	struct span object = req->args.n > 0 ? req->args : SPAN("{}");
+	void *args = arena_take(c->arena, row->args_size_bytes);
+	enum error err;
+
+	memset(args, 0, row->args_size_bytes);
+	err = args_decode(req->command, object, NULL, c->arena, args, c->why);
+	if (err)
+		return err;
+	if (row->kind == COMMAND_EDITS) {
+		lifecycle_executing(c);
+		call_begin(c, c->session, STEP_DO);
+	}
+	return handlers[req->command](c, args);
+}
+
+/* Takes back whatever the handler had begun. */
+static void
+give_up(struct call *c)
+{
+	struct outcome *out = c->outcome;
+	struct session *s = out->session;
+
+	if (s && s->open)
+		session_abort(s);
+	else if (s && out->step)
+		session_revert(s, out->step);
+	if (s)
+		s->warnings = NULL;
+	if (out->created) {
+		sessions_drop(c->sessions, s);
+		out->session = NULL;
+		out->created = false;
+	} else if (s) {
+		sessions_bind(c->sessions, s);
+	}
+}
+
+static void
+dispatch_found(struct call *c)
+{
+	enum error err;
+
+	if (keys_apply(c->request->command) && c->request->caller.key.n > 0) {
+		c->request_hash = keys_request_hash(c->request);
+		if (lifecycle_repeat(c))
+			return;
+	}
+	err = check_project(c);
+	if (!err)
+		err = run(c);
+	if (err) {
+		give_up(c);
+		lifecycle_refuse(c, err);
+	} else {
+		lifecycle_finish(c);
+	}
+}
+
+void
+dispatch(struct dispatcher *d, const struct request *req, struct outcome *out)
+{
+	struct refusal why = { 0 };
+	struct call c = {
+		.sessions = d->sessions,
+		.dispatcher = d,
+		.request = req,
+		.outcome = out,
+		.arena = &d->arena,
+		.why = &why,
+		.result = &d->result,
+	};
+	enum error err;
+
+	json_out_clear(&d->result);
+	json_out_clear(&d->warnings);
+	json_out_open(&d->result, '{');
+	err = req->command < COMMANDS ? check_caller(&c) : ERROR_unknown_command;
+	if (!err)
+		err = find_session(&c);
+	if (err) {
+		out->error = err;
+		reply_error(&out->body, err, &why);
+	} else {
+		dispatch_found(&c);
+	}
+	free(c.tail);
+	refusal_fini(&why);
+	arena_reset(&d->arena);
+}
+
+enum error
+dispatch_nested(struct call *c, enum command command, struct span data,
+    const struct arg_resolver *resolver)
+{
+	const struct command_row *row = &command_rows[command];
+	void *args = arena_take(c->arena, row->args_size_bytes);
+	enum error err;
+
+	assert(row->kind == COMMAND_EDITS);
+	memset(args, 0, row->args_size_bytes);
+	err = args_decode(command, data, resolver, c->arena, args, c->why);
+	return err ? err : handlers[command](c, args);
+}

@@ -1,0 +1,100 @@
+#pragma once
+/*
+ * Request in, outcome out: find, decode, run. No I/O but the store's appends, no clock: time comes with the request.
+ * The server commits, publishes and replies from the outcome.
+ */
+
+#include "graphd/sessions.h"
+#include "graphd/tree.h"
+#include "proto/wire.h"
+
+struct request {
+	enum command command;
+	struct uuid session; /* nil: none named */
+	struct caller caller;
+	struct span args; /* scanned JSON object; empty counts as {} */
+	uint64_t now_us, now_ms;
+};
+
+/* A transient event to publish; durable ones come from steps. */
+struct announcement {
+	enum event event;
+	struct session *session;
+	size_t body_at, body_n; /* in outcome.texts */
+	uint64_t seq;
+	bool first; /* before the step's events (executing); else behind them */
+};
+
+enum { OUTCOME_ANNOUNCEMENTS = 8 };
+
+struct outcome {
+	enum error error;
+	struct json_out body; /* the reply; unfinished while tail is set */
+	struct session *session; /* that it read or changed, or NULL */
+	struct step *step; /* made by it: owned, to be encoded, stored, published; or NULL */
+	struct step *more_steps[2]; /* further steps (a mark behind the step), in order; or NULL */
+	bool stores; /* something else was put into the open batch (a project, a session row) */
+	bool created; /* the session is new: dropped again if the commit fails */
+	struct announcement announcements[OUTCOME_ANNOUNCEMENTS];
+	size_t n_announcements;
+	struct json_out texts; /* bodies of announcements */
+	/* A graph still to be written into body in slices (tree.active), then tail, which ends the JSON. */
+	struct tree_writer tree;
+	bool tree_active;
+	char *tail; /* owned; NULL: none */
+	struct graph *tree_graph; /* owned: the graph that tree walks when it is not the session's (past, saved); or NULL */
+	uint64_t key_token; /* what dispatch_uncommitted() needs; 0: nothing */
+};
+
+void outcome_init(struct outcome *);
+/* Empties it for the next request and keeps its buffers. */
+void outcome_clear(struct outcome *);
+void outcome_fini(struct outcome *);
+
+struct dispatcher;
+struct dispatcher *dispatcher_new(struct sessions *);
+void dispatcher_free(struct dispatcher *);
+/* Always gives an answer: a refusal is an outcome too. */
+void dispatch(struct dispatcher *, const struct request *, struct outcome *);
+/* Announces the clients of a gateway gone: it said so, or was not heard for LIMIT_BUS_SILENCE_MS. One outcome each; fn publishes it. */
+void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us, void (*fn)(void *, struct outcome *), void *context);
+/* Ends sessions inactive for so long; one outcome each. Returns how many. */
+size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us, void (*fn)(void *, struct outcome *), void *context);
+
+/*
+ * Cleanup ends many sessions in one request: each gets an outcome of its own, without a reply, given to fn before dispatch()
+ * returns. To be set before the first request.
+ */
+void dispatcher_on_more(struct dispatcher *, void (*fn)(void *, struct outcome *), void *context);
+/* The commit of an outcome with that key_token failed: its key counts as never used. */
+void dispatch_uncommitted(struct dispatcher *, uint64_t key_token);
+
+/* What a command's handler gets: graphd/commands/<ident>.c defines
+ *	enum error cmd_<ident>(struct call *, const struct <ident>_args *);
+ * It validates, calls session_edit() and writes its reply fields; it never publishes, stores or writes undo code. */
+struct call {
+	struct session *session; /* NULL when the command names none */
+	struct sessions *sessions;
+	struct dispatcher *dispatcher;
+	const struct request *request;
+	struct outcome *outcome;
+	struct arena *arena; /* until the reply is written */
+	struct refusal *why;
+	struct json_out *result; /* members of "result" (EDITS), or of the reply (others), in an open object */
+	struct uuid made; /* EDITS: the node that "$n" and node_id name; nil: none */
+	bool keyed_session; /* the step opened for it carries the caller's key */
+	struct uuid command_id; /* of this request's step */
+	uint64_t request_hash; /* of command and arguments, under the caller's key */
+	size_t plain_n; /* bytes of result before the opening of a graph; 0: there is no graph */
+	char *tail; /* owned: what closes the reply behind that graph; or NULL */
+};
+
+#define COMMAND(ident, name, kind, doc) enum error cmd_##ident(struct call *, const struct ident##_args *);
+#define REQ(type, name, doc)
+#define OPT(type, name, doc)
+#define RET(type, name, doc)
+#define END(ident)
+#include "proto/commands.def"
+
+/* For batch: one EDITS command inside the open step. */
+enum error dispatch_nested(struct call *, enum command, struct span args, const struct arg_resolver *);

@@ -1,0 +1,20 @@
+#pragma once
+/* What the dispatcher keeps between requests: for dispatch.c and for the commands that ask for it. */
+
+#include "graphd/call.h"
+#include "graphd/clients.h"
+#include "graphd/keys.h"
+#include "graphd/projects.h"
+#include "graphd/reply.h"
+
+struct dispatcher {
+	struct sessions *sessions;
+	struct clients *clients;
+	struct keys *keys;
+	struct projects *projects;
+	struct uuid boot_id;
+	struct arena arena; /* of one request */
+	struct json_out result, warnings;
+	void (*more)(void *, struct outcome *);
+	void *more_context;
+};

@@ -1,0 +1,419 @@
+#include "graphd/step.h"
+
+#include "graphd/meta.h"
+#include "graphd/put.h"
+
+/* What is the same in all events of a step is written once: before the seq, and behind it. */
+struct encoder {
+	const struct step *step;
+	struct json_out body, common;
+	size_t common_n; /* bytes of common before the seq */
+	uint64_t seq; /* of the next event */
+	uint64_t after;
+	step_event_fn *fn;
+	void *context;
+	bool stopped;
+};
+
+static bool
+changes_parent(const struct edit *e)
+{
+	return !uuid_equal(&e->before.parent, &e->after.parent);
+}
+
+static uint64_t
+count_of_move(const struct edit *e)
+{
+	if (!changes_parent(e))
+		return 1;
+	return !uuid_is_nil(&e->before.parent) + !uuid_is_nil(&e->after.parent);
+}
+
+static bool
+changes_project(const struct edit *e)
+{
+	struct uuid before = meta_project_id(e->value_before);
+	struct uuid after = meta_project_id(e->value_after);
+
+	return !uuid_equal(&before, &after);
+}
+
+static bool
+mark_has_event(enum mark mark)
+{
+	return mark == MARK_SAVED || mark == MARK_LOADED || mark == MARK_CLOSED;
+}
+
+static uint64_t
+count_of_edit(const struct edit *e)
+{
+	switch (e->kind) {
+	case EDIT_ADD:
+	case EDIT_REMOVE:
+	case EDIT_PROPERTY:
+		return 1;
+	case EDIT_MOVE:
+		return count_of_move(e);
+	case EDIT_META:
+		return changes_project(e);
+	case EDIT_MARK:
+		return mark_has_event(e->mark);
+	}
+	return 0;
+}
+
+/* EVENTS when the step tells nothing besides its edits. */
+static enum event
+closing_event(const struct step *step)
+{
+	bool edits = step->type < COMMANDS && command_rows[step->type].kind == COMMAND_EDITS;
+
+	switch (step->kind) {
+	case STEP_DO:
+		return edits ? EVENT_command_executed : EVENTS;
+	case STEP_UNDO:
+		return EVENT_command_undo;
+	case STEP_REDO:
+		return EVENT_command_redo;
+	case STEP_MARK:
+		break;
+	}
+	return EVENTS;
+}
+
+uint64_t
+step_event_count(const struct step *step)
+{
+	uint64_t n = closing_event(step) != EVENTS;
+
+	for (size_t i = 0; i < step->n_edits; i++)
+		n += count_of_edit(&step->edits[i]);
+	return n;
+}
+
+static void
+write_common(struct encoder *enc)
+{
+	const struct step *step = enc->step;
+	struct json_out *out = &enc->common;
+
+	put_literal(out, "{\"session_id\":");
+	put_uuid(out, &step->session);
+	put_literal(out, ",\"project_id\":");
+	put_uuid(out, &step->project_id);
+	put_literal(out, ",\"timestamp\":");
+	json_out_time(out, step->time_us);
+	put_literal(out, ",\"seq\":");
+	enc->common_n = out->n;
+	if (step->actor) {
+		put_literal(out, ",\"actor\":");
+		put_text(out, step->actor);
+	}
+	if (step->client_id) {
+		put_literal(out, ",\"client_id\":");
+		put_text(out, step->client_id);
+	}
+}
+
+static void
+begin_about(struct encoder *enc, const struct uuid *command_id)
+{
+	struct json_out *out = &enc->body;
+
+	json_out_clear(out);
+	put_bytes(out, enc->common.bytes, enc->common_n);
+	put_uint(out, enc->seq);
+	if (!uuid_is_nil(command_id)) {
+		put_literal(out, ",\"command_id\":");
+		put_uuid(out, command_id);
+	}
+	put_bytes(out, enc->common.bytes + enc->common_n, enc->common.n - enc->common_n);
+}
+
+static void
+begin(struct encoder *enc)
+{
+	begin_about(enc, &enc->step->command_id);
+}
+
+static void
+finish(struct encoder *enc, enum event event)
+{
+	put_byte(&enc->body, '}');
+	if (!enc->fn(enc->context, event, enc->seq, json_out_span(&enc->body)))
+		enc->stopped = true;
+	enc->seq++;
+}
+
+/* Whether the event with the next seq is to be left out; it is passed over then. */
+static bool
+is_skipped(struct encoder *enc)
+{
+	if (enc->stopped || enc->seq > enc->after)
+		return enc->stopped;
+	enc->seq++;
+	return true;
+}
+
+static void
+member_uuid(struct json_out *out, const char *key, const struct uuid *id)
+{
+	put_chars(out, key);
+	put_uuid(out, id);
+}
+
+static void
+member_text(struct json_out *out, const char *key, const char *text)
+{
+	put_chars(out, key);
+	put_text(out, text);
+}
+
+static void
+put_properties(struct json_out *out, const struct content *c, const char *name)
+{
+	const char *comma = "";
+
+	put_byte(out, '{');
+	if (name) {
+		put_literal(out, "\"name\":");
+		put_text(out, name);
+		comma = ",";
+	}
+	for (uint32_t i = 0; i < c->n_properties; i++, comma = ",") {
+		put_chars(out, comma);
+		put_text(out, c->properties[i].key);
+		put_byte(out, ':');
+		put_json(out, c->properties[i].value);
+	}
+	put_byte(out, '}');
+}
+
+static bool
+has_name_property(const struct content *c)
+{
+	for (uint32_t i = 0; i < c->n_properties; i++)
+		if (strcmp(c->properties[i].key, "name") == 0)
+			return true;
+	return false;
+}
+
+/* The same node again in the shape that existing clients read. */
+static void
+put_node(struct json_out *out, const struct edit *e)
+{
+	const struct content *c = e->content;
+
+	member_uuid(out, ",\"node\":{\"id\":", &e->node);
+	member_text(out, ",\"type\":", c->type);
+	member_text(out, ",\"blueprint_type_id\":", c->type);
+	member_text(out, ",\"name\":", c->name);
+	member_uuid(out, ",\"parent_id\":", &e->after.parent);
+	put_literal(out, ",\"properties\":");
+	put_properties(out, c, has_name_property(c) ? NULL : c->name);
+	put_literal(out, ",\"children\":[]}");
+}
+
+static void
+tell_added(struct encoder *enc, const struct edit *e)
+{
+	struct json_out *out = &enc->body;
+
+	if (is_skipped(enc))
+		return;
+	begin(enc);
+	member_uuid(out, ",\"node_id\":", &e->node);
+	member_uuid(out, ",\"id\":", &e->node);
+	member_text(out, ",\"name\":", e->content->name);
+	member_text(out, ",\"blueprint_type_id\":", e->content->type);
+	member_uuid(out, ",\"parent_id\":", &e->after.parent);
+	put_literal(out, ",\"index\":");
+	put_uint(out, e->after.index);
+	put_literal(out, ",\"properties\":");
+	put_properties(out, e->content, NULL);
+	put_node(out, e);
+	finish(enc, EVENT_node_created);
+}
+
+static void
+tell_removed(struct encoder *enc, const struct edit *e)
+{
+	if (is_skipped(enc))
+		return;
+	begin(enc);
+	member_uuid(&enc->body, ",\"node_id\":", &e->node);
+	member_uuid(&enc->body, ",\"id\":", &e->node);
+	member_uuid(&enc->body, ",\"parent_id\":", &e->before.parent);
+	finish(enc, EVENT_node_deleted);
+}
+
+static void
+tell_link(struct encoder *enc, enum event event, const struct uuid *parent,
+    const struct uuid *child, uint32_t index)
+{
+	const char *child_key = event == EVENT_node_moved ? ",\"node_id\":" : ",\"child_id\":";
+
+	if (is_skipped(enc))
+		return;
+	begin(enc);
+	if (event == EVENT_node_moved) {
+		member_uuid(&enc->body, child_key, child);
+		member_uuid(&enc->body, ",\"parent_id\":", parent);
+	} else {
+		member_uuid(&enc->body, ",\"parent_id\":", parent);
+		member_uuid(&enc->body, child_key, child);
+	}
+	put_literal(&enc->body, ",\"index\":");
+	put_uint(&enc->body, index);
+	finish(enc, event);
+}
+
+/* Between two parents a node is the first root for a moment: that place exists in any forest. */
+static void
+tell_moved(struct encoder *enc, const struct edit *e)
+{
+	bool linked = !uuid_is_nil(&e->after.parent);
+
+	if (!changes_parent(e)) {
+		tell_link(enc, EVENT_node_moved, &e->after.parent, &e->node, e->after.index);
+		return;
+	}
+	if (!uuid_is_nil(&e->before.parent))
+		tell_link(enc, EVENT_node_unlinked, &e->before.parent, &e->node,
+		    linked ? 0 : e->after.index);
+	if (linked)
+		tell_link(enc, EVENT_node_linked, &e->after.parent, &e->node, e->after.index);
+}
+
+static void
+tell_property(struct encoder *enc, const struct edit *e)
+{
+	struct json_out *out = &enc->body;
+
+	if (is_skipped(enc))
+		return;
+	begin(enc);
+	member_uuid(out, ",\"node_id\":", &e->node);
+	member_text(out, ",\"property_id\":", e->key);
+	member_text(out, ",\"property_name\":", e->key);
+	put_literal(out, ",\"old_value\":");
+	put_json(out, e->value_before);
+	if (e->value_after) {
+		put_literal(out, ",\"new_value\":");
+		put_json(out, e->value_after);
+	}
+	finish(enc, e->value_after ? EVENT_property_changed : EVENT_property_deleted);
+}
+
+static void
+tell_meta(struct encoder *enc, const struct edit *e)
+{
+	if (!changes_project(e) || is_skipped(enc))
+		return;
+	begin(enc); /* project_id, all there is to tell, stands among the common members */
+	finish(enc, EVENT_session_project_changed);
+}
+
+static enum event
+event_of_mark(enum mark mark)
+{
+	switch (mark) {
+	case MARK_SAVED:
+		return EVENT_project_saved;
+	case MARK_LOADED:
+		return EVENT_project_loaded;
+	case MARK_CLOSED:
+		return EVENT_session_closed;
+	case MARK_CREATED:
+	case MARK_CLEAN:
+		break;
+	}
+	return EVENTS;
+}
+
+/* Members behind others; a whole object is opened first. */
+static void
+put_members(struct json_out *out, const char *members)
+{
+	struct span s = span_of(members);
+
+	if (s.n >= 2 && s.p[0] == '{')
+		s = (struct span){ s.p + 1, s.n - 2 };
+	if (s.n == 0)
+		return;
+	put_byte(out, ',');
+	put_bytes(out, s.p, s.n);
+}
+
+static void
+tell_mark(struct encoder *enc, const struct edit *e)
+{
+	if (!mark_has_event(e->mark) || is_skipped(enc))
+		return;
+	begin(enc);
+	put_members(&enc->body, e->value_after);
+	finish(enc, event_of_mark(e->mark));
+}
+
+static void
+tell_edit(struct encoder *enc, const struct edit *e)
+{
+	switch (e->kind) {
+	case EDIT_ADD:
+		tell_added(enc, e);
+		break;
+	case EDIT_REMOVE:
+		tell_removed(enc, e);
+		break;
+	case EDIT_MOVE:
+		tell_moved(enc, e);
+		break;
+	case EDIT_PROPERTY:
+		tell_property(enc, e);
+		break;
+	case EDIT_META:
+		tell_meta(enc, e);
+		break;
+	case EDIT_MARK:
+		tell_mark(enc, e);
+		break;
+	}
+}
+
+static void
+tell_closing(struct encoder *enc)
+{
+	enum event event = closing_event(enc->step);
+	struct json_out *out = &enc->body;
+
+	if (event == EVENTS || is_skipped(enc))
+		return;
+	/* What was undone is the news; the undo's own id would tell nobody anything. */
+	begin_about(enc, event == EVENT_command_executed ? &enc->step->command_id
+							 : &enc->step->target_id);
+	member_text(out, ",\"command_type\":",
+	    enc->step->type < COMMANDS ? command_rows[enc->step->type].name : NULL);
+	if (event == EVENT_command_executed) {
+		put_literal(out, ",\"result\":");
+		put_json(out, enc->step->result);
+		put_literal(out, ",\"success\":true,\"error\":null");
+	}
+	finish(enc, event);
+}
+
+void
+step_events(const struct step *step, uint64_t after, step_event_fn *fn, void *context)
+{
+	struct encoder enc = {
+		.step = step, .seq = step->first_seq, .after = after, .fn = fn, .context = context
+	};
+
+	if (step->last_seq <= after || step->last_seq + 1 == step->first_seq)
+		return;
+	write_common(&enc);
+	for (size_t i = 0; i < step->n_edits && !enc.stopped; i++)
+		tell_edit(&enc, &step->edits[i]);
+	tell_closing(&enc);
+	json_out_fini(&enc.body);
+	json_out_fini(&enc.common);
+}

@@ -1,0 +1,201 @@
+#include "graphd/events_due.h"
+
+#include "common/limits.h"
+#include "common/mem.h"
+#include "common/table.h"
+#include "proto/wire.h"
+
+#include <stdlib.h>
+
+void
+events_due_fini(struct events_due *due)
+{
+	free(due->list);
+	json_out_fini(&due->bodies);
+	memset(due, 0, sizeof *due);
+}
+
+/* One great step must not pin its memory for good. */
+void
+events_due_clear(struct events_due *due)
+{
+	if (due->bodies.capacity > LIMIT_FRAME_BYTES) {
+		events_due_fini(due);
+		return;
+	}
+	due->n = 0;
+	json_out_clear(&due->bodies);
+}
+
+struct due_event *
+events_due_add(struct events_due *due, const struct session *s, enum event event, uint64_t seq,
+    uint64_t time_us, struct span body)
+{
+	struct due_event *e;
+
+	if (due->n == due->capacity) {
+		due->capacity = due->capacity ? 2 * due->capacity : 64;
+		due->list = xrealloc(due->list, due->capacity, sizeof *due->list);
+	}
+	e = &due->list[due->n++];
+	*e = (struct due_event){ .session = s->id,
+		.log_id = s->log_id,
+		.epoch = s->epoch,
+		.seq = seq,
+		.time_us = time_us,
+		.event = event,
+		.body_at = due->bodies.n,
+		.body_n = body.n };
+	json_out_bytes(&due->bodies, body);
+	return e;
+}
+
+struct span
+events_due_body(const struct events_due *due, const struct due_event *e)
+{
+	return (struct span){ due->bodies.bytes + e->body_at, e->body_n };
+}
+
+struct adding {
+	struct events_due *due;
+	const struct session *session;
+	const struct step *step;
+};
+
+static bool
+add_event(void *context, enum event event, uint64_t seq, struct span body)
+{
+	struct adding *a = context;
+
+	events_due_add(a->due, a->session, event, seq, a->step->time_us, body)->flags = WIRE_DURABLE;
+	return true;
+}
+
+void
+events_due_add_step(struct events_due *due, const struct session *s, const struct step *step)
+{
+	struct adding adding = { due, s, step };
+
+	step_events(step, 0, add_event, &adding);
+}
+
+static void
+write_properties(struct json_out *out, const struct content *content)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "name");
+	json_out_string(out, content->name);
+	for (uint32_t i = 0; i < content->n_properties; i++) {
+		if (strcmp(content->properties[i].key, "name") == 0)
+			continue;
+		json_out_key_text(out, span_of(content->properties[i].key));
+		json_out_raw(out, span_of(content->properties[i].value));
+	}
+	json_out_close(out, '}');
+}
+
+static void
+write_children(struct json_out *out, const struct node *parent)
+{
+	const struct node *child = node_first_child(parent);
+
+	json_out_open(out, '[');
+	for (int n = 0; child && n < LIMIT_CHILDREN_SHOWN; child = node_next(child), n++)
+		json_out_uuid(out, node_id(child));
+	json_out_close(out, ']');
+}
+
+static void
+write_node(struct json_out *out, const struct node *node)
+{
+	const struct content *content = node_content(node);
+	const struct node *parent = node_parent(node);
+
+	json_out_open(out, '{');
+	json_out_key(out, "id");
+	json_out_uuid(out, node_id(node));
+	json_out_key(out, "type");
+	json_out_string(out, content->type);
+	json_out_key(out, "blueprint_type_id");
+	json_out_string(out, content->type);
+	json_out_key(out, "name");
+	json_out_string(out, content->name);
+	json_out_key(out, "parent_id");
+	if (parent)
+		json_out_uuid(out, node_id(parent));
+	else
+		json_out_null(out);
+	json_out_key(out, "properties");
+	write_properties(out, content);
+	json_out_key(out, "children");
+	write_children(out, node);
+	json_out_close(out, '}');
+}
+
+static void
+write_updated(struct json_out *out, const struct session *s, const struct step *step, const struct node *node)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "session_id");
+	json_out_uuid(out, &s->id);
+	json_out_key(out, "project_id");
+	json_out_uuid(out, &step->project_id);
+	json_out_key(out, "timestamp");
+	json_out_time(out, step->time_us);
+	json_out_key(out, "seq");
+	json_out_uint(out, step->last_seq);
+	json_out_key(out, "command_id");
+	json_out_uuid(out, &step->command_id);
+	if (step->actor) {
+		json_out_key(out, "actor");
+		json_out_string(out, step->actor);
+	}
+	if (step->client_id) {
+		json_out_key(out, "client_id");
+		json_out_string(out, step->client_id);
+	}
+	json_out_key(out, "id");
+	json_out_uuid(out, node_id(node));
+	json_out_key(out, "node");
+	write_node(out, node);
+	json_out_close(out, '}');
+}
+
+/* Each parent once, in the order in which they were first touched; those deleted since are left out. */
+static void
+add_parent(struct adding *a, struct table *told, const struct uuid *parent, struct json_out *body)
+{
+	const struct node *node;
+
+	if (uuid_is_nil(parent) || table_find(told, parent))
+		return;
+	table_add(told, (void *)(uintptr_t)parent);
+	node = graph_find(a->session->graph, parent);
+	if (!node)
+		return;
+	json_out_clear(body);
+	write_updated(body, a->session, a->step, node);
+	events_due_add(a->due, a->session, EVENT_node_updated, a->step->last_seq, a->step->time_us,
+	    json_out_span(body))
+	    ->flags = WIRE_DASH_ONLY;
+}
+
+void
+events_due_add_parents(struct events_due *due, const struct session *s, const struct step *step)
+{
+	struct adding adding = { due, s, step };
+	struct json_out body = { 0 };
+	struct table told;
+
+	table_init(&told, 0, UUID_BYTES);
+	for (size_t i = 0; i < step->n_edits; i++) {
+		const struct edit *edit = &step->edits[i];
+
+		if (edit->kind == EDIT_REMOVE || edit->kind == EDIT_MOVE)
+			add_parent(&adding, &told, &edit->before.parent, &body);
+		if (edit->kind == EDIT_ADD || edit->kind == EDIT_MOVE)
+			add_parent(&adding, &told, &edit->after.parent, &body);
+	}
+	table_fini(&told);
+	json_out_fini(&body);
+}

@@ -1,0 +1,179 @@
+#include "graphd/history.h"
+
+#include "common/limits.h"
+#include "common/mem.h"
+#include "graphd/rollback.h"
+
+#include <stdlib.h>
+
+static struct history_entry *
+entry_of(struct link *l)
+{
+	return LIST_OF(l, struct history_entry, link);
+}
+
+void
+history_init(struct history *h)
+{
+	list_init(&h->undo);
+	list_init(&h->redo);
+	h->n_undo = h->n_redo = 0;
+}
+
+void
+history_entry_free(struct history_entry *entry)
+{
+	if (!entry)
+		return;
+	for (size_t i = 0; i < entry->n_edits; i++)
+		edit_fini(&entry->edits[i]);
+	free(entry->edits);
+	free(entry->actor);
+	free(entry);
+}
+
+void
+history_fini(struct history *h)
+{
+	struct link *l;
+
+	while ((l = list_take(&h->undo)))
+		history_entry_free(entry_of(l));
+	while ((l = list_take(&h->redo)))
+		history_entry_free(entry_of(l));
+	h->n_undo = h->n_redo = 0;
+}
+
+static bool
+is_of(const struct history_entry *entry, const char *actor)
+{
+	return strcmp(entry->actor, actor) == 0;
+}
+
+struct history_entry *
+history_undo_next(const struct history *h, const char *actor)
+{
+	for (struct link *l = h->undo.prev; l != &h->undo; l = l->prev)
+		if (!actor || is_of(entry_of(l), actor))
+			return entry_of(l);
+	return NULL;
+}
+
+struct history_entry *
+history_redo_next(const struct history *h, const char *actor)
+{
+	for (struct link *l = h->redo.prev; l != &h->redo; l = l->prev) {
+		if (actor ? is_of(entry_of(l), actor) : !entry_of(l)->mine_only)
+			return entry_of(l);
+		/* All that session scope may still see stand behind those it may not. */
+		if (!actor)
+			return NULL;
+	}
+	return NULL;
+}
+
+struct history_entry *
+history_find(const struct history *h, bool redo, const struct uuid *command_id, const char *actor)
+{
+	const struct link *list = redo ? &h->redo : &h->undo;
+
+	for (struct link *l = list->prev; l != list; l = l->prev)
+		if (uuid_equal(&entry_of(l)->command_id, command_id) && is_of(entry_of(l), actor))
+			return entry_of(l);
+	return NULL;
+}
+
+/* Grown when the number is a power of two: most steps make one change. */
+static void
+note(struct rollback *rb, struct change change)
+{
+	if (!rb)
+		return;
+	if ((rb->n_changes & (rb->n_changes - 1)) == 0)
+		rb->changes = xrealloc(rb->changes, rb->n_changes ? rb->n_changes * 2 : 2,
+		    sizeof(*rb->changes));
+	rb->changes[rb->n_changes++] = change;
+}
+
+static size_t *
+count_of(struct history *h, bool redo)
+{
+	return redo ? &h->n_redo : &h->n_undo;
+}
+
+void
+history_put(struct history *h, struct history_entry *entry, bool redo, struct rollback *rb)
+{
+	struct link *list = redo ? &h->redo : &h->undo;
+
+	list_append(list, &entry->link);
+	note(rb, (struct change){ .kind = CHANGE_PUT, .redo = redo, .entry = entry });
+	if (++*count_of(h, redo) > LIMIT_UNDO_DEPTH)
+		history_take(h, entry_of(list->next), redo, true, rb);
+}
+
+void
+history_take(struct history *h, struct history_entry *entry, bool redo, bool final,
+    struct rollback *rb)
+{
+	struct link *next = entry->link.next;
+
+	list_remove(&entry->link);
+	--*count_of(h, redo);
+	note(rb, (struct change){ CHANGE_TAKEN, redo, final, entry, next });
+	if (final && !rb)
+		history_entry_free(entry);
+}
+
+void
+history_clear_redo(struct history *h, const char *actor, struct rollback *rb)
+{
+	struct link *l = h->redo.next, *next;
+
+	for (; l != &h->redo; l = next) {
+		struct history_entry *entry = entry_of(l);
+		next = l->next;
+		if (is_of(entry, actor)) {
+			history_take(h, entry, true, true, rb);
+		} else if (!entry->mine_only) {
+			entry->mine_only = true;
+			note(rb, (struct change){ .kind = CHANGE_HIDDEN, .entry = entry });
+		}
+	}
+}
+
+void
+history_clear(struct history *h, struct rollback *rb)
+{
+	while (!list_is_empty(&h->undo))
+		history_take(h, entry_of(h->undo.prev), false, true, rb);
+	while (!list_is_empty(&h->redo))
+		history_take(h, entry_of(h->redo.prev), true, true, rb);
+}
+
+static void
+edits_free(struct edit *edits, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		edit_fini(&edits[i]);
+	free(edits);
+}
+
+void
+history_entry_set(struct history_entry *entry, struct edit *edits, size_t n_edits,
+    uint64_t ordinal, struct rollback *rb)
+{
+	if (rb) {
+		rb->moved = entry;
+		rb->edits = entry->edits;
+		rb->n_edits = entry->n_edits;
+		rb->moved_ordinal = entry->ordinal;
+		rb->moved_mine_only = entry->mine_only;
+	} else {
+		edits_free(entry->edits, entry->n_edits);
+	}
+	entry->edits = edits;
+	entry->n_edits = n_edits;
+	entry->ordinal = ordinal;
+	entry->mine_only = false;
+}

@@ -1,0 +1,36 @@
+#pragma once
+/*
+ * Undo and redo of one session: two stacks of steps, LIMIT_UNDO_DEPTH deep, the oldest going first. An entry's edits are those that
+ * last ran, so their inverse is exact in the state they left. A redo puts the entry back on top.
+ *
+ * A new command clears redo in its scope: the session's redo list becomes empty for everybody, while
+ * entries of other actors stay reachable for their own "mine". For that a redo entry knows whether session
+ * scope may still see it.
+ */
+
+#include "common/list.h"
+#include "graphd/graph.h"
+#include "graphd/step.h"
+
+struct history_entry {
+	struct link link; /* undo or redo list, newest last */
+	struct uuid command_id;
+	enum command type;
+	char *actor; /* owned; "" when nobody was named */
+	struct edit *edits; /* owned; content of ADD edits is not kept */
+	size_t n_edits;
+	bool mine_only; /* redo list: a newer command of somebody else took it from session scope */
+	uint64_t ordinal; /* of the step that ran last */
+};
+
+struct history {
+	struct link undo, redo;
+	size_t n_undo, n_redo;
+};
+
+void history_init(struct history *);
+void history_fini(struct history *);
+void history_entry_free(struct history_entry *);
+/* The entry that undo would take: the newest, or the newest of this actor. NULL when there is none. */
+struct history_entry *history_undo_next(const struct history *, const char *actor_or_null);
+struct history_entry *history_redo_next(const struct history *, const char *actor_or_null);

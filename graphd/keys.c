@@ -1,0 +1,217 @@
+#include "graphd/keys.h"
+
+#include "common/limits.h"
+#include "common/list.h"
+#include "common/mem.h"
+#include "common/table.h"
+
+#include <stdlib.h>
+
+struct entry {
+	struct span key; /* actor, a zero byte, key: in the same allocation, the reply behind it */
+	struct link age;
+	struct remembered answer;
+	uint64_t token;
+};
+
+struct keys {
+	struct sessions *sessions;
+	struct table entries;
+	struct link by_age;
+	uint64_t last_token;
+	bool read_journal; /* first steps of the sessions there were at start */
+};
+
+struct keys *
+keys_new(struct sessions *sessions)
+{
+	struct keys *k = xcalloc(1, sizeof(*k));
+
+	k->sessions = sessions;
+	table_init(&k->entries, offsetof(struct entry, key), 0);
+	list_init(&k->by_age);
+	return k;
+}
+
+static void
+forget(struct keys *k, struct entry *e)
+{
+	table_remove(&k->entries, &e->key);
+	list_remove(&e->age);
+	free(e);
+}
+
+void
+keys_free(struct keys *k)
+{
+	if (!k)
+		return;
+	while (!list_is_empty(&k->by_age))
+		forget(k, LIST_OF(k->by_age.next, struct entry, age));
+	table_fini(&k->entries);
+	free(k);
+}
+
+uint64_t
+keys_request_hash(const struct request *req)
+{
+	struct json_out text = { 0 };
+	struct uuid digest;
+	uint64_t hash;
+
+	json_out_bytes(&text, span_of(command_rows[req->command].name));
+	if (!uuid_is_nil(&req->session))
+		json_out_bytes(&text, (struct span){ (const char *)req->session.bytes, UUID_BYTES });
+	json_out_bytes(&text, SPAN(":"));
+	if (req->args.n > 0)
+		json_out_minified(&text, req->args);
+	/* It is kept in the journal, so it must not depend on the process as table_hash() does. */
+	uuid_of_sha1(json_out_span(&text), &digest);
+	memcpy(&hash, digest.bytes, sizeof(hash));
+	json_out_fini(&text);
+	return hash;
+}
+
+bool
+keys_apply(enum command command)
+{
+	enum command_kind kind = command_rows[command].kind;
+
+	return kind == COMMAND_EDITS || kind == COMMAND_CHANGES || kind == COMMAND_MANAGES;
+}
+
+static struct span
+scoped_key(struct span actor, struct span key, char out[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1])
+{
+	memcpy(out, actor.n ? actor.p : "", actor.n);
+	out[actor.n] = '\0';
+	memcpy(out + actor.n + 1, key.p, key.n);
+	return (struct span){ out, actor.n + 1 + key.n };
+}
+
+static uint64_t
+add(struct keys *k, struct span actor, struct span key, const struct remembered *answer)
+{
+	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
+	struct span scoped = scoped_key(actor, key, text);
+	struct entry *e = table_find(&k->entries, &scoped);
+	char *bytes;
+
+	if (e)
+		forget(k, e);
+	if (k->entries.n >= LIMIT_KEYS)
+		forget(k, LIST_OF(k->by_age.next, struct entry, age));
+	e = xcalloc(1, sizeof(*e) + scoped.n + answer->reply.n);
+	bytes = (char *)(e + 1);
+	memcpy(bytes, scoped.p, scoped.n);
+	memcpy(bytes + scoped.n, answer->reply.p, answer->reply.n);
+	e->key = (struct span){ bytes, scoped.n };
+	e->answer = *answer;
+	e->answer.reply = (struct span){ bytes + scoped.n, answer->reply.n };
+	e->token = ++k->last_token;
+	table_add(&k->entries, e);
+	list_append(&k->by_age, &e->age);
+	return e->token;
+}
+
+/* Where nobody was named the step shows the client, but client ids do not outlive a connection. */
+static struct span
+step_actor(const struct step *step)
+{
+	bool is_client = step->actor && step->client_id && strcmp(step->actor, step->client_id) == 0;
+
+	return is_client ? (struct span){ NULL, 0 } : span_of(step->actor);
+}
+
+/* What the first step of a session says of the key it was created under. */
+static bool
+keep_first_step(void *context, const struct store_step *stored)
+{
+	struct keys *k = context;
+	struct step step;
+
+	if (!step_decode(stored->bytes, &step))
+		return false;
+	if (step.key && step.reply && strlen(step.key) <= LIMIT_KEY_BYTES &&
+	    step_actor(&step).n <= LIMIT_ACTOR_BYTES)
+		add(k, step_actor(&step), span_of(step.key),
+		    &(struct remembered){ step.request_hash, OK, span_of(step.reply) });
+	step_fini(&step);
+	return false;
+}
+
+struct journal {
+	struct keys *keys;
+	size_t n;
+};
+
+static bool
+read_first_step(void *context, const struct store_session *row, size_t clients)
+{
+	struct journal *j = context;
+	struct store *store = sessions_store(j->keys->sessions);
+
+	(void)clients;
+	/* A damaged one says nothing here; whoever uses it will hear of it. */
+	(void)store->ops->steps(store, &row->id, 0, keep_first_step, j->keys);
+	return ++j->n < LIMIT_KEYS;
+}
+
+/* Put off until a key is asked for that is not known, so that starting costs nothing. */
+static void
+read_journal(struct keys *k)
+{
+	struct journal j = { k, 0 };
+
+	k->read_journal = true;
+	sessions_each_newest(k->sessions, read_first_step, &j);
+}
+
+static bool
+find_here(struct keys *k, const struct request *req, struct remembered *out)
+{
+	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
+	struct span scoped = scoped_key(req->caller.actor, req->caller.key, text);
+	struct entry *e = table_find(&k->entries, &scoped);
+
+	if (!e && !k->read_journal) {
+		read_journal(k);
+		e = table_find(&k->entries, &scoped);
+	}
+	if (e)
+		*out = e->answer;
+	return e != NULL;
+}
+
+bool
+keys_find(struct keys *k, const struct request *req, struct session *s, struct remembered *out)
+{
+	const struct key_entry *e = s ? session_key_find(s, req->caller.key) : NULL;
+
+	if (e)
+		*out = (struct remembered){ e->request_hash, e->error, e->reply };
+	else if (command_rows[req->command].kind == COMMAND_MANAGES || !s)
+		return find_here(k, req, out);
+	return e != NULL;
+}
+
+uint64_t
+keys_add(struct keys *k, const struct request *req, const struct remembered *answer)
+{
+	return add(k, req->caller.actor, req->caller.key, answer);
+}
+
+void
+keys_forget(struct keys *k, uint64_t token)
+{
+	/* It was added lately, so it stands near the end. */
+	for (struct link *l = k->by_age.prev; l != &k->by_age; l = l->prev) {
+		struct entry *e = LIST_OF(l, struct entry, age);
+
+		if (e->token > token)
+			continue;
+		if (e->token == token)
+			forget(k, e);
+		return;
+	}
+}

@@ -1,0 +1,29 @@
+#pragma once
+/*
+ * Idempotency. The keys of a session are remembered by the session; those of commands that name none
+ * (create_project and the like) are remembered here: the latest LIMIT_KEYS of them, each by actor and key. One
+ * that created a session is also in that session's first step, where a later graphd finds it.
+ */
+
+#include "graphd/dispatch.h"
+
+struct keys;
+
+struct keys *keys_new(struct sessions *);
+void keys_free(struct keys *);
+
+struct remembered {
+	uint64_t request_hash;
+	enum error error;
+	struct span reply; /* minimal; until the next change of the table */
+};
+
+/* Of the command and its arguments, white space apart. The same in every process. */
+uint64_t keys_request_hash(const struct request *);
+/* Whether the command is answered from a remembered key at all. */
+bool keys_apply(enum command);
+/* A session without a closed door: the one that the request or, for MANAGES, its arguments name. NULL: none. */
+bool keys_find(struct keys *, const struct request *, struct session *, struct remembered *out);
+/* For requests that name no session. Returns the token that keys_forget() takes. */
+uint64_t keys_add(struct keys *, const struct request *, const struct remembered *);
+void keys_forget(struct keys *, uint64_t token);

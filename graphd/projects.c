@@ -1,0 +1,243 @@
+#include "graphd/projects.h"
+
+#include "common/limits.h"
+#include "common/table.h"
+
+#include <stdlib.h>
+
+/* A revision that may still be on its way to disk. */
+struct pending {
+	struct uuid project, session;
+	uint64_t revision;
+	uint64_t seq; /* of the session before the step that saved it */
+};
+
+struct projects {
+	struct table pending;
+};
+
+struct projects *
+projects_new(void)
+{
+	struct projects *p = xcalloc(1, sizeof(*p));
+
+	table_init(&p->pending, offsetof(struct pending, project), sizeof(struct uuid));
+	return p;
+}
+
+void
+projects_free(struct projects *p)
+{
+	struct pending *pending;
+
+	if (!p)
+		return;
+	for (size_t i = 0; (pending = table_next(&p->pending, &i));)
+		free(pending);
+	table_fini(&p->pending);
+	free(p);
+}
+
+void
+projects_note(struct projects *p, const struct session *s, uint64_t revision)
+{
+	struct pending *pending = table_find(&p->pending, &s->meta.project_id);
+
+	if (!pending) {
+		pending = xcalloc(1, sizeof(*pending));
+		pending->project = s->meta.project_id;
+		table_add(&p->pending, pending);
+	}
+	pending->session = s->id;
+	pending->revision = revision;
+	pending->seq = s->seq;
+}
+
+static bool
+take_saved(void *context, const struct store_project *stored)
+{
+	struct saved *saved = context;
+
+	saved->id = stored->id;
+	saved->name = xstrdup(stored->name);
+	saved->template_id = xstrdup(stored->template_id);
+	saved->revision = stored->revision;
+	saved->saved_us = stored->saved_us;
+	saved->session = session_restore(stored->bytes);
+	return false;
+}
+
+static bool
+take_revision(void *context, const struct store_project *stored)
+{
+	*(uint64_t *)context = stored->revision;
+	return false;
+}
+
+/* Whether the save has neither reached the disk, where the store would show it, nor been taken back. */
+static bool
+is_on_its_way(const struct pending *pending, struct sessions *ss)
+{
+	struct session *s;
+
+	return !sessions_get(ss, &pending->session, &s) && s->durable_seq <= pending->seq &&
+	    s->seq > pending->seq;
+}
+
+enum error
+projects_revision(struct projects *p, struct sessions *ss, const struct uuid *project,
+    uint64_t *revision)
+{
+	struct store *store = sessions_store(ss);
+	struct pending *pending = table_find(&p->pending, project);
+	enum error err;
+
+	*revision = 0;
+	err = store->ops->project(store, project, take_revision, revision);
+	if (err || !pending)
+		return err;
+	if (pending->revision > *revision && is_on_its_way(pending, ss)) {
+		*revision = pending->revision;
+		return OK;
+	}
+	table_remove(&p->pending, project);
+	free(pending);
+	return OK;
+}
+
+enum error
+saved_read(struct sessions *ss, const struct uuid *project, struct saved *out)
+{
+	struct store *store = sessions_store(ss);
+	enum error err;
+
+	*out = (struct saved){ 0 };
+	err = store->ops->project(store, project, take_saved, out);
+	if (!err && !out->name)
+		err = ERROR_project_not_found;
+	else if (!err && !out->session)
+		err = ERROR_session_damaged;
+	if (err)
+		saved_fini(out);
+	else
+		sessions_bind(ss, out->session);
+	return err;
+}
+
+void
+saved_fini(struct saved *saved)
+{
+	free(saved->name);
+	free(saved->template_id);
+	session_free(saved->session);
+	*saved = (struct saved){ 0 };
+}
+
+enum error
+project_session(struct sessions *ss, const struct uuid *project, struct session **out)
+{
+	struct saved saved;
+	enum error err;
+
+	*out = sessions_of_project(ss, project);
+	if (*out)
+		return OK;
+	/* The session that saved it last may be unloaded: the revision names it. */
+	err = saved_read(ss, project, &saved);
+	if (err)
+		return err == ERROR_project_not_found ? OK : err;
+	if (sessions_get(ss, &saved.session->id, out) ||
+	    !uuid_equal(&(*out)->meta.project_id, project))
+		*out = NULL;
+	saved_fini(&saved);
+	return OK;
+}
+
+enum error
+project_view(struct call *c, const struct uuid *project, struct project_view *out)
+{
+	enum error err;
+
+	*out = (struct project_view){ 0 };
+	out->live = sessions_of_project(c->sessions, project);
+	if (!out->live) {
+		err = saved_read(c->sessions, project, &out->saved);
+		if (err)
+			return err;
+		/* That session, when it still is on the project, may have gone on since it saved. */
+		if (!sessions_get(c->sessions, &out->saved.session->id, &out->live) &&
+		    !uuid_equal(&out->live->meta.project_id, project))
+			out->live = NULL;
+	}
+	c->outcome->session = out->live;
+	return OK;
+}
+
+const struct session *
+project_view_session(const struct project_view *v)
+{
+	return v->live ? v->live : v->saved.session;
+}
+
+void
+project_view_fini(struct project_view *v)
+{
+	saved_fini(&v->saved);
+}
+
+struct graph *
+project_view_take_graph(struct call *c, struct project_view *v)
+{
+	struct session *s = v->saved.session;
+
+	if (v->live)
+		return v->live->graph;
+	c->outcome->tree_graph = s->graph;
+	s->graph = graph_new();
+	return c->outcome->tree_graph;
+}
+
+static enum error
+remove_tree(struct session *s, const struct node *root)
+{
+	const struct node *next;
+	enum error err = OK;
+
+	for (const struct node *n = graph_deepest_first(root); n && !err; n = next) {
+		struct edit edit = { .kind = EDIT_REMOVE, .node = *node_id(n) };
+
+		next = n == root ? NULL : graph_walk_up(n, root);
+		err = session_edit(s, &edit);
+	}
+	return err;
+}
+
+enum error
+project_clear(struct call *c, struct session *s)
+{
+	const struct node *root;
+	enum error err = OK;
+
+	(void)c;
+	while (!err && (root = graph_first_root(s->graph)))
+		err = remove_tree(s, root);
+	return err;
+}
+
+enum error
+project_copy(struct call *c, const struct graph *from, struct session *s)
+{
+	enum error err = OK;
+
+	(void)c;
+	for (const struct node *n = graph_first_root(from); n && !err; n = graph_walk(from, n, NULL)) {
+		struct edit edit = { .kind = EDIT_ADD, .node = *node_id(n) };
+
+		edit.content = content_copy(node_content(n));
+		if (node_parent(n))
+			edit.after.parent = *node_id(node_parent(n));
+		edit.after.index = UINT32_MAX;
+		err = session_edit(s, &edit);
+	}
+	return err;
+}

@@ -1,0 +1,46 @@
+#pragma once
+/*
+ * Saved projects as commands see them. The store shows committed revisions only, so the ones on their way to it are
+ * remembered here until they have arrived.
+ */
+
+#include "graphd/call.h"
+
+struct projects;
+
+struct projects *projects_new(void);
+void projects_free(struct projects *);
+/* s was saved as this revision by the step that is open. */
+void projects_note(struct projects *, const struct session *s, uint64_t revision);
+/* The newest revision, 0 when it was never saved. */
+enum error projects_revision(struct projects *, struct sessions *, const struct uuid *project,
+    uint64_t *revision);
+
+/* A saved project, read. */
+struct saved {
+	struct uuid id;
+	char *name, *template_id;
+	uint64_t revision, saved_us;
+	struct session *session; /* restored: the graph as it was saved */
+};
+/* project_not_found, session_damaged, storage_failed. */
+enum error saved_read(struct sessions *, const struct uuid *project, struct saved *out);
+void saved_fini(struct saved *);
+
+/* The graph of a project: its live session's, or that of its newest revision, which saved then owns. */
+struct project_view {
+	struct session *live; /* or NULL */
+	struct saved saved;
+};
+enum error project_view(struct call *, const struct uuid *project, struct project_view *out);
+const struct session *project_view_session(const struct project_view *);
+void project_view_fini(struct project_view *);
+/* Gives the saved graph to the outcome, for a reply that is written in slices. */
+struct graph *project_view_take_graph(struct call *, struct project_view *);
+
+/* A live session on the project, loaded when it must be; NULL when there is none. */
+enum error project_session(struct sessions *, const struct uuid *project, struct session **out);
+
+/* Edits of the open step: every node goes, children first; and every node of from comes, parents first. */
+enum error project_clear(struct call *, struct session *s);
+enum error project_copy(struct call *, const struct graph *from, struct session *s);

@@ -1,0 +1,175 @@
+#include "graphd/reply.h"
+
+#include "common/limits.h"
+#include "common/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void
+outcome_init(struct outcome *out)
+{
+	memset(out, 0, sizeof(*out));
+}
+
+static void
+free_step(struct step *step)
+{
+	if (!step)
+		return;
+	step_fini(step);
+	free(step);
+}
+
+void
+outcome_clear(struct outcome *out)
+{
+	struct json_out body = out->body, texts = out->texts;
+
+	free_step(out->step);
+	for (size_t i = 0; i < 2; i++)
+		free_step(out->more_steps[i]);
+	free(out->tail);
+	graph_free(out->tree_graph);
+	json_out_clear(&body);
+	json_out_clear(&texts);
+	memset(out, 0, sizeof(*out));
+	out->body = body;
+	out->texts = texts;
+}
+
+void
+outcome_fini(struct outcome *out)
+{
+	outcome_clear(out);
+	json_out_fini(&out->body);
+	json_out_fini(&out->texts);
+}
+
+void
+reply_change(struct json_out *out, const struct change_reply *r, const struct session *s)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "success");
+	json_out_bool(out, true);
+	if (r->members.n > 0) {
+		json_out_members(out, r->members);
+	} else {
+		json_out_key(out, "command_id");
+		json_out_uuid(out, &r->command_id);
+	}
+	if (!uuid_is_nil(&r->made)) {
+		json_out_key(out, "node_id");
+		json_out_uuid(out, &r->made);
+	}
+	if (r->result.n > 0) {
+		json_out_key(out, "result");
+		json_out_raw(out, r->result);
+	}
+	if (r->warnings.n > 0) {
+		json_out_key(out, "warnings");
+		json_out_open(out, '[');
+		json_out_bytes(out, r->warnings);
+		json_out_close(out, ']');
+	}
+	json_out_key(out, "seq");
+	json_out_uint(out, r->seq);
+	json_out_key(out, "undo_available");
+	json_out_bool(out, session_can_undo(s));
+	json_out_key(out, "redo_available");
+	json_out_bool(out, session_can_redo(s));
+	json_out_key(out, "is_dirty");
+	json_out_bool(out, session_is_dirty(s));
+	json_out_close(out, '}');
+}
+
+void
+reply_error(struct json_out *out, enum error err, const struct refusal *why)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "error");
+	error_write(out, err, why);
+	json_out_close(out, '}');
+}
+
+void
+reply_start_tree(struct outcome *out, char *tail)
+{
+	if (!tree_write(&out->tree, &out->body, LIMIT_SLICE_BYTES)) {
+		out->tree_active = true;
+		out->tail = tail;
+		return;
+	}
+	json_out_bytes(&out->body, span_of(tail));
+	free(tail);
+	graph_free(out->tree_graph);
+	out->tree_graph = NULL;
+}
+
+void
+reply_add_graph(struct outcome *out, const struct session *s)
+{
+	assert(out->body.n > 0 && out->body.bytes[out->body.n - 1] == '}');
+	out->body.n--;
+	json_out_key(&out->body, "graph");
+	json_out_open(&out->body, '{');
+	json_out_key(&out->body, "roots");
+	json_out_open(&out->body, '[');
+	tree_init(&out->tree, s->graph, s->blueprint, NULL, -1);
+	reply_start_tree(out, xstrdup("]}}"));
+}
+
+static void
+write_common(struct json_out *out, const struct session *s, const struct announce_who *who)
+{
+	json_out_key(out, "session_id");
+	json_out_uuid(out, &s->id);
+	json_out_key(out, "project_id");
+	json_out_uuid(out, &s->meta.project_id);
+	json_out_key(out, "timestamp");
+	json_out_time(out, who->now_us);
+	json_out_key(out, "seq");
+	json_out_uint(out, s->seq);
+	if (!uuid_is_nil(&who->command_id)) {
+		json_out_key(out, "command_id");
+		json_out_uuid(out, &who->command_id);
+	}
+	if (who->actor.n > 0) {
+		json_out_key(out, "actor");
+		json_out_text(out, who->actor);
+	}
+	if (who->client.n > 0) {
+		json_out_key(out, "client_id");
+		json_out_text(out, who->client);
+	}
+}
+
+struct json_out *
+announce_begin(struct outcome *out, enum event event, struct session *s, bool first,
+    const struct announce_who *who)
+{
+	struct announcement *a;
+
+	assert(out->n_announcements < OUTCOME_ANNOUNCEMENTS);
+	a = &out->announcements[out->n_announcements++];
+	json_out_open(&out->texts, '{');
+	/* The bodies lie side by side; the comma that stands between them belongs to neither. */
+	*a = (struct announcement){
+		.event = event,
+		.session = s,
+		.body_at = out->texts.n - 1,
+		.seq = s->seq,
+		.first = first,
+	};
+	write_common(&out->texts, s, who);
+	return &out->texts;
+}
+
+void
+announce_end(struct outcome *out)
+{
+	struct announcement *a = &out->announcements[out->n_announcements - 1];
+
+	json_out_close(&out->texts, '}');
+	a->body_n = out->texts.n - a->body_at;
+}

@@ -1,0 +1,103 @@
+#include "graphd/rollback.h"
+
+#include "common/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct rollback *
+rollback_new(struct session *s, uint64_t ordinal)
+{
+	struct rollback *rb = xcalloc(1, sizeof(*rb));
+
+	rb->ordinal = ordinal;
+	rb->active_us = s->active_us;
+	rb->closed = s->closed;
+	memcpy(rb->clean_hash, s->clean_hash, sizeof(rb->clean_hash));
+	list_init(&rb->keys);
+	list_append(&s->rollbacks, &rb->link);
+	return rb;
+}
+
+static void
+rollback_free(struct rollback *rb)
+{
+	struct link *l;
+
+	list_remove(&rb->link);
+	for (size_t i = 0; i < rb->n_edits; i++)
+		edit_fini(&rb->edits[i]);
+	free(rb->edits);
+	free(rb->changes);
+	while ((l = list_take(&rb->keys)))
+		key_entry_free(LIST_OF(l, struct key_entry, age));
+	free(rb);
+}
+
+void
+rollback_settle(struct rollback *rb)
+{
+	for (size_t i = 0; i < rb->n_changes; i++)
+		if (rb->changes[i].kind == CHANGE_TAKEN && rb->changes[i].final)
+			history_entry_free(rb->changes[i].entry);
+	rollback_free(rb);
+}
+
+/* list_append() puts before the link it is given; that of the list itself is the end. */
+static void
+put_back(struct history *h, const struct change *change)
+{
+	list_append(change->next, &change->entry->link);
+	++*(change->redo ? &h->n_redo : &h->n_undo);
+}
+
+static void
+take_back(struct history *h, const struct change *change)
+{
+	list_remove(&change->entry->link);
+	--*(change->redo ? &h->n_redo : &h->n_undo);
+}
+
+static void
+restore_moved(struct rollback *rb)
+{
+	struct history_entry *entry = rb->moved;
+	struct edit *edits = entry->edits;
+	size_t n = entry->n_edits;
+
+	entry->edits = rb->edits;
+	entry->n_edits = rb->n_edits;
+	entry->ordinal = rb->moved_ordinal;
+	entry->mine_only = rb->moved_mine_only;
+	rb->edits = edits; /* freed with the record */
+	rb->n_edits = n;
+}
+
+void
+rollback_run(struct session *s, struct rollback *rb)
+{
+	for (size_t i = rb->n_changes; i-- > 0;) {
+		const struct change *change = &rb->changes[i];
+		switch (change->kind) {
+		case CHANGE_PUT:
+			take_back(&s->history, change);
+			/* An entry that this step made itself, and not one that it moved. */
+			if (change->entry != rb->moved)
+				history_entry_free(change->entry);
+			break;
+		case CHANGE_TAKEN:
+			put_back(&s->history, change);
+			break;
+		case CHANGE_HIDDEN:
+			change->entry->mine_only = false;
+			break;
+		}
+	}
+	if (rb->moved)
+		restore_moved(rb);
+	s->active_us = rb->active_us;
+	s->closed = rb->closed;
+	memcpy(s->clean_hash, rb->clean_hash, sizeof(s->clean_hash));
+	session_keys_revert(s, rb);
+	rollback_free(rb);
+}

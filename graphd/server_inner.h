@@ -1,0 +1,58 @@
+#pragma once
+/* The server's parts, for its own files: server.c (life and timers), server_turn.c (requests), server_commit.c
+ * (batches), server_upkeep.c (snapshots). */
+
+#include "graphd/batch.h"
+#include "graphd/dispatch.h"
+#include "graphd/server.h"
+#include "graphd/server_bus.h"
+#include "graphd/snapshooter.h"
+
+struct server {
+	struct loop *loop;
+	struct sessions *sessions;
+	struct store *store;
+	struct dispatcher *dispatcher;
+	struct server_options options;
+	void *zmq;
+
+	struct router router;
+	struct loop_zmq requests;
+	struct bus bus;
+	struct events_due now; /* events that wait for no commit; empty between requests */
+
+	struct batch batches[2];
+	struct batch *open; /* gathers */
+	struct batch *flight; /* under way to the disk, or NULL */
+	struct lanes lanes;
+	struct link streams; /* struct stream */
+	struct outcome outcome; /* of the request being run */
+	struct outcome more; /* see server_take_more() */
+	struct arena arena; /* of the request being run */
+	struct json_out scratch;
+	struct snapshooter snapshooter;
+
+	struct loop_hook turn_end;
+	struct loop_timer beacon, heartbeat, cleanup, unload, unblock, deadline;
+	size_t taken; /* requests taken in this turn */
+	bool draining, failed;
+};
+
+/* server_turn.c: runs a request, or lets it wait in its session's lane. Takes the ask. */
+void server_ask(struct server *, struct ask *);
+/* What an outcome without a request did: ended sessions, clients gone. Shaped for the dispatcher's callbacks. */
+void server_take_more(void *server, struct outcome *);
+/* Requests that waited and need not any more. */
+void server_run_lanes(struct server *);
+/* The next part of each big answer, a few of them a turn. */
+void server_run_streams(struct server *);
+/* Sends an answer, or starts to. Takes the reply. */
+void server_reply(struct server *, struct reply *);
+
+/* server_commit.c: commits the open batch unless one is under way. */
+void server_commit(struct server *);
+/* Everything has been answered. */
+bool server_is_settled(const struct server *);
+
+/* server_upkeep.c: when there is nothing else to do. */
+void server_tend(struct server *, bool idle);

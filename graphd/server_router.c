@@ -1,0 +1,268 @@
+#include "graphd/server_router.h"
+
+#include "common/frames.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+static struct metric dropped = { .name = "graphd_requests_dropped_total",
+	.help = "Messages that could not be answered because they were no requests.",
+	.type = "counter" };
+static struct metric lost = { .name = "graphd_replies_lost_total",
+	.help = "Replies whose gateway had gone or did not read.",
+	.type = "counter" };
+
+static void
+set(void *socket, int option, int value)
+{
+	int rc = zmq_setsockopt(socket, option, &value, sizeof value);
+
+	assert(rc == 0);
+}
+
+void *
+router_bind(void *zmq, const char *endpoint)
+{
+	void *socket = zmq_socket(zmq, ZMQ_ROUTER);
+	int64_t longest = LIMIT_FRAME_BYTES;
+
+	if (!socket)
+		return NULL;
+	metrics_add(&dropped);
+	metrics_add(&lost);
+	/* Without MANDATORY a reply to a peer that has left vanishes without a word; without HANDOVER a gateway that
+	 * comes back under its old id would be ignored while its dead connection lingers. */
+	set(socket, ZMQ_ROUTER_MANDATORY, 1);
+	set(socket, ZMQ_ROUTER_HANDOVER, 1);
+	set(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
+	set(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
+	set(socket, ZMQ_HANDSHAKE_IVL, LIMIT_BUS_HANDSHAKE_MS);
+	set(socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
+	set(socket, ZMQ_HEARTBEAT_TIMEOUT, LIMIT_BUS_SILENCE_MS);
+	set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
+	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
+	if (zmq_bind(socket, endpoint) == 0)
+		return socket;
+	zmq_close(socket);
+	return NULL;
+}
+
+/* Where the parts of a request stand in a message. */
+struct layout {
+	size_t n_envelope;
+	size_t total_bytes;
+};
+
+enum { AT_PROTOCOL, AT_ID, AT_COMMAND, AT_SESSION, AT_CALLER, AT_ARGS };
+
+/* The envelope ends with the first empty frame; a routing id is never empty. False: there is no such frame within bounds. */
+static bool
+measure(const struct frames *f, struct layout *out)
+{
+	size_t envelope_bytes = 0;
+
+	for (size_t i = 0; i < f->n && i < LIMIT_ENVELOPE_FRAMES; i++) {
+		envelope_bytes += frames_at(f, i).n;
+		if (envelope_bytes > LIMIT_ENVELOPE_BYTES)
+			return false;
+		if (frames_at(f, i).n > 0)
+			continue;
+		out->n_envelope = i + 1;
+		out->total_bytes = 0;
+		for (size_t j = 0; j < f->n; j++)
+			out->total_bytes += frames_at(f, j).n;
+		return true;
+	}
+	return false;
+}
+
+static struct span
+keep(char **at, struct span bytes)
+{
+	struct span kept = { *at, bytes.n };
+
+	if (bytes.n)
+		memcpy(*at, bytes.p, bytes.n);
+	*at += bytes.n;
+	return kept;
+}
+
+/* Arguments that were cut into several frames are joined again. */
+static struct ask *
+ask_new(const struct frames *f, const struct layout *layout)
+{
+	struct ask *ask = xcalloc(1, sizeof *ask + layout->total_bytes);
+	char *at = ask->bytes;
+	size_t base = layout->n_envelope;
+
+	for (size_t i = 0; i < base; i++)
+		ask->envelope[i] = keep(&at, frames_at(f, i));
+	ask->n_envelope = base;
+	ask->id = keep(&at, frames_at(f, base + AT_ID));
+	ask->caller = keep(&at, frames_at(f, base + AT_CALLER));
+	ask->args = (struct span){ at, 0 };
+	for (size_t i = base + AT_ARGS; i < f->n; i++)
+		ask->args.n += keep(&at, frames_at(f, i)).n;
+	return ask;
+}
+
+static bool
+takes_whole_graphs(enum command command)
+{
+	return command == COMMAND_load_graph || command == COMMAND_import_project;
+}
+
+/* Import files nest two levels for each level of the graph, and may be one long text. */
+static struct json_bounds
+bounds_of(enum command command)
+{
+	struct json_bounds bounds = { .depth = LIMIT_JSON_DEPTH,
+		.values = LIMIT_JSON_VALUES,
+		.text_bytes = LIMIT_JSON_TEXT_BYTES,
+		.key_bytes = LIMIT_JSON_KEY_BYTES };
+
+	if (!takes_whole_graphs(command))
+		return bounds;
+	bounds.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH;
+	bounds.values = LIMIT_JSON_IMPORT_VALUES;
+	if (command == COMMAND_import_project)
+		bounds.text_bytes = LIMIT_IMPORT_BYTES;
+	return bounds;
+}
+
+static enum error
+check_json(struct span *text, const char *what, const struct json_bounds *bounds, struct refusal *why)
+{
+	enum json_fault fault;
+	size_t offset;
+
+	if (text->n == 0)
+		return OK;
+	fault = json_scan(*text, bounds, &offset);
+	if (fault != JSON_OK) {
+		json_out_open(&why->details, '{');
+		json_out_key(&why->details, "fault");
+		json_out_string(&why->details, json_fault_name(fault));
+		json_out_key(&why->details, "offset");
+		json_out_uint(&why->details, offset);
+		json_out_close(&why->details, '}');
+		return refuse(why, ERROR_invalid_request, what, "The %s are no acceptable JSON: %s at byte %zu.",
+		    what, json_fault_name(fault), offset);
+	}
+	*text = json_trim(*text);
+	if (json_type(*text) != JSON_OBJECT)
+		return refuse(why, ERROR_invalid_request, what, "The %s must be an object.", what);
+	return OK;
+}
+
+static enum error
+check_ask(struct ask *ask, const struct frames *f, struct refusal *why)
+{
+	static const struct json_bounds caller_bounds = { 4, 64, LIMIT_ENVELOPE_BYTES, 64 };
+	struct span command = frames_at(f, ask->n_envelope + AT_COMMAND);
+	struct span session = frames_at(f, ask->n_envelope + AT_SESSION);
+	struct json_bounds bounds;
+	enum error err;
+
+	if (!span_is(frames_at(f, ask->n_envelope + AT_PROTOCOL), WIRE_PROTOCOL))
+		return refuse(why, ERROR_unsupported_version, "", "This server speaks %s.", WIRE_PROTOCOL);
+	if (f->n < ask->n_envelope + AT_ARGS)
+		return refuse(why, ERROR_invalid_request, "", "The request has too few frames.");
+	ask->command = command_find(command);
+	if (ask->command == COMMANDS)
+		return refuse(why, ERROR_unknown_command, "command_type", "There is no command \"%.*s\".",
+		    (int)(command.n < 64 ? command.n : 64), command.p);
+	if (f->too_long || ask->args.n > (takes_whole_graphs(ask->command) ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES))
+		return refuse(why, ERROR_payload_too_large, "", "%s",
+		    error_rows[ERROR_payload_too_large].text);
+	if (session.n && !uuid_parse(session, &ask->session))
+		return refuse(why, ERROR_invalid_session, "session_id", "%s",
+		    error_rows[ERROR_invalid_session].text);
+	err = check_json(&ask->caller, "caller", &caller_bounds, why);
+	bounds = bounds_of(ask->command);
+	return err ? err : check_json(&ask->args, "arguments", &bounds, why);
+}
+
+void
+router_refuse_for(struct router *r, const struct ask *ask, enum error err, const struct refusal *why)
+{
+	struct json_out body = { 0 };
+
+	json_out_open(&body, '{');
+	json_out_key(&body, "error");
+	error_write(&body, err, why);
+	json_out_close(&body, '}');
+	router_reply(r, ask, error_rows[err].code, json_out_span(&body));
+	json_out_fini(&body);
+}
+
+void
+router_refuse(struct router *r, const struct ask *ask, enum error err)
+{
+	struct refusal why = { 0 };
+
+	router_refuse_for(r, ask, err, &why);
+	refusal_fini(&why);
+}
+
+/* A message without a request id cannot be answered so that anybody would know what the answer is to. */
+static struct ask *
+parse(struct router *r, const struct frames *f)
+{
+	struct refusal why = { 0 };
+	struct layout layout;
+	struct ask *ask;
+	enum error err;
+
+	if (!measure(f, &layout) || frames_at(f, layout.n_envelope + AT_ID).n == 0 ||
+	    frames_at(f, layout.n_envelope + AT_ID).n > LIMIT_REQUEST_ID_BYTES) {
+		dropped.value++;
+		log_debug("bus", "dropped a message of %zu frames that is no request", f->n);
+		return NULL;
+	}
+	ask = ask_new(f, &layout);
+	err = check_ask(ask, f, &why);
+	if (err) {
+		router_refuse_for(r, ask, err, &why);
+		free(ask);
+		ask = NULL;
+	}
+	refusal_fini(&why);
+	return ask;
+}
+
+bool
+router_take(struct router *r, struct ask **ask)
+{
+	struct frames f;
+
+	if (!frames_recv(&f, r->socket))
+		return false;
+	*ask = parse(r, &f);
+	frames_fini(&f);
+	return true;
+}
+
+/* Once the first frame has gone, the others of the message cannot fail. */
+enum router_sent
+router_reply(struct router *r, const struct ask *ask, const char *status, struct span body)
+{
+	if (!frames_send(r->socket, ask->envelope[0], true)) {
+		enum router_sent sent = errno == EAGAIN ? ROUTER_FULL : ROUTER_GONE;
+
+		lost.value++;
+		return sent;
+	}
+	for (size_t i = 1; i < ask->n_envelope; i++)
+		frames_send(r->socket, ask->envelope[i], true);
+	frames_send(r->socket, SPAN(WIRE_PROTOCOL), true);
+	frames_send(r->socket, ask->id, true);
+	frames_send(r->socket, span_of(status), true);
+	frames_send(r->socket, body, false);
+	return ROUTER_SENT;
+}

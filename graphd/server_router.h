@@ -1,0 +1,43 @@
+#pragma once
+/*
+ * The door for requests: a ZeroMQ ROUTER socket. It takes messages apart into asks, refuses what is
+ * malformed, and sends replies back the way the ask came.
+ */
+
+#include "common/limits.h"
+#include "common/list.h"
+#include "proto/wire.h"
+
+#include <stdbool.h>
+
+/* One request, owning its bytes. */
+struct ask {
+	struct link link; /* in the lane it waits in */
+	struct span envelope[LIMIT_ENVELOPE_FRAMES]; /* routing id first, the empty frame last */
+	size_t n_envelope;
+	struct span id;
+	enum command command;
+	struct uuid session; /* nil: none named */
+	struct span caller, args; /* scanned */
+	char bytes[]; /* what the spans point into */
+};
+
+struct router {
+	void *socket;
+};
+
+enum router_sent {
+	ROUTER_SENT,
+	ROUTER_FULL, /* the peer's queue is at its bound; the same may be tried later */
+	ROUTER_GONE, /* the peer has left */
+};
+
+/* NULL with errno: cannot bind. */
+void *router_bind(void *zmq, const char *endpoint);
+/* False when nothing waits. *ask is NULL when what came was refused or dropped; else owned by the caller: free(). */
+bool router_take(struct router *, struct ask **ask);
+/* body is at most LIMIT_PART_BYTES long. */
+enum router_sent router_reply(struct router *, const struct ask *, const char *status, struct span body);
+/* {"error":{…}} with the error's own text, or with what why says. */
+void router_refuse(struct router *, const struct ask *, enum error);
+void router_refuse_for(struct router *, const struct ask *, enum error, const struct refusal *why);

@@ -1,0 +1,281 @@
+#include "graphd/server_inner.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "graphd/failpoint.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+	STREAMS_PER_TURN = 4,
+	UNBLOCK_MS = 5, /* until a requester that does not read is tried again */
+};
+
+static struct metric commands = { .name = "graphd_commands_total",
+	.help = "Requests that were run.",
+	.type = "counter" };
+
+/* The session whose requests this one must keep its place among. Some commands name it in their arguments. */
+static struct uuid
+lane_of(struct server *s, const struct ask *ask)
+{
+	struct uuid session = ask->session;
+	struct span value;
+
+	if (uuid_is_nil(&session) && command_rows[ask->command].kind == COMMAND_MANAGES &&
+	    json_find(ask->args, "session_id", &value) && json_type(value) == JSON_STRING)
+		uuid_parse(json_text(&s->arena, value), &session);
+	return session;
+}
+
+static void
+put_announcements(struct events_due *due, const struct outcome *o, bool first, bool keep)
+{
+	for (size_t i = 0; i < o->n_announcements; i++) {
+		const struct announcement *a = &o->announcements[i];
+		struct span body = { o->texts.bytes + a->body_at, a->body_n };
+
+		if (a->first == first)
+			events_due_add(due, a->session, a->event, a->seq, clock_wall_us(), body)->keep = keep;
+	}
+}
+
+/* The step is encoded once for the store and once for the bus. */
+static void
+store_step(struct server *s, struct session *session, struct step *step)
+{
+	struct store_step stored = { .session = step->session,
+		.ordinal = step->ordinal,
+		.first_seq = step->first_seq,
+		.last_seq = step->last_seq,
+		.time_us = step->time_us };
+
+	json_out_clear(&s->scratch);
+	step_encode(step, &s->scratch);
+	stored.bytes = json_out_span(&s->scratch);
+	s->store->ops->append(s->store, &stored);
+	snapshooter_note(&s->snapshooter, session, stored.bytes.n);
+	events_due_add_step(&s->open->events, session, step);
+	if (bus_has_dash(&s->bus, &session->id))
+		events_due_add_parents(&s->open->events, session, step);
+	batch_add_step(s->open, session, step);
+}
+
+static void
+store_steps(struct server *s, struct outcome *o)
+{
+	struct step *steps[3] = { o->step, o->more_steps[0], o->more_steps[1] };
+
+	o->step = o->more_steps[0] = o->more_steps[1] = NULL;
+	for (size_t i = 0; i < 3; i++)
+		if (steps[i])
+			store_step(s, o->session, steps[i]);
+}
+
+static bool
+changes_something(const struct outcome *o)
+{
+	return o->step || o->more_steps[0] || o->more_steps[1] || o->stores || o->created;
+}
+
+/*
+ * Puts what the outcome did where it belongs and returns the batch it waits for: the open one when it stores
+ * something, else the one that its session was changed in; NULL when it rests on nothing unstored.
+ */
+static struct batch *
+place(struct server *s, struct outcome *o, bool reported)
+{
+	bool changed = changes_something(o);
+	struct batch *batch = changed ? s->open : o->session ? o->session->batch : NULL;
+	struct events_due *due = batch ? &batch->events : &s->now;
+
+	put_announcements(due, o, true, reported);
+	if (changed) {
+		store_steps(s, o);
+		if (o->created)
+			batch_add_created(s->open, o->session);
+		s->open->stores |= o->stores;
+	}
+	put_announcements(due, o, false, reported);
+	if (!batch && s->now.n) {
+		bus_publish(&s->bus, &s->now, false);
+		events_due_clear(&s->now);
+	}
+	return batch;
+}
+
+/* A graph that is still to be written keeps its session's other requests waiting until it is. */
+static struct stream *
+make_stream(struct server *s, struct outcome *o)
+{
+	bool walks_session = o->tree_active && !o->tree_graph;
+	struct stream *stream;
+
+	if (!o->tree_active && o->body.n <= LIMIT_PART_BYTES)
+		return NULL;
+	stream = stream_new(o, clock_now_ms());
+	if (walks_session) {
+		assert(o->session);
+		stream->lane = lanes_get(&s->lanes, &o->session->id);
+		stream->lane->holds++;
+	}
+	return stream;
+}
+
+static struct reply *
+make_reply(struct server *s, struct ask *ask, struct outcome *o, bool changed, bool reported)
+{
+	struct reply *reply = xcalloc(1, sizeof *reply);
+
+	reply->ask = ask;
+	reply->error = o->error;
+	reply->changed = changed;
+	reply->reported = reported;
+	reply->key_token = o->key_token;
+	reply->session = o->created ? NULL : o->session;
+	reply->stream = make_stream(s, o);
+	if (!reply->stream)
+		reply->body = json_out_take(&o->body, &reply->n);
+	return reply;
+}
+
+static void
+settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
+{
+	bool reported = command_rows[ask->command].kind == COMMAND_REPORTS;
+	bool changed = changes_something(o);
+	struct batch *batch = place(s, o, reported);
+	struct reply *reply = make_reply(s, ask, o, changed, reported);
+
+	if (batch)
+		list_append(&batch->replies, &reply->link);
+	else
+		server_reply(s, reply);
+}
+
+void
+server_take_more(void *server, struct outcome *o)
+{
+	place(server, o, true);
+}
+
+/* Runs it now. Takes the ask. */
+static void
+run(struct server *s, struct ask *ask)
+{
+	struct request request = { .command = ask->command,
+		.session = ask->session,
+		.args = ask->args,
+		.now_us = clock_wall_us(),
+		.now_ms = clock_now_ms() };
+	struct refusal why = { 0 };
+	enum error err;
+
+	metrics_add(&commands);
+	commands.value++;
+	err = caller_get(ask->caller, &s->arena, &request.caller, &why);
+	if (err) {
+		router_refuse_for(&s->router, ask, err, &why);
+		free(ask);
+	} else {
+		dispatch(s->dispatcher, &request, &s->outcome);
+		settle_outcome(s, ask, &s->outcome);
+		outcome_clear(&s->outcome);
+	}
+	refusal_fini(&why);
+	arena_reset(&s->arena);
+}
+
+void
+server_ask(struct server *s, struct ask *ask)
+{
+	struct uuid session = lane_of(s, ask);
+	struct lane *lane = lanes_find(&s->lanes, &session);
+
+	if (!lane) {
+		run(s, ask);
+	} else if (!lane_park(&s->lanes, lane, &ask->link)) {
+		router_refuse(&s->router, ask, ERROR_overloaded);
+		free(ask);
+	}
+}
+
+void
+server_run_lanes(struct server *s)
+{
+	struct link *next;
+
+	for (struct link *l = s->lanes.all.next; l != &s->lanes.all; l = next) {
+		struct lane *lane = LIST_OF(l, struct lane, link);
+		struct link *ask;
+
+		next = l->next;
+		/* Held while it runs, so that it is not freed underneath; what runs may hold it once more. */
+		lane->holds++;
+		while (lane->holds == 1 && (ask = lane_next(&s->lanes, lane)))
+			run(s, LIST_OF(ask, struct ask, link));
+		lane->holds--;
+		next = l->next;
+		lane_settle(&s->lanes, lane);
+	}
+}
+
+static void
+end_stream(struct server *s, struct stream *stream)
+{
+	list_remove(&stream->link);
+	if (stream->lane) {
+		stream->lane->holds--;
+		stream->lane = NULL;
+		loop_again(s->loop);
+	}
+	stream_free(stream);
+}
+
+void
+server_run_streams(struct server *s)
+{
+	struct link turn;
+	bool going = false;
+
+	list_init(&turn);
+	for (int n = 0; n < STREAMS_PER_TURN && !list_is_empty(&s->streams); n++)
+		list_append(&turn, list_take(&s->streams));
+	for (struct link *l; (l = list_take(&turn));) {
+		struct stream *stream = LIST_OF(l, struct stream, link);
+		enum stream_state state = stream_step(stream, &s->router, clock_now_ms());
+
+		list_append(&s->streams, &stream->link);
+		going |= state == STREAM_GOING;
+		if (state == STREAM_OVER)
+			end_stream(s, stream);
+	}
+	if (list_is_empty(&s->streams))
+		return;
+	if (going)
+		loop_again(s->loop);
+	else
+		loop_set_timer(s->loop, &s->unblock, clock_now_ms() + UNBLOCK_MS);
+}
+
+void
+server_reply(struct server *s, struct reply *reply)
+{
+	failpoint("before-reply");
+	if (reply->stream) {
+		reply->stream->ask = reply->ask;
+		list_append(&s->streams, &reply->stream->link);
+		reply->ask = NULL;
+		reply->stream = NULL;
+		loop_again(s->loop);
+	} else {
+		router_reply(&s->router, reply->ask, error_rows[reply->error].code,
+		    (struct span){ reply->body, reply->n });
+	}
+	failpoint("after-reply");
+	reply_free(reply);
+}

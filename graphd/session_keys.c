@@ -1,0 +1,102 @@
+#include "graphd/session.h"
+
+#include "common/limits.h"
+#include "common/mem.h"
+#include "common/table.h"
+#include "graphd/rollback.h"
+
+#include <stdlib.h>
+
+void
+key_entry_free(struct key_entry *entry)
+{
+	free(entry);
+}
+
+const struct key_entry *
+session_key_find(const struct session *s, struct span key)
+{
+	return s->keys ? table_find(s->keys, &key) : NULL;
+}
+
+static struct key_entry *
+key_entry_new(struct span key, struct span reply)
+{
+	struct key_entry *entry = xcalloc(1, sizeof(*entry) + key.n + reply.n);
+	char *bytes = (char *)(entry + 1);
+
+	memcpy(bytes, key.p, key.n);
+	if (reply.n)
+		memcpy(bytes + key.n, reply.p, reply.n);
+	entry->key = (struct span){ bytes, key.n };
+	entry->reply = (struct span){ bytes + key.n, reply.n };
+	return entry;
+}
+
+/* Forgets an answer; one that a step displaced is kept with it until it is durable. */
+static void
+displace(struct session *s, struct key_entry *entry, uint64_t ordinal)
+{
+	struct rollback *newest = list_is_empty(&s->rollbacks)
+	    ? NULL
+	    : LIST_OF(s->rollbacks.prev, struct rollback, link);
+
+	table_remove(s->keys, &entry->key);
+	list_remove(&entry->age);
+	if (newest && ordinal != 0 && newest->ordinal == ordinal)
+		list_append(&newest->keys, &entry->age);
+	else
+		key_entry_free(entry);
+}
+
+void
+session_key_add(struct session *s, struct span key, uint64_t request_hash, enum error error,
+    uint64_t ordinal, struct span reply)
+{
+	struct key_entry *entry, *old;
+
+	if (!s->keys) {
+		s->keys = xmalloc(sizeof(*s->keys));
+		table_init(s->keys, offsetof(struct key_entry, key), 0);
+	}
+	old = table_find(s->keys, &key);
+	if (old)
+		displace(s, old, ordinal);
+	else if (s->keys->n >= LIMIT_KEYS)
+		displace(s, LIST_OF(s->keys_by_age.next, struct key_entry, age), ordinal);
+	entry = key_entry_new(key, reply);
+	entry->request_hash = request_hash;
+	entry->error = error;
+	entry->ordinal = ordinal;
+	table_add(s->keys, entry);
+	list_append(&s->keys_by_age, &entry->age);
+}
+
+/*
+ * What the step remembered goes; what it displaced comes back as the oldest, which it was unless it
+ * stood under the same key.
+ */
+void
+session_keys_revert(struct session *s, struct rollback *rb)
+{
+	struct link *l = s->keys_by_age.prev, *prev;
+
+	for (; l != &s->keys_by_age; l = prev) {
+		struct key_entry *entry = LIST_OF(l, struct key_entry, age);
+		prev = l->prev;
+		if (entry->ordinal != 0 && entry->ordinal < rb->ordinal)
+			break;
+		if (entry->ordinal != rb->ordinal)
+			continue;
+		table_remove(s->keys, &entry->key);
+		list_remove(&entry->age);
+		key_entry_free(entry);
+	}
+	while (!list_is_empty(&rb->keys)) {
+		struct link *age = rb->keys.prev;
+		struct key_entry *entry = LIST_OF(age, struct key_entry, age);
+		list_remove(age);
+		table_add(s->keys, entry);
+		list_append(s->keys_by_age.next, age);
+	}
+}

@@ -1,0 +1,196 @@
+#include "graphd/step_keep.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+
+static const char *
+name_or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static void
+record_do(struct session *s, const struct step *step, struct edit *edits, size_t n,
+    struct rollback *rb)
+{
+	struct history_entry *entry = xcalloc(1, sizeof(*entry));
+
+	entry->command_id = step->command_id;
+	entry->type = step->type;
+	entry->actor = xstrdup(name_or_empty(step->actor));
+	entry->edits = edits;
+	entry->n_edits = n;
+	entry->ordinal = step->ordinal;
+	history_clear_redo(&s->history, entry->actor, rb);
+	history_put(&s->history, entry, false, rb);
+}
+
+/* An undo takes its entry from the undo list to the redo list; a redo takes it back. */
+static bool
+record_move(struct session *s, const struct step *step, struct edit *edits, size_t n,
+    struct rollback *rb)
+{
+	bool from_redo = step->kind == STEP_REDO;
+	struct history_entry *entry = history_find(&s->history, from_redo, &step->target_id,
+	    name_or_empty(step->scope_owner));
+
+	if (!entry)
+		return false;
+	history_take(&s->history, entry, from_redo, false, rb);
+	history_entry_set(entry, edits, n, step->ordinal, rb);
+	history_put(&s->history, entry, !from_redo, rb);
+	return true;
+}
+
+/* A mark that changes the graph as well, as opening a project does, is a border no undo crosses. */
+static void
+record_mark(struct session *s, const struct step *step, struct rollback *rb)
+{
+	for (size_t i = 0; i < step->n_edits; i++) {
+		if (step->edits[i].kind == EDIT_MARK)
+			continue;
+		history_clear(&s->history, rb);
+		return;
+	}
+}
+
+static void
+note_marks(struct session *s, const struct step *step)
+{
+	for (size_t i = 0; i < step->n_edits; i++) {
+		const struct edit *e = &step->edits[i];
+		if (e->kind != EDIT_MARK)
+			continue;
+		if (e->mark == MARK_SAVED || e->mark == MARK_CLEAN)
+			graph_hash(s->graph, s->clean_hash);
+		if (e->mark == MARK_CLOSED)
+			s->closed = true;
+	}
+}
+
+bool
+session_record(struct session *s, const struct step *step, struct edit *edits, size_t n,
+    struct rollback *rb)
+{
+	switch (step->kind) {
+	case STEP_DO:
+		record_do(s, step, edits, n, rb);
+		break;
+	case STEP_UNDO:
+	case STEP_REDO:
+		if (!record_move(s, step, edits, n, rb))
+			return false;
+		break;
+	case STEP_MARK:
+		record_mark(s, step, rb);
+		break;
+	}
+	note_marks(s, step);
+	s->ordinal = step->ordinal;
+	s->seq = step->last_seq;
+	s->active_us = step->time_us;
+	return true;
+}
+
+static bool
+is_same_place(const struct place *a, const struct place *b)
+{
+	return uuid_equal(&a->parent, &b->parent) && uuid_equal(&a->previous, &b->previous) &&
+	    a->index == b->index;
+}
+
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* What the graph found when it made a stored edit must be what was stored. */
+static bool
+is_as_stored(const struct edit *e, const struct edit *stored)
+{
+	return is_same_place(&e->before, &stored->before) &&
+	    is_same_place(&e->after, &stored->after) && e->content_hash == stored->content_hash &&
+	    is_same_text(e->value_before, stored->value_before) &&
+	    is_same_text(e->name_before, stored->name_before) &&
+	    e->property_index == stored->property_index;
+}
+
+static bool
+replay_meta(struct session *s, const struct edit *e)
+{
+	struct meta meta = { .project_name = NULL };
+
+	if (e->value_after && !meta_read(span_of(e->value_after), &meta))
+		return false;
+	meta_fini(&s->meta);
+	s->meta = meta;
+	return true;
+}
+
+/* Leaves the edit as the history keeps it: complete, without what was added. */
+static bool
+replay_edit(struct session *s, struct edit *e)
+{
+	struct edit stored = *e;
+	bool fits;
+
+	/* What the graph will find is compared; it may free or replace the original. */
+	stored.value_before = xspandup(span_of(e->value_before));
+	stored.name_before = xspandup(span_of(e->name_before));
+	fits = e->kind != EDIT_META || replay_meta(s, e);
+	fits = fits && !graph_apply(s->graph, e) && is_as_stored(e, &stored);
+	free(stored.value_before);
+	free(stored.name_before);
+	return fits;
+}
+
+static void
+edits_free(struct edit *edits, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		edit_fini(&edits[i]);
+	free(edits);
+}
+
+static bool
+replay_edits(struct session *s, struct step *step)
+{
+	for (size_t i = 0; i < step->n_edits; i++)
+		if (!replay_edit(s, &step->edits[i]))
+			return false;
+	return true;
+}
+
+/* Gives the step's edits to the history, and those that are only marks back to nobody. */
+static bool
+replay_record(struct session *s, struct step *step)
+{
+	struct edit *edits = step->edits;
+	size_t n = step->n_edits;
+	bool fits;
+
+	if (step->kind == STEP_MARK)
+		return session_record(s, step, NULL, 0, NULL);
+	fits = session_record(s, step, edits, n, NULL);
+	if (!fits)
+		edits_free(edits, n);
+	step->edits = NULL;
+	step->n_edits = 0;
+	return fits;
+}
+
+bool
+session_replay(struct session *s, struct step *step)
+{
+	bool fits = step->ordinal == s->ordinal + 1 && step->first_seq == s->seq + 1 &&
+	    step->last_seq == s->seq + step_event_count(step);
+
+	fits = fits && replay_edits(s, step) && replay_record(s, step);
+	if (fits && step->key && step->reply)
+		session_key_add(s, span_of(step->key), step->request_hash, OK, step->ordinal,
+		    span_of(step->reply));
+	step_fini(step);
+	return fits;
+}

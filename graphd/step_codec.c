@@ -1,0 +1,128 @@
+#include "graphd/step.h"
+
+#include "common/mem.h"
+#include "graphd/codec.h"
+
+#include <stdlib.h>
+
+enum { STEP_FORMAT = 1 };
+
+void
+step_fini(struct step *step)
+{
+	for (size_t i = 0; i < step->n_edits; i++)
+		edit_fini(&step->edits[i]);
+	free(step->edits);
+	free(step->actor);
+	free(step->client_id);
+	free(step->scope_owner);
+	free(step->result);
+	free(step->key);
+	free(step->reply);
+	*step = (struct step){ .kind = STEP_DO };
+}
+
+/* A command is stored by its name: its number changes when the table grows. */
+static void
+code_command(struct json_out *out, enum command type)
+{
+	code_text(out, type < COMMANDS ? command_rows[type].name : "");
+}
+
+static enum command
+read_command(struct reader *r)
+{
+	struct span name = read_span(r);
+	enum command type = name.n ? command_find(name) : COMMANDS;
+
+	if (name.n && type == COMMANDS)
+		r->bad = true;
+	return type;
+}
+
+void
+step_encode(const struct step *step, struct json_out *out)
+{
+	put_byte(out, STEP_FORMAT);
+	put_byte(out, (char)step->kind);
+	code_id(out, &step->session);
+	code_id(out, &step->log_id);
+	code_id(out, &step->command_id);
+	code_id(out, &step->target_id);
+	code_id(out, &step->project_id);
+	code_number(out, step->epoch);
+	code_number(out, step->ordinal);
+	code_number(out, step->first_seq);
+	code_number(out, step->last_seq + 1 - step->first_seq);
+	code_command(out, step->type);
+	code_number(out, step->time_us);
+	code_text(out, step->actor);
+	code_text(out, step->client_id);
+	code_text(out, step->scope_owner);
+	code_text(out, step->result);
+	code_text(out, step->key);
+	code_fixed(out, step->request_hash);
+	code_text(out, step->reply);
+	code_number(out, step->n_edits);
+	for (size_t i = 0; i < step->n_edits; i++)
+		code_edit(out, &step->edits[i]);
+}
+
+static void
+read_head(struct reader *r, struct step *step)
+{
+	step->kind = (enum step_kind)read_bounded(r, STEP_MARK);
+	step->session = read_id(r);
+	step->log_id = read_id(r);
+	step->command_id = read_id(r);
+	step->target_id = read_id(r);
+	step->project_id = read_id(r);
+	step->epoch = read_number(r);
+	step->ordinal = read_number(r);
+	step->first_seq = read_number(r);
+	step->last_seq = step->first_seq + read_number(r) - 1;
+	step->type = read_command(r);
+	step->time_us = read_number(r);
+	step->actor = read_text(r);
+	step->client_id = read_text(r);
+	step->scope_owner = read_text(r);
+	step->result = read_text(r);
+	step->key = read_text(r);
+	step->request_hash = read_fixed(r);
+	step->reply = read_text(r);
+}
+
+/* An added node without its content is for histories; a step always has it. */
+static bool
+is_whole(const struct step *step)
+{
+	if (step->first_seq == 0 || step->last_seq + 1 < step->first_seq)
+		return false;
+	for (size_t i = 0; i < step->n_edits; i++) {
+		const struct edit *e = &step->edits[i];
+		if ((e->kind == EDIT_ADD || e->kind == EDIT_REMOVE) && !e->content)
+			return false;
+	}
+	return true;
+}
+
+bool
+step_decode(struct span bytes, struct step *out)
+{
+	struct reader r = reader_of(bytes);
+	size_t n;
+
+	*out = (struct step){ .kind = STEP_DO };
+	if (read_bounded(&r, UINT8_MAX) != STEP_FORMAT)
+		return false;
+	read_head(&r, out);
+	n = read_count(&r, EDIT_BYTES_MIN);
+	if (n > 0)
+		out->edits = xmalloc(n * sizeof(*out->edits));
+	while (out->n_edits < n && !r.bad)
+		read_edit(&r, &out->edits[out->n_edits++]);
+	if (reader_is_done(&r) && is_whole(out))
+		return true;
+	step_fini(out);
+	return false;
+}

@@ -1,0 +1,88 @@
+#pragma once
+/*
+ * Where steps, snapshots and projects are kept. A back-end is a struct of functions; the server never
+ * knows which one it has. Writing is asynchronous: changes are appended to the open batch, commit sends it on its way, and done()
+ * is called from the loop, in the order of commits, when the batch is on disk or has failed. Reading is synchronous
+ * and sees committed data only.
+ *
+ * When a commit fails, whatever was appended after it (to the batch open by then, or to commits under way) is dropped as well, and
+ * done() says so for each of those commits: what came later may rest on what was lost.
+ */
+
+#include "common/id.h"
+#include "common/json_out.h"
+#include "common/span.h"
+#include "proto/proto.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct store;
+
+/* One step in the journal. */
+struct store_step {
+	struct uuid session;
+	uint64_t ordinal, first_seq, last_seq;
+	uint64_t time_us;
+	struct span bytes; /* step_encode() */
+};
+
+/* The row by which a session is known without loading it. */
+struct store_session {
+	struct uuid id, log_id;
+	uint64_t epoch;
+	uint64_t created_us, active_us;
+	uint64_t seq, ordinal;
+	bool has_project, closed;
+};
+
+struct store_project {
+	struct uuid id;
+	const char *name, *template_id; /* borrowed */
+	uint64_t revision; /* newest */
+	uint64_t saved_us;
+	struct span bytes; /* session_snapshot() of that revision; empty in lists */
+};
+
+/* error: OK, storage_full or storage_failed; fatal: an fsync failed, no further commit may be acknowledged. */
+typedef void store_done_fn(void *context, enum error error, bool fatal);
+typedef bool store_step_fn(void *context, const struct store_step *);
+typedef bool store_session_fn(void *context, const struct store_session *);
+typedef bool store_project_fn(void *context, const struct store_project *);
+
+struct store_ops {
+	const char *name; /* what stands before the colon of --store */
+	/* rest: what stands behind it. Fails with a message for the operator. */
+	struct store *(*open)(const char *rest, struct loop *, char message[256]);
+	void (*close)(struct store *); /* waits for what is on its way */
+
+	/* The open batch. Bytes are copied or written before the call returns. */
+	void (*append)(struct store *, const struct store_step *);
+	void (*put_snapshot)(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq, struct span bytes);
+	void (*put_session)(struct store *, const struct store_session *); /* adds or replaces the row */
+	void (*put_project)(struct store *, const struct store_project *); /* a new revision */
+	void (*drop_project)(struct store *, const struct uuid *id);
+	void (*commit)(struct store *, store_done_fn *, void *context);
+
+	/* Reading. error: OK, storage_failed, session_damaged (a checksum or the chain is broken; steps before it were given). */
+	enum error (*sessions)(struct store *, store_session_fn *, void *context);
+	enum error (*snapshot)(struct store *, const struct uuid *session, uint64_t not_after_ordinal, struct json_out *bytes, uint64_t *ordinal); /* *ordinal 0: none */
+	enum error (*steps)(struct store *, const struct uuid *session, uint64_t after_ordinal, store_step_fn *, void *context); /* fn false: stop */
+	enum error (*steps_by_seq)(struct store *, const struct uuid *session, uint64_t after_seq, store_step_fn *, void *context); /* steps with last_seq > after_seq */
+	uint64_t (*first_seq)(struct store *, const struct uuid *session); /* the oldest seq still kept, 1 normally */
+	enum error (*projects)(struct store *, store_project_fn *, void *context); /* newest revisions, by name */
+	enum error (*project)(struct store *, const struct uuid *id, store_project_fn *, void *context); /* not found: fn is not called */
+
+	/* Upkeep, between turns; idle: nothing else is to be done just now. */
+	void (*tend)(struct store *, bool idle);
+	enum error (*backup)(struct store *, const char *path, char message[256]); /* NULL: cannot */
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+/* "memory", "fail:<operation>[:n]", "sqlite:PATH". NULL with a message. */
+struct store *store_open(const char *spec, struct loop *, char message[256]);

@@ -1,0 +1,257 @@
+/*
+ * Prints the reference from the tables: "describe wire" the document docs/wire.md, "describe
+ * schema" JSON Schema (2020-12) of every command's arguments and every event's payload. Generation
+ * goes outward only; a test fails when a printed document is stale.
+ */
+
+#include "common/limits.h"
+#include "proto/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const type_words[] = {
+	[ARG_text] = "text",
+	[ARG_id] = "id",
+	[ARG_node] = "node",
+	[ARG_json] = "json",
+	[ARG_object] = "object",
+	[ARG_list] = "list",
+	[ARG_integer] = "integer",
+	[ARG_flag] = "flag",
+};
+
+static const char *const kind_words[] = {
+	[COMMAND_EDITS] = "edits the graph",
+	[COMMAND_CHANGES] = "changes the session",
+	[COMMAND_READS] = "reads",
+	[COMMAND_MANAGES] = "manages sessions and projects",
+	[COMMAND_REPORTS] = "reported by gateways",
+};
+
+static void
+print_fields(const char *title, const struct field_row *row, bool arguments)
+{
+	if (!row->name)
+		return;
+	printf("\n| %s | type | %s |\n|---|---|---|\n", title,
+	    arguments ? "must be there; meaning" : "meaning");
+	for (; row->name; row++) {
+		const char *must = !arguments ? "" : row->required ? "yes; " : "no; ";
+
+		printf("| `%s` | %s | %s%s |\n", row->name, type_words[row->type], must, row->doc);
+	}
+}
+
+static void
+print_commands(void)
+{
+	printf("\n## Commands\n");
+	for (int i = 0; i < COMMANDS; i++) {
+		const struct command_row *row = &command_rows[i];
+
+		printf("\n### %s\n\n%s (%s)\n", row->name, row->doc, kind_words[row->kind]);
+		print_fields("argument", row->args, true);
+		print_fields("reply", row->rets, false);
+	}
+}
+
+static void
+print_events(void)
+{
+	static const char *const words[] = {
+		[EVENT_DURABLE] = "durable",
+		[EVENT_TRANSIENT] = "transient",
+		[EVENT_INTERNAL] = "between the daemons",
+	};
+
+	printf("\n## Events\n\nEvery payload holds `session_id`, `project_id`, `timestamp` and "
+	       "`seq`, and `command_id`, `actor` and\n"
+	       "`client_id` where a command caused it.\n");
+	for (int i = 0; i < EVENTS; i++) {
+		const struct event_row *row = &event_rows[i];
+
+		printf("\n### %s\n\n", row->colon[0] ? row->colon : row->dash);
+		printf("%s Dash name `%s`; %s; number %d.\n\n| field | type | meaning "
+		       "|\n|---|---|---|\n",
+		    row->doc, row->dash, words[row->durability], i);
+		for (const struct event_field *f = row->fields; f->name; f++)
+			printf("| `%s` | %s | %s |\n", f->name, f->type, f->doc);
+	}
+}
+
+static void
+print_errors(void)
+{
+	printf("\n## Errors\n\n| code | HTTP | meaning |\n|---|---|---|\n");
+	for (int i = OK + 1; i < ERRORS; i++)
+		printf("| `%s` | %d | %s |\n", error_rows[i].code, error_rows[i].status,
+		    error_rows[i].text);
+}
+
+static void
+print_wire(void)
+{
+	printf(
+	    "# The wire\n\nPrinted from `proto/*.def` by `describe wire`; contract version %s.\n\n"
+	    "## Frames\n\n"
+	    "Request, DEALER or REQ to graphd's ROUTER. The empty frame is the delimiter that a "
+	    "REQ socket sends by itself:\n\n"
+	    "    [] [%s] [request id] [command] [session id, or empty] [caller] [arguments]...\n\n"
+	    "Reply: `[] [%s] [request id] [OK, PART or an error code] [body]...`\n\n"
+	    "Caller, arguments and body are JSON; an empty caller or empty arguments count as "
+	    "`{}`. A frame holds at most %d bytes:\n"
+	    "what is longer than %d is cut into several frames of the same message. `PART` "
+	    "announces further messages with the\n"
+	    "same request id; the body is all of theirs joined, and the last one says `OK`.\n\n"
+	    "The caller may hold `actor`, `client`, `gateway`, `key` (an idempotency key; with "
+	    "`key_is_command_id` a UUID that\n"
+	    "becomes the command's id), `minimal` (leave the graph out), `deadline_ms` and "
+	    "`traceparent`.\n\n"
+	    "Event, from graphd's XPUB:\n\n"
+	    "    [session_<id>/<event>] [header, %d bytes] [payload, JSON]\n\n"
+	    "The header, little-endian: version (1 byte, 1), flags (1: bit 0 durable, bit 1 for "
+	    "dash names only), event number (2),\n"
+	    "reserved (4), log_id (16), epoch (8), seq (8), microseconds since 1970 (8). Topics "
+	    "are byte prefixes: subscribe to\n"
+	    "`session_<id>/`, slash included. graphd answers a subscription with `sync` and the "
+	    "current seq; everything behind it is\n"
+	    "heard from then on, what lies before is asked for with ListEvents. `%s` comes every "
+	    "%d ms.\n",
+	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, LIMIT_FRAME_BYTES, LIMIT_PART_BYTES,
+	    WIRE_HEADER_BYTES, WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS);
+	print_commands();
+	print_events();
+	print_errors();
+}
+
+/* The JSON Schema of one type word; or_null adds null. */
+static void
+schema_type(struct json_out *out, const char *word, const char *doc)
+{
+	bool or_null = strstr(word, "_or_null") != NULL;
+	const char *name = NULL;
+
+	json_out_open(out, '{');
+	if (strncmp(word, "text", 4) == 0 || strncmp(word, "id", 2) == 0 ||
+	    strcmp(word, "node") == 0)
+		name = "string";
+	else if (strcmp(word, "integer") == 0 || strcmp(word, "object") == 0)
+		name = word[0] == 'i' ? "integer" : "object";
+	else if (strcmp(word, "list") == 0)
+		name = "array";
+	else if (strcmp(word, "flag") == 0)
+		name = "boolean";
+	if (name) {
+		json_out_key(out, "type");
+		if (or_null)
+			json_out_open(out, '[');
+		json_out_string(out, name);
+		if (or_null) {
+			json_out_string(out, "null");
+			json_out_close(out, ']');
+		}
+	}
+	if (strncmp(word, "id", 2) == 0) {
+		json_out_key(out, "format");
+		json_out_string(out, "uuid");
+	}
+	json_out_key(out, "description");
+	json_out_string(out, doc);
+	json_out_close(out, '}');
+}
+
+static void
+schema_fields(struct json_out *out, const struct field_row *rows)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "type");
+	json_out_string(out, "object");
+	json_out_key(out, "properties");
+	json_out_open(out, '{');
+	for (const struct field_row *row = rows; row->name; row++) {
+		json_out_key(out, row->name);
+		schema_type(out, type_words[row->type], row->doc);
+	}
+	json_out_close(out, '}');
+	json_out_key(out, "required");
+	json_out_open(out, '[');
+	for (const struct field_row *row = rows; row->name; row++) {
+		if (row->required)
+			json_out_string(out, row->name);
+	}
+	json_out_close(out, ']');
+	json_out_close(out, '}');
+}
+
+static void
+schema_event(struct json_out *out, const struct event_row *row)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "type");
+	json_out_string(out, "object");
+	json_out_key(out, "description");
+	json_out_string(out, row->doc);
+	json_out_key(out, "properties");
+	json_out_open(out, '{');
+	for (const struct event_field *f = row->fields; f->name; f++) {
+		json_out_key(out, f->name);
+		schema_type(out, f->type, f->doc);
+	}
+	json_out_close(out, '}');
+	json_out_close(out, '}');
+}
+
+static void
+print_schema(void)
+{
+	struct json_out out = { 0 };
+
+	json_out_open(&out, '{');
+	json_out_key(&out, "$schema");
+	json_out_string(&out, "https://json-schema.org/draft/2020-12/schema");
+	json_out_key(&out, "$defs");
+	json_out_open(&out, '{');
+	json_out_key(&out, "commands");
+	json_out_open(&out, '{');
+	for (int i = 0; i < COMMANDS; i++) {
+		json_out_key(&out, command_rows[i].name);
+		schema_fields(&out, command_rows[i].args);
+	}
+	json_out_close(&out, '}');
+	json_out_key(&out, "replies");
+	json_out_open(&out, '{');
+	for (int i = 0; i < COMMANDS; i++) {
+		json_out_key(&out, command_rows[i].name);
+		schema_fields(&out, command_rows[i].rets);
+	}
+	json_out_close(&out, '}');
+	json_out_key(&out, "events");
+	json_out_open(&out, '{');
+	for (int i = 0; i < EVENTS; i++) {
+		json_out_key(
+		    &out, event_rows[i].colon[0] ? event_rows[i].colon : event_rows[i].dash);
+		schema_event(&out, &event_rows[i]);
+	}
+	json_out_close(&out, '}');
+	json_out_close(&out, '}');
+	json_out_close(&out, '}');
+	fwrite(out.bytes, 1, out.n, stdout);
+	putchar('\n');
+	json_out_fini(&out);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "wire") == 0) {
+		print_wire();
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "schema") == 0) {
+		print_schema();
+		return 0;
+	}
+	fprintf(stderr, "usage: describe wire|schema\n");
+	return 2;
+}

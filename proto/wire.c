@@ -1,0 +1,183 @@
+#include "proto/wire.h"
+
+#include "common/json.h"
+#include "common/limits.h"
+
+#include <endian.h>
+
+/* Little-endian integers at fixed places; put stands beside get. */
+static void
+put_u64(uint8_t *at, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(at, &value, sizeof value);
+}
+
+static uint64_t
+get_u64(const char *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof value);
+	return le64toh(value);
+}
+
+void
+wire_header_put(const struct wire_header *h, uint8_t out[WIRE_HEADER_BYTES])
+{
+	memset(out, 0, WIRE_HEADER_BYTES);
+	out[0] = h->version;
+	out[1] = h->flags;
+	out[2] = (uint8_t)(h->event & 0xff);
+	out[3] = (uint8_t)(h->event >> 8);
+	memcpy(out + 8, h->log_id.bytes, UUID_BYTES);
+	put_u64(out + 24, h->epoch);
+	put_u64(out + 32, h->seq);
+	put_u64(out + 40, h->time_us);
+}
+
+bool
+wire_header_get(struct span b, struct wire_header *out)
+{
+	if (b.n < WIRE_HEADER_BYTES || b.p[0] != 1)
+		return false;
+	*out = (struct wire_header){
+		.version = 1,
+		.flags = (uint8_t)b.p[1],
+		.event = (uint16_t)((uint8_t)b.p[2] | (uint8_t)b.p[3] << 8),
+		.epoch = get_u64(b.p + 24),
+		.seq = get_u64(b.p + 32),
+		.time_us = get_u64(b.p + 40),
+	};
+	memcpy(out->log_id.bytes, b.p + 8, UUID_BYTES);
+	return true;
+}
+
+static const char topic_prefix[] = "session_";
+enum { PREFIX = sizeof topic_prefix - 1, SESSION_TOPIC = PREFIX + UUID_TEXT + 1 };
+
+size_t
+wire_topic(const struct uuid *session, enum event event, char out[WIRE_TOPIC_MAX])
+{
+	const char *name = "";
+	size_t n;
+
+	memcpy(out, topic_prefix, PREFIX);
+	uuid_format(session, out + PREFIX);
+	out[SESSION_TOPIC - 1] = '/';
+	if (event == EVENT_node_updated)
+		name = "dash/node-updated";
+	else if (event != EVENTS)
+		name = event_rows[event].colon;
+	n = strlen(name);
+	memcpy(out + SESSION_TOPIC, name, n);
+	return SESSION_TOPIC + n;
+}
+
+bool
+wire_topic_session(struct span topic, struct uuid *session)
+{
+	if (topic.n < SESSION_TOPIC || memcmp(topic.p, topic_prefix, PREFIX) != 0 ||
+	    topic.p[SESSION_TOPIC - 1] != '/')
+		return false;
+	return uuid_parse((struct span){ topic.p + PREFIX, UUID_TEXT }, session);
+}
+
+static void
+put_text(struct json_out *out, const char *name, struct span value)
+{
+	if (value.n == 0)
+		return;
+	json_out_key(out, name);
+	json_out_text(out, value);
+}
+
+static void
+put_flag(struct json_out *out, const char *name, bool value)
+{
+	if (!value)
+		return;
+	json_out_key(out, name);
+	json_out_bool(out, true);
+}
+
+void
+caller_put(const struct caller *c, struct json_out *out)
+{
+	json_out_open(out, '{');
+	put_text(out, "actor", c->actor);
+	put_text(out, "client", c->client);
+	put_text(out, "gateway", c->gateway);
+	put_text(out, "key", c->key);
+	put_text(out, "traceparent", c->traceparent);
+	put_flag(out, "minimal", c->minimal);
+	put_flag(out, "key_is_command_id", c->key_is_command_id);
+	if (c->deadline_ms) {
+		json_out_key(out, "deadline_ms");
+		json_out_int(out, c->deadline_ms);
+	}
+	json_out_close(out, '}');
+}
+
+static enum error
+get_text(struct arena *arena, const char *name, struct span value, size_t longest, struct span *out,
+    struct refusal *why)
+{
+	if (json_type(value) != JSON_STRING)
+		return refuse(why, ERROR_invalid_request, name, "caller.%s must be text.", name);
+	*out = json_text(arena, value);
+	if (out->n > longest)
+		return refuse(why, ERROR_invalid_request, name,
+		    "caller.%s is longer than %zu bytes.", name, longest);
+	return OK;
+}
+
+static enum error
+get_member(
+    struct arena *arena, struct span key, struct span value, struct caller *c, struct refusal *why)
+{
+	if (json_type(value) == JSON_NULL)
+		return OK;
+	if (span_is(key, "actor"))
+		return get_text(arena, "actor", value, LIMIT_ACTOR_BYTES, &c->actor, why);
+	if (span_is(key, "client"))
+		return get_text(arena, "client", value, LIMIT_ACTOR_BYTES, &c->client, why);
+	if (span_is(key, "gateway"))
+		return get_text(arena, "gateway", value, LIMIT_ACTOR_BYTES, &c->gateway, why);
+	if (span_is(key, "key"))
+		return get_text(arena, "key", value, LIMIT_KEY_BYTES, &c->key, why);
+	if (span_is(key, "traceparent"))
+		return get_text(
+		    arena, "traceparent", value, LIMIT_ACTOR_BYTES, &c->traceparent, why);
+	if (span_is(key, "minimal"))
+		c->minimal = value.p[0] == 't';
+	else if (span_is(key, "key_is_command_id"))
+		c->key_is_command_id = value.p[0] == 't';
+	else if (span_is(key, "deadline_ms") && !json_integer(value, &c->deadline_ms))
+		return refuse(why, ERROR_invalid_request, "deadline_ms",
+		    "caller.deadline_ms must be an integer.");
+	return OK;
+}
+
+enum error
+caller_get(struct span text, struct arena *arena, struct caller *c, struct refusal *why)
+{
+	struct json_iter it;
+	struct span key, value;
+
+	*c = (struct caller){ 0 };
+	if (text.n == 0)
+		return OK;
+	text = json_trim(text);
+	if (json_type(text) != JSON_OBJECT)
+		return refuse(why, ERROR_invalid_request, "caller",
+		    "The caller frame must be a JSON object.");
+	json_walk(&it, text);
+	while (json_next(&it, &key, &value)) {
+		enum error err = get_member(arena, key, value, c, why);
+
+		if (err)
+			return err;
+	}
+	return OK;
+}

@@ -1,0 +1,70 @@
+#pragma once
+/*
+ * What each frame between the processes means, and how topics are spelt. Put stands beside get.
+ *
+ * Request, DEALER to ROUTER; the empty first frame lets a plain REQ socket ask too:
+ *	[] [GRAPH/1] [request id] [command name] [session id as text, or empty] [caller] [arguments]…
+ * Reply:
+ *	[] [GRAPH/1] [request id] [OK, PART, or an error code] [body]…
+ * Bodies and arguments are JSON; one that is longer than LIMIT_PART_BYTES is cut into several frames
+ * of the same message, which the receiver joins. PART announces that more messages with the same
+ * request id follow; the body is all their bodies joined, and the last one says OK.
+ * Event, XPUB:
+ *	[session_<id>/<colon name>] [header, WIRE_HEADER_BYTES] [body]
+ * Topics are byte prefixes, therefore the slash. node-updated, which has no colon name, goes to
+ * session_<id>/dash/node-updated. Heartbeat: [graphd/heartbeat] [header] [{"boot_id","contract"}].
+ */
+
+#include "common/id.h"
+#include "common/json_out.h"
+#include "common/mem.h"
+#include "common/span.h"
+#include "proto/proto.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WIRE_PROTOCOL "GRAPH/1"
+#define WIRE_CONTRACT "1.0"
+#define WIRE_STATUS_PART "PART"
+#define WIRE_STATUS_OK "OK"
+#define WIRE_HEARTBEAT_TOPIC "graphd/heartbeat"
+
+/* The event header: little-endian, in this order, no padding. */
+struct wire_header {
+	uint8_t version; /* 1 */
+	uint8_t flags;
+	uint16_t event;	   /* place in events.def */
+	uint32_t reserved; /* 0 */
+	struct uuid log_id;
+	uint64_t epoch;
+	uint64_t seq;	  /* of this event when durable; else the session's current one */
+	uint64_t time_us; /* wall clock, microseconds since 1970 */
+};
+enum { WIRE_HEADER_BYTES = 48 };
+enum { WIRE_DURABLE = 1, WIRE_DASH_ONLY = 2 };
+
+void wire_header_put(const struct wire_header *, uint8_t out[WIRE_HEADER_BYTES]);
+/* False: too short, or another version. */
+bool wire_header_get(struct span bytes, struct wire_header *out);
+
+enum { WIRE_TOPIC_MAX = 96 };
+/* "session_<id>/" and, when event is not EVENTS, the event's name. Returns its length. */
+size_t wire_topic(const struct uuid *session, enum event event, char out[WIRE_TOPIC_MAX]);
+/* The session of a topic, full id compared; false for other topics. */
+bool wire_topic_session(struct span topic, struct uuid *session);
+
+/* Who asks: travels as JSON so that a ten-line script can write it; empty or {} is a valid caller. */
+struct caller {
+	struct span actor;  /* name shown in events and owning undo "mine" */
+	struct span client; /* client_id of a live connection */
+	struct span gateway;
+	struct span key;	 /* command_id or Idempotency-Key; empty: none */
+	struct span traceparent; /* W3C Trace Context, logged with the request */
+	bool minimal;		 /* leave the graph out of the reply */
+	bool key_is_command_id;	 /* key is a UUID that becomes the command's id */
+	int64_t deadline_ms;	 /* how long the gateway waits; 0: unknown */
+};
+void caller_put(const struct caller *, struct json_out *);
+/* text: scanned JSON or empty. What it gives lives in the text or the arena. */
+enum error caller_get(struct span text, struct arena *, struct caller *, struct refusal *);

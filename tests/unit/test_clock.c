@@ -1,0 +1,58 @@
+#include "common/clock.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const char *
+iso(uint64_t wall_us)
+{
+	static char text[CLOCK_ISO_SIZE];
+
+	clock_iso(wall_us, text);
+	return text;
+}
+
+START_TEST(times_are_written_in_utc_with_microseconds)
+{
+	ck_assert_str_eq(iso(0), "1970-01-01T00:00:00.000000+00:00");
+	ck_assert_str_eq(iso(1769595072000123), "2026-01-28T10:11:12.000123+00:00");
+	ck_assert_str_eq(iso(1709251199999999), "2024-02-29T23:59:59.999999+00:00");
+	ck_assert_str_eq(iso(4102444800000000), "2100-01-01T00:00:00.000000+00:00");
+	setenv("TZ", "Asia/Tokyo", 1);
+	tzset();
+	ck_assert_str_eq(iso(1769595072000123), "2026-01-28T10:11:12.000123+00:00");
+}
+END_TEST
+
+START_TEST(the_kernel_gives_the_time_unless_a_test_does)
+{
+	uint64_t before = clock_now_ms();
+
+	ck_assert_uint_ge(clock_now_ms(), before);
+	clock_set(5000, 7);
+	ck_assert_uint_eq(clock_now_ms(), 5000);
+	ck_assert_uint_eq(clock_wall_us(), 7);
+	clock_set(0, 0);
+	ck_assert_uint_ge(clock_now_ms(), before);
+	ck_assert_uint_lt(clock_now_ms(), before + 60000);
+	ck_assert_uint_le(clock_wall_us() / 1000000 - (uint64_t)time(NULL) + 2, 4);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("clock");
+	TCase *c = tcase_create("clock");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	suite_add_tcase(s, c);
+	tcase_add_test(c, times_are_written_in_utc_with_microseconds);
+	tcase_add_test(c, the_kernel_gives_the_time_unless_a_test_does);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

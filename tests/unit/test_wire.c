@@ -1,0 +1,144 @@
+/* Frames between the processes: what is put is what is got, and nothing else is taken. */
+
+#include "common/json.h"
+#include "common/limits.h"
+#include "proto/wire.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+START_TEST(a_header_comes_back_as_it_was_put)
+{
+	struct wire_header in = { .version = 1,
+		.flags = WIRE_DURABLE,
+		.event = 513,
+		.epoch = 7,
+		.seq = UINT64_MAX - 1,
+		.time_us = 1769594000123456 };
+	struct wire_header out;
+	uint8_t bytes[WIRE_HEADER_BYTES];
+
+	uuid_random(&in.log_id);
+	wire_header_put(&in, bytes);
+	ck_assert(wire_header_get((struct span){ (char *)bytes, sizeof bytes }, &out));
+	ck_assert_mem_eq(&in, &out, sizeof in);
+	/* As the document says: seq stands at byte 32, little-endian. */
+	ck_assert_int_eq(bytes[32], 0xfe);
+	ck_assert_int_eq(bytes[39], 0xff);
+}
+END_TEST
+
+START_TEST(a_short_header_or_another_version_is_refused)
+{
+	struct wire_header in = { .version = 1 }, out;
+	uint8_t bytes[WIRE_HEADER_BYTES];
+
+	wire_header_put(&in, bytes);
+	ck_assert(!wire_header_get((struct span){ (char *)bytes, WIRE_HEADER_BYTES - 1 }, &out));
+	bytes[0] = 2;
+	ck_assert(!wire_header_get((struct span){ (char *)bytes, sizeof bytes }, &out));
+}
+END_TEST
+
+START_TEST(a_topic_names_one_session_only)
+{
+	struct uuid id, back;
+	char topic[WIRE_TOPIC_MAX];
+
+	uuid_random(&id);
+	for (int e = 0; e <= EVENTS; e++) {
+		size_t n = wire_topic(&id, (enum event)e, topic);
+
+		ck_assert_int_le(n, WIRE_TOPIC_MAX);
+		ck_assert(wire_topic_session((struct span){ topic, n }, &back));
+		ck_assert(uuid_equal(&id, &back));
+	}
+	/* A prefix of the id, or something else in the slash's place, is no topic of ours. */
+	for (size_t n = 0; n < 8 + UUID_TEXT + 1; n++)
+		ck_assert(!wire_topic_session((struct span){ topic, n }, &back));
+	topic[8 + UUID_TEXT] = '0';
+	ck_assert(!wire_topic_session((struct span){ topic, 50 }, &back));
+}
+END_TEST
+
+START_TEST(a_caller_comes_back_as_it_was_put)
+{
+	struct caller in = { .actor = SPAN("ann \"the\" \xc3\xa4"),
+		.client = SPAN("c1"),
+		.gateway = SPAN("g"),
+		.key = SPAN("k"),
+		.traceparent = SPAN("00-1-2-01"),
+		.minimal = true,
+		.key_is_command_id = true,
+		.deadline_ms = 5000 };
+	struct caller out;
+	struct json_out text = { 0 };
+	struct arena arena;
+	struct refusal why = { 0 };
+
+	arena_init(&arena);
+	caller_put(&in, &text);
+	ck_assert_int_eq(caller_get(json_out_span(&text), &arena, &out, &why), OK);
+	ck_assert(span_equal(in.actor, out.actor));
+	ck_assert(span_equal(in.client, out.client));
+	ck_assert(span_equal(in.gateway, out.gateway));
+	ck_assert(span_equal(in.key, out.key));
+	ck_assert(span_equal(in.traceparent, out.traceparent));
+	ck_assert(out.minimal && out.key_is_command_id);
+	ck_assert_int_eq(out.deadline_ms, 5000);
+	json_out_fini(&text);
+	arena_fini(&arena);
+	refusal_fini(&why);
+}
+END_TEST
+
+START_TEST(an_empty_caller_is_valid_and_a_wrong_one_is_named)
+{
+	struct caller out;
+	struct arena arena;
+	struct refusal why = { 0 };
+	char text[LIMIT_KEY_BYTES + 32];
+
+	arena_init(&arena);
+	ck_assert_int_eq(caller_get(SPAN(""), &arena, &out, &why), OK);
+	ck_assert_int_eq(caller_get(SPAN("{}"), &arena, &out, &why), OK);
+	ck_assert_int_eq(
+	    caller_get(SPAN("{\"actor\":null,\"other\":[1]}"), &arena, &out, &why), OK);
+	ck_assert_int_eq(caller_get(SPAN("[]"), &arena, &out, &why), ERROR_invalid_request);
+	ck_assert_int_eq(
+	    caller_get(SPAN("{\"actor\":5}"), &arena, &out, &why), ERROR_invalid_request);
+	ck_assert_str_eq(why.field, "actor");
+	ck_assert_int_eq(
+	    caller_get(SPAN("{\"deadline_ms\":\"x\"}"), &arena, &out, &why), ERROR_invalid_request);
+	ck_assert_str_eq(why.field, "deadline_ms");
+	snprintf(text, sizeof text, "{\"key\":\"%0*d\"}", LIMIT_KEY_BYTES, 1);
+	ck_assert_int_eq(caller_get(span_of(text), &arena, &out, &why), OK);
+	snprintf(text, sizeof text, "{\"key\":\"%0*d\"}", LIMIT_KEY_BYTES + 1, 1);
+	ck_assert_int_eq(caller_get(span_of(text), &arena, &out, &why), ERROR_invalid_request);
+	ck_assert_str_eq(why.field, "key");
+	arena_fini(&arena);
+	refusal_fini(&why);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("wire");
+	TCase *tc = tcase_create("frames");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tc, a_header_comes_back_as_it_was_put);
+	tcase_add_test(tc, a_short_header_or_another_version_is_refused);
+	tcase_add_test(tc, a_topic_names_one_session_only);
+	tcase_add_test(tc, a_caller_comes_back_as_it_was_put);
+	tcase_add_test(tc, an_empty_caller_is_valid_and_a_wrong_one_is_named);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
