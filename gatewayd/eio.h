@@ -1,56 +1,39 @@
 #pragma once
 /*
- * Engine.IO revision 4, server side, as a state machine: requests, WebSocket messages and the time go
- * in; answers, frames and verdicts come out. It opens no socket and asks no clock. Whoever does (the
- * I/O layer) names its own objects, a held GET and a WebSocket, by pointers that mean nothing here.
+ * Engine.IO revision 4, server side, as a state machine: requests, WebSocket messages and the time
+ * go in; answers, frames and verdicts come out. It opens no socket and asks no clock. Whoever does
+ * (the I/O layer) names its own objects, a held GET and a WebSocket, by pointers that mean nothing
+ * here.
  *
  * now_ms is monotonic and never 0. Nothing below may be called from inside a callback, except the
  * functions of the last group. A session that has ended stays readable until the next eio_tick().
  */
 
-#include "common/json_out.h"
-#include "common/span.h"
+#include "gatewayd/eio_request.h"
 #include "gatewayd/shared_bytes.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct eio;
 struct eio_session;
 
-enum { EIO_SID_BYTES = 16, EIO_SID_TEXT = 22 };
 #define EIO_ANSWER_TYPE "text/plain; charset=UTF-8" /* of every 200 to a GET */
-
-/* 128 random bits. On the wire: EIO_SID_TEXT characters of base64url. It is a bearer secret. */
-struct eio_sid {
-	uint8_t bytes[EIO_SID_BYTES];
-};
 
 struct eio_settings {
 	const char *path; /* borrowed for good; with the slash at its end */
 	uint32_t ping_interval_ms, ping_timeout_ms;
 	uint32_t upgrade_timeout_ms; /* from the upgrade request to the packet that completes it */
-	uint32_t close_timeout_ms; /* how long a closed polling session waits to say so */
-	uint32_t max_payload_bytes; /* of one POST and one WebSocket message, and about of an answer */
-	uint32_t max_queue_bytes; /* owed to one polling client; one packet beyond ends the session */
-	uint32_t max_sessions; /* further handshakes are refused with 503 */
+	uint32_t close_timeout_ms;   /* how long a closed polling session waits to say so */
+	/* Of one POST, of one WebSocket message, and, unless one packet is bigger, of an answer. */
+	uint32_t max_payload_bytes;
+	uint32_t max_queue_bytes; /* owed to a polling client; beyond it the session ends */
+	uint32_t max_sessions;	  /* further handshakes are refused with 503 */
 };
 
 /* What stock servers use, and the limits of common/limits.h. */
 struct eio_settings eio_default_settings(void);
 
-/* A request as far as it matters here. Borrowed during the call. */
-struct eio_request {
-	struct span method, query; /* query: as it came, without the question mark */
-	struct span origin; /* {NULL, 0}: no such header */
-	bool is_upgrade; /* to WebSocket, complete as RFC 6455 wants it */
-	void *http; /* for the admission hook; not looked at here */
-};
-
 enum eio_reason {
 	EIO_TRANSPORT_CLOSE, /* the client said so or closed its WebSocket */
 	EIO_TRANSPORT_ERROR, /* a connection broke off, or polling rules were broken */
-	EIO_PING_TIMEOUT, /* the peer is presumed dead: abort TCP soon after the close frame */
+	EIO_PING_TIMEOUT,    /* the peer is presumed dead: abort TCP soon after the close frame */
 	EIO_PARSE_ERROR,
 	EIO_FORCED_CLOSE, /* this side wanted it */
 };
@@ -74,7 +57,8 @@ struct eio_io {
 	void (*poll_ready)(void *get);
 	/* Answer this GET with 200 and these bytes; this module has forgotten it. */
 	void (*poll_finish)(void *get, struct span body);
-	/* Put this frame behind all others of this WebSocket. Borrowed: take a reference of your own. */
+	/* Put this frame behind all others of this WebSocket. Borrowed: take a reference of your
+	 * own. */
 	void (*ws_send)(void *ws, struct shared_bytes *);
 	/* Send a close frame behind them; no more calls for this WebSocket from either side. */
 	void (*ws_close)(void *ws, enum eio_reason);
@@ -87,55 +71,22 @@ void eio_free(struct eio *);
 const struct eio_settings *eio_settings(const struct eio *);
 size_t eio_session_count(const struct eio *);
 
-/* What to do with a request. */
-enum eio_next {
-	EIO_REFUSE, /* answer status and eio_verdict_body(), on a refused upgrade as text with a close */
-	EIO_HANDSHAKE, /* call eio_handshake() */
-	EIO_GET, /* call eio_poll_get() */
-	EIO_POST, /* call eio_post_begin() */
-	EIO_WEBSOCKET, /* answer 101, then call eio_ws_attach() */
-	EIO_ANSWER, /* 200, and the body has been written */
-	EIO_HOLD, /* keep the GET until poll_ready() or poll_finish() */
-	EIO_READ, /* read the body, then call one of the eio_post_ functions */
-};
-
-struct eio_verdict {
-	enum eio_next next;
-	unsigned status; /* of HTTP */
-	int code; /* Engine.IO's error number, or -1 */
-	const char *message;
-	bool has_sid;
-	struct eio_sid sid;
-};
-
-bool eio_is_path(const struct eio *, struct span path);
-/* All checks, in the stock order. */
-struct eio_verdict eio_check_request(struct eio *, const struct eio_request *, uint64_t now_ms);
-/* {"code":N,"message":"…"}; nothing when there is no code. */
-void eio_verdict_body(const struct eio_verdict *, struct json_out *body);
-/*
- * The last value of a query parameter, percent-decoded, without a NUL behind it. False when it is absent
- * or longer than size; bytes may be anything.
- */
-bool eio_query_find(struct span query, const char *name, char *out, size_t size, size_t *n);
-void eio_sid_format(const struct eio_sid *, char out[EIO_SID_TEXT + 1]);
-
 /* Polling. body is appended to. */
-struct eio_sid eio_handshake(struct eio *, const struct eio_request *, uint64_t now_ms,
-	struct json_out *body);
+struct eio_sid eio_handshake(
+    struct eio *, const struct eio_request *, uint64_t now_ms, struct json_out *body);
 /* EIO_ANSWER, EIO_HOLD or EIO_REFUSE. */
-struct eio_verdict eio_poll_get(struct eio *, const struct eio_sid *, void *get, uint64_t now_ms,
-	struct json_out *body);
+struct eio_verdict eio_poll_get(
+    struct eio *, const struct eio_sid *, void *get, uint64_t now_ms, struct json_out *body);
 /* False: this GET is not held any more (poll_finish() was called), body is untouched. */
 bool eio_poll_take(struct eio *, const struct eio_sid *, void *get, struct json_out *body);
 /* The client of a held GET is gone. Nothing that was queued counts as sent; the session ends. */
 void eio_poll_abort(struct eio *, const struct eio_sid *, void *get, uint64_t now_ms);
 /* EIO_READ or EIO_REFUSE. content_bytes: -1 when unknown (chunked). */
 struct eio_verdict eio_post_begin(struct eio *, const struct eio_sid *, struct span content_type,
-	int64_t content_bytes, uint64_t now_ms);
+    int64_t content_bytes, uint64_t now_ms);
 /* The whole body: EIO_ANSWER, whose body is "ok", or EIO_REFUSE. */
-struct eio_verdict eio_post_body(struct eio *, const struct eio_sid *, struct span bytes,
-	uint64_t now_ms);
+struct eio_verdict eio_post_body(
+    struct eio *, const struct eio_sid *, struct span bytes, uint64_t now_ms);
 /* It grew beyond max_payload_bytes: answer as the verdict says; the session goes on. */
 struct eio_verdict eio_post_too_big(struct eio *, const struct eio_sid *);
 /* The client broke it off; the session ends. */
@@ -146,12 +97,12 @@ void eio_post_abort(struct eio *, const struct eio_sid *, uint64_t now_ms);
  * upgrade of that session. NULL: things changed since the check; close the WebSocket (1000), unless
  * ws_close() was called for it already.
  */
-struct eio_session *eio_ws_attach(struct eio *, const struct eio_request *, const struct eio_sid *,
-	void *ws, uint64_t now_ms);
+struct eio_session *eio_ws_attach(
+    struct eio *, const struct eio_request *, const struct eio_sid *, void *ws, uint64_t now_ms);
 /* False: this WebSocket is through (ws_close() was called), drop what else it brought. */
-bool eio_ws_message(struct eio_session *, void *ws, struct span bytes, bool is_binary,
-	uint64_t now_ms);
-/* The peer closed it (EIO_TRANSPORT_CLOSE) or it broke (EIO_TRANSPORT_ERROR). Not after ws_close(). */
+bool eio_ws_message(
+    struct eio_session *, void *ws, struct span bytes, bool is_binary, uint64_t now_ms);
+/* The peer closed it (EIO_TRANSPORT_CLOSE) or it broke (.._ERROR). Not after ws_close(). */
 void eio_ws_closed(struct eio_session *, void *ws, enum eio_reason, uint64_t now_ms);
 
 /* Time. Pings, timeouts, and freeing what has ended. */
@@ -160,11 +111,12 @@ void eio_tick(struct eio *, uint64_t now_ms);
 uint64_t eio_next_deadline(const struct eio *);
 
 /* For the user of a session, from anywhere, callbacks included. */
-/* Borrows the message and takes references of its own. Never ends the session before the next tick. */
+/* Takes references of its own. Never ends the session before the next tick. */
 void eio_send(struct eio_session *, struct shared_bytes *);
 /* The close callback is called before this returns. What was sent before still goes out. */
 void eio_close(struct eio_session *, enum eio_reason);
-/* The WebSocket that is the session's transport: frames may be put on its outbox directly. Else NULL. */
+/* The WebSocket that is the session's transport: frames may be put on its outbox directly. Else
+ * NULL. */
 void *eio_websocket(const struct eio_session *);
 bool eio_is_open(const struct eio_session *);
 /* What a polling client has not fetched yet; 0 on WebSocket, whose outbox knows. */

@@ -124,7 +124,7 @@ eio_sid_parse(struct span text, struct eio_sid *sid)
 
 void
 eio_open_packet(const struct eio_settings *settings, const struct eio_sid *sid, bool upgrades,
-	struct json_out *out)
+    struct json_out *out)
 {
 	struct json_out json = { 0 };
 	char text[EIO_SID_TEXT + 1];

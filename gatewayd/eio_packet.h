@@ -13,7 +13,7 @@ struct eio_payload {
 };
 
 void eio_payload_walk(struct eio_payload *, struct span body);
-/* False behind the last one. An empty body holds one empty packet, as does a separator at its end. */
+/* False behind the last one. An empty body holds one empty packet, as does a separator's end. */
 bool eio_payload_next(struct eio_payload *, struct span *packet);
 
 /* Bytes that one packet of a polling answer takes, without the separator. */
@@ -28,5 +28,5 @@ bool eio_is_utf8(struct span text);
 /* False when it cannot be a session id of ours. Exactly one text per id passes. */
 bool eio_sid_parse(struct span text, struct eio_sid *);
 /* 0{"sid":…}; upgrades: whether the client may move on to a WebSocket. */
-void eio_open_packet(const struct eio_settings *, const struct eio_sid *, bool upgrades,
-	struct json_out *);
+void eio_open_packet(
+    const struct eio_settings *, const struct eio_sid *, bool upgrades, struct json_out *);

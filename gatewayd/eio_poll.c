@@ -73,29 +73,36 @@ eio_wake_poll(struct eio_session *s)
 static struct eio_verdict
 answer(const struct eio_session *s, enum eio_next next)
 {
-	return (struct eio_verdict){ .next = next, .status = 200, .code = -1, .message = "",
-		.has_sid = true, .sid = s->sid };
+	return (struct eio_verdict){ .next = next,
+		.status = 200,
+		.code = -1,
+		.message = "",
+		.has_sid = true,
+		.sid = s->sid };
 }
 
 static struct eio_verdict
 unknown_sid(void)
 {
-	return (struct eio_verdict){ .next = EIO_REFUSE, .status = 400, .code = 1,
-		.message = "Session ID unknown" };
+	return (struct eio_verdict){
+		.next = EIO_REFUSE, .status = 400, .code = 1, .message = "Session ID unknown"
+	};
 }
 
 static struct eio_verdict
 bad_request(void)
 {
-	return (struct eio_verdict){ .next = EIO_REFUSE, .status = 400, .code = 3,
-		.message = "Bad request" };
+	return (struct eio_verdict){
+		.next = EIO_REFUSE, .status = 400, .code = 3, .message = "Bad request"
+	};
 }
 
 static struct eio_verdict
 too_big(void)
 {
-	return (struct eio_verdict){ .next = EIO_REFUSE, .status = 413, .code = -1,
-		.message = "Payload too large" };
+	return (struct eio_verdict){
+		.next = EIO_REFUSE, .status = 413, .code = -1, .message = "Payload too large"
+	};
 }
 
 struct eio_sid
@@ -118,7 +125,7 @@ has_answer(const struct eio_session *s)
 	return s->polling->queue.n > 0 || s->polling->is_probed || s->state == EIO_CLOSING;
 }
 
-/* What is queued, in order; stock clients refuse more packets, and browsers more bytes, than this. */
+/* What is queued, in order; python-engineio refuses an answer of more packets than this. */
 static unsigned
 write_queued(struct eio_session *s, struct json_out *body)
 {
@@ -148,7 +155,10 @@ write_answer(struct eio_session *s, struct json_out *body)
 	unsigned n = write_queued(s, body);
 
 	if (s->state == EIO_CLOSING && s->polling->queue.n == 0 && n < LIMIT_POLL_PACKETS) {
-		json_out_bytes(body, n ? SPAN("\x1e" "1") : SPAN("1"));
+		json_out_bytes(body,
+		    n ? SPAN("\x1e"
+			     "1")
+		      : SPAN("1"));
 		eio_end(s, EIO_FORCED_CLOSE, SPAN("1"));
 	} else if (n == 0) {
 		json_out_bytes(body, SPAN("6"));
@@ -156,8 +166,8 @@ write_answer(struct eio_session *s, struct json_out *body)
 }
 
 struct eio_verdict
-eio_poll_get(struct eio *eio, const struct eio_sid *sid, void *get, uint64_t now_ms,
-	struct json_out *body)
+eio_poll_get(
+    struct eio *eio, const struct eio_sid *sid, void *get, uint64_t now_ms, struct json_out *body)
 {
 	struct eio_session *s = eio_find(eio, sid, now_ms);
 
@@ -212,7 +222,7 @@ is_octets(struct span content_type)
 
 struct eio_verdict
 eio_post_begin(struct eio *eio, const struct eio_sid *sid, struct span content_type,
-	int64_t content_bytes, uint64_t now_ms)
+    int64_t content_bytes, uint64_t now_ms)
 {
 	struct eio_session *s = eio_find(eio, sid, now_ms);
 

@@ -112,8 +112,10 @@ query_is(struct span query, const char *name, const char *value)
 static struct eio_verdict
 refuse(enum code code)
 {
-	return (struct eio_verdict){ .next = EIO_REFUSE, .status = code == FORBIDDEN ? 403 : 400,
-		.code = (int)code, .message = messages[code] };
+	return (struct eio_verdict){ .next = EIO_REFUSE,
+		.status = code == FORBIDDEN ? 403 : 400,
+		.code = (int)code,
+		.message = messages[code] };
 }
 
 static struct eio_verdict

@@ -1,10 +1,10 @@
 #pragma once
 /*
- * The inside of Engine.IO sessions, for gatewayd/eio*.c only. A session on WebSocket is the bare struct
- * eio_session; all that polling needs hangs from it and goes with the upgrade.
+ * The inside of Engine.IO sessions, for gatewayd/eio*.c only. A session on WebSocket is the bare
+ * struct eio_session; all that polling needs hangs from it and goes with the upgrade.
  *
- * Timeouts of one kind have one length, so deadlines are made in order: each kind is a list, nearest
- * first, and setting a deadline costs a look at the tail.
+ * Timeouts of one kind have one length, so deadlines are made in order: each kind is a list,
+ * nearest first, and setting a deadline costs a look at the tail.
  */
 
 #include "common/list.h"
@@ -23,8 +23,8 @@ struct eio_queue {
 struct eio_polling {
 	struct eio_session *session;
 	struct eio_queue queue;
-	void *get; /* the held one */
-	void *candidate; /* a WebSocket that wants to take over */
+	void *get;	     /* the held one */
+	void *candidate;     /* a WebSocket that wants to take over */
 	struct link upgrade; /* in eio.upgrades while there is a candidate */
 	uint64_t upgrade_at_ms;
 	bool is_probed; /* the candidate was answered; GETs are not held from now on */
@@ -38,7 +38,7 @@ struct eio_session {
 	void *user;
 	void *ws;
 	struct eio_polling *polling; /* NULL once a WebSocket is the transport */
-	struct link timer; /* in one of the lists of struct eio */
+	struct link timer;	     /* in one of the lists of struct eio */
 	uint64_t at_ms;
 	uint8_t state; /* enum eio_state */
 	bool awaits_pong;
@@ -50,10 +50,10 @@ struct eio {
 	const struct eio_io *io;
 	struct table sessions;
 	struct link pings, pongs; /* open sessions: a ping is due, or a pong */
-	struct link closings; /* closed pollers that have not heard of it yet */
-	struct link doomed; /* to be ended by the next tick */
-	struct link graves; /* to be freed by the next tick */
-	struct link upgrades; /* of struct eio_polling */
+	struct link closings;	  /* closed pollers that have not heard of it yet */
+	struct link doomed;	  /* to be ended by the next tick */
+	struct link graves;	  /* to be freed by the next tick */
+	struct link upgrades;	  /* of struct eio_polling */
 	struct shared_bytes *ping, *probe_answer;
 	uint64_t now_ms;
 };
@@ -61,6 +61,9 @@ struct eio {
 /* Borrowed; NULL when unknown. Timeouts are dealt with before it looks. */
 struct eio_session *eio_find(struct eio *, const struct eio_sid *, uint64_t now_ms);
 struct eio_session *eio_open_session(struct eio *);
+/* Moves it to a list of struct eio. */
+void eio_set_timer(struct eio_session *, struct link *list, uint64_t at_ms);
+void eio_send_ping(struct eio_session *);
 /* Ends it now. farewell answers a held GET. */
 void eio_end(struct eio_session *, enum eio_reason, struct span farewell);
 /* One text packet of either transport. False when the session took no more after it. */

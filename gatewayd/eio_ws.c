@@ -21,7 +21,7 @@ send_open_packet(struct eio_session *s)
 
 struct eio_session *
 eio_ws_attach(struct eio *eio, const struct eio_request *r, const struct eio_sid *sid, void *ws,
-	uint64_t now_ms)
+    uint64_t now_ms)
 {
 	struct eio_session *s;
 

@@ -271,3 +271,9 @@ http_free(struct http *h)
 	http_linger_all_end(h);
 	free(h);
 }
+
+const char *
+http_library_version(void)
+{
+	return MHD_get_version();
+}

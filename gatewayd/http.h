@@ -87,3 +87,6 @@ void http_stream_wake(struct http_request *);
  * request; borrowed. taken is called from the loop, later; fd -1: the peer was gone.
  */
 void http_upgrade(struct http_request *, const char *subprotocol, void (*taken)(void *arg, int fd, struct span extra), void *arg);
+
+/* Of libmicrohttpd as linked. */
+const char *http_library_version(void);

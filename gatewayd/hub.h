@@ -43,6 +43,8 @@ struct transport {
 	const char *name;
 	/* Encoded events may be joined into one buffer before they are delivered. */
 	bool is_stream;
+	/* May be absent. Whether this member takes joined buffers; else each event is delivered by itself. */
+	bool (*takes_stream)(const struct member *);
 	/* The joiner's own session:connected is delivered before joined() is called, not behind it. */
 	bool announces_first;
 	/* Makes the bytes for one event; returns owned (one reference), or NULL when this dialect leaves the event out. */

@@ -129,32 +129,34 @@ has_room(struct group *g, struct member *m, size_t more_bytes)
 }
 
 static void
-give_all(struct group *g, struct shared_bytes **bytes, uint32_t n, size_t total)
+give(struct group *g, struct member *m, struct shared_bytes *joined)
 {
-	/* From the end, since a slow member gives its place to the last one. */
-	for (uint32_t i = g->n; i-- > 0;) {
-		struct member *m = g->members[i];
+	const struct transport *t = g->transport;
 
-		if (!has_room(g, m, total))
-			continue;
-		for (uint32_t k = 0; k < n; k++)
-			g->transport->deliver(m, bytes[k]);
+	if (joined && (!t->takes_stream || t->takes_stream(m))) {
+		t->deliver(m, joined);
+		return;
 	}
+	for (uint32_t i = 0; i < g->n_pending; i++)
+		t->deliver(m, g->pending[i]);
 }
 
 void
 group_flush(struct group *g)
 {
 	struct shared_bytes *joined = NULL;
+	size_t total;
 
 	if (g->n_pending == 0)
 		return;
+	total = pending_bytes(g);
 	if (g->transport->is_stream && g->n_pending > 1 && g->n > 0)
 		joined = join_pending(g);
-	if (joined)
-		give_all(g, &joined, 1, joined->n);
-	else
-		give_all(g, g->pending, g->n_pending, pending_bytes(g));
+	/* From the end, since a slow member gives its place to the last one. */
+	for (uint32_t i = g->n; i-- > 0;) {
+		if (has_room(g, g->members[i], total))
+			give(g, g->members[i], joined);
+	}
 	shared_bytes_unref(joined);
 	drop_pending(g);
 }

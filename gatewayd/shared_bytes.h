@@ -2,7 +2,8 @@
 /*
  * Bytes owed to many connections at once: made once, counted, freed with the last reference. The
  * WebSocket frame header (RFC 6455 section 5.2, server side, so unmasked) lies directly in front of
- * the payload: a polling answer takes the payload, a WebSocket the whole frame, both from one buffer.
+ * the payload: a polling answer takes the payload, a WebSocket the whole frame, both from one
+ * buffer.
  */
 
 #include "common/span.h"
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 enum shared_frame {
-	SHARED_PLAIN = 0, /* no frame header: bytes for a transport without frames */
+	SHARED_PLAIN = 0,   /* no frame header: bytes for a transport without frames */
 	SHARED_TEXT = 0x81, /* FIN and opcode as they stand on the wire */
 	SHARED_BINARY = 0x82,
 };
@@ -19,10 +20,11 @@ enum { SHARED_HEAD_BYTES = 10 }; /* the longest header an unmasked frame can hav
 
 struct shared_bytes {
 	uint32_t refs;
-	uint32_t n; /* bytes of payload */
-	uint8_t frame; /* enum shared_frame */
+	uint32_t n;	    /* bytes of payload */
+	uint8_t frame;	    /* enum shared_frame */
 	uint8_t head_bytes; /* of frame header, ending where the payload begins */
-	char bytes[]; /* SHARED_HEAD_BYTES of room, the header right-aligned in it; then the payload */
+	char bytes[]; /* SHARED_HEAD_BYTES of room, the header right-aligned in it; then the payload
+		       */
 };
 
 /* Returns owned, with one reference: the pieces one after the other. At most 2^31 bytes. */

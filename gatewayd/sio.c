@@ -95,15 +95,18 @@ close_client(void *context, struct eio_session *session, enum eio_reason reason)
 
 struct sio *
 sio_new(const struct sio_settings *settings, const struct eio_settings *eio_set,
-	const struct sio_app *app, const struct eio_io *io)
+    const struct sio_app *app, const struct eio_io *io)
 {
 	struct sio *sio = xcalloc(1, sizeof(*sio));
 
 	assert(settings->n_namespaces <= UINT16_MAX);
 	sio->settings = *settings;
 	sio->app = app;
-	sio->eio_app = (struct eio_app){ .context = sio, .admit = admit, .open = open_client,
-		.message = sio_message_in, .close = close_client };
+	sio->eio_app = (struct eio_app){ .context = sio,
+		.admit = admit,
+		.open = open_client,
+		.message = sio_message_in,
+		.close = close_client };
 	sio->eio = eio_new(eio_set, &sio->eio_app, io);
 	list_init(&sio->waiting);
 	arena_init(&sio->arena);
@@ -245,7 +248,7 @@ sio_send(struct sio_socket *s, struct shared_bytes *message)
 
 void
 sio_emit(struct sio_socket *s, const struct sio_message *message,
-	const struct sio_attachments *attachments)
+    const struct sio_attachments *attachments)
 {
 	struct sio_message m = *message;
 	struct shared_bytes *b;
@@ -265,8 +268,8 @@ sio_emit(struct sio_socket *s, const struct sio_message *message,
 }
 
 void
-sio_ack(struct sio_socket *s, uint64_t id, struct span args,
-	const struct sio_attachments *attachments)
+sio_ack(
+    struct sio_socket *s, uint64_t id, struct span args, const struct sio_attachments *attachments)
 {
 	const struct sio_message m = { .type = SIO_ACK, .has_id = true, .id = id, .args = args };
 

@@ -3,9 +3,9 @@
  * Socket.IO revision 5, server side, on top of Engine.IO sessions: namespaces, events, acks and
  * attachments. The I/O layer drives the sessions of sio_eio() and, for the time, sio_tick() alone.
  *
- * A client is one Engine.IO session; a socket is its membership in one namespace. Both stay readable
- * after their last callback until the next sio_tick(). All functions below may be called from
- * callbacks, except sio_tick() and sio_free().
+ * A client is one Engine.IO session; a socket is its membership in one namespace. Both stay
+ * readable after their last callback until the next sio_tick(). All functions below may be called
+ * from callbacks, except sio_tick() and sio_free().
  */
 
 #include "gatewayd/eio.h"
@@ -16,7 +16,7 @@ struct sio_client;
 struct sio_socket;
 
 struct sio_settings {
-	uint32_t connect_timeout_ms; /* until the first namespace is joined */
+	uint32_t connect_timeout_ms;   /* until the first namespace is joined */
 	const char *const *namespaces; /* "/", "/graph"; borrowed for good */
 	size_t n_namespaces;
 };
@@ -44,7 +44,8 @@ struct sio_event {
 	struct sio_attachments attachments;
 	bool has_ack;
 	uint64_t ack_id; /* to be answered at most once, by sio_ack() */
-	/* Not JSON_OK: the event was within the protocol, but beyond this bound; the rest is empty. */
+	/* Not JSON_OK: within the protocol, but beyond this bound of ours; name and args are empty.
+	 */
 	enum json_fault fault;
 };
 
@@ -54,12 +55,12 @@ struct sio_app {
 	const char *(*admit)(void *context, const struct eio_request *);
 	/* May be absent. The request is the handshake's. */
 	void (*open)(void *context, struct sio_client *, const struct eio_request *);
-	/* auth: a JSON object. Answer with sio_accept() or sio_refuse(), at once or any time later. */
+	/* auth: a JSON object. Answer with sio_accept() or sio_refuse(), at once or later. */
 	void (*connect)(void *context, struct sio_socket *, struct span auth);
 	void (*event)(void *context, struct sio_socket *, const struct sio_event *);
-	/* The answer to an event that was sent with an id; ids are not checked here. May be absent. */
+	/* The answer to an event sent with an id; ids are not checked here. May be absent. */
 	void (*acked)(void *context, struct sio_socket *, uint64_t id, struct span args,
-		const struct sio_attachments *);
+	    const struct sio_attachments *);
 	/* Once for each socket that connect() was called for and that was not refused. */
 	void (*disconnect)(void *context, struct sio_socket *, enum sio_reason);
 	/* After the sockets. May be absent. */
@@ -67,8 +68,8 @@ struct sio_app {
 };
 
 /* All borrowed for good but the settings, which are copied. */
-struct sio *sio_new(const struct sio_settings *, const struct eio_settings *, const struct sio_app *,
-	const struct eio_io *);
+struct sio *sio_new(const struct sio_settings *, const struct eio_settings *,
+    const struct sio_app *, const struct eio_io *);
 void sio_free(struct sio *);
 /* Borrowed: for the I/O layer's calls. */
 struct eio *sio_eio(struct sio *);
@@ -78,7 +79,10 @@ uint64_t sio_next_deadline(const struct sio *);
 
 /* pid: private session id for connection state recovery; {NULL, 0} when there is none. */
 void sio_accept(struct sio_socket *, struct span pid);
-/* Refused for good: stock clients do not try again. data: JSON or {NULL, 0}. The connection stays. */
+/*
+ * Refused for good: stock clients do not try again. data: JSON or {NULL, 0}. The connection stays,
+ * disconnect() is not called.
+ */
 void sio_refuse(struct sio_socket *, const char *message, struct span data);
 /* Before sio_accept(): gives a recovered socket its former id. False when it is none of ours. */
 bool sio_set_id(struct sio_socket *, struct span id);

@@ -12,7 +12,7 @@ struct sio_socket {
 	struct sio_client *client;
 	void *data;
 	struct eio_sid id;
-	uint16_t ns; /* index in the settings */
+	uint16_t ns;   /* index in the settings */
 	uint8_t state; /* enum sio_state */
 };
 

@@ -43,8 +43,8 @@ take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault f
 	struct sio_socket *s;
 
 	if (ns == sio->settings.n_namespaces) {
-		sio_send_control(c, SIO_CONNECT_ERROR, p->ns,
-			SPAN("{\"message\":\"Invalid namespace\"}"));
+		sio_send_control(
+		    c, SIO_CONNECT_ERROR, p->ns, SPAN("{\"message\":\"Invalid namespace\"}"));
 		return;
 	}
 	if (sio_find_socket(c, ns)) {
@@ -53,8 +53,8 @@ take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault f
 	}
 	if (fault != JSON_OK) {
 		/* An error stops stock clients; closing would have them send the same again. */
-		sio_send_control(c, SIO_CONNECT_ERROR, p->ns,
-			SPAN("{\"message\":\"Invalid auth\"}"));
+		sio_send_control(
+		    c, SIO_CONNECT_ERROR, p->ns, SPAN("{\"message\":\"Invalid auth\"}"));
 		return;
 	}
 	s = xcalloc(1, sizeof(*s));
@@ -67,12 +67,13 @@ take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault f
 }
 
 static void
-take_event(struct sio_socket *s, const struct sio_packet *p, const struct sio_attachments *attachments,
-	enum json_fault fault)
+take_event(struct sio_socket *s, const struct sio_packet *p,
+    const struct sio_attachments *attachments, enum json_fault fault)
 {
 	struct sio *sio = s->client->sio;
-	struct sio_event event = { .attachments = *attachments, .has_ack = p->has_id,
-		.ack_id = p->id, .fault = fault };
+	struct sio_event event = {
+		.attachments = *attachments, .has_ack = p->has_id, .ack_id = p->id, .fault = fault
+	};
 	struct span name;
 
 	if (fault == JSON_OK) {
@@ -86,7 +87,7 @@ take_event(struct sio_socket *s, const struct sio_packet *p, const struct sio_at
 /* A whole packet with its attachments, if it has any. */
 static void
 take_packet(struct sio_client *c, const struct sio_packet *p,
-	const struct sio_attachments *attachments, enum json_fault fault)
+    const struct sio_attachments *attachments, enum json_fault fault)
 {
 	const struct sio_app *app = c->sio->app;
 	struct sio_socket *s = sio_find_socket(c, find_namespace(c->sio, p->ns));
@@ -134,7 +135,8 @@ take_attachment(struct sio_client *c, struct span bytes)
 	struct sio_packet p;
 
 	/* A packet may be as big as a message, however many it is made of. */
-	if (!partial || partial->total_bytes + bytes.n > eio_settings(c->sio->eio)->max_payload_bytes) {
+	if (!partial ||
+	    partial->total_bytes + bytes.n > eio_settings(c->sio->eio)->max_payload_bytes) {
 		break_off(c);
 		return;
 	}

@@ -172,7 +172,8 @@ check_json(struct span payload, enum json_fault *fault)
 {
 	/* The array of arguments is a level of its own; strings are bounded by the message. */
 	static const struct json_bounds bounds = { .depth = LIMIT_JSON_DEPTH + 1,
-		.values = LIMIT_JSON_VALUES, .text_bytes = LIMIT_MESSAGE_BYTES,
+		.values = LIMIT_JSON_VALUES,
+		.text_bytes = LIMIT_MESSAGE_BYTES,
 		.key_bytes = LIMIT_MESSAGE_BYTES };
 
 	*fault = json_scan(payload, &bounds, NULL);
@@ -185,7 +186,8 @@ check_json(struct span payload, enum json_fault *fault)
 	case JSON_TEXT:
 	case JSON_KEY:
 	case JSON_REPEATED:
-		/* Stock clients do send such things when their user has them: not worth a connection. */
+		/* Stock clients do send such things when their user has them: not worth a
+		 * connection. */
 		return SIO_BEYOND_BOUNDS;
 	case JSON_SYNTAX:
 	case JSON_TRUNCATED:

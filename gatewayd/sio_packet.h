@@ -54,9 +54,9 @@ struct sio_message {
 	struct span ns;
 	bool has_id;
 	uint64_t id;
-	struct span name; /* of an event: text, escaped if it needs to be */
-	struct span args; /* elements of the array as JSON, without brackets; may be empty */
-	struct span extra; /* one element more, or {NULL, 0} */
+	struct span name;	/* of an event: text, escaped if it needs to be */
+	struct span args;	/* elements of the array as JSON, without brackets; may be empty */
+	struct span extra;	/* one element more, or {NULL, 0} */
 	unsigned n_attachments; /* args hold their placeholders */
 };
 

@@ -57,3 +57,6 @@ void upstream_subscribe(struct upstream *, const struct uuid *session, bool dash
 void upstream_unsubscribe(struct upstream *, const struct uuid *session, bool dash);
 /* Makes graphd send sync again (unsubscribe and subscribe). */
 void upstream_resync(struct upstream *, const struct uuid *session);
+
+/* Of libzmq as linked. */
+void upstream_library_version(char *out, size_t size);

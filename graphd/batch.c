@@ -18,6 +18,10 @@ reply_free(struct reply *r)
 		return;
 	free(r->ask);
 	free(r->body);
+	if (r->stream && r->stream->lane) {
+		r->stream->lane->holds--;
+		r->stream->lane = NULL;
+	}
 	stream_free(r->stream);
 	free(r);
 }

@@ -51,4 +51,5 @@ void batch_land(struct batch *);
 /* Not on disk: takes the steps back, newest first. */
 void batch_revert(struct batch *);
 
+/* An answer that was never sent lets go of the lane that it held. */
 void reply_free(struct reply *);

@@ -151,14 +151,18 @@ call_move(struct call *c, const struct uuid *node, const struct uuid *parent, ui
 enum error
 call_meta(struct call *c, struct session *s, const struct meta *meta)
 {
-	struct json_out text = { 0 };
+	struct json_out text = { 0 }, old = { 0 };
 	struct edit edit = { .kind = EDIT_META };
-	enum error err;
+	enum error err = OK;
 
+	meta_write(&old, &s->meta);
 	meta_write(&text, meta);
-	edit.value_after = xspandup(json_out_span(&text));
+	if (!span_equal(json_out_span(&old), json_out_span(&text))) {
+		edit.value_after = xspandup(json_out_span(&text));
+		err = session_edit(s, &edit);
+	}
+	json_out_fini(&old);
 	json_out_fini(&text);
-	err = session_edit(s, &edit);
 	sessions_bind(c->sessions, s);
 	return err;
 }

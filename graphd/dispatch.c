@@ -186,6 +186,10 @@ give_up(struct call *c)
 		session_abort(s);
 	else if (s && out->step)
 		session_revert(s, out->step);
+	if (out->step)
+		step_fini(out->step);
+	free(out->step);
+	out->step = NULL;
 	if (s)
 		s->warnings = NULL;
 	if (out->created) {
@@ -218,6 +222,16 @@ dispatch_found(struct call *c)
 	}
 }
 
+/* A repeated EndSession: the session is gone, and the answer is remembered. */
+static bool
+answer_ended(struct call *c)
+{
+	if (command_rows[c->request->command].kind != COMMAND_MANAGES || c->request->caller.key.n == 0)
+		return false;
+	c->request_hash = keys_request_hash(c->request);
+	return lifecycle_repeat(c);
+}
+
 void
 dispatch(struct dispatcher *d, const struct request *req, struct outcome *out)
 {
@@ -239,11 +253,11 @@ dispatch(struct dispatcher *d, const struct request *req, struct outcome *out)
 	err = req->command < COMMANDS ? check_caller(&c) : ERROR_unknown_command;
 	if (!err)
 		err = find_session(&c);
-	if (err) {
+	if (!err)
+		dispatch_found(&c);
+	else if (err != ERROR_invalid_session || !answer_ended(&c)) {
 		out->error = err;
 		reply_error(&out->body, err, &why);
-	} else {
-		dispatch_found(&c);
 	}
 	free(c.tail);
 	refusal_fini(&why);

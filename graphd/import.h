@@ -17,7 +17,8 @@ struct import {
 	struct import_node *nodes; /* parents first, siblings in order */
 	size_t n;
 	char *template_id, *project_name; /* as the file names them, or NULL */
-	char *extra; /* unknown members of the file and of its graph, as JSON members; or NULL */
+	const struct blueprint *blueprint; /* of that template; borrowed for good, or NULL */
+	char *extra; /* unknown members as JSON members: "file":{…} and "graph":{…}; or NULL */
 	struct json_out warnings; /* elements of an array: {"node_id"?,"rule","message"} */
 };
 

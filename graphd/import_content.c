@@ -6,11 +6,31 @@
 
 #include <stdlib.h>
 
+/* A value stands some levels deep in requests and in what is stored, which have LIMIT_JSON_DEPTH. */
+enum { VALUE_DEPTH = LIMIT_JSON_DEPTH - 8 };
+
 void
 import_uuid(struct span text, struct uuid *out)
 {
 	if (!uuid_parse(text, out))
 		uuid_of_name(text, out);
+}
+
+bool
+import_is_shallow(struct span value)
+{
+	size_t depth = 0;
+
+	for (const char *at = value.p; at < value.p + value.n; at++) {
+		if (*at == '"')
+			while (*++at != '"')
+				at += *at == '\\';
+		else if ((*at == '{' || *at == '[') && ++depth > VALUE_DEPTH)
+			return false;
+		else if (*at == '}' || *at == ']')
+			depth--;
+	}
+	return true;
 }
 
 static bool
@@ -124,12 +144,14 @@ read_property(struct import_reader *r, const struct import_draft *d, struct span
 	/* A property under its plain id and under its uuid: the first one has the id. */
 	if (has_property(out, plain))
 		plain = json_key(&r->arena, key);
-	if (has_property(out, plain))
-		return refuse(r->why, ERROR_invalid_graph, "graph",
-			"The property %.*s of node %.*s stands there twice.", CLIP(plain),
+	if (has_property(out, plain)) {
+		import_warn(r, d->entry, "repeated_property",
+			"The second value of property %.*s of node %.*s is dropped.", CLIP(plain),
 			CLIP(d->entry->id_text));
+		return OK;
+	}
 	json_out_minified(&json, value);
-	if (json.n > LIMIT_VALUE_BYTES) {
+	if (json.n > LIMIT_VALUE_BYTES || !import_is_shallow(value)) {
 		json_out_fini(&json);
 		return refuse(r->why, ERROR_limit_value, "graph",
 			"The property %.*s of node %.*s is too large.", CLIP(plain), CLIP(d->entry->id_text));
@@ -171,7 +193,6 @@ name_property(struct import_reader *r, const struct content *c)
 {
 	for (uint32_t i = 0; i < c->n_properties; i++) {
 		struct span value = span_of(c->properties[i].value);
-		/* The copy may be freed before the text is used, but not before the name is made of it. */
 		if (strcmp(c->properties[i].key, "name") == 0 && is_text(value))
 			return json_text(&r->arena, value);
 	}
@@ -250,6 +271,9 @@ import_read_content(struct import_reader *r, struct import_draft *d, struct span
 		err = read_parent(r, d);
 	if (err)
 		return err;
+	if (d->extra.n > LIMIT_VALUE_BYTES)
+		return refuse(r->why, ERROR_limit_value, "graph",
+			"The unknown members of node %.*s are too large.", CLIP(d->entry->id_text));
 	c->indicator_id = read_optional(r, d, MEMBER_INDICATOR_ID, "indicator_id");
 	c->indicator_set = read_optional(r, d, MEMBER_INDICATOR_SET, "indicator_set");
 	c->icon_id = read_optional(r, d, MEMBER_ICON_ID, "icon_id");

@@ -185,7 +185,7 @@ next_in_order(const struct import_reader *r, struct import_entry *at, size_t *de
 enum error
 import_order(struct import_reader *r, struct import *out)
 {
-	size_t depth = 1;
+	size_t depth = 0;
 
 	out->nodes = xcalloc(r->n, sizeof(*out->nodes));
 	for (struct import_entry *e = r->top.first; e; e = next_in_order(r, e, &depth)) {

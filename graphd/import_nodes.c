@@ -26,7 +26,7 @@ struct level {
 };
 
 /* Lists and nodes take turns, beginning with a list. */
-enum { LEVELS = 2 * LIMIT_DEPTH + 1 };
+enum { LEVELS = 2 * (LIMIT_DEPTH + 1) + 1 };
 
 struct walk {
 	struct import_reader *reader;
@@ -141,13 +141,16 @@ find_member(struct span key, enum import_member *out)
 	return false;
 }
 
-static void
-take_member(struct walk *w, struct import_draft *d, struct span key)
+static enum error
+take_member(struct walk *w, struct import_draft *d, struct span key, size_t position)
 {
 	struct span value = take_value(&w->c);
 	enum import_member member = MEMBERS;
 	bool is_known = find_member(key, &member);
 
+	if (!is_known && !import_is_shallow(value))
+		return refuse(w->reader->why, ERROR_invalid_graph, "graph",
+			"The member %.*s of node %zu of its list is nested too deeply.", CLIP(key), position);
 	if (is_known && member < MEMBERS)
 		d->members[member] = value;
 	/* The label is the name only when there is no other, so it is kept as well. */
@@ -155,6 +158,7 @@ take_member(struct walk *w, struct import_draft *d, struct span key)
 		json_out_key_text(&d->extra, key);
 		json_out_minified(&d->extra, value);
 	}
+	return OK;
 }
 
 static void
@@ -237,10 +241,8 @@ step_node(struct walk *w, struct level *node)
 		return err;
 	}
 	key = take_key(w->reader, &w->c);
-	if (!is_children(key)) {
-		take_member(w, &node->draft, key);
-		return OK;
-	}
+	if (!is_children(key))
+		return take_member(w, &node->draft, key, node->position);
 	if (*w->c.at == '[') {
 		open_list(w, node->draft.entry);
 		return OK;

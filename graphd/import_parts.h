@@ -22,7 +22,6 @@ struct import_entry {
 	struct content *content; /* owned by the reader */
 	struct import_entry *parent, *first, *last, *next;
 	struct import_entry *read_next; /* in the order of the text */
-	bool rooted; /* a list of roots names it */
 };
 
 struct import_reader {
@@ -60,6 +59,8 @@ struct import_draft {
 	struct json_out extra; /* the other members */
 };
 
+/* Whether a scanned value fits with its levels where values go: only graphs may be nested deeply. */
+bool import_is_shallow(struct span value);
 /* A text's own id, or the one that its name gives. */
 void import_uuid(struct span text, struct uuid *out);
 struct import_entry *import_find(const struct import_reader *, struct span id_text);

@@ -213,23 +213,21 @@ remove_tree(struct session *s, const struct node *root)
 }
 
 enum error
-project_clear(struct call *c, struct session *s)
+project_clear(struct session *s)
 {
 	const struct node *root;
 	enum error err = OK;
 
-	(void)c;
 	while (!err && (root = graph_first_root(s->graph)))
 		err = remove_tree(s, root);
 	return err;
 }
 
 enum error
-project_copy(struct call *c, const struct graph *from, struct session *s)
+project_copy(const struct graph *from, struct session *s)
 {
 	enum error err = OK;
 
-	(void)c;
 	for (const struct node *n = graph_first_root(from); n && !err; n = graph_walk(from, n, NULL)) {
 		struct edit edit = { .kind = EDIT_ADD, .node = *node_id(n) };
 
@@ -240,4 +238,68 @@ project_copy(struct call *c, const struct graph *from, struct session *s)
 		err = session_edit(s, &edit);
 	}
 	return err;
+}
+
+void
+project_put(struct call *c, const struct session *s, uint64_t revision)
+{
+	struct store *store = sessions_store(c->sessions);
+	struct json_out bytes = { 0 };
+	struct store_project project = {
+		.id = s->meta.project_id,
+		.name = s->meta.project_name ? s->meta.project_name : "",
+		.template_id = s->meta.template_id ? s->meta.template_id : "",
+		.revision = revision,
+		.saved_us = c->request->now_us,
+	};
+
+	session_snapshot(s, &bytes);
+	project.bytes = json_out_span(&bytes);
+	store->ops->put_project(store, &project);
+	json_out_fini(&bytes);
+	c->outcome->stores = true;
+}
+
+enum error
+project_target(struct call *c, const struct uuid *session_id, struct session **out)
+{
+	enum error err;
+
+	if (uuid_is_nil(session_id))
+		return call_new_session(c, out);
+	err = sessions_get(c->sessions, session_id, out);
+	return err ? refuse(c->why, err, "session_id", "%s", error_rows[err].text) : OK;
+}
+
+enum error
+project_begin(struct call *c, struct session *s, const struct meta *meta)
+{
+	bool had_project = !uuid_is_nil(&s->meta.project_id);
+	enum error err;
+
+	if (!s->open)
+		call_begin(c, s, had_project ? STEP_DO : STEP_MARK);
+	err = project_clear(s);
+	return err ? err : call_meta(c, s, meta);
+}
+
+enum error
+project_loaded(struct session *s)
+{
+	struct json_out details = { 0 };
+	struct edit edit = { .kind = EDIT_MARK, .mark = MARK_LOADED };
+	struct tree_writer tree;
+	bool all;
+
+	json_out_bytes(&details, SPAN("{\"graph\":{\"roots\":["));
+	tree_init(&tree, s->graph, s->blueprint, NULL, -1);
+	all = tree_write(&tree, &details, LIMIT_EVENT_GRAPH_BYTES);
+	json_out_bytes(&details, SPAN("]},\"graph_omitted\":false}"));
+	if (!all) {
+		json_out_clear(&details);
+		json_out_bytes(&details, SPAN("{\"graph\":null,\"graph_omitted\":true}"));
+	}
+	edit.value_after = xspandup(json_out_span(&details));
+	json_out_fini(&details);
+	return session_edit(s, &edit);
 }

@@ -41,6 +41,19 @@ struct graph *project_view_take_graph(struct call *, struct project_view *);
 /* A live session on the project, loaded when it must be; NULL when there is none. */
 enum error project_session(struct sessions *, const struct uuid *project, struct session **out);
 
+/* A new revision of the project of s, which has no step open, into the open batch. */
+void project_put(struct call *, const struct session *s, uint64_t revision);
+
+/*
+ * Opens a step that gives s another project: one that can be undone, unless s had none before, for without a project
+ * nothing can be done again. The graph is emptied and the meta is set.
+ */
+enum error project_begin(struct call *, struct session *s, const struct meta *);
+/* Into the session named, or into a new one when id is nil. */
+enum error project_target(struct call *, const struct uuid *session_id, struct session **out);
+/* The mark by which clients hear of the graph that was loaded. */
+enum error project_loaded(struct session *s);
+
 /* Edits of the open step: every node goes, children first; and every node of from comes, parents first. */
-enum error project_clear(struct call *, struct session *s);
-enum error project_copy(struct call *, const struct graph *from, struct session *s);
+enum error project_clear(struct session *s);
+enum error project_copy(const struct graph *from, struct session *s);

@@ -5,10 +5,11 @@
  * gather in the next one.
  */
 
-#include "common/loop.h"
-#include "graphd/sessions.h"
-
 #include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct sessions;
 
 struct server_options {
 	const char *requests, *events; /* endpoints to bind */

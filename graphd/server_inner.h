@@ -1,6 +1,6 @@
 #pragma once
 /* The server's parts, for its own files: server.c (life and timers), server_turn.c (requests), server_commit.c
- * (batches), server_upkeep.c (snapshots). */
+ * (batches). */
 
 #include "graphd/batch.h"
 #include "graphd/dispatch.h"
@@ -27,10 +27,12 @@ struct server {
 	struct lanes lanes;
 	struct link streams; /* struct stream */
 	struct outcome outcome; /* of the request being run */
-	struct outcome more; /* see server_take_more() */
 	struct arena arena; /* of the request being run */
 	struct json_out scratch;
 	struct snapshooter snapshooter;
+
+	struct session **ended; /* closed on disk, to be dropped when nobody reads them any more */
+	size_t n_ended;
 
 	struct loop_hook turn_end;
 	struct loop_timer beacon, heartbeat, cleanup, unload, unblock, deadline;
@@ -46,6 +48,8 @@ void server_take_more(void *server, struct outcome *);
 void server_run_lanes(struct server *);
 /* The next part of each big answer, a few of them a turn. */
 void server_run_streams(struct server *);
+/* An answer that needs no commit, from an outcome. Takes the ask. */
+struct reply *server_make_reply(struct server *, struct ask *, struct outcome *);
 /* Sends an answer, or starts to. Takes the reply. */
 void server_reply(struct server *, struct reply *);
 
@@ -53,6 +57,4 @@ void server_reply(struct server *, struct reply *);
 void server_commit(struct server *);
 /* Everything has been answered. */
 bool server_is_settled(const struct server *);
-
-/* server_upkeep.c: when there is nothing else to do. */
-void server_tend(struct server *, bool idle);
+void server_drop_ended(struct server *);

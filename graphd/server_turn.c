@@ -19,17 +19,24 @@ static struct metric commands = { .name = "graphd_commands_total",
 	.help = "Requests that were run.",
 	.type = "counter" };
 
-/* The session whose requests this one must keep its place among. Some commands name it in their arguments. */
+/* The session whose requests this one must keep its place among. Some commands name it, or its project, in their arguments. */
 static struct uuid
 lane_of(struct server *s, const struct ask *ask)
 {
-	struct uuid session = ask->session;
+	struct uuid session = ask->session, project;
+	struct session *live;
 	struct span value;
 
+	if (ask->command == COMMAND_cleanup_sessions)
+		return lane_of_all;
 	if (uuid_is_nil(&session) && command_rows[ask->command].kind == COMMAND_MANAGES &&
 	    json_find(ask->args, "session_id", &value) && json_type(value) == JSON_STRING)
 		uuid_parse(json_text(&s->arena, value), &session);
-	return session;
+	if (!uuid_is_nil(&session) || !json_find(ask->args, "project_id", &value) ||
+	    json_type(value) != JSON_STRING || !uuid_parse(json_text(&s->arena, value), &project))
+		return session;
+	live = sessions_of_project(s->sessions, &project);
+	return live ? live->id : session;
 }
 
 static void
@@ -126,15 +133,13 @@ make_stream(struct server *s, struct outcome *o)
 	return stream;
 }
 
-static struct reply *
-make_reply(struct server *s, struct ask *ask, struct outcome *o, bool changed, bool reported)
+struct reply *
+server_make_reply(struct server *s, struct ask *ask, struct outcome *o)
 {
 	struct reply *reply = xcalloc(1, sizeof *reply);
 
 	reply->ask = ask;
 	reply->error = o->error;
-	reply->changed = changed;
-	reply->reported = reported;
 	reply->key_token = o->key_token;
 	reply->session = o->created ? NULL : o->session;
 	reply->stream = make_stream(s, o);
@@ -149,8 +154,10 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 	bool reported = command_rows[ask->command].kind == COMMAND_REPORTS;
 	bool changed = changes_something(o);
 	struct batch *batch = place(s, o, reported);
-	struct reply *reply = make_reply(s, ask, o, changed, reported);
+	struct reply *reply = server_make_reply(s, ask, o);
 
+	reply->changed = changed;
+	reply->reported = reported;
 	if (batch)
 		list_append(&batch->replies, &reply->link);
 	else

@@ -176,7 +176,8 @@ session_apply(struct session *s, struct edit *e)
 enum error
 session_edit(struct session *s, struct edit *e)
 {
-	e->property_index = UINT32_MAX;
+	if (e->kind == EDIT_PROPERTY)
+		e->property_index = UINT32_MAX;
 	return session_apply(s, e);
 }
 

@@ -11,11 +11,34 @@ name_or_empty(const char *text)
 }
 
 static void
+edits_free(struct edit *edits, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		edit_fini(&edits[i]);
+	free(edits);
+}
+
+static bool
+is_only_marks(const struct edit *edits, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (edits[i].kind != EDIT_MARK)
+			return false;
+	return true;
+}
+
+static void
 record_do(struct session *s, const struct step *step, struct edit *edits, size_t n,
     struct rollback *rb)
 {
-	struct history_entry *entry = xcalloc(1, sizeof(*entry));
+	struct history_entry *entry;
 
+	/* There would be nothing to undo. */
+	if (is_only_marks(edits, n)) {
+		edits_free(edits, n);
+		return;
+	}
+	entry = xcalloc(1, sizeof(*entry));
 	entry->command_id = step->command_id;
 	entry->type = step->type;
 	entry->actor = xstrdup(name_or_empty(step->actor));
@@ -47,12 +70,8 @@ record_move(struct session *s, const struct step *step, struct edit *edits, size
 static void
 record_mark(struct session *s, const struct step *step, struct rollback *rb)
 {
-	for (size_t i = 0; i < step->n_edits; i++) {
-		if (step->edits[i].kind == EDIT_MARK)
-			continue;
+	if (!is_only_marks(step->edits, step->n_edits))
 		history_clear(&s->history, rb);
-		return;
-	}
 }
 
 static void
@@ -144,14 +163,6 @@ replay_edit(struct session *s, struct edit *e)
 	free(stored.value_before);
 	free(stored.name_before);
 	return fits;
-}
-
-static void
-edits_free(struct edit *edits, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		edit_fini(&edits[i]);
-	free(edits);
 }
 
 static bool

@@ -5,18 +5,40 @@
  * and all others go on.
  */
 
+#include "common/json_out.h"
+#include "common/loop.h"
 #include "graphd/lanes.h"
-#include "graphd/session.h"
+#include "graphd/sessions.h"
 
 #include <pthread.h>
 
-struct loop;
-
 struct snapshooter {
-	struct table due; /* struct due: sessions with enough new steps to deserve a snapshot */
-	struct table growth; /* struct growth: bytes of steps since the last one, by session */
-	struct lanes *lanes; /* borrowed */
+	struct loop *loop;
+	struct sessions *sessions;
+	struct lanes *lanes;
+	void (*taken)(struct snapshooter *); /* a snapshot was put into the store's open batch */
+	struct table growth; /* struct growth: sessions with steps behind their last snapshot */
+	struct link due; /* struct growth: those with enough of them, longest waiting first */
+
+	/* The thread's job; the session is NULL when there is none. */
+	struct session *session;
+	struct lane *held[2];
+	struct json_out bytes;
+	pthread_t thread;
+	struct loop_io finished; /* an eventfd */
 };
 
+/* Borrows all. */
+void snapshooter_init(struct snapshooter *, struct loop *, struct sessions *, struct lanes *,
+    void (*taken)(struct snapshooter *));
+/* Waits for the thread. */
+void snapshooter_fini(struct snapshooter *);
 /* A step of the session was stored. */
 void snapshooter_note(struct snapshooter *, const struct session *, size_t step_bytes);
+/* Takes the next one that is due. busy: only one that has waited for long. */
+void snapshooter_work(struct snapshooter *, bool busy);
+/* A thread reads a session: none may be ended or leave memory. */
+bool snapshooter_is_reading(const struct snapshooter *);
+
+/* Requests that may change any session wait in this lane while the thread reads one. */
+extern const struct uuid lane_of_all;

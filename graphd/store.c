@@ -7,7 +7,6 @@
 static const struct store_ops *const backends[] = {
 	&store_memory_ops,
 	&store_fail_ops,
-	&store_sqlite_ops,
 };
 
 struct store *

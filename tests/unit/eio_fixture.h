@@ -96,13 +96,16 @@ fake_ws_close(void *ws, enum eio_reason reason)
 }
 
 static const struct eio_io fake_io = { .poll_ready = fake_poll_ready,
-	.poll_finish = fake_poll_finish, .ws_send = fake_ws_send, .ws_close = fake_ws_close };
+	.poll_finish = fake_poll_finish,
+	.ws_send = fake_ws_send,
+	.ws_close = fake_ws_close };
 
 static inline struct eio_verdict
 ask(struct eio *eio, const char *method, const char *query, bool is_upgrade, uint64_t now_ms)
 {
-	struct eio_request r = { .method = span_of(method), .query = span_of(query),
-		.is_upgrade = is_upgrade };
+	struct eio_request r = {
+		.method = span_of(method), .query = span_of(query), .is_upgrade = is_upgrade
+	};
 
 	return eio_check_request(eio, &r, now_ms);
 }
@@ -110,7 +113,7 @@ ask(struct eio *eio, const char *method, const char *query, bool is_upgrade, uin
 /* The verdict for a sid: 200 or 101 as a number, else minus the error code, and a hundred less. */
 static inline int
 ask_sid(struct eio *eio, const char *method, const char *transport, const struct eio_sid *sid,
-	uint64_t now_ms)
+    uint64_t now_ms)
 {
 	char text[EIO_SID_TEXT + 1], query[128];
 	bool is_upgrade = strcmp(transport, "websocket") == 0;
@@ -142,7 +145,8 @@ shake_hands(struct eio *eio, uint64_t now_ms)
 static inline struct eio_session *
 attach(struct eio *eio, const struct eio_sid *sid, struct fake_ws *ws, uint64_t now_ms)
 {
-	struct eio_request r = { .method = SPAN("GET"), .query = SPAN("EIO=4&transport=websocket"),
+	struct eio_request r = { .method = SPAN("GET"),
+		.query = SPAN("EIO=4&transport=websocket"),
 		.is_upgrade = true };
 
 	*ws = (struct fake_ws){ 0 };
@@ -187,8 +191,8 @@ turn_end(struct eio *eio, const struct eio_sid *sid, struct fake_get *get)
 static inline unsigned
 post_bytes(struct eio *eio, const struct eio_sid *sid, struct span body, uint64_t now_ms)
 {
-	struct eio_verdict v = eio_post_begin(eio, sid, SPAN("text/plain;charset=UTF-8"),
-		(int64_t)body.n, now_ms);
+	struct eio_verdict v =
+	    eio_post_begin(eio, sid, SPAN("text/plain;charset=UTF-8"), (int64_t)body.n, now_ms);
 
 	if (v.next != EIO_READ)
 		return v.status;

@@ -23,9 +23,14 @@ START_TEST(a_polling_body_is_cut_at_each_separator)
 		unsigned n;
 	} rows[] = {
 		{ "4a", "4a", 1 },
-		{ "4a\x1e" "4b\x1e" "3", "4a|4b|3", 3 },
+		{ "4a\x1e"
+		  "4b\x1e"
+		  "3",
+		    "4a|4b|3", 3 },
 		{ "4a\x1e", "4a|", 2 },
-		{ "\x1e" "4a", "|4a", 2 },
+		{ "\x1e"
+		  "4a",
+		    "|4a", 2 },
 		{ "\x1e", "|", 2 },
 		{ "", "", 1 },
 	};
@@ -91,8 +96,10 @@ START_TEST(a_session_id_has_one_spelling_and_no_other_passes)
 			sid.bytes[k] = (uint8_t)(i * 37 + k * k * 11 + (i >> 3));
 		eio_sid_format(&sid, text);
 		ck_assert_uint_eq(strlen(text), EIO_SID_TEXT);
-		ck_assert_uint_eq(strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					       "0123456789-_"), EIO_SID_TEXT);
+		ck_assert_uint_eq(strspn(text,
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-_"),
+		    EIO_SID_TEXT);
 		ck_assert(eio_sid_parse(span_of(text), &again));
 		ck_assert_mem_eq(again.bytes, sid.bytes, EIO_SID_BYTES);
 		text[EIO_SID_TEXT - 1]++; /* the last digit carries four bits that must be zero */
@@ -125,8 +132,8 @@ START_TEST(the_open_packet_has_exactly_the_five_members_clients_read)
 
 	eio_open_packet(&settings, &sid, true, &out);
 	ck_assert(span_is(json_out_span(&out),
-		"0{\"sid\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"upgrades\":[\"websocket\"],"
-		"\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000000}"));
+	    "0{\"sid\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"upgrades\":[\"websocket\"],"
+	    "\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000000}"));
 	json_out_clear(&out);
 	eio_open_packet(&settings, &sid, false, &out);
 	ck_assert_ptr_nonnull(memmem(out.bytes, out.n, "\"upgrades\":[],", 14));
@@ -184,8 +191,8 @@ main(void)
 	TCase *tests = tcase_create("eio_packet");
 
 	tcase_add_test(tests, a_polling_body_is_cut_at_each_separator);
-	tcase_add_test(tests,
-		binary_goes_through_polling_as_b_and_padded_base64_without_a_type_digit);
+	tcase_add_test(
+	    tests, binary_goes_through_polling_as_b_and_padded_base64_without_a_type_digit);
 	tcase_add_test(tests, base64_comes_back_as_the_same_bytes_or_not_at_all);
 	tcase_add_test(tests, a_session_id_has_one_spelling_and_no_other_passes);
 	tcase_add_test(tests, text_has_to_be_utf_8);

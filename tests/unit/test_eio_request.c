@@ -38,8 +38,9 @@ on_close(void *context, struct eio_session *s, enum eio_reason reason)
 	(void)reason;
 }
 
-static const struct eio_app app = { .admit = admit, .open = on_open, .message = on_message,
-	.close = on_close };
+static const struct eio_app app = {
+	.admit = admit, .open = on_open, .message = on_message, .close = on_close
+};
 
 static void
 setup(void)
@@ -102,13 +103,14 @@ START_TEST(each_refusal_has_its_code_status_and_message)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		check_refused(ask(eio, rows[i].method, rows[i].query, rows[i].is_upgrade, 1),
-			rows[i].code, 400, rows[i].message);
+		    rows[i].code, 400, rows[i].message);
 }
 END_TEST
 
 START_TEST(of_several_faults_the_first_in_the_stock_order_is_told)
 {
-	struct eio_request r = { .method = SPAN("POST"), .query = SPAN("EIO=3&transport=x&sid=y"),
+	struct eio_request r = { .method = SPAN("POST"),
+		.query = SPAN("EIO=3&transport=x&sid=y"),
 		.origin = SPAN("a\1b") };
 
 	refusal = "no";
@@ -134,7 +136,8 @@ START_TEST(order_extras_and_repeats_in_the_query_do_not_matter_but_the_last_valu
 {
 	static const char *const good[] = { "EIO=4&transport=polling&t=abc123&b64=1",
 		"transport=polling&EIO=4&t=1.5", "x=y&&EIO=3&transport=abc&EIO=4&transport=polling",
-		"EIO=%34&transport=poll%69ng", "E%49O=4&transport=polling&sid=", "EIO=4&transport=polling&%" };
+		"EIO=%34&transport=poll%69ng",
+		"E%49O=4&transport=polling&sid=", "EIO=4&transport=polling&%" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
 		ck_assert_int_eq(ask(eio, "GET", good[i], false, 1).next, EIO_HANDSHAKE);
@@ -203,9 +206,10 @@ START_TEST(handshakes_beyond_the_limit_of_sessions_are_refused_with_503)
 	ck_assert_uint_eq(eio_session_count(eio), 3);
 	ck_assert_uint_eq(ask(eio, "GET", "EIO=4&transport=polling", false, 1).status, 503);
 	/* They time out, and there is room again. */
-	ck_assert_int_eq(ask(eio, "GET", "EIO=4&transport=polling", false, 200000).next, EIO_REFUSE);
-	ck_assert_int_eq(ask(eio, "GET", "EIO=4&transport=polling", false, 300000).next,
-		EIO_HANDSHAKE);
+	ck_assert_int_eq(
+	    ask(eio, "GET", "EIO=4&transport=polling", false, 200000).next, EIO_REFUSE);
+	ck_assert_int_eq(
+	    ask(eio, "GET", "EIO=4&transport=polling", false, 300000).next, EIO_HANDSHAKE);
 }
 END_TEST
 
@@ -237,8 +241,8 @@ main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, each_refusal_has_its_code_status_and_message);
 	tcase_add_test(tests, of_several_faults_the_first_in_the_stock_order_is_told);
-	tcase_add_test(tests,
-		order_extras_and_repeats_in_the_query_do_not_matter_but_the_last_value_wins);
+	tcase_add_test(
+	    tests, order_extras_and_repeats_in_the_query_do_not_matter_but_the_last_value_wins);
 	tcase_add_test(tests, a_query_value_is_decoded_and_bounded);
 	tcase_add_test(tests, a_session_id_of_4_kib_is_unknown);
 	tcase_add_test(tests, the_error_body_is_code_and_message_as_json);

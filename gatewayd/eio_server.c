@@ -1,0 +1,439 @@
+#include "gatewayd/eio_server.h"
+
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/mem.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+struct eio_server {
+	struct eio_server_settings s;
+	struct sio *sio; /* NULL: Engine.IO alone */
+	struct eio *eio;
+	struct eio_io io;
+	struct ws_server *sockets;
+	struct link ready; /* struct held: an answer is there */
+	struct loop_timer timer;
+	struct loop_hook turn_end;
+};
+
+/* A GET that waits for something to say. */
+struct held {
+	struct link ready;
+	struct eio_server *server;
+	struct http_request *request; /* NULL: answered, or its client is gone */
+	struct eio_sid sid;
+};
+
+/* A WebSocket on its way in: the request as the state machine wants to see it once more, and then
+ * its session. */
+struct way_in {
+	struct eio_server *server;
+	struct eio_session *session; /* NULL until attached */
+	bool has_sid;
+	struct eio_sid sid;
+	char *query, *origin;
+};
+
+static uint64_t
+now(void)
+{
+	return clock_now_ms();
+}
+
+static void
+answer(struct eio_server *server, struct http_request *request, unsigned status, const char *type,
+    struct json_out *body)
+{
+	size_t n;
+	char *bytes = json_out_take(body, &n);
+
+	if (server->s.add_headers)
+		server->s.add_headers(server->s.context, request);
+	http_add_header(request, "Cache-Control", SPAN("no-store"));
+	http_reply(request, (int)status, type, bytes, n);
+}
+
+static void
+refuse_request(struct eio_server *server, struct http_request *request, const struct eio_verdict *v)
+{
+	struct json_out body = { 0 };
+
+	if (http_is_upgrade(request)) {
+		json_out_bytes(&body, span_of(v->message));
+		http_close_after(request);
+		answer(server, request, v->status, "text/plain; charset=UTF-8", &body);
+		return;
+	}
+	eio_verdict_body(v, &body);
+	answer(server, request, v->status, "application/json", &body);
+}
+
+/* What the state machine calls for a held GET; see struct eio_io. */
+static void
+on_poll_ready(void *get)
+{
+	struct held *h = get;
+
+	if (!link_is_in_list(&h->ready))
+		list_append(&h->server->ready, &h->ready);
+}
+
+static void
+held_free(struct held *h)
+{
+	list_remove(&h->ready);
+	free(h);
+}
+
+static void
+on_poll_finish(void *get, struct span bytes)
+{
+	struct held *h = get;
+	struct json_out body = { 0 };
+
+	json_out_bytes(&body, bytes);
+	answer(h->server, h->request, 200, EIO_ANSWER_TYPE, &body);
+	held_free(h);
+}
+
+static void
+on_gone(void *arg)
+{
+	struct held *h = arg;
+
+	eio_poll_abort(h->server->eio, &h->sid, h, now());
+	held_free(h);
+}
+
+static void
+on_ws_send(void *ws, struct shared_bytes *bytes)
+{
+	ws_send(ws, bytes);
+}
+
+static unsigned
+close_code(enum eio_reason reason)
+{
+	switch (reason) {
+	case EIO_PARSE_ERROR:
+		return WS_CODE_POLICY;
+	case EIO_FORCED_CLOSE:
+		return WS_CODE_RESTART;
+	case EIO_TRANSPORT_CLOSE:
+	case EIO_TRANSPORT_ERROR:
+	case EIO_PING_TIMEOUT:
+		break;
+	}
+	return WS_CODE_NO_STATUS;
+}
+
+static void
+way_free(struct way_in *w)
+{
+	free(w->query);
+	free(w->origin);
+	free(w);
+}
+
+static void
+on_ws_close(void *ws, enum eio_reason reason)
+{
+	struct way_in *w = ws_user(ws);
+
+	ws_close(ws, close_code(reason), "");
+	way_free(w);
+}
+
+static void
+on_message(struct ws *ws, struct span bytes, bool is_binary)
+{
+	struct way_in *w = ws_user(ws);
+
+	eio_ws_message(w->session, ws, bytes, is_binary, now());
+}
+
+static void
+on_closed(struct ws *ws, enum ws_end end)
+{
+	struct way_in *w = ws_user(ws);
+
+	eio_ws_closed(w->session, ws,
+	    end == WS_PEER_CLOSED ? EIO_TRANSPORT_CLOSE : EIO_TRANSPORT_ERROR, now());
+	way_free(w);
+}
+
+static void
+on_progress(struct ws *ws)
+{
+	struct way_in *w = ws_user(ws);
+
+	if (w->server->s.progress)
+		w->server->s.progress(w->server->s.context, w->session);
+}
+
+static void
+on_taken(void *arg, int fd, struct span extra)
+{
+	struct way_in *w = arg;
+	struct eio_server *server = w->server;
+	struct eio_request request = {
+		.method = SPAN("GET"),
+		.query = span_of(w->query),
+		.origin = span_of(w->origin),
+		.is_upgrade = true,
+	};
+	struct ws *ws;
+
+	if (fd < 0) {
+		way_free(w);
+		return;
+	}
+	ws = ws_open(server->sockets, fd, extra, w);
+	w->session = eio_ws_attach(server->eio, &request, w->has_sid ? &w->sid : NULL, ws, now());
+	if (!w->session) {
+		ws_close(ws, WS_CODE_NORMAL, "");
+		way_free(w);
+		return;
+	}
+	free(w->query);
+	free(w->origin);
+	w->query = w->origin = NULL;
+}
+
+static void
+take_websocket(struct eio_server *server, struct http_request *request, const struct eio_verdict *v)
+{
+	struct way_in *w = xcalloc(1, sizeof *w);
+
+	w->server = server;
+	w->has_sid = v->has_sid;
+	w->sid = v->sid;
+	w->query = xspandup(http_query(request));
+	w->origin = xspandup(http_header(request, "Origin"));
+	http_upgrade(request, NULL, on_taken, w);
+}
+
+static void
+take_get(struct eio_server *server, struct http_request *request, const struct eio_verdict *check)
+{
+	struct json_out body = { 0 };
+	struct held *h = xcalloc(1, sizeof *h);
+	struct eio_verdict v;
+
+	h->server = server;
+	h->request = request;
+	h->sid = check->sid;
+	v = eio_poll_get(server->eio, &h->sid, h, now(), &body);
+	if (v.next == EIO_HOLD) {
+		http_hold(request, on_gone, h);
+		return;
+	}
+	held_free(h);
+	if (v.next == EIO_ANSWER)
+		answer(server, request, 200, EIO_ANSWER_TYPE, &body);
+	else
+		refuse_request(server, request, &v);
+	json_out_fini(&body);
+}
+
+static void
+take_post(struct eio_server *server, struct http_request *request, const struct eio_verdict *check)
+{
+	struct span body = http_body(request);
+	struct json_out out = { 0 };
+	struct eio_verdict v = eio_post_begin(
+	    server->eio, &check->sid, http_header(request, "Content-Type"), (int64_t)body.n, now());
+
+	if (v.next == EIO_READ)
+		v = eio_post_body(server->eio, &check->sid, body, now());
+	if (v.next != EIO_ANSWER) {
+		refuse_request(server, request, &v);
+		return;
+	}
+	json_out_bytes(&out, SPAN("ok"));
+	answer(server, request, 200, "text/html", &out);
+}
+
+static struct span
+method_name(enum http_method method)
+{
+	static const char *const names[] = {
+		[HTTP_GET] = "GET",
+		[HTTP_HEAD] = "HEAD",
+		[HTTP_POST] = "POST",
+		[HTTP_PUT] = "PUT",
+		[HTTP_PATCH] = "PATCH",
+		[HTTP_DELETE] = "DELETE",
+		[HTTP_OPTIONS] = "OPTIONS",
+	};
+
+	return span_of(names[method]);
+}
+
+static void
+handshake(struct eio_server *server, struct http_request *http, const struct eio_request *request)
+{
+	struct json_out body = { 0 };
+
+	eio_handshake(server->eio, request, now(), &body);
+	answer(server, http, 200, EIO_ANSWER_TYPE, &body);
+}
+
+void
+eio_server_request(struct eio_server *server, struct http_request *http)
+{
+	struct eio_request request = {
+		.method = method_name(http_method(http)),
+		.query = http_query(http),
+		.origin = http_header(http, "Origin"),
+		.is_upgrade = http_is_upgrade(http),
+		.http = http,
+	};
+	struct eio_verdict v;
+
+	if (server->s.preflight && server->s.preflight(server->s.context, http))
+		return;
+	v = eio_check_request(server->eio, &request, now());
+	if (v.next == EIO_WEBSOCKET && server->s.is_allowed &&
+	    !server->s.is_allowed(server->s.context, http))
+		v = (struct eio_verdict){
+			.next = EIO_REFUSE, .status = 403, .code = 4, .message = "Forbidden"
+		};
+	switch (v.next) {
+	case EIO_HANDSHAKE:
+		handshake(server, http, &request);
+		return;
+	case EIO_GET:
+		take_get(server, http, &v);
+		return;
+	case EIO_POST:
+		take_post(server, http, &v);
+		return;
+	case EIO_WEBSOCKET:
+		take_websocket(server, http, &v);
+		return;
+	case EIO_REFUSE:
+	case EIO_ANSWER:
+	case EIO_HOLD:
+	case EIO_READ:
+		break;
+	}
+	refuse_request(server, http, &v);
+}
+
+static void
+tick(struct eio_server *server)
+{
+	if (server->sio)
+		sio_tick(server->sio, now());
+	else
+		eio_tick(server->eio, now());
+}
+
+static uint64_t
+next_deadline(const struct eio_server *server)
+{
+	return server->sio ? sio_next_deadline(server->sio) : eio_next_deadline(server->eio);
+}
+
+static void
+on_timer(struct loop_timer *timer)
+{
+	tick((struct eio_server *)(void *)((char *)timer - offsetof(struct eio_server, timer)));
+}
+
+/* Answers that became due in this turn go out together; then the clock is set for what comes next.
+ */
+static void
+on_turn_end(struct loop_hook *hook)
+{
+	struct eio_server *server =
+	    (struct eio_server *)(void *)((char *)hook - offsetof(struct eio_server, turn_end));
+	struct link *at;
+	uint64_t due;
+
+	while ((at = list_take(&server->ready))) {
+		struct held *h = LIST_OF(at, struct held, ready);
+		struct json_out body = { 0 };
+
+		if (eio_poll_take(server->eio, &h->sid, h, &body)) {
+			answer(server, h->request, 200, EIO_ANSWER_TYPE, &body);
+			held_free(h);
+		}
+		json_out_fini(&body);
+	}
+	due = next_deadline(server);
+	if (due == UINT64_MAX)
+		loop_cancel_timer(server->s.loop, &server->timer);
+	else if (server->timer.slot == 0 || server->timer.at_ms != due)
+		loop_set_timer(server->s.loop, &server->timer, due);
+}
+
+struct eio_server *
+eio_server_new(const struct eio_server_settings *s)
+{
+	struct eio_server *server = xcalloc(1, sizeof *server);
+	struct ws_settings ws = {
+		.message_bytes = s->eio.max_payload_bytes,
+		.owed_bytes = s->eio.max_queue_bytes,
+		.close_ms = s->eio.close_timeout_ms,
+		.message = on_message,
+		.closed = on_closed,
+		.progress = on_progress,
+	};
+
+	server->s = *s;
+	server->io = (struct eio_io){
+		.poll_ready = on_poll_ready,
+		.poll_finish = on_poll_finish,
+		.ws_send = on_ws_send,
+		.ws_close = on_ws_close,
+	};
+	list_init(&server->ready);
+	if (s->sio_app) {
+		server->sio = sio_new(&s->sio, &s->eio, s->sio_app, &server->io);
+		server->eio = sio_eio(server->sio);
+	} else {
+		server->eio = eio_new(&s->eio, s->eio_app, &server->io);
+	}
+	server->timer.due = on_timer;
+	server->turn_end.run = on_turn_end;
+	/* Before the WebSockets' own hook, which writes what this one still adds. */
+	loop_at_turn_end(s->loop, &server->turn_end);
+	server->sockets = ws_server_new(s->loop, &ws);
+	return server;
+}
+
+void
+eio_server_free(struct eio_server *server)
+{
+	if (!server)
+		return;
+	if (server->sio)
+		sio_free(server->sio);
+	else
+		eio_free(server->eio);
+	loop_cancel_timer(server->s.loop, &server->timer);
+	ws_server_free(server->sockets);
+	free(server);
+}
+
+struct sio *
+eio_server_sio(struct eio_server *server)
+{
+	return server->sio;
+}
+
+struct eio *
+eio_server_eio(struct eio_server *server)
+{
+	return server->eio;
+}
+
+bool
+eio_server_is_path(const struct eio_server *server, struct span path)
+{
+	return eio_is_path(server->eio, path);
+}

@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * Engine.IO on real connections: HTTP requests and WebSockets in, the state machine's answers out.
+ * It owns the sockets and the clock and leaves everything else to eio and sio; it knows no
+ * sessions, rooms or graphs.
+ */
+
+#include "common/loop.h"
+#include "gatewayd/http.h"
+#include "gatewayd/sio.h"
+#include "gatewayd/ws.h"
+
+struct eio_server;
+
+struct eio_server_settings {
+	struct loop *loop;
+	struct eio_settings eio;
+	/* Socket.IO on top; or, with sio_app NULL, the Engine.IO application alone. */
+	const struct sio_app *sio_app;
+	struct sio_settings sio;
+	const struct eio_app *eio_app;
+	/* Adds CORS headers to an answer; may be NULL. */
+	void (*add_headers)(void *context, struct http_request *);
+	/* False: a WebSocket of this origin is refused; may be NULL. */
+	bool (*is_allowed)(void *context, const struct http_request *);
+	/* True when it was a preflight and has been answered; may be NULL. */
+	bool (*preflight)(void *context, struct http_request *);
+	/* Some of what a WebSocket owed has gone out; may be NULL. */
+	void (*progress)(void *context, struct eio_session *);
+	void *context;
+};
+
+/* Settings are copied, what they point to is borrowed for good. */
+struct eio_server *eio_server_new(const struct eio_server_settings *);
+/* Ends all sessions; held requests have been ended by http_free() before. */
+void eio_server_free(struct eio_server *);
+struct sio *eio_server_sio(struct eio_server *);
+struct eio *eio_server_eio(struct eio_server *);
+bool eio_server_is_path(const struct eio_server *, struct span path);
+/* Takes one request whose path is ours. */
+void eio_server_request(struct eio_server *, struct http_request *);

@@ -1,0 +1,201 @@
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "gatewayd/http.h"
+#include "gatewayd/options.h"
+#include "gatewayd/rest.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { SPARE_DESCRIPTORS = 512, DRAIN_LOOK_MS = 20, READY_FALSE_MS = 200 };
+
+struct gateway {
+	struct options options;
+	struct loop *loop;
+	struct upstream *upstream;
+	struct assets *assets;
+	struct rest *rest;
+	struct http *http;
+	struct loop_timer drain_timer;
+	uint64_t drain_began_ms; /* 0: not draining */
+};
+
+/* Files are cheap and connections are many: as many as the system gives, and no more connections than that. */
+static void
+raise_descriptors(struct options *o)
+{
+	struct rlimit limit;
+	rlim_t wanted = (rlim_t)o->max_connections + o->max_websockets + SPARE_DESCRIPTORS;
+	rlim_t left;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	if (limit.rlim_cur < wanted) {
+		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur >= wanted)
+		return;
+	/* What is kept back must suffice for the bus, for lingering sockets and for saying no. */
+	left = limit.rlim_cur * 9 / 10;
+	log_warn("gatewayd", "only %llu file descriptors: fewer connections than configured",
+	    (unsigned long long)limit.rlim_cur);
+	if (o->max_connections > left / 2)
+		o->max_connections = (unsigned)(left / 2);
+	if (o->max_websockets > left / 2)
+		o->max_websockets = (unsigned)(left / 2);
+}
+
+static bool
+is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static void
+on_event(void *context, const struct uuid *session, const struct wire_header *header, struct span body)
+{
+	(void)context;
+	(void)session;
+	(void)header;
+	(void)body;
+}
+
+static void
+open_upstream(struct gateway *g)
+{
+	struct upstream_events events = { .event = on_event, .context = g };
+	char id[UUID_TEXT + 1];
+	struct uuid random;
+
+	uuid_random(&random);
+	uuid_format(&random, id);
+	g->upstream =
+	    upstream_new(g->loop, g->options.requests, g->options.events, id, &events);
+	if (!g->upstream)
+		log_fatal("bus", "cannot use these endpoints");
+}
+
+static void
+open_rest(struct gateway *g)
+{
+	struct rest_settings settings = { .upstream = g->upstream,
+		.cors = { .allowed = g->options.origins,
+			.n_allowed = g->options.n_origins,
+			.allow_any = g->options.n_origins == 0 && is_loopback(g->options.address) },
+		.hosts = g->options.hosts,
+		.n_hosts = g->options.n_hosts,
+		.deadline_ms = g->options.deadline_ms };
+
+	g->assets = assets_new(g->options.assets);
+	if (!g->assets)
+		log_fatal("assets", "cannot read %s", g->options.assets);
+	settings.assets = g->assets;
+	g->rest = rest_new(&settings);
+}
+
+static void
+write_port_file(const char *path, uint16_t port)
+{
+	FILE *file = path ? fopen(path, "we") : NULL;
+
+	if (path && (!file || fprintf(file, "%u\n", port) < 0 || fclose(file) != 0))
+		log_fatal("gatewayd", "%s: %s", path, strerror(errno));
+}
+
+static void
+listen_for_requests(struct gateway *g)
+{
+	struct http_settings settings = { .address = g->options.address,
+		.port = g->options.port,
+		.max_connections = g->options.max_connections,
+		.body_limit = rest_body_limit,
+		.handle = rest_handle,
+		.refuse = rest_refuse,
+		.context = g->rest };
+
+	g->http = http_new(g->loop, &settings);
+	if (!g->http)
+		log_fatal("http", "cannot listen on %s port %u: %s", g->options.address,
+		    g->options.port, strerror(errno));
+	write_port_file(g->options.port_file, http_port(g->http));
+	log_info("http", "listening on %s port %u", g->options.address, http_port(g->http));
+}
+
+/*
+ * The end, step by step: /readyz says no; a moment later, when balancers may have seen it, no connection is accepted
+ * any more; requests under way get their answers; at the limit, what is left gets 503.
+ */
+static void
+drain_due(struct loop_timer *t)
+{
+	struct gateway *g = LIST_OF(t, struct gateway, drain_timer);
+	uint64_t now_ms = clock_now_ms(), spent_ms = now_ms - g->drain_began_ms;
+	uint64_t wait_ms = g->options.drain_ms / 10;
+
+	if (spent_ms >= (wait_ms < READY_FALSE_MS ? wait_ms : READY_FALSE_MS))
+		http_stop_listening(g->http);
+	else
+		goto again;
+	if (upstream_in_flight(g->upstream) == 0 || spent_ms >= g->options.drain_ms) {
+		loop_stop(g->loop);
+		return;
+	}
+again:
+	loop_set_timer(g->loop, t, now_ms + DRAIN_LOOK_MS);
+}
+
+static void
+on_signal(void *arg, int signal)
+{
+	struct gateway *g = arg;
+
+	if (g->drain_began_ms) {
+		log_info("gatewayd", "second signal %d: ending at once", signal);
+		_exit(0);
+	}
+	log_info("gatewayd", "signal %d: draining", signal);
+	g->drain_began_ms = clock_now_ms();
+	rest_drain(g->rest);
+	g->drain_timer.due = drain_due;
+	loop_set_timer(g->loop, &g->drain_timer, g->drain_began_ms);
+}
+
+static void
+ignore_signal(void *arg, int signal)
+{
+	(void)arg;
+	(void)signal;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct gateway g = { 0 };
+
+	options_read(&g.options, argc, argv);
+	log_init("gatewayd", g.options.log_level, g.options.log_json);
+	raise_descriptors(&g.options);
+	g.loop = loop_new();
+	loop_signal(g.loop, SIGTERM, on_signal, &g);
+	loop_signal(g.loop, SIGINT, on_signal, &g);
+	loop_signal(g.loop, SIGPIPE, ignore_signal, NULL);
+	open_upstream(&g);
+	open_rest(&g);
+	listen_for_requests(&g);
+	loop_run(g.loop);
+	http_free(g.http);
+	upstream_free(g.upstream);
+	rest_free(g.rest);
+	assets_free(g.assets);
+	loop_free(g.loop);
+	log_info("gatewayd", "ended");
+	return 0;
+}

@@ -1,0 +1,26 @@
+#pragma once
+/* The command line of gatewayd. */
+
+#include "common/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OPTIONS_LIST_MAX = 32 };
+
+struct options {
+	char address[64];
+	uint16_t port;
+	const char *requests, *events; /* endpoints of graphd */
+	const char *assets, *port_file; /* NULL: none */
+	const char *origins[OPTIONS_LIST_MAX], *hosts[OPTIONS_LIST_MAX];
+	size_t n_origins, n_hosts;
+	unsigned max_connections, max_websockets;
+	unsigned deadline_ms, drain_ms;
+	enum log_level log_level;
+	bool log_json;
+};
+
+/* Fills it in, or prints what is wrong (or --help, --version) and ends the process. */
+void options_read(struct options *, int argc, char **argv);

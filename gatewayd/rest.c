@@ -1,0 +1,251 @@
+#include "gatewayd/rest_inner.h"
+
+#include "common/limits.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+typedef void local_fn(struct rest_call *);
+
+/* In the order of routes[]; NULL: graphd answers. */
+static local_fn *const locals[] = {
+#define ROUTE(method, path, command, status, flags) NULL,
+#define LOCAL(method, path, function, flags) rest_##function,
+#include "gatewayd/routes.def"
+};
+
+struct rest *
+rest_new(const struct rest_settings *settings)
+{
+	struct rest *rest = xcalloc(1, sizeof(*rest));
+
+	rest->settings = *settings;
+	return rest;
+}
+
+void
+rest_free(struct rest *rest)
+{
+	free(rest);
+}
+
+void
+rest_drain(struct rest *rest)
+{
+	rest->is_draining = true;
+}
+
+static bool
+is_socketio(struct span path)
+{
+	static const char prefix[] = "/socket.io";
+	size_t n = sizeof(prefix) - 1;
+
+	return path.n >= n && memcmp(path.p, prefix, n) == 0 && (path.n == n || path.p[n] == '/');
+}
+
+size_t
+rest_body_limit(void *context, enum http_method method, struct span target)
+{
+	const char *question = memchr(target.p, '?', target.n);
+	struct route_match match;
+	struct arena arena;
+	enum error err;
+
+	(void)context;
+	if (question)
+		target.n = (size_t)(question - target.p);
+	if (is_socketio(target))
+		return LIMIT_MESSAGE_BYTES;
+	if (method != HTTP_POST)
+		return LIMIT_BODY_BYTES;
+	arena_init(&arena);
+	err = route_find(method, target, &arena, &match);
+	arena_fini(&arena);
+	return !err && match.route->flags & ROUTE_IMPORT ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES;
+}
+
+/* Questions to graphd. */
+
+static void
+call_free(struct rest_call *c)
+{
+	json_out_fini(&c->answer);
+	refusal_fini(&c->why);
+}
+
+static void
+peer_gone(void *arg)
+{
+	struct rest_call *c = arg;
+
+	upstream_forget(c->rest->settings.upstream, c->number);
+	call_free(c);
+}
+
+static void
+answered(void *arg, enum error status, struct span body, bool more)
+{
+	struct rest_call *c = arg;
+	struct json_out joined;
+
+	/* Most answers come in one piece and are not gathered. */
+	if (!more && c->answer.n == 0) {
+		rest_answer(c, status, body);
+		return;
+	}
+	if (!status)
+		json_out_bytes(&c->answer, body);
+	if (more)
+		return;
+	/* The call goes with the reply; what was gathered must outlive it. */
+	joined = c->answer;
+	c->answer = (struct json_out){ 0 };
+	rest_answer(c, status, status ? body : json_out_span(&joined));
+	json_out_fini(&joined);
+}
+
+void
+rest_ask(struct rest_call *c, enum command command, struct span args)
+{
+	struct upstream_question question = { .command = command,
+		.session = c->session,
+		.caller = c->caller,
+		.args = args,
+		.deadline_ms = c->rest->settings.deadline_ms };
+
+	c->command = command;
+	c->number = upstream_ask(c->rest->settings.upstream, &question, answered, c);
+	if (c->number == 0)
+		rest_fail(c, ERROR_overloaded);
+	else
+		http_hold(c->http, peer_gone, c);
+}
+
+static enum error
+echo_members(struct rest_call *c)
+{
+	struct json_out echo = { 0 };
+	struct span template_id = { 0 };
+	enum error err = rest_member_text(c, "template_id", &template_id);
+
+	if (err)
+		return err;
+	json_out_open(&echo, '{');
+	json_out_key(&echo, "session_id");
+	json_out_uuid(&echo, &c->session);
+	json_out_key(&echo, "template_id");
+	json_out_text(&echo, template_id);
+	c->echo = (struct span){ arena_text(http_arena(c->http), json_out_span(&echo)) + 1, echo.n - 1 };
+	json_out_fini(&echo);
+	return OK;
+}
+
+static enum error
+prepare(struct rest_call *c, struct span *args)
+{
+	const struct route *route = c->match.route;
+	enum error err = rest_read_body(c, route->flags);
+
+	if (!err)
+		err = rest_find_session(c);
+	if (!err)
+		err = rest_caller(c);
+	if (!err)
+		err = rest_args(c, route->command, route->flags, args);
+	if (!err && route->flags & ROUTE_ECHO)
+		err = echo_members(c);
+	return err;
+}
+
+static void
+dispatch(struct rest_call *c)
+{
+	const struct route *route = c->match.route;
+	local_fn *local = locals[route - routes];
+	struct span args;
+	enum error err;
+
+	c->status = route->status;
+	if (local) {
+		local(c);
+		return;
+	}
+	err = prepare(c, &args);
+	if (err)
+		rest_fail(c, err);
+	else
+		rest_ask(c, route->command, args);
+}
+
+/* What is refused before the path is looked at. */
+
+/* RFC 9110 section 7.4. A name rebound to our address must not reach us when names are configured. */
+static bool
+is_our_host(const struct rest *rest, const struct http_request *r)
+{
+	struct span host = http_header(r, "host");
+
+	for (size_t i = 0; i < rest->settings.n_hosts; i++)
+		if (strlen(rest->settings.hosts[i]) == host.n &&
+		    strncasecmp(host.p, rest->settings.hosts[i], host.n) == 0)
+			return true;
+	return rest->settings.n_hosts == 0;
+}
+
+static bool
+changes_something(const struct http_request *r)
+{
+	enum http_method method = http_method(r);
+
+	return (method != HTTP_GET && method != HTTP_HEAD && method != HTTP_OPTIONS) ||
+	    http_header(r, "upgrade").p;
+}
+
+static enum error
+check_source(const struct rest *rest, const struct http_request *r)
+{
+	if (!is_our_host(rest, r))
+		return ERROR_misdirected;
+	/* A form or a WebSocket of a strange page needs no preflight, so it is refused here. */
+	if (!cors_is_allowed(&rest->settings.cors, r) &&
+	    (changes_something(r) || is_socketio(http_path(r))))
+		return ERROR_forbidden_origin;
+	return OK;
+}
+
+static void
+route_request(struct rest *rest, struct http_request *r)
+{
+	struct rest_call *c = arena_take(http_arena(r), sizeof(*c));
+	enum error err;
+
+	memset(c, 0, sizeof(*c));
+	c->rest = rest;
+	c->http = r;
+	err = route_find(http_method(r), http_path(r), http_arena(r), &c->match);
+	if (err == ERROR_method_not_allowed)
+		http_add_header(r, "Allow", route_allow(c->match.allowed, http_arena(r)));
+	if (err == ERROR_method_not_allowed && http_method(r) == HTTP_OPTIONS)
+		rest_reply(rest, r, 204, NULL, NULL, 0);
+	else if (err)
+		rest_fail(c, err);
+	else
+		dispatch(c);
+}
+
+void
+rest_handle(void *context, struct http_request *r)
+{
+	struct rest *rest = context;
+	enum error err = check_source(rest, r);
+
+	if (err)
+		rest_error(rest, r, err, NULL);
+	else if (cors_is_preflight(r))
+		cors_answer_preflight(&rest->settings.cors, r);
+	else if (is_socketio(http_path(r)) && rest->settings.live.socketio)
+		rest->settings.live.socketio(rest->settings.live.hub, r);
+	else
+		route_request(rest, r);
+}

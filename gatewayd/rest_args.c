@@ -1,0 +1,262 @@
+#include "gatewayd/rest_inner.h"
+
+#include "common/limits.h"
+#include "common/utf8.h"
+
+#include <stdlib.h>
+
+enum { COLUMN_MAX = 20 };
+
+/* A nested graph needs two levels for each level of its tree. */
+static const struct json_bounds usual = { LIMIT_JSON_DEPTH, LIMIT_JSON_VALUES,
+	LIMIT_JSON_TEXT_BYTES, LIMIT_JSON_KEY_BYTES };
+static const struct json_bounds import = { 2 * LIMIT_DEPTH + LIMIT_JSON_DEPTH,
+	LIMIT_JSON_IMPORT_VALUES, LIMIT_IMPORT_BYTES, LIMIT_JSON_KEY_BYTES };
+
+enum error
+rest_scan(struct span text, bool is_import, struct refusal *why)
+{
+	size_t offset = 0;
+	enum json_fault fault = json_scan(text, is_import ? &import : &usual, &offset);
+
+	if (fault == JSON_OK)
+		return OK;
+	refuse(why, ERROR_invalid_request, NULL, "The body is not acceptable JSON (%s at byte %zu).",
+	    json_fault_name(fault), offset);
+	json_out_open(&why->details, '{');
+	json_out_key(&why->details, "reason");
+	json_out_string(&why->details, json_fault_name(fault));
+	json_out_key(&why->details, "offset");
+	json_out_uint(&why->details, offset);
+	json_out_close(&why->details, '}');
+	return ERROR_invalid_request;
+}
+
+enum error
+rest_read_body(struct rest_call *c, unsigned flags)
+{
+	struct span text = http_body(c->http);
+	enum error err;
+
+	if (!(flags & (ROUTE_BODY | ROUTE_MAYBE_BODY)))
+		return OK;
+	if (text.n == 0 && flags & ROUTE_MAYBE_BODY)
+		return OK;
+	err = rest_scan(text, flags & ROUTE_IMPORT, &c->why);
+	if (err)
+		return err;
+	text = json_trim(text);
+	if (json_type(text) == JSON_NULL && flags & ROUTE_MAYBE_BODY)
+		return OK;
+	if (json_type(text) != JSON_OBJECT)
+		return refuse(&c->why, ERROR_invalid_request, NULL,
+		    "The body must be a JSON object, not %s.", json_type_name(json_type(text)));
+	c->body = text;
+	return OK;
+}
+
+static enum error
+number_refused(struct rest_call *c, const char *name)
+{
+	return refuse(&c->why, ERROR_invalid_request, name, "%s must be a whole number.", name);
+}
+
+static bool
+parse_number(struct span text, uint64_t *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return false;
+		*out = *out * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	/* 2^53 has 16 digits, as has everything else that JSON holds exactly. */
+	return text.n > 0 && text.n <= 16 && *out < (uint64_t)1 << 53;
+}
+
+enum error
+rest_query_number(struct rest_call *c, const char *name, uint64_t *out)
+{
+	struct span text = http_query_value(c->http, name);
+
+	if (text.p && !parse_number(text, out))
+		return number_refused(c, name);
+	return OK;
+}
+
+static bool
+is_utf8(struct span text)
+{
+	size_t length;
+
+	for (size_t i = 0; i < text.n; i += length) {
+		length = utf8_sequence(text.p + i, text.n - i);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+enum error
+rest_member_text(struct rest_call *c, const char *name, struct span *out)
+{
+	struct span value;
+
+	*out = (struct span){ 0 };
+	if (!c->body.p || !json_find(c->body, name, &value) || json_type(value) == JSON_NULL)
+		return OK;
+	if (json_type(value) != JSON_STRING)
+		return refuse(&c->why, ERROR_invalid_request, name, "%s must be text, not %s.", name,
+		    json_type_name(json_type(value)));
+	*out = json_text(http_arena(c->http), value);
+	return OK;
+}
+
+enum error
+rest_find_session(struct rest_call *c)
+{
+	struct span text = c->match.params[PARAM_session_id];
+	enum error err = OK;
+
+	if (!text.p && !(c->match.route->flags & ROUTE_SESSION))
+		return OK;
+	if (!text.p)
+		text = http_query_value(c->http, "session_id");
+	if (!text.p)
+		text = http_header(c->http, "x-session-id");
+	if (!text.p)
+		return refuse(&c->why, ERROR_invalid_request, "session_id", "Missing session_id");
+	if (!uuid_parse(text, &c->session))
+		err = ERROR_invalid_session;
+	return err;
+}
+
+/* One query parameter as the JSON its argument's type wants. */
+static enum error
+put_query_value(struct rest_call *c, const struct field_row *row, struct span value,
+    struct json_out *out)
+{
+	uint64_t number = 0;
+	bool is_true = span_is(value, "true") || span_is(value, "1");
+
+	if (!is_utf8(value))
+		return refuse(&c->why, ERROR_invalid_request, row->name, "%s is not UTF-8.", row->name);
+	if (row->type == ARG_integer && !parse_number(value, &number))
+		return number_refused(c, row->name);
+	if (row->type == ARG_flag && !is_true && !span_is(value, "false") && !span_is(value, "0"))
+		return refuse(&c->why, ERROR_invalid_request, row->name,
+		    "%s must be true or false.", row->name);
+	json_out_key(out, row->name);
+	if (row->type == ARG_integer)
+		json_out_uint(out, number);
+	else if (row->type == ARG_flag)
+		json_out_bool(out, is_true);
+	else
+		json_out_text(out, value);
+	return OK;
+}
+
+static enum error
+put_query(struct rest_call *c, enum command command, struct json_out *out)
+{
+	for (const struct field_row *row = command_rows[command].args; row->name; row++) {
+		struct span value = http_query_value(c->http, row->name);
+		enum error err = value.p ? put_query_value(c, row, value, out) : OK;
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+/* If-Match: "<revision>" (RFC 9110 section 13.1.1); "*" asks for nothing that is not so anyway. */
+static enum error
+put_revision(struct rest_call *c, struct json_out *out)
+{
+	struct span tag = http_header(c->http, "if-match");
+	uint64_t revision;
+
+	if (!tag.p || span_is(tag, "*"))
+		return OK;
+	if (tag.n < 3 || tag.p[0] != '"' || tag.p[tag.n - 1] != '"' ||
+	    !parse_number((struct span){ tag.p + 1, tag.n - 2 }, &revision))
+		return refuse(&c->why, ERROR_invalid_request, "If-Match",
+		    "If-Match must be a revision in quotes.");
+	json_out_key(out, "if_revision");
+	json_out_uint(out, revision);
+	return OK;
+}
+
+static bool
+has_arg(enum command command, struct span name)
+{
+	for (const struct field_row *row = command_rows[command].args; row->name; row++)
+		if (span_is(name, row->name))
+			return true;
+	return false;
+}
+
+static void
+put_params(struct rest_call *c, enum command command, struct json_out *out)
+{
+	for (enum route_param i = PARAM_project_id; i < PARAMS; i++) {
+		struct span name = span_of(route_param_name(i));
+		if (!c->match.params[i].p || !has_arg(command, name))
+			continue;
+		json_out_key(out, route_param_name(i));
+		json_out_text(out, c->match.params[i]);
+	}
+}
+
+/* Members of the body but those that path or header have given: a name may stand once. */
+static void
+put_body(struct rest_call *c, bool has_revision, struct json_out *out)
+{
+	struct json_iter it;
+	struct span key, value;
+
+	json_walk(&it, c->body);
+	while (json_next(&it, &key, &value)) {
+		struct span name = json_key(http_arena(c->http), key);
+		bool is_given = has_revision && span_is(name, "if_revision");
+		for (enum route_param i = PARAM_project_id; i < PARAMS; i++)
+			is_given |= c->match.params[i].p && span_is(name, route_param_name(i));
+		if (is_given)
+			continue;
+		json_out_key_text(out, name);
+		json_out_raw(out, value);
+	}
+}
+
+static bool
+is_body_alone(const struct rest_call *c)
+{
+	for (enum route_param i = PARAM_project_id; i < PARAMS; i++)
+		if (c->match.params[i].p)
+			return false;
+	return !http_header(c->http, "if-match").p;
+}
+
+enum error
+rest_args(struct rest_call *c, enum command command, unsigned flags, struct span *out)
+{
+	struct json_out text = { 0 };
+	enum error err = OK;
+	size_t before;
+
+	*out = c->body.p ? c->body : SPAN("{}");
+	if (!(flags & ROUTE_QUERY) && is_body_alone(c))
+		return OK;
+	json_out_open(&text, '{');
+	put_params(c, command, &text);
+	before = text.n;
+	if (has_arg(command, SPAN("if_revision")))
+		err = put_revision(c, &text);
+	if (!err && flags & ROUTE_QUERY)
+		err = put_query(c, command, &text);
+	if (!err && c->body.p)
+		put_body(c, text.n > before, &text);
+	json_out_close(&text, '}');
+	*out = (struct span){ arena_text(http_arena(c->http), json_out_span(&text)), text.n };
+	json_out_fini(&text);
+	return err;
+}

@@ -1,0 +1,64 @@
+#pragma once
+/* The inside of the REST side, for gatewayd/rest*.c only. */
+
+#include "common/json.h"
+#include "gatewayd/rest.h"
+#include "gatewayd/routes.h"
+
+struct rest {
+	struct rest_settings settings;
+	bool is_draining;
+};
+
+/* A request that is being worked on; in the request's arena. */
+struct rest_call {
+	struct rest *rest;
+	struct http_request *http;
+	struct route_match match;
+	struct span body; /* a scanned JSON object without space around it; {NULL,0}: none */
+	struct uuid session;
+	struct caller caller;
+	struct refusal why;
+	/* while graphd works on it */
+	enum command command;
+	uint64_t number;
+	struct json_out answer; /* the parts that have come */
+	struct span echo; /* members to put in front of the answer's, or {NULL,0} */
+	int status; /* of success */
+};
+
+/* Answers. */
+/* Adds what all answers of the API carry, then replies; takes body. */
+void rest_reply(struct rest *, struct http_request *, int status, const char *content_type,
+    char *body, size_t n);
+void rest_reply_text(struct rest *, struct http_request *, int status, const char *content_type,
+    struct span text);
+/* An error made here. */
+void rest_error(struct rest *, struct http_request *, enum error, const struct refusal *);
+/* The same for a call; the refusal in it is given up. */
+void rest_fail(struct rest_call *, enum error);
+/* What graphd answered. */
+void rest_answer(struct rest_call *, enum error status, struct span body);
+
+/* Questions. */
+/* Asks graphd: session, caller and status must be set. */
+void rest_ask(struct rest_call *, enum command, struct span args);
+/* Who asks: from body, query and header fields. */
+enum error rest_caller(struct rest_call *);
+/* Scans the body, when there must or may be one. */
+enum error rest_read_body(struct rest_call *, unsigned flags);
+/* Why a JSON text was refused; sets the refusal. */
+enum error rest_scan(struct span text, bool is_import, struct refusal *);
+/* A query parameter that is a whole number from 0; absent: *out is left alone. */
+enum error rest_query_number(struct rest_call *, const char *name, uint64_t *out);
+/* From query or X-Session-Id, unless the path named it. */
+enum error rest_find_session(struct rest_call *);
+/* The arguments: from path and query or body; *out lives in the arena. */
+enum error rest_args(struct rest_call *, enum command, unsigned flags, struct span *out);
+/* A member that is text; {NULL,0} when absent or null. */
+enum error rest_member_text(struct rest_call *, const char *name, struct span *out);
+
+/* What routes.def calls LOCAL. */
+#define ROUTE(method, path, command, status, flags)
+#define LOCAL(method, path, function, flags) void rest_##function(struct rest_call *);
+#include "gatewayd/routes.def"

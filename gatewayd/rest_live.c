@@ -1,0 +1,148 @@
+#include "gatewayd/rest_inner.h"
+
+#include "common/limits.h"
+#include "gatewayd/http_hygiene.h"
+
+/* The URLs whose connections stay: /ws and /events. What they ask for is read here; the rest is the hub's. */
+
+static enum error
+read_since(struct rest_call *c, struct join *join)
+{
+	struct span last = http_header(c->http, "last-event-id");
+	uint64_t since = UINT64_MAX;
+	enum error err = rest_query_number(c, "since", &since);
+
+	/* A browser that reconnects says where it was; what its first URL said is then old. */
+	for (size_t i = 0; last.p && i < last.n; i++)
+		if (last.p[i] < '0' || last.p[i] > '9')
+			last.p = NULL;
+	if (!err && last.p && last.n > 0 && last.n <= 16) {
+		since = 0;
+		for (size_t i = 0; i < last.n; i++)
+			since = since * 10 + (uint64_t)(last.p[i] - '0');
+	}
+	join->has_since = since != UINT64_MAX;
+	join->since = join->has_since ? since : 0;
+	return err;
+}
+
+static enum error
+read_names(struct rest_call *c, struct join *join)
+{
+	struct span names = http_query_value(c->http, "names");
+
+	join->names = NAMES_COLON;
+	if (!names.p || span_is(names, "colon"))
+		return OK;
+	if (!span_is(names, "dash"))
+		return refuse(
+		    &c->why, ERROR_invalid_request, "names", "names must be colon or dash.");
+	join->names = NAMES_DASH;
+	return OK;
+}
+
+static enum error
+read_join(struct rest_call *c, struct join *join)
+{
+	enum error err = rest_find_session(c);
+
+	memset(join, 0, sizeof(*join));
+	if (!err)
+		err = rest_caller(c);
+	if (!err)
+		err = read_since(c, join);
+	if (!err)
+		err = read_names(c, join);
+	join->session = c->session;
+	join->actor = c->caller.actor;
+	join->client_id = c->caller.client;
+	join->log_id = http_query_value(c->http, "log_id");
+	join->events = http_query_value(c->http, "events");
+	return err;
+}
+
+void
+rest_websocket(struct rest_call *c)
+{
+	const struct rest_live *live = &c->rest->settings.live;
+	struct join join;
+	enum error err;
+
+	if (!live->websocket) {
+		rest_fail(c, ERROR_not_found);
+		return;
+	}
+	err = read_join(c, &join);
+	if (!err && c->rest->is_draining)
+		err = ERROR_overloaded;
+	if (!err && !http_is_upgrade(c->http)) {
+		http_add_header(c->http, "Sec-WebSocket-Version", SPAN("13"));
+		err = refuse(&c->why, ERROR_invalid_request, "Upgrade",
+		    "This is a WebSocket; the handshake is incomplete.");
+	}
+	join.counted = true;
+	if (err)
+		rest_fail(c, err);
+	else
+		live->websocket(live->hub, c->http, &join);
+}
+
+/* A page: what there is now. */
+static void
+ask_for_page(struct rest_call *c, const struct join *join, uint64_t limit)
+{
+	struct json_out args = { 0 };
+
+	json_out_open(&args, '{');
+	json_out_key(&args, "since");
+	json_out_uint(&args, join->since);
+	json_out_key(&args, "limit");
+	json_out_uint(&args, limit);
+	if (join->log_id.n > 0) {
+		json_out_key(&args, "log_id");
+		json_out_text(&args, join->log_id);
+	}
+	json_out_close(&args, '}');
+	rest_ask(c, COMMAND_list_events, json_out_span(&args));
+	json_out_fini(&args);
+}
+
+static bool
+accepts(const struct rest_call *c, const char *type)
+{
+	struct span accept = http_header(c->http, "accept");
+
+	return accept.p && memmem(accept.p, accept.n, type, strlen(type));
+}
+
+void
+rest_events(struct rest_call *c)
+{
+	enum { USUAL_PAGE = 1000 };
+	const struct rest_live *live = &c->rest->settings.live;
+	uint64_t limit = USUAL_PAGE, wait_ms = 0;
+	bool is_ndjson = accepts(c, "application/x-ndjson");
+	bool is_stream = is_ndjson || accepts(c, "text/event-stream");
+	struct join join;
+	enum error err = read_join(c, &join);
+
+	if (!err)
+		err = rest_query_number(c, "limit", &limit);
+	if (!err)
+		err = rest_query_number(c, "wait", &wait_ms);
+	if (!err && (limit == 0 || limit > LIMIT_EVENTS_PAGE))
+		err = refuse(&c->why, ERROR_invalid_request, "limit", "limit must be 1 to %d.",
+		    LIMIT_EVENTS_PAGE);
+	if (wait_ms > LIMIT_EVENTS_WAIT_MS)
+		wait_ms = LIMIT_EVENTS_WAIT_MS;
+	if (!err && c->rest->is_draining && (is_stream || wait_ms))
+		err = ERROR_overloaded;
+	if (err)
+		rest_fail(c, err);
+	else if (is_stream && live->sse)
+		live->sse(live->hub, c->http, &join, is_ndjson);
+	else if ((wait_ms || join.events.p) && live->poll)
+		live->poll(live->hub, c->http, &join, limit, wait_ms);
+	else
+		ask_for_page(c, &join, limit);
+}

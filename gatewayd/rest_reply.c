@@ -1,0 +1,240 @@
+#include "gatewayd/rest_inner.h"
+
+#include "common/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STATUS_CLASSES = 6, TAG_MAX = 48, STATE_HASH_TEXT = 32 };
+
+#define RESPONSES(class) \
+	{ .name = "gatewayd_http_responses_total{status=\"" class "\"}", \
+		.help = "Answers given, by class of status.", \
+		.type = "counter" }
+static struct metric responses[STATUS_CLASSES] = { RESPONSES("0xx"), RESPONSES("1xx"),
+	RESPONSES("2xx"), RESPONSES("3xx"), RESPONSES("4xx"), RESPONSES("5xx") };
+
+static bool
+wants_problem(const struct http_request *r)
+{
+	struct span accept = http_header(r, "accept");
+
+	return accept.p && memmem(accept.p, accept.n, "application/problem+json", 24);
+}
+
+void
+rest_reply(struct rest *rest, struct http_request *r, int status, const char *content_type,
+    char *body, size_t n)
+{
+	struct metric *class = &responses[status / 100];
+
+	metrics_add(class);
+	class->value++;
+	cors_add_headers(&rest->settings.cors, r);
+	http_add_header(r, "X-Content-Type-Options", SPAN("nosniff"));
+	http_add_header(r, "Cache-Control", SPAN("no-store"));
+	http_reply(r, status, content_type, body, n);
+}
+
+void
+rest_reply_text(struct rest *rest, struct http_request *r, int status, const char *content_type,
+    struct span text)
+{
+	rest_reply(rest, r, status, content_type, xspandup(text), text.n);
+}
+
+/* RFC 9457: the same members, and title, status and detail besides. */
+static void
+write_problem(struct json_out *out, int status, struct span error)
+{
+	struct json_iter it;
+	struct span key, value;
+
+	json_out_open(out, '{');
+	json_out_key(out, "type");
+	json_out_string(out, "about:blank");
+	json_out_key(out, "status");
+	json_out_int(out, status);
+	json_walk(&it, error);
+	while (json_next(&it, &key, &value)) {
+		json_out_key_text(out, key);
+		json_out_raw(out, value);
+		if (!span_is(key, "code") && !span_is(key, "message"))
+			continue;
+		json_out_key(out, span_is(key, "code") ? "title" : "detail");
+		json_out_raw(out, value);
+	}
+}
+
+/* error: the error object; graph: what stands beside it, or {NULL,0}. */
+static void
+reply_error(struct rest *rest, struct http_request *r, int status, struct span error,
+    struct span graph)
+{
+	struct json_out out = { 0 };
+	bool is_problem = wants_problem(r);
+	char *body;
+	size_t n;
+
+	if (is_problem) {
+		write_problem(&out, status, error);
+	} else {
+		json_out_open(&out, '{');
+		json_out_key(&out, "error");
+		json_out_raw(&out, error);
+	}
+	if (graph.p) {
+		json_out_key(&out, "graph");
+		json_out_raw(&out, graph);
+	}
+	json_out_close(&out, '}');
+	if (status == 503 || status == 429)
+		http_add_header(r, "Retry-After", SPAN("1"));
+	body = json_out_take(&out, &n);
+	rest_reply(rest, r, status, is_problem ? "application/problem+json" : "application/json",
+	    body, n);
+}
+
+void
+rest_error(struct rest *rest, struct http_request *r, enum error err, const struct refusal *why)
+{
+	struct json_out error = { 0 };
+
+	error_write(&error, err, why);
+	reply_error(rest, r, error_rows[err].status, json_out_span(&error), (struct span){ 0 });
+	json_out_fini(&error);
+}
+
+void
+rest_fail(struct rest_call *c, enum error err)
+{
+	rest_error(c->rest, c->http, err, &c->why);
+	refusal_fini(&c->why);
+}
+
+void
+rest_refuse(void *context, struct http_request *r, enum error err, const char *message)
+{
+	struct refusal why = { 0 };
+
+	if (message)
+		refuse(&why, err, NULL, "%s", message);
+	if (err == ERROR_method_not_allowed)
+		http_add_header(r, "Allow", SPAN("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+	rest_error(context, r, err, &why);
+	refusal_fini(&why);
+}
+
+/* What graphd refused: {"error":{…},"graph"?:…}, or nothing when it was not reached. */
+static void
+answer_error(struct rest_call *c, enum error err, struct span body)
+{
+	struct span error, graph = { 0 };
+
+	if (body.n == 0 || !json_find(body, "error", &error)) {
+		rest_fail(c, err);
+		return;
+	}
+	json_find(body, "graph", &graph);
+	if (!graph.p && !wants_problem(c->http)) {
+		if (error_rows[err].status == 503 || error_rows[err].status == 429)
+			http_add_header(c->http, "Retry-After", SPAN("1"));
+		rest_reply_text(c->rest, c->http, error_rows[err].status, "application/json", body);
+		return;
+	}
+	reply_error(c->rest, c->http, error_rows[err].status, error, graph);
+}
+
+/*
+ * The tree's hash stands behind the tree, which may be large, as the last member; only there can no property
+ * of a node be taken for it.
+ */
+static struct span
+find_state_hash(struct arena *arena, struct span body)
+{
+	static const char name[] = "\"state_hash\":\"";
+	size_t name_n = sizeof(name) - 1, tail = name_n + STATE_HASH_TEXT + 2;
+	struct span value;
+
+	if (body.n > tail && memcmp(body.p + body.n - tail, name, name_n) == 0)
+		return (struct span){ body.p + body.n - tail + name_n, STATE_HASH_TEXT };
+	if (!json_find(body, "state_hash", &value) || json_type(value) != JSON_STRING)
+		return (struct span){ 0 };
+	return json_text(arena, value);
+}
+
+/* The entity tag with its quotes; {NULL,0}: none. */
+static struct span
+make_tag(struct rest_call *c, struct span body)
+{
+	unsigned flags = c->match.route->flags;
+	struct arena *arena = http_arena(c->http);
+	struct span value = { 0 };
+	char *tag;
+
+	if (flags & ROUTE_STATE_TAG)
+		value = find_state_hash(arena, body);
+	else if (flags & ROUTE_REVISION_TAG)
+		json_find(body, "revision", &value);
+	if (!value.p || value.n + 3 > TAG_MAX)
+		return (struct span){ 0 };
+	tag = arena_take(arena, TAG_MAX);
+	return (struct span){ tag,
+		(size_t)snprintf(tag, TAG_MAX, "\"%.*s\"", (int)value.n, value.p) };
+}
+
+/* RFC 9110 section 13.1.2: weak comparison, "*" for anything. */
+static bool
+is_known_tag(const struct http_request *r, struct span tag)
+{
+	struct span known = http_header(r, "if-none-match");
+
+	return known.p && (span_is(known, "*") || memmem(known.p, known.n, tag.p, tag.n));
+}
+
+/* {"session_id":…,"template_id":…,<the answer's members> */
+static char *
+join_echo(struct span echo, struct span body, size_t *n)
+{
+	char *text = xmalloc(echo.n + body.n + 2);
+
+	text[0] = '{';
+	memcpy(text + 1, echo.p, echo.n);
+	*n = 1 + echo.n;
+	if (body.n > 2)
+		text[(*n)++] = ',';
+	memcpy(text + *n, body.p + 1, body.n - 1);
+	*n += body.n - 1;
+	return text;
+}
+
+void
+rest_answer(struct rest_call *c, enum error err, struct span body)
+{
+	struct span tag, file;
+	enum command_kind kind = command_rows[c->command].kind;
+
+	if (err) {
+		answer_error(c, err, body);
+		return;
+	}
+	tag = make_tag(c, body);
+	if (tag.p) {
+		http_add_header(c->http, "ETag", tag);
+		if (is_known_tag(c->http, tag)) {
+			rest_reply(c->rest, c->http, 304, NULL, NULL, 0);
+			return;
+		}
+	}
+	if (c->caller.minimal && (kind == COMMAND_EDITS || kind == COMMAND_CHANGES))
+		http_add_header(c->http, "Preference-Applied", SPAN("return=minimal"));
+	if (c->match.route->flags & ROUTE_UNWRAP && json_find(body, "file", &file))
+		body = file;
+	if (c->echo.p && body.n >= 2) {
+		size_t n;
+		char *text = join_echo(c->echo, body, &n);
+		rest_reply(c->rest, c->http, c->status, "application/json", text, n);
+		return;
+	}
+	rest_reply_text(c->rest, c->http, c->status, "application/json", body);
+}

@@ -1,0 +1,77 @@
+#pragma once
+/*
+ * The application on Socket.IO, contract section 5: what a socket is in, and how it is fed. A
+ * socket has one seat in each session it is in. Two files: sio_seats.c joins, leaves, encodes and
+ * delivers; sio_events.c answers what clients emit.
+ */
+
+#include "common/list.h"
+#include "gatewayd/hub.h"
+#include "gatewayd/sio.h"
+
+struct sio_seats;
+
+enum { SIO_PID_TEXT = EIO_SID_TEXT + UUID_TEXT + 1 };
+
+/* A socket's state of ours; outlives it while an answer of graphd is awaited. */
+struct place {
+	struct sio_seats *app;
+	struct sio_socket *socket; /* NULL: gone */
+	struct link seats;
+	unsigned n_seats;
+	unsigned refs;		    /* the socket, and each question under way */
+	bool recovers;		    /* events carry an offset */
+	char pid[SIO_PID_TEXT + 1]; /* empty unless recovers */
+	char client_id[EIO_SID_TEXT + 1];
+	char *actor; /* owned, or NULL */
+};
+
+/* Membership in one session. */
+struct seat {
+	struct member member;
+	struct link link;
+	struct place *place;
+	struct uuid session;
+	enum names names;
+	bool by_event;	/* came by join_session: hears `joined`; else CONNECT waits for it */
+	bool keeps_pid; /* it resumes what it had joined by event: its pid names no history */
+	bool joined;
+	bool has_ack;
+	uint64_t ack_id;
+};
+
+/* Both borrowed for good. */
+struct sio_seats *sio_seats_new(struct hub *, bool recover_all);
+void sio_seats_free(struct sio_seats *);
+/* The callbacks for sio_new(); and the engine they then serve. */
+const struct sio_app *sio_seats_app(struct sio_seats *);
+
+struct hub *place_hub(const struct place *);
+void place_ref(struct place *);
+void place_unref(struct place *);
+struct seat *place_seat(const struct place *, const struct uuid *session);
+
+/* What a seat is asked for with; texts are borrowed. */
+struct seat_wish {
+	struct uuid session;
+	enum names names;
+	bool by_event, has_ack;
+	uint64_t ack_id;
+	bool keeps_pid, has_since;
+	uint64_t since;
+	struct span events, log_id;
+};
+void seat_take(struct place *, const struct seat_wish *);
+void seat_leave(struct seat *);
+/* names: {NULL,0} keeps *out. False for anything but colon and dash. */
+bool names_read(struct span text, enum names *out);
+/* The options that auth, query and join_session share, from a JSON object. */
+bool wish_read(struct arena *, struct span object, struct seat_wish *, const char **fault);
+
+/* sio_events.c: the event callback of struct sio_app. */
+void sio_seats_event(void *context, struct sio_socket *, const struct sio_event *);
+/* Emits one event with one JSON argument to this socket alone. */
+void place_emit(struct place *, const char *name, struct span json);
+void place_emit_error(struct place *, const char *code, const char *message);
+void place_emit_joined(struct place *, const struct uuid *session, uint64_t active_clients,
+    uint64_t seq, bool has_ack, uint64_t ack_id);

@@ -1,0 +1,434 @@
+#include "gatewayd/upstream_inner.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TURN_REPLIES = 512, MONITOR_EVENT_BYTES = 6 };
+
+static struct metric heard_events = { .name = "gatewayd_bus_events_total",
+	.help = "Events that graphd published on topics subscribed to.",
+	.type = "counter" };
+
+/* Receiving. */
+
+/* The body's frames joined; owned when there are several, else borrowed from the only one. */
+static struct span
+join_frames(const struct frames *f, size_t first, char **owned)
+{
+	struct span joined = frames_at(f, first);
+	size_t total = 0;
+
+	*owned = NULL;
+	if (f->n <= first + 1)
+		return joined;
+	for (size_t i = first; i < f->n; i++)
+		total += frames_at(f, i).n;
+	*owned = xmalloc(total);
+	joined = (struct span){ *owned, 0 };
+	for (size_t i = first; i < f->n; i++) {
+		struct span part = frames_at(f, i);
+		memcpy(*owned + joined.n, part.p, part.n);
+		joined.n += part.n;
+	}
+	return joined;
+}
+
+static enum error
+status_of(struct span text)
+{
+	enum error err = error_find(text);
+
+	return err == ERRORS ? ERROR_internal : err;
+}
+
+static void
+deliver_reply(struct upstream *u, uint64_t number, struct span status, struct span body)
+{
+	struct upstream_request *p = upstream_requests_find(&u->requests, number);
+	bool is_part = span_is(status, WIRE_STATUS_PART);
+
+	if (number == UPSTREAM_HELLO_NUMBER) {
+		if (span_is(status, WIRE_STATUS_OK))
+			upstream_heard(u, body);
+		return;
+	}
+	if (!p)
+		return;
+	if (!is_part) {
+		upstream_finish(u, p, status_of(status), body);
+		return;
+	}
+	p->is_partly_answered = true;
+	upstream_requests_delay(&u->requests, p, clock_now_ms() + LIMIT_DEADLINE_MS);
+	p->fn(p->arg, OK, body, true);
+}
+
+/* [] [GRAPH/1] [number] [status] [body]… */
+static void
+take_reply(struct upstream *u, const struct frames *f)
+{
+	enum { BODY = 4 };
+	struct span number = frames_at(f, 2);
+	uint64_t n;
+	char *owned;
+	struct span body;
+
+	if (f->n <= BODY || f->too_long || !span_is(frames_at(f, 1), WIRE_PROTOCOL) ||
+	    number.n != sizeof(n)) {
+		log_debug("graphd", "a reply of %zu frames that means nothing here", f->n);
+		return;
+	}
+	memcpy(&n, number.p, sizeof(n));
+	body = join_frames(f, BODY, &owned);
+	deliver_reply(u, n, frames_at(f, 3), body);
+	free(owned);
+}
+
+bool
+upstream_dealer_ready(struct loop_zmq *z)
+{
+	struct upstream *u = LIST_OF(z, struct upstream, dealer);
+	struct frames f;
+	int left = TURN_REPLIES;
+
+	while (left-- > 0) {
+		if (!frames_recv(&f, z->socket)) {
+			upstream_set_deadline(u);
+			return false;
+		}
+		take_reply(u, &f);
+		frames_fini(&f);
+	}
+	return true;
+}
+
+static void
+take_event(struct upstream *u, const struct frames *f)
+{
+	struct span topic = frames_at(f, 0);
+	struct wire_header header;
+	struct uuid session;
+
+	if (span_is(topic, WIRE_HEARTBEAT_TOPIC)) {
+		/* A link may be new while the heartbeats of the old one are still in the queue. */
+		upstream_heard(u, frames_at(f, 2));
+		return;
+	}
+	/* Topics are prefixes: only the full id says whose event it is. */
+	if (!wire_topic_session(topic, &session) || !table_find(&u->subscriptions, &session) ||
+	    !wire_header_get(frames_at(f, 1), &header) || header.event >= EVENTS)
+		return;
+	heard_events.value++;
+	u->events.event(u->events.context, &session, &header, frames_at(f, 2));
+}
+
+bool
+upstream_sub_ready(struct loop_zmq *z)
+{
+	struct upstream *u = LIST_OF(z, struct upstream, sub);
+	struct frames f;
+	int left = LIMIT_TURN_EVENTS;
+
+	while (left > 0 && frames_recv(&f, z->socket)) {
+		take_event(u, &f);
+		frames_fini(&f);
+		left--;
+	}
+	if (u->events.turn)
+		u->events.turn(u->events.context);
+	return left == 0;
+}
+
+/* ZeroMQ tells of its connections: a frame with the event as a 16-bit number in front. */
+bool
+upstream_monitor_ready(struct loop_zmq *z)
+{
+	struct upstream *u = LIST_OF(z, struct upstream, monitor);
+	struct frames f;
+	uint16_t event;
+
+	while (frames_recv(&f, z->socket)) {
+		struct span frame = frames_at(&f, 0);
+		memcpy(&event, frame.n == MONITOR_EVENT_BYTES ? frame.p : "\0\0", sizeof(event));
+		frames_fini(&f);
+		if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+			upstream_linked(u);
+		} else if (event == ZMQ_EVENT_DISCONNECTED) {
+			u->is_linked = false;
+			upstream_lost(u, "is away");
+		}
+	}
+	return false;
+}
+
+/* Sockets. */
+
+static void
+set_option(void *socket, int option, int value)
+{
+	int rc = zmq_setsockopt(socket, option, &value, sizeof(value));
+
+	assert(rc == 0);
+}
+
+static void *
+open_socket(struct upstream *u, int type)
+{
+	void *socket = zmq_socket(u->zmq, type);
+	int64_t longest = LIMIT_FRAME_BYTES;
+	int rc;
+
+	if (!socket)
+		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
+	set_option(socket, ZMQ_LINGER, 0);
+	set_option(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
+	set_option(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
+	rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof(longest));
+	assert(rc == 0);
+	set_option(socket, ZMQ_HANDSHAKE_IVL, LIMIT_BUS_HANDSHAKE_MS);
+	set_option(socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
+	set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, LIMIT_BUS_SILENCE_MS);
+	set_option(socket, ZMQ_RECONNECT_IVL, 50);
+	set_option(socket, ZMQ_RECONNECT_IVL_MAX, 500);
+	return socket;
+}
+
+static bool
+connect_to(void *socket, const char *endpoint)
+{
+	if (zmq_connect(socket, endpoint) == 0)
+		return true;
+	log_warn("bus", "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+	return false;
+}
+
+static void
+open_monitor(struct upstream *u, void *dealer)
+{
+	static const char endpoint[] = "inproc://dealer-monitor";
+	void *socket;
+
+	if (zmq_socket_monitor(dealer, endpoint,
+	        ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0)
+		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
+	socket = zmq_socket(u->zmq, ZMQ_PAIR);
+	if (!socket || zmq_connect(socket, endpoint) != 0)
+		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
+	loop_add_zmq(u->loop, &u->monitor, socket);
+}
+
+static struct subscription *
+find_subscription(struct upstream *u, const struct uuid *session)
+{
+	struct subscription *s = table_find(&u->subscriptions, session);
+
+	if (s)
+		return s;
+	s = xcalloc(1, sizeof(*s));
+	s->session = *session;
+	table_add(&u->subscriptions, s);
+	return s;
+}
+
+static void
+set_topic(struct upstream *u, const struct uuid *session, bool dash, int option)
+{
+	char topic[WIRE_TOPIC_MAX + sizeof("dash/")];
+	size_t n = wire_topic(session, EVENTS, topic);
+	int rc;
+
+	if (dash) {
+		memcpy(topic + n, "dash/", sizeof("dash/") - 1);
+		n += sizeof("dash/") - 1;
+	}
+	rc = zmq_setsockopt(u->sub.socket, option, topic, n);
+	assert(rc == 0);
+}
+
+void
+upstream_subscribe(struct upstream *u, const struct uuid *session, bool dash)
+{
+	struct subscription *s = find_subscription(u, session);
+
+	if (s->n++ == 0)
+		set_topic(u, session, false, ZMQ_SUBSCRIBE);
+	if (dash && s->n_dash++ == 0)
+		set_topic(u, session, true, ZMQ_SUBSCRIBE);
+}
+
+void
+upstream_unsubscribe(struct upstream *u, const struct uuid *session, bool dash)
+{
+	struct subscription *s = table_find(&u->subscriptions, session);
+
+	assert(s && s->n > 0 && (!dash || s->n_dash > 0));
+	if (dash && --s->n_dash == 0)
+		set_topic(u, session, true, ZMQ_UNSUBSCRIBE);
+	if (--s->n > 0)
+		return;
+	set_topic(u, session, false, ZMQ_UNSUBSCRIBE);
+	free(table_remove(&u->subscriptions, session));
+}
+
+void
+upstream_resync(struct upstream *u, const struct uuid *session)
+{
+	if (!table_find(&u->subscriptions, session))
+		return;
+	set_topic(u, session, false, ZMQ_UNSUBSCRIBE);
+	set_topic(u, session, false, ZMQ_SUBSCRIBE);
+}
+
+/* Questions. */
+
+/* Without a key a change could not be sent again safely. */
+static struct caller
+complete_caller(struct upstream *u, const struct upstream_question *q, char key[UUID_TEXT + 1])
+{
+	struct caller caller = q->caller;
+	enum command_kind kind = command_rows[q->command].kind;
+	struct uuid random;
+
+	caller.gateway = span_of(u->gateway_id);
+	caller.deadline_ms = q->deadline_ms ? q->deadline_ms : LIMIT_DEADLINE_MS;
+	if (caller.key.n > 0 || kind == COMMAND_READS || kind == COMMAND_REPORTS)
+		return caller;
+	uuid_random(&random);
+	uuid_format(&random, key);
+	caller.key = (struct span){ key, UUID_TEXT };
+	caller.key_is_command_id = true;
+	return caller;
+}
+
+uint64_t
+upstream_ask(struct upstream *u, const struct upstream_question *q, upstream_reply_fn *fn, void *arg)
+{
+	char key[UUID_TEXT + 1];
+	struct caller caller = complete_caller(u, q, key);
+	struct span args = q->args.n ? q->args : SPAN("{}");
+	struct upstream_request *p;
+
+	json_out_clear(&u->caller);
+	caller_put(&caller, &u->caller);
+	p = upstream_requests_add(&u->requests, json_out_span(&u->caller), args,
+	    clock_now_ms() + (uint64_t)caller.deadline_ms);
+	if (!p)
+		return 0;
+	p->command = q->command;
+	p->fn = fn;
+	p->arg = arg;
+	if (!uuid_is_nil(&q->session))
+		uuid_format(&q->session, p->session);
+	upstream_count_in_flight(u);
+	upstream_set_deadline(u);
+	if (u->is_linked && !u->is_other_version)
+		upstream_flush(u);
+	return p->number;
+}
+
+void
+upstream_forget(struct upstream *u, uint64_t number)
+{
+	struct upstream_request *p = upstream_requests_find(&u->requests, number);
+
+	if (!p)
+		return;
+	/* What is still here need not be done; the rest is graphd's to finish. */
+	upstream_requests_remove(&u->requests, p);
+	upstream_count_in_flight(u);
+}
+
+bool
+upstream_is_ready(const struct upstream *u)
+{
+	return u->is_up && u->is_linked;
+}
+
+size_t
+upstream_in_flight(const struct upstream *u)
+{
+	return upstream_requests_count(&u->requests);
+}
+
+struct upstream *
+upstream_new(struct loop *loop, const char *requests, const char *events, const char *gateway_id,
+    const struct upstream_events *handlers)
+{
+	struct upstream *u = xcalloc(1, sizeof(*u));
+	void *dealer, *sub;
+
+	u->loop = loop;
+	u->events = *handlers;
+	u->gateway_id = xstrdup(gateway_id);
+	u->zmq = zmq_ctx_new();
+	upstream_requests_init(&u->requests);
+	table_init(&u->subscriptions, offsetof(struct subscription, session), UUID_BYTES);
+	upstream_prepare(u);
+	metrics_add(&heard_events);
+	dealer = open_socket(u, ZMQ_DEALER);
+	sub = open_socket(u, ZMQ_SUB);
+	/* Only a link that stands takes messages; what cannot be sent stays in our own, bounded queue. */
+	set_option(dealer, ZMQ_IMMEDIATE, 1);
+	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);
+	open_monitor(u, dealer);
+	loop_add_zmq(loop, &u->dealer, dealer);
+	loop_add_zmq(loop, &u->sub, sub);
+	if (connect_to(dealer, requests) && connect_to(sub, events))
+		return u;
+	upstream_free(u);
+	return NULL;
+}
+
+static void
+close_socket(struct upstream *u, struct loop_zmq *z)
+{
+	void *socket = z->socket;
+
+	if (!socket)
+		return;
+	loop_remove_zmq(u->loop, z);
+	zmq_close(socket);
+}
+
+void
+upstream_free(struct upstream *u)
+{
+	struct subscription *s;
+
+	if (!u)
+		return;
+	upstream_end_all(u);
+	/* Leaving is said with a moment to get through; graphd would learn it from silence otherwise. */
+	if (u->is_linked) {
+		set_option(u->dealer.socket, ZMQ_LINGER, 100);
+		upstream_hello(u, true);
+	}
+	zmq_socket_monitor(u->dealer.socket, NULL, 0);
+	close_socket(u, &u->monitor);
+	close_socket(u, &u->dealer);
+	close_socket(u, &u->sub);
+	zmq_ctx_term(u->zmq);
+	for (size_t i = 0; (s = table_next(&u->subscriptions, &i));)
+		free(table_remove(&u->subscriptions, &s->session));
+	table_fini(&u->subscriptions);
+	json_out_fini(&u->caller);
+	free(u->gateway_id);
+	free(u);
+}
+
+void
+upstream_library_version(char *out, size_t size)
+{
+	int major, minor, patch;
+
+	zmq_version(&major, &minor, &patch);
+	snprintf(out, size, "%d.%d.%d", major, minor, patch);
+}

@@ -1,0 +1,273 @@
+#include "gatewayd/upstream_inner.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { RETRY_MS = 20 };
+
+static struct metric in_flight = { .name = "gatewayd_requests_in_flight",
+	.help = "Requests to graphd without an answer yet.",
+	.type = "gauge" };
+static struct metric resent = { .name = "gatewayd_requests_resent_total",
+	.help = "Requests sent again because the link to graphd was new.",
+	.type = "counter" };
+static struct metric expired = { .name = "gatewayd_requests_expired_total",
+	.help = "Requests that graphd did not answer in time.",
+	.type = "counter" };
+/* Sending. */
+
+/* A long body is cut into frames of the same message; an empty one is one empty frame. */
+static void
+send_parts(void *socket, struct span bytes)
+{
+	while (bytes.n > LIMIT_PART_BYTES) {
+		if (!frames_send(socket, (struct span){ bytes.p, LIMIT_PART_BYTES }, true))
+			return;
+		bytes.p += LIMIT_PART_BYTES;
+		bytes.n -= LIMIT_PART_BYTES;
+	}
+	frames_send(socket, bytes, false);
+}
+
+/* When the first frame is taken the others are: ZeroMQ counts whole messages. */
+static bool
+send_request(struct upstream *u, uint64_t number, enum command command, struct span session,
+    struct span caller, struct span args)
+{
+	void *socket = u->dealer.socket;
+
+	if (!frames_send(socket, SPAN(""), true))
+		return false;
+	frames_send(socket, SPAN(WIRE_PROTOCOL), true);
+	frames_send(socket, (struct span){ (const char *)&number, sizeof(number) }, true);
+	frames_send(socket, span_of(command_rows[command].name), true);
+	frames_send(socket, session, true);
+	frames_send(socket, caller, true);
+	send_parts(socket, args);
+	return true;
+}
+
+void
+upstream_flush(struct upstream *u)
+{
+	while (!list_is_empty(&u->requests.unsent)) {
+		struct upstream_request *p =
+		    LIST_OF(u->requests.unsent.next, struct upstream_request, unsent);
+		if (!send_request(u, p->number, p->command, span_of(p->session), p->caller, p->args)) {
+			if (u->is_linked)
+				loop_set_timer(u->loop, &u->retry, clock_now_ms() + RETRY_MS);
+			return;
+		}
+		list_remove(&p->unsent);
+	}
+}
+
+static void
+retry_due(struct loop_timer *t)
+{
+	upstream_flush(LIST_OF(t, struct upstream, retry));
+}
+
+void
+upstream_hello(struct upstream *u, bool leaving)
+{
+	struct json_out args = { 0 };
+
+	json_out_open(&args, '{');
+	json_out_key(&args, "gateway");
+	json_out_string(&args, u->gateway_id);
+	if (leaving) {
+		json_out_key(&args, "leaving");
+		json_out_bool(&args, true);
+	}
+	json_out_close(&args, '}');
+	send_request(u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, SPAN(""), SPAN("{}"), json_out_span(&args));
+	json_out_fini(&args);
+}
+
+/* Answers and the end of them. */
+
+void
+upstream_finish(struct upstream *u, struct upstream_request *p, enum error status, struct span body)
+{
+	upstream_reply_fn *fn = p->fn;
+	void *arg = p->arg;
+
+	upstream_requests_remove(&u->requests, p);
+	upstream_count_in_flight(u);
+	fn(arg, status, body, false);
+}
+
+void
+upstream_set_deadline(struct upstream *u)
+{
+	struct upstream_request *first = upstream_requests_first(&u->requests);
+
+	/* Armed too early it fires, finds nothing and is armed again: cheaper than moving it each time. */
+	if (first && (!u->deadline.slot || u->deadline.at_ms > first->deadline_ms))
+		loop_set_timer(u->loop, &u->deadline, first->deadline_ms);
+}
+
+static void
+deadline_due(struct loop_timer *t)
+{
+	struct upstream *u = LIST_OF(t, struct upstream, deadline);
+	struct upstream_request *p;
+	uint64_t now_ms = clock_now_ms();
+
+	while ((p = upstream_requests_first(&u->requests)) && p->deadline_ms <= now_ms) {
+		expired.value++;
+		upstream_finish(u, p, ERROR_backend_unavailable, (struct span){ 0 });
+	}
+	upstream_set_deadline(u);
+}
+
+/*
+ * A new link: what was sent on the old one was lost or will not be answered. All of it is sent again, in the
+ * old order; each change carries a key by which graphd knows it if it was done already. An answer that has
+ * begun to arrive cannot be begun again.
+ */
+static void
+resend_all(struct upstream *u)
+{
+	struct link *next;
+
+	list_init(&u->requests.unsent);
+	for (struct link *at = u->requests.by_deadline.next; at != &u->requests.by_deadline; at = next) {
+		struct upstream_request *p = LIST_OF(at, struct upstream_request, by_deadline);
+		next = at->next;
+		p->unsent = (struct link){ 0 };
+		list_append(&u->requests.unsent, &p->unsent);
+	}
+}
+
+static void
+fail_partly_answered(struct upstream *u)
+{
+	for (size_t i = 0; i < LIMIT_IN_FLIGHT; i++) {
+		struct upstream_request *p = u->requests.slots[i];
+		if (p && p->is_partly_answered)
+			upstream_finish(u, p, ERROR_backend_unavailable, (struct span){ 0 });
+	}
+}
+
+void
+upstream_linked(struct upstream *u)
+{
+	fail_partly_answered(u);
+	resent.value += (int64_t)upstream_requests_count(&u->requests);
+	resend_all(u);
+	u->is_linked = true;
+	upstream_hello(u, false);
+	upstream_flush(u);
+}
+
+/* Whether graphd is there. */
+
+static void
+note_version(struct upstream *u, struct span contract, struct arena *arena)
+{
+	struct span version = contract.p ? json_text(arena, contract) : contract;
+	bool is_other = !span_is(version, WIRE_CONTRACT);
+
+	if (is_other && !u->is_other_version)
+		log_warn("graphd", "it speaks contract %.*s, this gateway %s: nothing is served",
+		    (int)version.n, version.p ? version.p : "", WIRE_CONTRACT);
+	u->is_other_version = is_other;
+}
+
+void
+upstream_heard(struct upstream *u, struct span body)
+{
+	static const struct json_bounds bounds = { 4, 64, 256, 64 };
+	struct arena arena;
+	struct span value, contract;
+	struct uuid boot_id = { 0 };
+	bool was_up = u->is_up, restarted;
+
+	body = json_trim(body);
+	if (json_scan(body, &bounds, NULL) != JSON_OK)
+		return;
+	arena_init(&arena);
+	if (json_find(body, "boot_id", &value) && json_type(value) == JSON_STRING)
+		uuid_parse(json_text(&arena, value), &boot_id);
+	json_find(body, "contract", &contract);
+	note_version(u, contract, &arena);
+	arena_fini(&arena);
+	u->heard_ms = clock_now_ms();
+	restarted = !uuid_is_nil(&u->boot_id) && !uuid_equal(&u->boot_id, &boot_id);
+	u->boot_id = boot_id;
+	u->is_up = !u->is_other_version;
+	if (!u->is_up || (was_up && !restarted))
+		return;
+	log_info("graphd", "%s", restarted ? "is here after a restart" : "is here");
+	if (u->events.up)
+		u->events.up(u->events.context, restarted);
+}
+
+void
+upstream_lost(struct upstream *u, const char *why)
+{
+	u->heard_ms = 0;
+	if (!u->is_up)
+		return;
+	u->is_up = false;
+	log_warn("graphd", "%s", why);
+	if (u->events.down)
+		u->events.down(u->events.context);
+}
+
+static void
+tick_due(struct loop_timer *t)
+{
+	struct upstream *u = LIST_OF(t, struct upstream, tick);
+	uint64_t now_ms = clock_now_ms();
+
+	if (u->is_up && now_ms - u->heard_ms > LIMIT_BUS_SILENCE_MS)
+		upstream_lost(u, "was not heard for too long");
+	if (u->is_linked)
+		upstream_hello(u, false);
+	loop_set_timer(u->loop, t, now_ms + LIMIT_BUS_HEARTBEAT_MS);
+}
+
+/* Set-up and end. */
+
+void
+upstream_end_all(struct upstream *u)
+{
+	struct upstream_request *p;
+
+	while ((p = upstream_requests_first(&u->requests)))
+		upstream_finish(u, p, ERROR_backend_unavailable, (struct span){ 0 });
+	loop_cancel_timer(u->loop, &u->tick);
+	loop_cancel_timer(u->loop, &u->deadline);
+	loop_cancel_timer(u->loop, &u->retry);
+}
+
+void
+upstream_prepare(struct upstream *u)
+{
+	metrics_add(&in_flight);
+	metrics_add(&resent);
+	metrics_add(&expired);
+	u->tick.due = tick_due;
+	u->deadline.due = deadline_due;
+	u->retry.due = retry_due;
+	u->dealer.ready = upstream_dealer_ready;
+	u->sub.ready = upstream_sub_ready;
+	u->monitor.ready = upstream_monitor_ready;
+	loop_set_timer(u->loop, &u->tick, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
+}
+
+void
+upstream_count_in_flight(struct upstream *u)
+{
+	in_flight.value = (int64_t)upstream_requests_count(&u->requests);
+}

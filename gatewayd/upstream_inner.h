@@ -1,0 +1,50 @@
+#pragma once
+/* The inside of the way to graphd, for gatewayd/upstream*.c only. */
+
+#include "common/loop.h"
+#include "common/table.h"
+#include "gatewayd/upstream.h"
+#include "gatewayd/upstream_requests.h"
+
+/* Our own question, Hello, bears this number; the others begin above it. */
+enum { UPSTREAM_HELLO_NUMBER = 0 };
+
+struct subscription {
+	struct uuid session; /* the table's key */
+	unsigned n, n_dash;
+};
+
+struct upstream {
+	struct loop *loop;
+	struct upstream_events events;
+	void *zmq;
+	struct loop_zmq dealer, sub, monitor;
+	struct upstream_requests requests;
+	struct table subscriptions;
+	struct loop_timer tick, deadline, retry;
+	uint64_t heard_ms; /* 0: never, or not since the link broke */
+	struct uuid boot_id;
+	char *gateway_id; /* owned */
+	struct json_out caller;
+	bool is_up, is_linked, is_other_version;
+};
+
+/* Sends what waits, in the order it came, as far as the socket takes it. */
+void upstream_flush(struct upstream *);
+void upstream_hello(struct upstream *, bool leaving);
+void upstream_set_deadline(struct upstream *);
+/* Gives the last answer and forgets the request. */
+void upstream_finish(struct upstream *, struct upstream_request *, enum error status, struct span body);
+/* A new link to graphd stands, or the old one broke. */
+void upstream_linked(struct upstream *);
+void upstream_lost(struct upstream *, const char *why);
+/* body: {"boot_id","contract"} of a heartbeat or an answer to Hello. */
+void upstream_heard(struct upstream *, struct span body);
+/* Answers everything with backend_unavailable and stops the timers. */
+void upstream_end_all(struct upstream *);
+/* Timers and handlers; before the sockets are opened. */
+void upstream_prepare(struct upstream *);
+bool upstream_dealer_ready(struct loop_zmq *);
+bool upstream_sub_ready(struct loop_zmq *);
+bool upstream_monitor_ready(struct loop_zmq *);
+void upstream_count_in_flight(struct upstream *);

@@ -1,0 +1,395 @@
+#include "gatewayd/ws_inner.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { REASON_BYTES = 123, FINAL_FRAME = 0x80 };
+
+/* A frame without the room for a long header: control frames. Returns owned. */
+static struct shared_bytes *
+control_frame(unsigned opcode, struct span payload)
+{
+	char head[2] = { (char)(FINAL_FRAME | opcode), (char)payload.n };
+	const struct span pieces[] = { { head, sizeof head }, payload };
+
+	return shared_bytes_join(SHARED_PLAIN, pieces, 2);
+}
+
+void
+ws_touch(struct ws *w)
+{
+	if (!link_is_in_list(&w->dirty))
+		list_append(&w->server->dirty, &w->dirty);
+	loop_again(w->server->loop);
+}
+
+static void
+queue(struct ws *w, struct shared_bytes *bytes)
+{
+	outbox_add(&w->out, bytes);
+	/* A full socket is written to when it says so. */
+	if (!w->is_full && !link_is_in_list(&w->dirty))
+		list_append(&w->server->dirty, &w->dirty);
+}
+
+static void
+queue_control(struct ws *w, unsigned opcode, struct span payload)
+{
+	struct shared_bytes *frame = control_frame(opcode, payload);
+
+	queue(w, frame);
+	shared_bytes_unref(frame);
+}
+
+/* Sets the one timer to what is due first. */
+static void
+set_timer(struct ws_server *s)
+{
+	struct link *const lists[] = { &s->idle, &s->pinged, &s->closing };
+	uint64_t due_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!list_is_empty(lists[i]) && LIST_OF(lists[i]->next, struct ws, timed)->due_ms < due_ms)
+			due_ms = LIST_OF(lists[i]->next, struct ws, timed)->due_ms;
+	}
+	if (due_ms == UINT64_MAX)
+		loop_cancel_timer(s->loop, &s->timer);
+	else if (!s->timer.slot || s->timer.at_ms > due_ms)
+		loop_set_timer(s->loop, &s->timer, due_ms);
+}
+
+/* after_ms 0: no time is set for it. */
+static void
+time_in(struct ws *w, struct link *list, uint32_t after_ms)
+{
+	list_remove(&w->timed);
+	if (after_ms == 0) {
+		list_append(&w->server->quiet, &w->timed);
+		return;
+	}
+	w->due_ms = clock_now_ms() + after_ms;
+	list_append(list, &w->timed);
+	set_timer(w->server);
+}
+
+static void
+die(struct ws *w)
+{
+	int fd = w->io.fd;
+
+	w->state = WS_DEAD;
+	list_remove(&w->timed);
+	loop_remove(w->server->loop, &w->io);
+	close(fd);
+	ws_touch(w);
+}
+
+/* A peer that takes nothing of what it is owed is not listened to either: its input would grow the debt. */
+static void
+watch(struct ws *w)
+{
+	uint32_t events = w->is_full ? EPOLLOUT : 0;
+
+	if (w->state == WS_DEAD)
+		return;
+	if (!(w->state == WS_OPEN && w->is_full && outbox_bytes(&w->out) > w->server->settings.owed_bytes))
+		events |= EPOLLIN;
+	loop_change(w->server->loop, &w->io, events);
+}
+
+static void
+end(struct ws *w, enum ws_end why)
+{
+	w->server->settings.closed(w, why);
+}
+
+/* From here on the owner does not know it any more. */
+static void
+start_closing(struct ws *w, unsigned code, struct span reason, enum ws_state next)
+{
+	char body[2 + REASON_BYTES] = { (char)(code >> 8), (char)code };
+	size_t n = code == WS_CODE_NO_STATUS ? 0 : 2 + reason.n;
+
+	assert(w->state == WS_OPEN && reason.n <= REASON_BYTES);
+	if (reason.n)
+		memcpy(body + 2, reason.p, reason.n);
+	queue_control(w, WS_OP_CLOSE, (struct span){ body, n });
+	w->state = (uint8_t)next;
+	time_in(w, &w->server->closing, w->server->settings.close_ms);
+	ws_touch(w);
+}
+
+void
+ws_close(struct ws *w, unsigned code, const char *reason)
+{
+	if (w->state == WS_OPEN)
+		start_closing(w, code, span_of(reason), WS_CLOSING);
+}
+
+void
+ws_fail(struct ws *w, unsigned code, const char *reason, enum ws_end why)
+{
+	if (w->state == WS_OPEN) {
+		start_closing(w, code, span_of(reason), WS_LINGERING);
+		end(w, why);
+	} else if (w->state == WS_CLOSING) {
+		/* It has its close frame already; what it says no longer matters. */
+		w->state = WS_LINGERING;
+		ws_touch(w);
+	}
+}
+
+void
+ws_closed_by_peer(struct ws *w, unsigned code)
+{
+	if (w->state == WS_OPEN) {
+		start_closing(w, code, (struct span){ 0 }, WS_LINGERING);
+		end(w, WS_PEER_CLOSED);
+	} else if (w->state == WS_CLOSING) {
+		w->state = WS_LINGERING;
+		ws_touch(w);
+	}
+}
+
+/* The connection is no more, without a word. */
+static void
+broke_off(struct ws *w)
+{
+	bool was_open = w->state == WS_OPEN;
+
+	if (w->state == WS_DEAD)
+		return;
+	die(w);
+	if (was_open)
+		end(w, WS_BROKEN);
+}
+
+static void
+write_out(struct ws *w)
+{
+	size_t before = outbox_bytes(&w->out);
+	enum outbox_verdict verdict;
+
+	if (w->state == WS_DEAD)
+		return;
+	verdict = outbox_write(&w->out, w->io.fd);
+	if (verdict == OUTBOX_BROKEN) {
+		broke_off(w);
+		return;
+	}
+	w->is_full = verdict == OUTBOX_WAITING;
+	if (verdict == OUTBOX_EMPTY)
+		w->unsent_pongs = 0;
+	if (verdict == OUTBOX_EMPTY && w->state == WS_LINGERING && !w->is_shut) {
+		w->is_shut = true;
+		shutdown(w->io.fd, SHUT_WR);
+	}
+	if (before > outbox_bytes(&w->out) && w->state == WS_OPEN && w->server->settings.progress)
+		w->server->settings.progress(w);
+	watch(w);
+}
+
+void
+ws_pong(struct ws *w, struct span payload)
+{
+	if (w->state != WS_OPEN)
+		return;
+	/* Only of a peer that pings and does not read can so many be owed. */
+	if (w->unsent_pongs >= WS_PONGS && !w->is_full)
+		write_out(w);
+	if (w->unsent_pongs >= WS_PONGS) {
+		ws_fail(w, WS_CODE_POLICY, "too many pings", WS_BROKEN);
+		return;
+	}
+	w->unsent_pongs++;
+	queue_control(w, WS_OP_PONG, payload);
+}
+
+void
+ws_ponged(struct ws *w)
+{
+	if (w->state == WS_OPEN)
+		time_in(w, &w->server->idle, w->server->settings.ping_ms);
+}
+
+static void
+on_bytes(struct ws *w, size_t n)
+{
+	if (w->state >= WS_LINGERING)
+		return;
+	ws_in_feed(w, (struct span){ w->server->buffer, n });
+}
+
+static void
+on_ready(struct loop_io *io, uint32_t events)
+{
+	struct ws *w = (struct ws *)(void *)((char *)io - offsetof(struct ws, io));
+	ssize_t n;
+
+	if (events & EPOLLOUT)
+		write_out(w);
+	if (w->state == WS_DEAD || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
+	ws_in_feed_kept(w);
+	if (w->state == WS_DEAD)
+		return;
+	/* One read is a turn's ration; if there is more, epoll says so again. */
+	n = recv(io->fd, w->server->buffer, sizeof w->server->buffer, 0);
+	if (n > 0)
+		on_bytes(w, (size_t)n);
+	else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+		broke_off(w);
+	watch(w);
+}
+
+static void
+bury(struct ws *w)
+{
+	outbox_fini(&w->out);
+	ws_in_free(w->in);
+	w->server->n--;
+	free(w);
+}
+
+static void
+on_turn_end(struct loop_hook *hook)
+{
+	struct ws_server *s = (struct ws_server *)(void *)((char *)hook - offsetof(struct ws_server, turn_end));
+	struct link *at;
+
+	while ((at = list_take(&s->dirty))) {
+		struct ws *w = LIST_OF(at, struct ws, dirty);
+
+		ws_in_feed_kept(w);
+		write_out(w);
+		if (w->state == WS_DEAD) {
+			list_remove(&w->dirty);
+			bury(w);
+		}
+	}
+}
+
+/* Those of a list whose time has come; each leaves the list, or is put at its end with a later time. */
+static void
+fire(struct link *list, uint64_t now_ms, void (*due)(struct ws *))
+{
+	while (!list_is_empty(list)) {
+		struct ws *w = LIST_OF(list->next, struct ws, timed);
+
+		if (w->due_ms > now_ms)
+			return;
+		list_remove(&w->timed);
+		due(w);
+	}
+}
+
+static void
+ping_due(struct ws *w)
+{
+	queue(w, w->server->ping);
+	time_in(w, &w->server->pinged, w->server->settings.pong_ms);
+}
+
+static void
+pong_overdue(struct ws *w)
+{
+	ws_fail(w, WS_CODE_GOING_AWAY, "ping timeout", WS_TIMED_OUT);
+}
+
+static void
+on_timer(struct loop_timer *timer)
+{
+	struct ws_server *s = (struct ws_server *)(void *)((char *)timer - offsetof(struct ws_server, timer));
+	uint64_t now_ms = clock_now_ms();
+
+	fire(&s->idle, now_ms, ping_due);
+	fire(&s->pinged, now_ms, pong_overdue);
+	fire(&s->closing, now_ms, die);
+	set_timer(s);
+}
+
+struct ws_server *
+ws_server_new(struct loop *loop, const struct ws_settings *settings)
+{
+	struct ws_server *s = xcalloc(1, sizeof *s);
+
+	s->settings = *settings;
+	s->loop = loop;
+	list_init(&s->dirty);
+	list_init(&s->quiet);
+	list_init(&s->idle);
+	list_init(&s->pinged);
+	list_init(&s->closing);
+	s->ping = control_frame(WS_OP_PING, (struct span){ 0 });
+	s->timer.due = on_timer;
+	s->turn_end.run = on_turn_end;
+	loop_at_turn_end(loop, &s->turn_end);
+	return s;
+}
+
+void
+ws_server_free(struct ws_server *s)
+{
+	struct link *const lists[] = { &s->quiet, &s->idle, &s->pinged, &s->closing };
+	struct link *at;
+
+	for (size_t i = 0; i < 4; i++) {
+		while (!list_is_empty(lists[i]))
+			die(LIST_OF(lists[i]->next, struct ws, timed));
+	}
+	while ((at = list_take(&s->dirty)))
+		bury(LIST_OF(at, struct ws, dirty));
+	assert(s->n == 0);
+	loop_cancel_timer(s->loop, &s->timer);
+	ws_in_free(s->spare);
+	shared_bytes_unref(s->ping);
+	free(s);
+}
+
+size_t
+ws_server_count(const struct ws_server *s)
+{
+	return s->n;
+}
+
+struct ws *
+ws_open(struct ws_server *s, int fd, struct span extra, void *user)
+{
+	struct ws *w = xcalloc(1, sizeof *w);
+
+	w->server = s;
+	w->user = user;
+	w->io.ready = on_ready;
+	s->n++;
+	loop_add(s->loop, &w->io, fd, EPOLLIN);
+	time_in(w, &s->idle, s->settings.ping_ms);
+	ws_in_keep(w, extra);
+	return w;
+}
+
+void *
+ws_user(const struct ws *w)
+{
+	return w->user;
+}
+
+void
+ws_send(struct ws *w, struct shared_bytes *bytes)
+{
+	if (w->state == WS_OPEN)
+		queue(w, bytes);
+}
+
+size_t
+ws_owed(const struct ws *w)
+{
+	return outbox_bytes(&w->out);
+}

@@ -1,0 +1,22 @@
+#include "graphd/dispatcher.h"
+
+#include "common/limits.h"
+
+enum error
+cmd_hello(struct call *c, const struct hello_args *a)
+{
+	struct dispatcher *d = c->dispatcher;
+	enum error err = call_text(c, "gateway", a->gateway, LIMIT_ACTOR_BYTES);
+
+	if (err)
+		return err;
+	clients_hear(d->clients, a->gateway, c->request->now_ms);
+	/* Its clients are announced gone with the next look at who is silent. */
+	if (a->leaving == 1)
+		clients_gateway_leaves(d->clients, a->gateway);
+	json_out_key(c->result, "boot_id");
+	json_out_uuid(c->result, &d->boot_id);
+	json_out_key(c->result, "contract");
+	json_out_string(c->result, WIRE_CONTRACT);
+	return OK;
+}

@@ -1,0 +1,84 @@
+#include "graphd/dispatcher.h"
+
+#include <stdio.h>
+
+/* The request's session, or a live one on the project it names. */
+static enum error
+find(struct call *c, const struct uuid *project, struct session **out)
+{
+	enum error err = OK;
+
+	*out = c->session;
+	if (!*out && uuid_is_nil(project))
+		return refuse(c->why, ERROR_invalid_request, "project_id", "Missing project_id or session_id");
+	if (!*out)
+		err = project_session(c->sessions, project, out);
+	if (err)
+		return err;
+	if (!*out || (!uuid_is_nil(project) && !uuid_equal(project, &(*out)->meta.project_id)))
+		return refuse(c->why, ERROR_project_not_found, "project_id", "No session is open on the project.");
+	return OK;
+}
+
+static enum error
+check_revision(struct call *c, int64_t wanted, uint64_t revision)
+{
+	if (wanted == ARG_ABSENT || wanted == (int64_t)revision)
+		return OK;
+	refuse(c->why, ERROR_precondition_failed, "if_revision", "The newest revision is %llu.",
+	    (unsigned long long)revision);
+	json_out_open(&c->why->details, '{');
+	json_out_key(&c->why->details, "revision");
+	json_out_uint(&c->why->details, revision);
+	json_out_close(&c->why->details, '}');
+	return ERROR_precondition_failed;
+}
+
+static enum error
+save(struct call *c, struct session *s, uint64_t revision)
+{
+	struct edit edit = { .kind = EDIT_MARK, .mark = MARK_SAVED };
+	char details[64];
+
+	snprintf(details, sizeof(details), "{\"revision\":%llu}", (unsigned long long)revision);
+	edit.value_after = xstrdup(details);
+	project_put(c, s, revision);
+	projects_note(c->dispatcher->projects, s, revision);
+	call_begin(c, s, STEP_MARK);
+	return session_edit(s, &edit);
+}
+
+static void
+write_reply(struct call *c, const struct session *s, uint64_t revision)
+{
+	json_out_key(c->result, "success");
+	json_out_bool(c->result, true);
+	json_out_key(c->result, "session_id");
+	json_out_uuid(c->result, &s->id);
+	json_out_key(c->result, "is_dirty");
+	json_out_bool(c->result, false);
+	json_out_key(c->result, "project_id");
+	json_out_uuid(c->result, &s->meta.project_id);
+	json_out_key(c->result, "revision");
+	json_out_uint(c->result, revision);
+	json_out_key(c->result, "saved_at");
+	json_out_time(c->result, c->request->now_us);
+}
+
+enum error
+cmd_save_project(struct call *c, const struct save_project_args *a)
+{
+	struct session *s;
+	uint64_t revision;
+	enum error err = find(c, &a->project_id, &s);
+
+	if (!err)
+		err = projects_revision(c->dispatcher->projects, c->sessions, &s->meta.project_id, &revision);
+	if (!err)
+		err = check_revision(c, a->if_revision, revision);
+	if (!err)
+		err = save(c, s, revision + 1);
+	if (!err)
+		write_reply(c, s, revision + 1);
+	return err;
+}

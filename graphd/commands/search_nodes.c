@@ -1,0 +1,111 @@
+#include "common/json.h"
+#include "common/limits.h"
+#include "graphd/new_node.h"
+#include "graphd/projects.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+struct wanted {
+	struct span text, type;
+	struct { char *key, *value; } *properties; /* in the arena, values owned */
+	size_t n;
+};
+
+static bool
+holds(struct span text, struct span part)
+{
+	for (size_t i = 0; i + part.n <= text.n; i++)
+		if (strncasecmp(text.p + i, part.p, part.n) == 0)
+			return true;
+	return false;
+}
+
+static bool
+text_matches(struct arena *arena, const struct node *node, struct span part)
+{
+	const struct content *content = node_content(node);
+
+	if (holds(span_of(content->name), part))
+		return true;
+	for (uint32_t i = 0; i < content->n_properties; i++) {
+		struct span value = span_of(content->properties[i].value);
+
+		if (json_type(value) == JSON_STRING && holds(json_text(arena, value), part))
+			return true;
+	}
+	return false;
+}
+
+static bool
+properties_match(const struct node *node, const struct wanted *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		const char *value = node_property(node, w->properties[i].key);
+
+		if (!value || strcmp(value, w->properties[i].value) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+matches(struct call *c, const struct node *node, const struct wanted *w)
+{
+	if (w->type.p && !span_is(w->type, node_content(node)->type))
+		return false;
+	return properties_match(node, w) && (!w->text.p || text_matches(c->arena, node, w->text));
+}
+
+static void
+read_properties(struct call *c, struct span object, struct wanted *w)
+{
+	struct json_iter it;
+	struct span key, value;
+	size_t n = 0;
+
+	json_walk(&it, object);
+	while (json_next(&it, &key, &value))
+		n++;
+	w->properties = arena_take(c->arena, (n + 1) * sizeof(*w->properties));
+	json_walk(&it, object);
+	while (json_next(&it, &key, &value)) {
+		w->properties[w->n].key = arena_text(c->arena, json_key(c->arena, key));
+		w->properties[w->n++].value = new_node_value(value);
+	}
+}
+
+static void
+write_nodes(struct call *c, const struct session *s, const struct wanted *w, size_t limit)
+{
+	size_t total = 0;
+
+	json_out_key(c->result, "nodes");
+	json_out_open(c->result, '[');
+	for (const struct node *n = graph_first_root(s->graph); n; n = graph_walk(s->graph, n, NULL))
+		if (matches(c, n, w) && total++ < limit)
+			tree_write_node(c->result, n, s->blueprint);
+	json_out_close(c->result, ']');
+	json_out_key(c->result, "total");
+	json_out_uint(c->result, total);
+}
+
+enum error
+cmd_search_nodes(struct call *c, const struct search_nodes_args *a)
+{
+	struct wanted wanted = { .text = a->text, .type = a->blueprint_type_id };
+	struct project_view view;
+	size_t limit;
+	enum error err = call_count(c, "limit", a->limit, 100, LIMIT_SEARCH_RESULTS, &limit);
+
+	if (!err)
+		err = project_view(c, &a->project_id, &view);
+	if (err)
+		return err;
+	read_properties(c, a->property, &wanted);
+	write_nodes(c, project_view_session(&view), &wanted, limit);
+	for (size_t i = 0; i < wanted.n; i++)
+		free(wanted.properties[i].value);
+	project_view_fini(&view);
+	return OK;
+}

@@ -1,0 +1,217 @@
+#include "graphd/options.h"
+
+#include "common/limits.h"
+#include "graphd/store_backends.h"
+
+#include <cjson/cJSON.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+#include <yaml.h>
+#include <zmq.h>
+
+static const char usage[] =
+    "usage: graphd --data DIR --bind-requests ENDPOINT --bind-events ENDPOINT [option…]\n"
+    "\n"
+    "  --data DIR              the data directory; one graphd at a time may use it\n"
+    "  --bind-requests EP      where requests come in: ipc://PATH or tcp://127.0.0.1:PORT\n"
+    "  --bind-events EP        where events are published, likewise\n"
+    "  --store SPEC            sqlite:PATH, memory, or fail:OPERATION[:N][+] for tests\n"
+    "                          (sqlite:DIR/graph.db)\n"
+    "  --templates DIR         blueprints (templates)\n"
+    "  --session-ttl-hours N   end sessions that nobody used for so long; 0: never (24)\n"
+    "  --cleanup-every-s N     how often to look for them (600)\n"
+    "  --idle-unload-s N       take sessions that nobody used for so long out of memory; 0: never (300)\n"
+    "  --snd-hwm N             events queued for one subscriber before it loses some (10000)\n"
+    "  --log-level LEVEL       debug, info, warn or fatal (info)\n"
+    "  --log-json              one JSON object per line instead of words\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 after a clean stop, 1 when something failed, 2 for a wrong option.\n";
+
+enum option_id {
+	OPTION_DATA = 1,
+	OPTION_REQUESTS,
+	OPTION_EVENTS,
+	OPTION_STORE,
+	OPTION_TEMPLATES,
+	OPTION_TTL,
+	OPTION_CLEANUP,
+	OPTION_UNLOAD,
+	OPTION_HWM,
+	OPTION_LOG_LEVEL,
+	OPTION_LOG_JSON,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "data", required_argument, NULL, OPTION_DATA },
+	{ "bind-requests", required_argument, NULL, OPTION_REQUESTS },
+	{ "bind-events", required_argument, NULL, OPTION_EVENTS },
+	{ "store", required_argument, NULL, OPTION_STORE },
+	{ "templates", required_argument, NULL, OPTION_TEMPLATES },
+	{ "session-ttl-hours", required_argument, NULL, OPTION_TTL },
+	{ "cleanup-every-s", required_argument, NULL, OPTION_CLEANUP },
+	{ "idle-unload-s", required_argument, NULL, OPTION_UNLOAD },
+	{ "snd-hwm", required_argument, NULL, OPTION_HWM },
+	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
+	{ "log-json", no_argument, NULL, OPTION_LOG_JSON },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void
+print_version(void)
+{
+	int major, minor, patch, yaml_major, yaml_minor, yaml_patch;
+
+	zmq_version(&major, &minor, &patch);
+	yaml_get_version(&yaml_major, &yaml_minor, &yaml_patch);
+	printf("graphd %s\nlibzmq %d.%d.%d\nSQLite %s\nlibyaml %d.%d.%d\ncJSON %s\nxxHash %u\n",
+	    PROJECT_VERSION, major, minor, patch, "", yaml_major, yaml_minor,
+	    yaml_patch, cJSON_Version(), XXH_versionNumber());
+}
+
+static bool
+wrong(const char *name, const char *text)
+{
+	fprintf(stderr, "graphd: --%s: not acceptable: %s\n", name, text);
+	return false;
+}
+
+static bool
+read_number(const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *out)
+{
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9' || strlen(text) > 12)
+		return wrong(name, text);
+	*out = strtoull(text, &end, 10);
+	return (*end == '\0' && *out >= least && *out <= most) || wrong(name, text);
+}
+
+/* Anything but this machine would let strangers in: the bus has no guard of its own. */
+static bool
+read_endpoint(const char *name, const char *text, const char **out)
+{
+	*out = text;
+	return strncmp(text, "ipc:///", 7) == 0 || strncmp(text, "tcp://127.0.0.1:", 16) == 0 ||
+	    wrong(name, text);
+}
+
+static bool
+read_level(const char *text, enum log_level *out)
+{
+	static const char *const names[] = { "debug", "info", "warn", "fatal" };
+
+	for (int i = 0; i < 4; i++) {
+		if (strcmp(names[i], text) == 0) {
+			*out = (enum log_level)i;
+			return true;
+		}
+	}
+	return wrong("log-level", text);
+}
+
+static bool
+read_option(struct options *o, enum option_id id, const char *name, const char *value)
+{
+	uint64_t n = 0;
+	bool good;
+
+	switch (id) {
+	case OPTION_DATA:
+		o->data = value;
+		return true;
+	case OPTION_REQUESTS:
+		return read_endpoint(name, value, &o->server.requests);
+	case OPTION_EVENTS:
+		return read_endpoint(name, value, &o->server.events);
+	case OPTION_STORE:
+		o->store = value;
+		return true;
+	case OPTION_TEMPLATES:
+		o->templates = value;
+		return true;
+	case OPTION_TTL:
+		good = read_number(name, value, 0, 24 * 365 * 100, &n);
+		o->server.session_ttl_us = n * 3600 * 1000000;
+		return good;
+	case OPTION_CLEANUP:
+		good = read_number(name, value, 1, 86400, &n);
+		o->server.cleanup_every_ms = n * 1000;
+		return good;
+	case OPTION_UNLOAD:
+		good = read_number(name, value, 0, 86400 * 365, &n);
+		o->server.idle_unload_ms = n * 1000;
+		return good;
+	case OPTION_HWM:
+		good = read_number(name, value, 1, 1000000, &n);
+		o->server.snd_hwm = (int)n;
+		return good;
+	case OPTION_LOG_LEVEL:
+		return read_level(value, &o->log_level);
+	case OPTION_LOG_JSON:
+		o->log_json = true;
+		return true;
+	case OPTION_HELP:
+	case OPTION_VERSION:
+		break;
+	}
+	return false;
+}
+
+static bool
+is_complete(const struct options *o)
+{
+	const char *missing = !o->data ? "data" :
+	    !o->server.requests        ? "bind-requests" :
+	    !o->server.events          ? "bind-events" :
+	                                 NULL;
+
+	if (missing)
+		fprintf(stderr, "graphd: --%s is missing\n", missing);
+	return !missing;
+}
+
+static void
+set_defaults(struct options *o)
+{
+	*o = (struct options){ .templates = "templates", .log_level = LOG_INFO };
+	o->server.snd_hwm = LIMIT_BUS_QUEUE;
+	o->server.session_ttl_us = (uint64_t)24 * 3600 * 1000000;
+	o->server.cleanup_every_ms = 600 * 1000;
+	o->server.idle_unload_ms = 300 * 1000;
+}
+
+enum options_result
+options_read(struct options *o, int argc, char **argv)
+{
+	int id, index = 0;
+
+	set_defaults(o);
+	while ((id = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+		if (id == OPTION_HELP) {
+			fputs(usage, stdout);
+			return OPTIONS_ANSWERED;
+		}
+		if (id == OPTION_VERSION) {
+			print_version();
+			return OPTIONS_ANSWERED;
+		}
+		if (id == '?' || !read_option(o, (enum option_id)id, long_options[index].name, optarg)) {
+			fputs(usage, stderr);
+			return OPTIONS_WRONG;
+		}
+	}
+	if (optind < argc)
+		fprintf(stderr, "graphd: what is \"%s\"?\n", argv[optind]);
+	if (optind == argc && is_complete(o))
+		return OPTIONS_RUN;
+	fputs(usage, stderr);
+	return OPTIONS_WRONG;
+}

@@ -1,0 +1,187 @@
+#include "graphd/past.h"
+
+#include "graphd/audit.h"
+
+#include <stdlib.h>
+
+/* Finds the first step that ends behind a seq. */
+struct behind {
+	uint64_t ordinal; /* 0: none does */
+};
+
+static bool
+take_ordinal(void *context, const struct store_step *step)
+{
+	((struct behind *)context)->ordinal = step->ordinal;
+	return false;
+}
+
+struct replay {
+	struct session *session;
+	uint64_t before_ordinal; /* 0: all */
+	bool damaged;
+};
+
+static bool
+replay(void *context, const struct store_step *stored)
+{
+	struct replay *r = context;
+	struct step step;
+
+	if (r->before_ordinal && stored->ordinal >= r->before_ordinal)
+		return false;
+	r->damaged = !step_decode(stored->bytes, &step) || !session_replay(r->session, &step);
+	return !r->damaged;
+}
+
+static enum error
+begin_at(struct store *store, const struct session *s, uint64_t not_after, struct session **out)
+{
+	struct json_out bytes = { 0 };
+	uint64_t ordinal = 0;
+	enum error err = store->ops->snapshot(store, &s->id, not_after, &bytes, &ordinal);
+
+	*out = NULL;
+	if (!err)
+		*out = ordinal == 0 ? session_new(&s->id, &s->log_id, s->created_us)
+				    : session_restore(json_out_span(&bytes));
+	json_out_fini(&bytes);
+	if (err)
+		return err;
+	return *out ? OK : ERROR_session_damaged;
+}
+
+static enum error
+replay_to(struct call *c, uint64_t at_seq, struct session **out)
+{
+	struct store *store = sessions_store(c->sessions);
+	struct behind behind = { 0 };
+	struct replay r = { 0 };
+	enum error err =
+	    store->ops->steps_by_seq(store, &c->session->id, at_seq, take_ordinal, &behind);
+
+	r.before_ordinal = behind.ordinal;
+	if (!err)
+		err = begin_at(store, c->session, behind.ordinal ? behind.ordinal - 1 : UINT64_MAX, &r.session);
+	if (!err)
+		err = store->ops->steps(store, &c->session->id, r.session->ordinal, replay, &r);
+	if (!err && r.damaged)
+		err = ERROR_session_damaged;
+	if (err) {
+		session_free(r.session);
+		return err;
+	}
+	sessions_bind(c->sessions, r.session);
+	*out = r.session;
+	return OK;
+}
+
+enum error
+past_session(struct call *c, uint64_t at_seq, struct session **out)
+{
+	struct store *store = sessions_store(c->sessions);
+	uint64_t first = store->ops->first_seq(store, &c->session->id);
+
+	*out = NULL;
+	if (at_seq > c->session->seq)
+		return refuse(c->why, ERROR_invalid_request, "at", "The session is only at seq %llu.",
+		    (unsigned long long)c->session->seq);
+	if (at_seq + 1 < first)
+		return refuse(c->why, ERROR_invalid_request, "at", "Seqs before %llu are no longer kept.",
+		    (unsigned long long)first);
+	return replay_to(c, at_seq, out);
+}
+
+struct writing {
+	struct past_page *page;
+	struct json_out *out;
+	size_t n, end_bytes;
+	void (*write)(struct writing *, const struct step *);
+};
+
+static bool
+is_full(struct writing *w)
+{
+	if (w->n < w->page->limit && w->out->n < w->end_bytes)
+		return false;
+	w->page->more = true;
+	return true;
+}
+
+static bool
+write_event(void *context, enum event event, uint64_t seq, struct span body)
+{
+	struct writing *w = context;
+	const struct event_row *row = &event_rows[event];
+
+	if (is_full(w))
+		return false;
+	json_out_open(w->out, '{');
+	json_out_key(w->out, "event");
+	json_out_string(w->out, row->colon[0] ? row->colon : row->dash);
+	json_out_key(w->out, "seq");
+	json_out_uint(w->out, seq);
+	json_out_key(w->out, "data");
+	json_out_raw(w->out, body);
+	json_out_close(w->out, '}');
+	w->n++;
+	w->page->last_seq = seq;
+	return true;
+}
+
+static void
+write_events(struct writing *w, const struct step *step)
+{
+	step_events(step, w->page->since, write_event, w);
+}
+
+static void
+write_step(struct writing *w, const struct step *step)
+{
+	if (is_full(w))
+		return;
+	audit_write(w->out, step);
+	w->n++;
+	w->page->last_seq = step->last_seq;
+}
+
+static bool
+take_step(void *context, const struct store_step *stored)
+{
+	struct writing *w = context;
+	struct step step;
+
+	if (!step_decode(stored->bytes, &step)) {
+		w->page->error = ERROR_session_damaged;
+		return false;
+	}
+	w->write(w, &step);
+	step_fini(&step);
+	return !w->page->more;
+}
+
+static void
+read_page(struct call *c, struct writing *w)
+{
+	struct store *store = sessions_store(c->sessions);
+	struct past_page *page = w->page;
+	enum error err;
+
+	w->end_bytes = w->out->n + PAST_ANSWER_BYTES;
+	page->last_seq = page->since;
+	err = store->ops->steps_by_seq(store, &c->session->id, page->since, take_step, w);
+	if (err)
+		page->error = err;
+}
+
+void
+past_events(struct call *c, struct past_page *page, struct json_out *out)
+{
+	read_page(c, &(struct writing){ .page = page, .out = out, .write = write_events });
+}
+
+void
+past_steps(struct call *c, struct past_page *page, struct json_out *out)
+{
+	read_page(c, &(struct writing){ .page = page, .out = out, .write = write_step });
+}

@@ -1,0 +1,269 @@
+#include "graphd/server_inner.h"
+
+#include "common/clock.h"
+#include "common/frames.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "graphd/dispatcher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+	UNLOAD_EVERY_MS = 1000,
+	DRAIN_MS = 10000, /* longest time that ending may take */
+};
+
+static struct server *
+server_of_timer(struct loop_timer *timer, size_t offset)
+{
+	return (struct server *)(void *)((char *)timer - offset);
+}
+#define SERVER_OF(timer, member) server_of_timer(timer, offsetof(struct server, member))
+
+static bool
+on_requests(struct loop_zmq *z)
+{
+	struct server *s = (struct server *)(void *)((char *)z - offsetof(struct server, requests));
+	struct ask *ask;
+
+	while (s->taken < LIMIT_TURN_REQUESTS) {
+		if (!router_take(&s->router, &ask))
+			return false;
+		s->taken++;
+		if (ask)
+			server_ask(s, ask);
+	}
+	return true;
+}
+
+static void
+on_turn_end(struct loop_hook *hook)
+{
+	struct server *s = (struct server *)(void *)((char *)hook - offsetof(struct server, turn_end));
+	bool idle;
+
+	server_run_lanes(s);
+	server_commit(s);
+	server_run_streams(s);
+	server_drop_ended(s);
+	idle = s->taken == 0 && !s->flight;
+	snapshooter_work(&s->snapshooter, !idle);
+	server_commit(s);
+	s->store->ops->tend(s->store, idle && !s->flight);
+	s->taken = 0;
+	if (s->draining && server_is_settled(s) && !snapshooter_is_reading(&s->snapshooter))
+		loop_stop(s->loop);
+}
+
+/* The snapshot is in the store's open batch: that is a reason to commit it. */
+static void
+on_snapshot(struct snapshooter *p)
+{
+	struct server *s = (struct server *)(void *)((char *)p - offsetof(struct server, snapshooter));
+
+	s->open->stores = true;
+}
+
+static void
+on_beacon(struct loop_timer *timer)
+{
+	struct server *s = SERVER_OF(timer, beacon);
+
+	bus_beacon(&s->bus);
+	loop_set_timer(s->loop, timer, clock_now_ms() + LIMIT_BEACON_MS);
+}
+
+static void
+on_heartbeat(struct loop_timer *timer)
+{
+	struct server *s = SERVER_OF(timer, heartbeat);
+
+	bus_heartbeat(&s->bus);
+	dispatch_expire(s->dispatcher, clock_now_ms(), clock_wall_us(), server_take_more, s);
+	loop_set_timer(s->loop, timer, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
+}
+
+/* Not while a thread reads one of the sessions that might end. */
+static void
+on_cleanup(struct loop_timer *timer)
+{
+	struct server *s = SERVER_OF(timer, cleanup);
+	uint64_t every_ms = s->options.cleanup_every_ms;
+	size_t n;
+
+	if (snapshooter_is_reading(&s->snapshooter)) {
+		loop_set_timer(s->loop, timer, clock_now_ms() + UNLOAD_EVERY_MS);
+		return;
+	}
+	n = dispatch_cleanup(s->dispatcher, clock_wall_us(), s->options.session_ttl_us, server_take_more, s);
+	if (n)
+		log_info("sessions", "ended %zu that nobody had used", n);
+	loop_set_timer(s->loop, timer, clock_now_ms() + every_ms);
+}
+
+static void
+on_unload(struct loop_timer *timer)
+{
+	struct server *s = SERVER_OF(timer, unload);
+	uint64_t now_ms = clock_now_ms();
+
+	/* A lane means that somebody reads a session's graph piece by piece. */
+	if (s->lanes.by_session.n == 0 && now_ms > s->options.idle_unload_ms)
+		sessions_unload_idle(s->sessions, now_ms - s->options.idle_unload_ms);
+	loop_set_timer(s->loop, timer, now_ms + UNLOAD_EVERY_MS);
+}
+
+/* There is a stream to be tried again: the turn itself does it. */
+static void
+on_unblock(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
+static void
+on_deadline(struct loop_timer *timer)
+{
+	struct server *s = SERVER_OF(timer, deadline);
+
+	log_warn("server", "ending although not everything could be answered");
+	loop_stop(s->loop);
+}
+
+static void
+start_timers(struct server *s)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	s->beacon.due = on_beacon;
+	s->heartbeat.due = on_heartbeat;
+	s->cleanup.due = on_cleanup;
+	s->unload.due = on_unload;
+	s->unblock.due = on_unblock;
+	s->deadline.due = on_deadline;
+	loop_set_timer(s->loop, &s->beacon, now_ms + LIMIT_BEACON_MS);
+	loop_set_timer(s->loop, &s->heartbeat, now_ms);
+	if (s->options.session_ttl_us)
+		loop_set_timer(s->loop, &s->cleanup, now_ms + s->options.cleanup_every_ms);
+	if (s->options.idle_unload_ms)
+		loop_set_timer(s->loop, &s->unload, now_ms + UNLOAD_EVERY_MS);
+}
+
+static void
+stop_timers(struct server *s)
+{
+	struct loop_timer *timers[] = { &s->beacon, &s->heartbeat, &s->cleanup, &s->unload, &s->unblock,
+		&s->deadline };
+
+	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
+		loop_cancel_timer(s->loop, timers[i]);
+}
+
+/* A socket file is connected to by whoever may write to it: by us alone. */
+static bool
+bind_both(struct server *s, char message[256])
+{
+	mode_t mask = umask(077);
+	void *events = NULL;
+
+	s->router.socket = router_bind(s->zmq, s->options.requests);
+	if (!s->router.socket)
+		snprintf(message, 256, "cannot bind %.150s: %s", s->options.requests, zmq_strerror(errno));
+	else if (!(events = bus_bind(s->zmq, s->options.events, s->options.snd_hwm)))
+		snprintf(message, 256, "cannot bind %.150s: %s", s->options.events, zmq_strerror(errno));
+	umask(mask);
+	if (events)
+		bus_init(&s->bus, events, s->loop, s->sessions, &s->dispatcher->boot_id);
+	return events != NULL;
+}
+
+struct server *
+server_new(struct loop *loop, struct sessions *sessions, const struct server_options *options, char message[256])
+{
+	struct server *s = xcalloc(1, sizeof *s);
+
+	s->loop = loop;
+	s->sessions = sessions;
+	s->store = sessions_store(sessions);
+	s->options = *options;
+	s->zmq = zmq_ctx_new();
+	s->dispatcher = dispatcher_new(sessions);
+	if (!bind_both(s, message)) {
+		if (s->router.socket)
+			zmq_close(s->router.socket);
+		dispatcher_free(s->dispatcher);
+		zmq_ctx_term(s->zmq);
+		free(s);
+		return NULL;
+	}
+	dispatcher_on_more(s->dispatcher, server_take_more, s);
+	for (int i = 0; i < 2; i++)
+		batch_init(&s->batches[i]);
+	s->open = &s->batches[0];
+	lanes_init(&s->lanes);
+	list_init(&s->streams);
+	outcome_init(&s->outcome);
+	arena_init(&s->arena);
+	snapshooter_init(&s->snapshooter, loop, sessions, &s->lanes, on_snapshot);
+	s->requests.ready = on_requests;
+	loop_add_zmq(loop, &s->requests, s->router.socket);
+	s->turn_end.run = on_turn_end;
+	loop_at_turn_end(loop, &s->turn_end);
+	start_timers(s);
+	return s;
+}
+
+void
+server_drain(struct server *s)
+{
+	struct ask *ask;
+
+	if (s->draining)
+		return;
+	s->draining = true;
+	loop_remove_zmq(s->loop, &s->requests);
+	for (int n = 0; n < LIMIT_BUS_QUEUE && router_take(&s->router, &ask); n++)
+		if (ask)
+			server_ask(s, ask);
+	loop_set_timer(s->loop, &s->deadline, clock_now_ms() + DRAIN_MS);
+	loop_again(s->loop);
+}
+
+bool
+server_has_failed(const struct server *s)
+{
+	return s->failed;
+}
+
+/* The hook stays with the loop, which must not run any more. */
+void
+server_free(struct server *s)
+{
+	if (!s)
+		return;
+	stop_timers(s);
+	snapshooter_fini(&s->snapshooter);
+	for (struct link *l; (l = list_take(&s->streams));) {
+		struct stream *stream = LIST_OF(l, struct stream, link);
+
+		stream->lane = NULL;
+		stream_free(stream);
+	}
+	if (!s->draining)
+		loop_remove_zmq(s->loop, &s->requests);
+	zmq_close(s->router.socket);
+	bus_fini(&s->bus, s->loop);
+	for (int i = 0; i < 2; i++)
+		batch_fini(&s->batches[i]);
+	lanes_fini(&s->lanes);
+	events_due_fini(&s->now);
+	outcome_fini(&s->outcome);
+	dispatcher_free(s->dispatcher);
+	arena_fini(&s->arena);
+	json_out_fini(&s->scratch);
+	free(s->ended);
+	zmq_ctx_term(s->zmq);
+	free(s);
+}

@@ -1,0 +1,201 @@
+#include "graphd/server_inner.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "graphd/failpoint.h"
+#include "graphd/reply.h"
+
+#include <stdlib.h>
+
+static struct metric commits = { .name = "graphd_commits_total",
+	.help = "Batches brought to disk.",
+	.type = "counter" };
+static struct metric failures = { .name = "graphd_commit_failures_total",
+	.help = "Batches that could not be stored and were taken back.",
+	.type = "counter" };
+
+/* An ended session leaves memory when nobody reads it any more. */
+static void
+note_ended(struct server *s, struct session *session)
+{
+	for (size_t i = 0; i < s->n_ended; i++)
+		if (s->ended[i] == session)
+			return;
+	s->ended = xrealloc(s->ended, s->n_ended + 1, sizeof *s->ended);
+	s->ended[s->n_ended++] = session;
+}
+
+static void
+land(struct server *s, struct batch *batch)
+{
+	commits.value++;
+	batch_land(batch);
+	failpoint("before-publish");
+	bus_publish(&s->bus, &batch->events, false);
+	failpoint("after-publish");
+	for (size_t i = 0; i < batch->n_steps; i++) {
+		bus_note_active(&s->bus, batch->steps[i].session);
+		if (batch->steps[i].session->closed)
+			note_ended(s, batch->steps[i].session);
+	}
+	for (struct link *l; (l = list_take(&batch->replies));)
+		server_reply(s, LIST_OF(l, struct reply, link));
+	batch_clear(batch);
+}
+
+static bool
+wants_graph(struct server *s, const struct ask *ask)
+{
+	struct caller caller = { 0 };
+	struct refusal why = { 0 };
+	bool wants = caller_get(ask->caller, &s->arena, &caller, &why) == OK && !caller.minimal;
+
+	refusal_fini(&why);
+	arena_reset(&s->arena);
+	return wants &&
+	    (command_rows[ask->command].kind == COMMAND_EDITS || ask->command == COMMAND_undo ||
+	        ask->command == COMMAND_redo);
+}
+
+/* The caller of a change that was not stored: the error, and the graph as it is again. */
+static void
+answer_failure(struct server *s, struct reply *reply, enum error error)
+{
+	struct outcome o;
+	struct refusal why = { 0 };
+
+	if (reply->key_token)
+		dispatch_uncommitted(s->dispatcher, reply->key_token);
+	outcome_init(&o);
+	o.error = error;
+	o.session = reply->session;
+	reply_error(&o.body, error, &why);
+	if (reply->session && wants_graph(s, reply->ask))
+		reply_add_graph(&o, reply->session);
+	server_reply(s, server_make_reply(s, reply->ask, &o));
+	reply->ask = NULL;
+	outcome_fini(&o);
+	refusal_fini(&why);
+}
+
+/* An answer that only rested on what was lost is found anew. */
+static void
+answer_after_failure(struct server *s, struct reply *reply, enum error error, bool fatal)
+{
+	struct ask *ask = reply->ask;
+
+	if (reply->reported) {
+		server_reply(s, reply);
+		return;
+	}
+	if (reply->changed || fatal || s->draining) {
+		answer_failure(s, reply, error);
+	} else {
+		reply->ask = NULL;
+		server_ask(s, ask);
+	}
+	reply_free(reply);
+}
+
+static void
+take_replies(struct batch *batch, struct link *replies)
+{
+	for (struct link *l; (l = list_take(&batch->replies));) {
+		struct reply *reply = LIST_OF(l, struct reply, link);
+
+		/* An answer with the lost state in it is not finished; who waits for its end need not. */
+		if (reply->stream && reply->stream->lane) {
+			reply->stream->lane->holds--;
+			reply->stream->lane = NULL;
+		}
+		list_append(replies, &reply->link);
+	}
+}
+
+/* created twice in one batch cannot be: each session is new once. */
+static void
+drop_created(struct server *s, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n_created; i++)
+		sessions_drop(s->sessions, batch->created[i]);
+	batch->n_created = 0;
+}
+
+/* What gathered while the failed batch was under way may rest on it, so it goes too. */
+static void
+take_back(struct server *s, struct batch *failed, enum error error, bool fatal)
+{
+	struct batch *both[2] = { failed, s->open };
+	struct link replies;
+
+	failures.value++;
+	log_warn("store", "a batch of %zu steps and %zu more behind it could not be stored and was taken back: %s",
+	    failed->n_steps, s->open->n_steps, error_rows[error].code);
+	list_init(&replies);
+	batch_revert(s->open);
+	batch_revert(failed);
+	for (int i = 0; i < 2; i++) {
+		take_replies(both[i], &replies);
+		bus_publish(&s->bus, &both[i]->events, true);
+		drop_created(s, both[i]);
+		batch_clear(both[i]);
+	}
+	for (struct link *l; (l = list_take(&replies));)
+		answer_after_failure(s, LIST_OF(l, struct reply, link), error, fatal);
+}
+
+static void
+on_done(void *context, enum error error, bool fatal)
+{
+	struct server *s = context;
+	struct batch *batch = s->flight;
+
+	s->flight = NULL;
+	if (error)
+		take_back(s, batch, error, fatal);
+	else
+		land(s, batch);
+	if (fatal) {
+		log_line(LOG_FATAL, "store", "the journal can no longer be written safely; ending");
+		s->failed = true;
+		loop_stop(s->loop);
+	}
+	loop_again(s->loop);
+}
+
+void
+server_commit(struct server *s)
+{
+	if (s->flight || s->failed || batch_is_empty(s->open))
+		return;
+	metrics_add(&commits);
+	metrics_add(&failures);
+	s->flight = s->open;
+	s->open = s->open == &s->batches[0] ? &s->batches[1] : &s->batches[0];
+	s->store->ops->commit(s->store, on_done, s);
+}
+
+bool
+server_is_settled(const struct server *s)
+{
+	return !s->flight && batch_is_empty(s->open) && list_is_empty(&s->streams) && s->lanes.n_asks == 0;
+}
+
+void
+server_drop_ended(struct server *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_ended; i++) {
+		struct session *session = s->ended[i];
+		struct lane *lane = lanes_find(&s->lanes, &session->id);
+
+		if (session->batch || (lane && lane->holds))
+			s->ended[kept++] = session;
+		else
+			sessions_drop(s->sessions, session);
+	}
+	s->n_ended = kept;
+}

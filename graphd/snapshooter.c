@@ -1,0 +1,216 @@
+#include "graphd/snapshooter.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/*
+ * Replaying a step costs about as much as restoring eight nodes, so a snapshot is due when the steps behind the
+ * last one would take as long as the graph itself, and not before there are some hundreds of them.
+ */
+enum {
+	STEPS_AT_LEAST = 500,
+	NODES_PER_STEP = 8,
+	BYTES_AT_LEAST = 1024 * 1024,
+	BYTES_PER_NODE = 128,
+	NODES_INLINE = 2000, /* written down in about a millisecond */
+	PATIENCE_MS = 5000, /* in which an idle turn may come */
+};
+
+struct growth {
+	struct uuid session;
+	uint64_t bytes; /* of steps behind the last snapshot, as far as they were made since the start */
+	uint64_t due_ms;
+	struct link link; /* in due */
+};
+
+const struct uuid lane_of_all = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff } };
+
+static struct snapshooter *
+snapshooter_of(struct loop_io *io)
+{
+	return (struct snapshooter *)(void *)((char *)io - offsetof(struct snapshooter, finished));
+}
+
+static void
+forget(struct snapshooter *p, struct growth *g)
+{
+	list_remove(&g->link);
+	table_remove(&p->growth, &g->session);
+	free(g);
+}
+
+/* A snapshot whose commit fails is just not there: the next one comes when the history has grown again. */
+static void
+put(struct snapshooter *p, struct session *s, struct span bytes)
+{
+	struct store *store = sessions_store(p->sessions);
+
+	store->ops->put_snapshot(store, &s->id, s->ordinal, s->seq, bytes);
+	s->snapshot_ordinal = s->ordinal;
+	p->taken(p);
+}
+
+static void
+end_job(struct snapshooter *p)
+{
+	pthread_join(p->thread, NULL);
+	for (int i = 0; i < 2; i++)
+		p->held[i]->holds--;
+	p->session = NULL;
+	loop_again(p->loop);
+}
+
+static void
+on_finished(struct loop_io *io, uint32_t events)
+{
+	struct snapshooter *p = snapshooter_of(io);
+	eventfd_t count;
+
+	(void)events;
+	if (eventfd_read(io->fd, &count) != 0 || !p->session)
+		return;
+	put(p, p->session, json_out_span(&p->bytes));
+	json_out_fini(&p->bytes);
+	end_job(p);
+}
+
+static void *
+write_down(void *arg)
+{
+	struct snapshooter *p = arg;
+
+	session_snapshot(p->session, &p->bytes);
+	eventfd_write(p->finished.fd, 1);
+	return NULL;
+}
+
+/* Nothing changes the session while its lane is held, so the thread may read it without a lock. */
+static void
+start_job(struct snapshooter *p, struct session *s)
+{
+	int err;
+
+	p->session = s;
+	p->held[0] = lanes_get(p->lanes, &s->id);
+	p->held[1] = lanes_get(p->lanes, &lane_of_all);
+	for (int i = 0; i < 2; i++)
+		p->held[i]->holds++;
+	err = pthread_create(&p->thread, NULL, write_down, p);
+	if (err)
+		log_fatal("snapshot", "pthread_create: %s", strerror(err));
+}
+
+void
+snapshooter_init(struct snapshooter *p, struct loop *loop, struct sessions *sessions, struct lanes *lanes,
+    void (*taken)(struct snapshooter *))
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (fd < 0)
+		log_fatal("snapshot", "eventfd: %s", strerror(errno));
+	memset(p, 0, sizeof *p);
+	p->loop = loop;
+	p->sessions = sessions;
+	p->lanes = lanes;
+	p->taken = taken;
+	table_init(&p->growth, offsetof(struct growth, session), UUID_BYTES);
+	list_init(&p->due);
+	p->finished.ready = on_finished;
+	loop_add(loop, &p->finished, fd, EPOLLIN);
+}
+
+void
+snapshooter_fini(struct snapshooter *p)
+{
+	struct growth *g;
+	int fd = p->finished.fd;
+
+	if (p->session)
+		end_job(p);
+	for (size_t i = 0; (g = table_next(&p->growth, &i));)
+		free(g);
+	table_fini(&p->growth);
+	json_out_fini(&p->bytes);
+	loop_remove(p->loop, &p->finished);
+	close(fd);
+}
+
+static bool
+is_due(const struct session *s, uint64_t bytes)
+{
+	uint64_t steps = s->ordinal - s->snapshot_ordinal, nodes = graph_count(s->graph);
+
+	return (steps >= STEPS_AT_LEAST && steps >= nodes / NODES_PER_STEP) ||
+	    bytes >= BYTES_AT_LEAST + nodes * BYTES_PER_NODE;
+}
+
+void
+snapshooter_note(struct snapshooter *p, const struct session *s, size_t step_bytes)
+{
+	struct growth *g = table_find(&p->growth, &s->id);
+
+	if (!g) {
+		g = xcalloc(1, sizeof *g);
+		g->session = s->id;
+		table_add(&p->growth, g);
+	}
+	g->bytes += step_bytes;
+	if (link_is_in_list(&g->link) || !is_due(s, g->bytes))
+		return;
+	g->due_ms = clock_now_ms();
+	list_append(&p->due, &g->link);
+}
+
+bool
+snapshooter_is_reading(const struct snapshooter *p)
+{
+	return p->session != NULL;
+}
+
+/* Snapshots hold nothing that is not on disk yet, and none is begun while an answer is written from the session. */
+static bool
+may_take(const struct snapshooter *p, const struct session *s)
+{
+	return !s->batch && !s->open && s->seq == s->durable_seq && !lanes_find(p->lanes, &s->id);
+}
+
+void
+snapshooter_work(struct snapshooter *p, bool busy)
+{
+	struct link *l = p->due.next;
+	struct growth *g;
+	struct session *s;
+
+	if (p->session || l == &p->due)
+		return;
+	g = LIST_OF(l, struct growth, link);
+	if (busy && clock_now_ms() < g->due_ms + PATIENCE_MS)
+		return;
+	if (sessions_get(p->sessions, &g->session, &s) != OK) {
+		forget(p, g);
+		return;
+	}
+	if (!may_take(p, s)) {
+		/* Let another one have its turn first. */
+		list_remove(&g->link);
+		list_append(&p->due, &g->link);
+		return;
+	}
+	forget(p, g);
+	if (graph_count(s->graph) > NODES_INLINE) {
+		start_job(p, s);
+		return;
+	}
+	session_snapshot(s, &p->bytes);
+	put(p, s, json_out_span(&p->bytes));
+	json_out_clear(&p->bytes);
+}

@@ -1,0 +1,373 @@
+#include "graphd/store_sqlite.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+	/* Rows are brought up to date when so many lag, or when the tail to be read at the next start grows so long. */
+	DIRTY_ROWS = 512,
+	TAIL_RECORDS = 16384,
+	PART_EVERY_MS = 20, /* a snapshot's parts leave room for commits */
+	IDLE_MS = 200, /* since the last commit, before the log is brought home */
+};
+
+static void
+hand_over(struct sqlite_store *s, struct work *w)
+{
+	w->epoch = s->epoch;
+	s->under_way++;
+	pthread_mutex_lock(&s->lock);
+	list_append(&s->todo, &w->link);
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static struct work *
+work_new(enum work_kind kind, struct commit *commit)
+{
+	struct work *w = xcalloc(1, sizeof *w);
+
+	w->kind = kind;
+	w->commit = commit;
+	return w;
+}
+
+static void
+snapshot_job_free(struct snapshot_job *j)
+{
+	list_remove(&j->link);
+	free(j->bytes);
+	free(j);
+}
+
+/* A snapshot that cannot be written is given up: it only saves time. */
+static void
+part_is_back(struct sqlite_store *s, const struct work *w)
+{
+	struct snapshot_job *j = w->part;
+
+	s->part_under_way = false;
+	j->done += SQLITE_PART_BYTES;
+	if (w->error || j->done >= j->n)
+		snapshot_job_free(j);
+}
+
+static void
+commit_is_back(struct sqlite_store *s, const struct work *w)
+{
+	struct commit *commit = w->commit;
+
+	if (!w->error) {
+		sqlite_heads_committed(s, w);
+	} else {
+		/* What was appended since rests on what was lost. */
+		changes_clear(&s->open);
+		sqlite_heads_revert(s);
+		s->epoch++;
+	}
+	if (commit->done)
+		commit->done(commit->context, w->error, w->fatal);
+}
+
+static void
+tidy_is_back(struct sqlite_store *s, const struct work *w)
+{
+	if (!w->error)
+		sqlite_heads_committed(s, w);
+}
+
+static void
+settle(struct sqlite_store *s)
+{
+	struct link now;
+
+	list_init(&now);
+	pthread_mutex_lock(&s->lock);
+	for (struct link *l; (l = list_take(&s->finished));)
+		list_append(&now, l);
+	pthread_mutex_unlock(&s->lock);
+	for (struct link *l; (l = list_take(&now));) {
+		struct work *w = LIST_OF(l, struct work, link);
+
+		s->under_way--;
+		switch (w->kind) {
+		case WORK_COMMIT:
+			commit_is_back(s, w);
+			break;
+		case WORK_PART:
+			part_is_back(s, w);
+			break;
+		case WORK_TIDY:
+			tidy_is_back(s, w);
+			break;
+		}
+		commit_free(w->commit);
+		free(w);
+	}
+}
+
+static void
+on_back(struct loop_io *io, uint32_t events)
+{
+	struct sqlite_store *s = LIST_OF(io, struct sqlite_store, back);
+	eventfd_t count;
+
+	(void)events;
+	if (eventfd_read(io->fd, &count) == 0)
+		settle(s);
+}
+
+/* The thread must not take signals that the loop waits for. */
+static void
+start_writer(struct sqlite_store *s)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	err = pthread_create(&s->thread, NULL, sqlite_writer, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		log_fatal("store", "pthread_create: %s", strerror(err));
+}
+
+static struct store *
+sqlite_open(const char *path, struct loop *loop, char message[256])
+{
+	struct sqlite_store *s = xcalloc(1, sizeof *s);
+	int fd;
+
+	s->store.ops = &store_sqlite_ops;
+	s->loop = loop;
+	if (!sqlite_open_file(s, path, message) || !sqlite_heads_load(s, message)) {
+		sqlite_heads_fini(s);
+		sqlite_close_file(s);
+		free(s);
+		return NULL;
+	}
+	changes_init(&s->open);
+	list_init(&s->snapshots);
+	list_init(&s->todo);
+	list_init(&s->finished);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->db_lock, NULL);
+	pthread_cond_init(&s->wake, NULL);
+	s->epoch = 1;
+	fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0)
+		log_fatal("store", "eventfd: %s", strerror(errno));
+	s->back.ready = on_back;
+	loop_add(loop, &s->back, fd, EPOLLIN);
+	start_writer(s);
+	return &s->store;
+}
+
+/* The last work leaves all rows up to date and the log empty, so that the next start has nothing to read behind. */
+static struct work *
+tidy_work(struct sqlite_store *s)
+{
+	struct changes rows;
+	struct work *w;
+
+	changes_init(&rows);
+	w = work_new(WORK_TIDY, NULL);
+	if (s->open.n == 0)
+		w->scanned_lsn = sqlite_heads_flush(s, &rows);
+	if (w->scanned_lsn == s->scanned_lsn)
+		w->scanned_lsn = 0;
+	w->commit = commit_new(&rows, NULL, NULL);
+	w->checkpoint = true;
+	return w;
+}
+
+static void
+stop_writer(struct sqlite_store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	settle(s);
+}
+
+static void
+sqlite_close(struct store *store)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	int fd = s->back.fd;
+
+	changes_clear(&s->open);
+	hand_over(s, tidy_work(s));
+	stop_writer(s);
+	while (!list_is_empty(&s->snapshots))
+		snapshot_job_free(LIST_OF(s->snapshots.next, struct snapshot_job, link));
+	changes_clear(&s->open);
+	sqlite_heads_fini(s);
+	sqlite_close_file(s);
+	loop_remove(s->loop, &s->back);
+	close(fd);
+	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->db_lock);
+	pthread_cond_destroy(&s->wake);
+	free(s);
+}
+
+/* A session's row goes before its first record, which says only its number. */
+static void
+sqlite_append(struct store *store, const struct store_step *step)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	struct head *h = sqlite_head_get(s, &step->session);
+
+	if (!h->pending_written)
+		sqlite_head_put_row(s, &s->open, h);
+	sqlite_head_append(s, changes_add_step(&s->open, step));
+}
+
+static void
+sqlite_put_snapshot(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq,
+    struct span bytes)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	struct head *h = sqlite_head_find(s, session);
+	struct snapshot_job *j;
+
+	if (!h || !bytes.n)
+		return;
+	j = xcalloc(1, sizeof *j);
+	j->id = s->next_snapshot++;
+	j->session_ref = h->ref;
+	j->ordinal = ordinal;
+	j->seq = seq;
+	j->checksum = sqlite_bytes_checksum(bytes);
+	j->bytes = xspandup(bytes);
+	j->n = bytes.n;
+	list_append(&s->snapshots, &j->link);
+}
+
+static void
+sqlite_put_session(struct store *store, const struct store_session *session)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	struct head *h = sqlite_head_get(s, &session->id);
+
+	h->pending_row = *session;
+	sqlite_head_put_row(s, &s->open, h);
+}
+
+static void
+sqlite_put_project(struct store *store, const struct store_project *project)
+{
+	changes_add_project(&sqlite_store_of(store)->open, project);
+}
+
+static void
+sqlite_drop_project(struct store *store, const struct uuid *id)
+{
+	changes_add_drop_project(&sqlite_store_of(store)->open, id);
+}
+
+static void
+sqlite_commit(struct store *store, store_done_fn *done, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	struct work *w = work_new(WORK_COMMIT, NULL);
+
+	if (s->n_dirty >= DIRTY_ROWS || s->next_lsn - s->scanned_lsn > TAIL_RECORDS)
+		w->scanned_lsn = sqlite_heads_flush(s, &s->open);
+	w->commit = commit_new(&s->open, done, context);
+	s->last_commit_ms = clock_now_ms();
+	hand_over(s, w);
+}
+
+static void
+write_next_part(struct sqlite_store *s, uint64_t now_ms)
+{
+	struct work *w = work_new(WORK_PART, NULL);
+
+	w->part = LIST_OF(s->snapshots.next, struct snapshot_job, link);
+	s->part_under_way = true;
+	s->last_part_ms = now_ms;
+	hand_over(s, w);
+}
+
+static void
+sqlite_tend(struct store *store, bool idle)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	uint64_t now_ms = clock_now_ms();
+
+	if (!list_is_empty(&s->snapshots) && !s->part_under_way &&
+	    (idle || now_ms >= s->last_part_ms + PART_EVERY_MS))
+		write_next_part(s, now_ms);
+	if (!idle || s->under_way > 0 || s->open.n > 0 || now_ms < s->last_commit_ms + IDLE_MS)
+		return;
+	if (s->n_dirty > 0 || s->next_lsn - 1 > s->scanned_lsn)
+		hand_over(s, tidy_work(s));
+}
+
+static uint64_t
+sqlite_first_seq(struct store *store, const struct uuid *session)
+{
+	(void)store;
+	(void)session;
+	return 1;
+}
+
+/* Into a file of its own, through the one connection: others may not open the database. */
+static enum error
+sqlite_backup(struct store *store, const char *path, char message[256])
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	enum error err = OK;
+	bool fatal = false;
+	sqlite3_stmt *q;
+	int rc;
+
+	pthread_mutex_lock(&s->db_lock);
+	rc = sqlite3_prepare_v2(s->db, "VACUUM INTO ?1", -1, &q, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_text(q, 1, path, -1, SQLITE_STATIC);
+		rc = sqlite3_step(q);
+	}
+	if (rc != SQLITE_DONE) {
+		snprintf(message, 256, "%s", sqlite3_errmsg(s->db));
+		err = sqlite_error(rc, &fatal);
+	}
+	sqlite3_finalize(q);
+	pthread_mutex_unlock(&s->db_lock);
+	return err;
+}
+
+const struct store_ops store_sqlite_ops = {
+	.name = "sqlite",
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.append = sqlite_append,
+	.put_snapshot = sqlite_put_snapshot,
+	.put_session = sqlite_put_session,
+	.put_project = sqlite_put_project,
+	.drop_project = sqlite_drop_project,
+	.commit = sqlite_commit,
+	.sessions = sqlite_read_sessions,
+	.snapshot = sqlite_read_snapshot,
+	.steps = sqlite_read_steps,
+	.steps_by_seq = sqlite_read_steps_by_seq,
+	.first_seq = sqlite_first_seq,
+	.projects = sqlite_read_projects,
+	.project = sqlite_read_project,
+	.tend = sqlite_tend,
+	.backup = sqlite_backup,
+};

@@ -1,0 +1,174 @@
+#pragma once
+/*
+ * The durable store, for its own files: store_sqlite.c (life, the open batch, commits as the loop sees them),
+ * store_sqlite_schema.c (opening the file), store_sqlite_write.c (the writer's thread), store_sqlite_read.c (reading
+ * back), store_sqlite_heads.c (where each session's chain ends). docs/decisions/0003-journal.md says why it is so.
+ *
+ * One connection in one process, under one mutex that the writer holds for a whole transaction: what is read is
+ * therefore committed.
+ */
+
+#include "common/loop.h"
+#include "common/table.h"
+#include "graphd/changes.h"
+#include "graphd/store_backends.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+enum {
+	SQLITE_MARK_EVERY = 64, /* every so many steps of a session its place in the journal is noted */
+	SQLITE_PART_BYTES = 512 * 1024, /* of a snapshot, written in one transaction */
+	SQLITE_SNAPSHOTS_KEPT = 2,
+};
+
+/* The end of a session's chain of records. */
+struct chain_end {
+	int64_t lsn; /* 0: no record */
+	uint64_t checksum, ordinal, seq, time_us;
+};
+
+/* All that is known of a session without reading its records. */
+struct head {
+	struct uuid id;
+	struct store_session row, pending_row; /* log_id nil: known from its steps only */
+	int64_t ref; /* what stands for it in the journal */
+	bool written, pending_written; /* there is a row in the database */
+	bool damaged; /* the chain breaks behind the end */
+	bool dirty; /* the row in the database is behind the journal */
+	struct chain_end committed, pending;
+};
+
+/* A snapshot on its way to disk. */
+struct snapshot_job {
+	struct link link;
+	int64_t id, session_ref;
+	uint64_t ordinal, seq, checksum;
+	char *bytes; /* owned */
+	size_t n, done;
+};
+
+enum work_kind { WORK_COMMIT, WORK_PART, WORK_TIDY };
+
+/* What the writer is given. */
+struct work {
+	struct link link;
+	enum work_kind kind;
+	struct commit *commit; /* owned; COMMIT: the changes; TIDY: session rows */
+	int64_t scanned_lsn; /* all rows are up to date until there; 0: not to be written */
+	struct snapshot_job *part; /* PART: borrowed from the store until the work is back */
+	bool checkpoint;
+	unsigned epoch; /* see sqlite_store.epoch */
+	enum error error;
+	bool fatal;
+};
+
+enum statement {
+	Q_BEGIN,
+	Q_COMMIT,
+	Q_ROLLBACK,
+	Q_STEP_ADD,
+	Q_MARK_ADD,
+	Q_SESSION_PUT,
+	Q_META_PUT,
+	Q_PROJECT_PUT,
+	Q_REVISION_ADD,
+	Q_PROJECT_DROP,
+	Q_REVISIONS_DROP,
+	Q_PARTS_CLEAR,
+	Q_PART_ADD,
+	Q_SNAPSHOT_ADD,
+	Q_SNAPSHOTS_OLD,
+	Q_SNAPSHOT_DROP,
+	Q_PARTS_DROP,
+	Q_STEP_LINK,
+	Q_STEP_READ,
+	Q_MARK_READ,
+	Q_SNAPSHOT_FIND,
+	Q_PARTS_READ,
+	Q_PROJECTS_READ,
+	Q_PROJECT_READ,
+	STATEMENTS
+};
+
+struct sqlite_store {
+	struct store store;
+	struct loop *loop;
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENTS];
+	pthread_mutex_t db_lock; /* the connection and its statements */
+
+	/* The loop's side. */
+	struct changes open;
+	struct table heads; /* struct head by id */
+	struct head **by_ref;
+	size_t n_refs, refs_capacity; /* refs begin with 1; by_ref[ref - 1] */
+	size_t n_dirty;
+	int64_t next_lsn, committed_lsn, scanned_lsn;
+	struct link snapshots; /* struct snapshot_job, the first one being written */
+	int64_t next_snapshot;
+	bool part_under_way;
+	size_t under_way; /* works given to the writer and not yet back */
+	uint64_t last_commit_ms, last_part_ms;
+	struct loop_io back; /* an eventfd: works have come back */
+
+	/* Between the threads, under the lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct link todo, finished; /* struct work */
+	bool stop;
+	unsigned epoch; /* raised by the loop after a failure: works of an older one fail unseen */
+
+	/* The writer's side. */
+	pthread_t thread;
+	unsigned failed_epoch; /* the newest one with a failure; epochs begin with 1 */
+	enum error failed_error;
+	bool fatal; /* no further commit, ever */
+	int wal_pages; /* written since the last checkpoint */
+};
+
+/* store_sqlite_schema.c: opens, sets up, migrates and prepares; false with a message. */
+bool sqlite_open_file(struct sqlite_store *, const char *path, char message[256]);
+void sqlite_close_file(struct sqlite_store *);
+/* Runs statements without results: SQLITE_OK or the extended code. */
+int sqlite_run(sqlite3 *, const char *sql);
+/* An error as the store's interface knows it; fatal is set when the disk cannot be trusted any more. */
+enum error sqlite_error(int code, bool *fatal);
+
+/* store_sqlite_heads.c: reads the rows and what the journal has behind them. */
+bool sqlite_heads_load(struct sqlite_store *, char message[256]);
+void sqlite_heads_fini(struct sqlite_store *);
+struct head *sqlite_head_find(const struct sqlite_store *, const struct uuid *session);
+/* Found or new. */
+struct head *sqlite_head_get(struct sqlite_store *, const struct uuid *session);
+/* Gives the record its place behind the pending end of its chain. */
+void sqlite_head_append(struct sqlite_store *, struct change *);
+/* A change that writes the session's pending row as it will be after all that was appended. */
+void sqlite_head_put_row(struct sqlite_store *, struct changes *, struct head *);
+/* Rows of all sessions whose row is behind. Returns the lsn until which all rows will be up to date. */
+int64_t sqlite_heads_flush(struct sqlite_store *, struct changes *);
+void sqlite_heads_committed(struct sqlite_store *, const struct work *);
+/* Forgets all that was pending. */
+void sqlite_heads_revert(struct sqlite_store *);
+uint64_t sqlite_step_checksum(const struct store_step *, uint64_t previous_checksum);
+uint64_t sqlite_bytes_checksum(struct span);
+
+/* store_sqlite_write.c */
+void *sqlite_writer(void *store);
+
+/* store_sqlite_read.c */
+enum error sqlite_read_sessions(struct store *, store_session_fn *, void *context);
+enum error sqlite_read_snapshot(struct store *, const struct uuid *session, uint64_t not_after_ordinal,
+    struct json_out *bytes, uint64_t *ordinal);
+enum error sqlite_read_steps(struct store *, const struct uuid *session, uint64_t after_ordinal,
+    store_step_fn *, void *context);
+enum error sqlite_read_steps_by_seq(struct store *, const struct uuid *session, uint64_t after_seq,
+    store_step_fn *, void *context);
+enum error sqlite_read_projects(struct store *, store_project_fn *, void *context);
+enum error sqlite_read_project(struct store *, const struct uuid *id, store_project_fn *, void *context);
+
+static inline struct sqlite_store *
+sqlite_store_of(struct store *store)
+{
+	return (struct sqlite_store *)(void *)store;
+}

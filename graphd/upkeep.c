@@ -1,0 +1,125 @@
+/* What happens without a request: clients of silent gateways go, sessions nobody uses end. */
+
+#include "common/mem.h"
+#include "graphd/dispatcher.h"
+#include "graphd/upkeep.h"
+
+#include <stdlib.h>
+
+struct expiry {
+	uint64_t now_us;
+	void (*fn)(void *, struct outcome *);
+	void *context;
+};
+
+static void
+announce_change(void *context, const struct client_change *change)
+{
+	const struct expiry *e = context;
+	struct announce_who who = { .now_us = e->now_us, .client = span_of(change->client->client_id) };
+	enum event event = change->gone ? EVENT_session_disconnected : EVENT_presence_update;
+	struct outcome out;
+	struct json_out *text;
+
+	outcome_init(&out);
+	out.session = change->session;
+	text = announce_begin(&out, event, change->session, false, &who);
+	if (change->gone) {
+		json_out_key(text, "client_count");
+		json_out_uint(text, change->session->n_clients);
+	} else {
+		json_out_key(text, "data");
+		json_out_raw(text, change->data);
+	}
+	announce_end(&out);
+	e->fn(e->context, &out);
+	outcome_fini(&out);
+}
+
+void
+dispatch_expire(struct dispatcher *d, uint64_t now_ms, uint64_t now_us,
+    void (*fn)(void *, struct outcome *), void *context)
+{
+	struct expiry expiry = { now_us, fn, context };
+
+	clients_tick(d->clients, now_ms, announce_change, &expiry);
+}
+
+enum error
+upkeep_close(struct session *s, const char *reason)
+{
+	struct json_out details = { 0 };
+	struct edit edit = { .kind = EDIT_MARK, .mark = MARK_CLOSED };
+
+	json_out_open(&details, '{');
+	json_out_key(&details, "reason");
+	json_out_string(&details, reason);
+	json_out_close(&details, '}');
+	edit.value_after = xspandup(json_out_span(&details));
+	json_out_fini(&details);
+	return session_edit(s, &edit);
+}
+
+static void
+end_session(struct dispatcher *d, struct session *s, uint64_t now_us, const struct expiry *e)
+{
+	struct step_request request = {
+		.kind = STEP_MARK, .type = COMMAND_cleanup_sessions, .now_us = now_us
+	};
+	struct outcome out;
+
+	outcome_init(&out);
+	uuid_random(&request.command_id);
+	session_begin(s, &request);
+	if (upkeep_close(s, "inactive")) {
+		session_abort(s);
+		return;
+	}
+	out.session = s;
+	out.step = session_end(s, (struct span){ NULL, 0 });
+	out.stores = sessions_put_row(d->sessions, s);
+	e->fn(e->context, &out);
+	outcome_fini(&out);
+}
+
+/* Ids first: a session that ends leaves the list that is being walked. */
+struct idle {
+	struct uuid *ids;
+	size_t n;
+	uint64_t before_us;
+};
+
+static bool
+keep_idle(void *context, const struct store_session *row, size_t clients)
+{
+	struct idle *idle = context;
+
+	if (clients > 0 || row->active_us > idle->before_us)
+		return true;
+	if ((idle->n & (idle->n - 1)) == 0)
+		idle->ids = xrealloc(idle->ids, idle->n ? 2 * idle->n : 1, sizeof(*idle->ids));
+	idle->ids[idle->n++] = row->id;
+	return true;
+}
+
+size_t
+dispatch_cleanup(struct dispatcher *d, uint64_t now_us, uint64_t inactive_us,
+    void (*fn)(void *, struct outcome *), void *context)
+{
+	struct expiry expiry = { now_us, fn, context };
+	struct idle idle = { .before_us = now_us > inactive_us ? now_us - inactive_us : 0 };
+	size_t ended = 0;
+
+	sessions_each(d->sessions, keep_idle, &idle);
+	for (size_t i = 0; i < idle.n; i++) {
+		struct session *s;
+
+		/* A damaged one stays, for somebody to look at. */
+		if (sessions_get(d->sessions, &idle.ids[i], &s))
+			continue;
+		end_session(d, s, now_us, &expiry);
+		ended++;
+	}
+	free(idle.ids);
+	return ended;
+}

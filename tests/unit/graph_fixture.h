@@ -1,0 +1,45 @@
+#pragma once
+/* Graphs and sessions to test with: short ways to make edits and steps, random ones, comparisons. */
+
+#include "graphd/session.h"
+
+/* A small generator of our own: the same sequence everywhere for a seed. */
+struct dice {
+	uint64_t state;
+};
+struct dice dice_of(uint64_t seed);
+/* 0 to below - 1. */
+uint32_t roll(struct dice *, uint32_t below);
+
+/* The n-th id; 0 is nil. */
+struct uuid id_of(uint64_t n);
+struct content *content_of(const char *type, const char *name);
+void content_add(struct content *, const char *key, const char *value_json);
+
+/* Edits as commands make them. index UINT32_MAX: the end. */
+struct edit add_edit(uint64_t node, uint64_t parent, uint32_t index, const char *name);
+struct edit remove_edit(uint64_t node);
+struct edit move_edit(uint64_t node, uint64_t parent, uint32_t index);
+struct edit set_edit(uint64_t node, const char *key, const char *value_json);
+struct edit unset_edit(uint64_t node, const char *key);
+struct edit mark_edit(enum mark);
+
+/* Applies it to a graph alone and forgets it; gives the error. */
+enum error apply(struct graph *, struct edit);
+/* All nodes with all that is in them, in order, as bytes; the caller frees. */
+char *dump(const struct graph *, size_t *n);
+/* session_snapshot() as a text of hexadecimal digits, to be compared; the caller frees. */
+char *snapshot_text(const struct session *);
+
+struct session *new_session(void);
+/* The n-th command of an actor (NULL: nobody). */
+void begin_as(struct session *, const char *actor, enum step_kind, enum command);
+/* One edit as one step; gives the step. Fails the test when it is refused. */
+struct step *do_edit(struct session *, const char *actor, struct edit);
+struct step *undo_as(struct session *, const char *actor, const char *scope, enum error *);
+struct step *redo_as(struct session *, const char *actor, const char *scope, enum error *);
+void free_step(struct step *);
+/* A step of one to four random edits by this actor; NULL when all of them were refused. */
+struct step *random_step(struct session *, struct dice *, const char *actor);
+/* The n-th node in the order of the walk, or NULL. */
+const struct node *nth_node(const struct graph *, uint32_t n);

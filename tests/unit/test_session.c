@@ -1,0 +1,513 @@
+#include "graphd/session.h"
+
+#include "common/limits.h"
+#include "common/mem.h"
+#include "common/table.h"
+#include "graph_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SEEDS = 50, STEPS = 400, IN_FLIGHT = 6 };
+
+static const char *const actors[] = { "ann", "bob", NULL };
+
+/* Snapshots are too long for ck_assert_str_eq() to show. Frees both. */
+static void
+assert_same(char *x, char *y)
+{
+	size_t i = 0;
+
+	while (x[i] && x[i] == y[i])
+		i++;
+	ck_assert_msg(x[i] == y[i], "snapshots differ at byte %zu of %zu and %zu", i / 2,
+	    strlen(x) / 2, strlen(y) / 2);
+	free(x);
+	free(y);
+}
+
+static void
+assert_snapshots_equal(const struct session *a, const struct session *b)
+{
+	assert_same(snapshot_text(a), snapshot_text(b));
+}
+
+/* A command, an undo or a redo, whatever comes of it; NULL when nothing did. */
+static struct step *
+random_happening(struct session *s, struct dice *d)
+{
+	const char *actor = actors[roll(d, 3)];
+	const char *scope = roll(d, 2) ? actors[roll(d, 2)] : NULL;
+	uint32_t choice = roll(d, 20);
+	enum error err;
+
+	if (choice < 12)
+		return random_step(s, d, actor);
+	if (choice < 15)
+		return undo_as(s, actor, scope, &err);
+	if (choice < 18)
+		return redo_as(s, actor, scope, &err);
+	begin_as(s, actor, STEP_MARK, COMMAND_save_project);
+	session_edit(s, &(struct edit){ .kind = EDIT_MARK,
+			    .mark = choice < 19 ? MARK_SAVED : MARK_CLEAN });
+	return session_end(s, (struct span){ NULL, 0 });
+}
+
+/* The dispatcher's part: the answer is remembered under the key. */
+static void
+remember(struct session *s, struct step *step)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "key %lu", (unsigned long)step->ordinal % 50);
+	step->key = xstrdup(key);
+	step->request_hash = 7;
+	step->reply = xstrdup("{\"success\":true}");
+	session_key_add(s, span_of(key), 7, OK, step->ordinal, span_of(step->reply));
+}
+
+START_TEST(replaying_the_stored_steps_gives_the_same_session)
+{
+	struct session *s = new_session(), *again = new_session();
+	struct dice d = dice_of((uint64_t)_i + 1);
+	struct json_out bytes = { 0 };
+
+	printf("seed %d\n", _i + 1);
+	for (int i = 0; i < STEPS; i++) {
+		struct step *step = random_happening(s, &d), stored;
+		if (!step)
+			continue;
+		if (roll(&d, 2))
+			remember(s, step);
+		json_out_clear(&bytes);
+		step_encode(step, &bytes);
+		ck_assert(step_decode(json_out_span(&bytes), &stored));
+		ck_assert(session_replay(again, &stored));
+		free_step(step);
+		ck_assert_uint_eq(s->seq, again->seq);
+		ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
+		session_settled(s, s->ordinal);
+	}
+	assert_snapshots_equal(s, again);
+	ck_assert(uuid_equal(&s->meta.project_id, &again->meta.project_id));
+	json_out_fini(&bytes);
+	session_free(s);
+	session_free(again);
+}
+END_TEST
+
+START_TEST(steps_taken_back_newest_first_leave_no_trace)
+{
+	struct session *s = new_session();
+	struct dice d = dice_of((uint64_t)_i + 1);
+	struct step *steps[IN_FLIGHT];
+	char *before[IN_FLIGHT];
+
+	printf("seed %d\n", _i + 1);
+	for (int i = 0; i < STEPS / 4; i++) {
+		size_t n = 0;
+		for (uint32_t wanted = roll(&d, IN_FLIGHT); n < wanted; n++) {
+			before[n] = snapshot_text(s);
+			steps[n] = random_happening(s, &d);
+			if (!steps[n]) {
+				free(before[n]);
+				break;
+			}
+			remember(s, steps[n]);
+		}
+		while (n-- > 0) {
+			session_revert(s, steps[n]);
+			assert_same(snapshot_text(s), before[n]);
+			ck_assert_ptr_null(graph_verify(s->graph));
+			free_step(steps[n]);
+		}
+		free_step(random_happening(s, &d));
+		session_settled(s, s->ordinal - roll(&d, 2) * (s->ordinal > 0));
+		session_settled(s, s->ordinal);
+	}
+	session_free(s);
+}
+END_TEST
+
+START_TEST(an_aborted_step_never_happened)
+{
+	struct session *s = new_session();
+	char *before;
+	struct edit e;
+
+	free_step(do_edit(s, "ann", add_edit(1, 0, 0, "x")));
+	before = snapshot_text(s);
+	begin_as(s, "ann", STEP_DO, COMMAND_batch);
+	e = add_edit(2, 1, 0, "y");
+	ck_assert_int_eq(session_edit(s, &e), OK);
+	e = set_edit(1, "a", "1");
+	ck_assert_int_eq(session_edit(s, &e), OK);
+	e = move_edit(2, 0, 0);
+	ck_assert_int_eq(session_edit(s, &e), OK);
+	e = remove_edit(2);
+	ck_assert_int_eq(session_edit(s, &e), OK);
+	e = remove_edit(9);
+	ck_assert_int_eq(session_edit(s, &e), ERROR_node_not_found);
+	session_abort(s);
+	assert_same(snapshot_text(s), before);
+	ck_assert_ptr_null(s->open);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_step_without_edits_is_dropped)
+{
+	struct session *s = new_session();
+
+	begin_as(s, "ann", STEP_DO, COMMAND_link_node);
+	ck_assert_ptr_null(session_end(s, SPAN("{}")));
+	ck_assert_uint_eq(s->ordinal, 0);
+	ck_assert_uint_eq(s->seq, 0);
+	ck_assert(!session_can_undo(s));
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_step_is_complete_and_numbered)
+{
+	struct session *s = new_session();
+	struct step *step = do_edit(s, "ann", add_edit(1, 0, UINT32_MAX, "first"));
+
+	ck_assert_uint_eq(step->ordinal, 1);
+	ck_assert_uint_eq(step->first_seq, 1);
+	ck_assert_uint_eq(step->last_seq, 2);
+	ck_assert_uint_eq(s->seq, 2);
+	ck_assert_str_eq(step->edits[0].content->name, "first");
+	ck_assert_uint_eq(step->edits[0].after.index, 0);
+	free_step(step);
+	step = do_edit(s, "ann", set_edit(1, "a", "1"));
+	ck_assert_uint_eq(step->first_seq, 3);
+	ck_assert_ptr_null(step->edits[0].value_before);
+	free_step(step);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(saving_makes_clean_and_undo_gives_the_clean_state_back)
+{
+	struct session *s = new_session();
+	enum error err;
+
+	ck_assert(!session_is_dirty(s));
+	free_step(do_edit(s, "ann", add_edit(1, 0, 0, "x")));
+	ck_assert(session_is_dirty(s));
+	begin_as(s, "ann", STEP_MARK, COMMAND_save_project);
+	session_edit(s, &(struct edit){ .kind = EDIT_MARK, .mark = MARK_SAVED });
+	free_step(session_end(s, (struct span){ NULL, 0 }));
+	ck_assert(!session_is_dirty(s));
+	ck_assert(session_can_undo(s));
+	free_step(do_edit(s, "ann", set_edit(1, "a", "1")));
+	ck_assert(session_is_dirty(s));
+	free_step(undo_as(s, "ann", NULL, &err));
+	ck_assert(!session_is_dirty(s));
+	session_free(s);
+}
+END_TEST
+
+START_TEST(closing_is_a_step_and_can_be_taken_back)
+{
+	struct session *s = new_session();
+	struct step *step;
+
+	free_step(do_edit(s, "ann", add_edit(1, 0, 0, "x")));
+	begin_as(s, NULL, STEP_MARK, COMMAND_end_session);
+	session_edit(s, &(struct edit){ .kind = EDIT_MARK, .mark = MARK_CLOSED,
+			    .value_after = xstrdup("\"reason\":\"deleted\"") });
+	step = session_end(s, (struct span){ NULL, 0 });
+	ck_assert(s->closed);
+	ck_assert(!session_can_undo(s));
+	session_revert(s, step);
+	ck_assert(!s->closed);
+	ck_assert(session_can_undo(s));
+	free_step(step);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(meta_follows_its_edits_and_their_undo)
+{
+	struct session *s = new_session();
+	struct meta meta = { .project_id = id_of(77), .project_name = (char *)"A \"car\"",
+		.template_id = (char *)"restomod", .strict = true, .extra = (char *)"\"x\":[1]" };
+	struct json_out text = { 0 };
+	struct edit e = { .kind = EDIT_META };
+	struct meta read;
+	enum error err;
+
+	meta_write(&text, &meta);
+	ck_assert(meta_read(json_out_span(&text), &read));
+	ck_assert_str_eq(read.project_name, "A \"car\"");
+	ck_assert_str_eq(read.extra, "\"x\":[1]");
+	meta_fini(&read);
+	e.value_after = xspandup(json_out_span(&text));
+	free_step(do_edit(s, "ann", e));
+	ck_assert(uuid_equal(&s->meta.project_id, &meta.project_id));
+	ck_assert_str_eq(s->meta.template_id, "restomod");
+	ck_assert(s->meta.strict);
+	free_step(undo_as(s, "ann", NULL, &err));
+	ck_assert(uuid_is_nil(&s->meta.project_id));
+	ck_assert_ptr_null(s->meta.template_id);
+	free_step(redo_as(s, "ann", NULL, &err));
+	ck_assert_str_eq(s->meta.project_name, "A \"car\"");
+	ck_assert(!meta_read(SPAN("[1]"), &read));
+	ck_assert(!meta_read(SPAN("{"), &read));
+	json_out_fini(&text);
+	session_free(s);
+}
+END_TEST
+
+/* Ann's newest step cannot be undone alone, because of bob's. Names bob's command. */
+static void
+assert_conflict(struct session *s, const char *in_way_type, const struct uuid *in_way)
+{
+	struct step_request who = { .type = COMMAND_undo, .actor = SPAN("ann") };
+	struct history_entry *entry;
+	struct refusal why = { .message = "" };
+	char *before = snapshot_text(s), id[UUID_TEXT + 1];
+
+	ck_assert_int_eq(session_undo(s, &who, "ann", &entry, &why), ERROR_undo_conflict);
+	uuid_format(in_way, id);
+	ck_assert_ptr_nonnull(strstr(why.message, id));
+	ck_assert_ptr_nonnull(strstr(why.message, in_way_type));
+	ck_assert_ptr_nonnull(memmem(why.details.bytes, why.details.n, id, UUID_TEXT));
+	assert_same(snapshot_text(s), before);
+	refusal_fini(&why);
+}
+
+static struct uuid
+by_bob(struct session *s, struct edit e)
+{
+	struct step *step = do_edit(s, "bob", e);
+	struct uuid id = step->command_id;
+
+	free_step(step);
+	/* Something else of his on top, which is not in the way. */
+	free_step(do_edit(s, "bob", set_edit(2, "elsewhere", "1")));
+	return id;
+}
+
+static struct session *
+session_of_two_nodes(void)
+{
+	struct session *s = new_session();
+
+	free_step(do_edit(s, NULL, add_edit(1, 0, 0, "one")));
+	free_step(do_edit(s, NULL, add_edit(2, 0, 0, "two")));
+	free_step(do_edit(s, NULL, add_edit(3, 0, 0, "three")));
+	return s;
+}
+
+START_TEST(a_value_that_another_changed_since_is_a_conflict)
+{
+	struct session *s = session_of_two_nodes();
+	struct uuid id;
+
+	free_step(do_edit(s, "ann", set_edit(1, "a", "1")));
+	id = by_bob(s, set_edit(1, "a", "2"));
+	assert_conflict(s, "UpdateProperty", &id);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_new_node_that_another_changed_since_is_a_conflict)
+{
+	struct session *s = session_of_two_nodes();
+	struct uuid id;
+
+	free_step(do_edit(s, "ann", add_edit(5, 1, 0, "ann's")));
+	id = by_bob(s, set_edit(5, "a", "2"));
+	assert_conflict(s, "UpdateProperty", &id);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_new_node_that_got_a_child_since_is_a_conflict)
+{
+	struct session *s = session_of_two_nodes();
+	struct uuid id;
+
+	free_step(do_edit(s, "ann", add_edit(5, 1, 0, "ann's")));
+	id = by_bob(s, add_edit(6, 5, 0, "bob's"));
+	assert_conflict(s, "UpdateProperty", &id);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_node_that_another_moved_since_is_a_conflict)
+{
+	struct session *s = session_of_two_nodes();
+	struct uuid id;
+
+	free_step(do_edit(s, "ann", move_edit(3, 1, 0)));
+	id = by_bob(s, move_edit(3, 2, 0));
+	assert_conflict(s, "UpdateProperty", &id);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_parent_that_another_removed_since_is_a_conflict)
+{
+	struct session *s = session_of_two_nodes();
+	struct uuid id;
+
+	free_step(do_edit(s, "ann", add_edit(5, 1, 0, "x")));
+	free_step(do_edit(s, "ann", remove_edit(5)));
+	id = by_bob(s, remove_edit(1));
+	assert_conflict(s, "UpdateProperty", &id);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(places_are_found_again_although_others_moved_about)
+{
+	struct session *s = session_of_two_nodes();
+	struct uuid two = id_of(2), removed = id_of(5);
+	enum error err;
+
+	free_step(do_edit(s, NULL, move_edit(2, 1, 0)));
+	free_step(do_edit(s, NULL, add_edit(5, 1, UINT32_MAX, "behind two")));
+	free_step(do_edit(s, "ann", remove_edit(5)));
+	for (uint64_t i = 10; i < 20; i++)
+		free_step(do_edit(s, "bob", add_edit(i, 1, 0, "in front")));
+	free_step(undo_as(s, "ann", "ann", &err));
+	ck_assert_int_eq(err, OK);
+	ck_assert(uuid_equal(
+	    node_id(node_previous(graph_find(s->graph, &removed))), &two));
+	session_free(s);
+}
+END_TEST
+
+START_TEST(names_come_back_with_the_property_name)
+{
+	struct session *s = session_of_two_nodes();
+	struct edit e = set_edit(1, "name", "\"new\"");
+	struct uuid one = id_of(1);
+	enum error err;
+
+	e.name_after = xstrdup("new");
+	free_step(do_edit(s, "ann", e));
+	ck_assert_str_eq(node_content(graph_find(s->graph, &one))->name, "new");
+	free_step(undo_as(s, "ann", NULL, &err));
+	ck_assert_str_eq(node_content(graph_find(s->graph, &one))->name, "one");
+	ck_assert_ptr_null(node_property(graph_find(s->graph, &one), "name"));
+	session_free(s);
+}
+END_TEST
+
+START_TEST(the_oldest_answer_is_forgotten_beyond_the_limit)
+{
+	struct session *s = new_session();
+	char key[32];
+
+	for (int i = 0; i <= LIMIT_KEYS; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		session_key_add(s, span_of(key), (uint64_t)i, ERROR_not_found, 0, SPAN("{}"));
+	}
+	ck_assert_uint_eq(s->keys->n, LIMIT_KEYS);
+	ck_assert_ptr_null(session_key_find(s, SPAN("0")));
+	ck_assert_uint_eq(session_key_find(s, SPAN("1"))->request_hash, 1);
+	ck_assert_int_eq(session_key_find(s, SPAN("1"))->error, ERROR_not_found);
+	/* The same key again replaces the answer. */
+	session_key_add(s, SPAN("1"), 5, OK, 3, SPAN("{\"a\":1}"));
+	ck_assert_uint_eq(s->keys->n, LIMIT_KEYS);
+	ck_assert(span_is(session_key_find(s, SPAN("1"))->reply, "{\"a\":1}"));
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_stored_step_that_does_not_fit_is_refused)
+{
+	struct session *s = session_of_two_nodes(), *again;
+	struct step *step = do_edit(s, "ann", set_edit(1, "a", "1")), stored;
+	struct json_out bytes = { 0 };
+
+	step_encode(step, &bytes);
+	/* Not the next one. */
+	again = new_session();
+	ck_assert(step_decode(json_out_span(&bytes), &stored));
+	ck_assert(!session_replay(again, &stored));
+	/* The next one, but of another graph. */
+	again->ordinal = step->ordinal - 1;
+	again->seq = step->first_seq - 1;
+	ck_assert(step_decode(json_out_span(&bytes), &stored));
+	ck_assert(!session_replay(again, &stored));
+	json_out_fini(&bytes);
+	free_step(step);
+	session_free(s);
+	session_free(again);
+}
+END_TEST
+
+START_TEST(deleting_and_restoring_100000_nodes_is_one_step_each)
+{
+	struct session *s = new_session();
+	struct uuid top = id_of(1);
+	const struct node *n, *next;
+	char before[33], after[33];
+	enum error err;
+
+	begin_as(s, "ann", STEP_DO, COMMAND_load_graph);
+	for (uint64_t i = 1; i <= 100000; i++) {
+		struct edit e = add_edit(i, i == 1 ? 0 : i / 10 + 1, UINT32_MAX, "node");
+		if (i > 1 && i / 10 + 1 >= i)
+			e.after.parent = top;
+		ck_assert_int_eq(session_edit(s, &e), OK);
+	}
+	free_step(session_end(s, (struct span){ NULL, 0 }));
+	graph_hash(s->graph, before);
+	begin_as(s, "ann", STEP_DO, COMMAND_delete_node);
+	for (n = graph_deepest_first(graph_find(s->graph, &top)); n; n = next) {
+		struct edit e = { .kind = EDIT_REMOVE, .node = *node_id(n) };
+		next = graph_walk_up(n, graph_find(s->graph, &top));
+		ck_assert_int_eq(session_edit(s, &e), OK);
+	}
+	free_step(session_end(s, (struct span){ NULL, 0 }));
+	ck_assert_uint_eq(graph_count(s->graph), 0);
+	free_step(undo_as(s, "ann", NULL, &err));
+	graph_hash(s->graph, after);
+	ck_assert_str_eq(before, after);
+	ck_assert_ptr_null(graph_verify(s->graph));
+	session_free(s);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("session");
+	TCase *tests = tcase_create("session");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_loop_test(tests, replaying_the_stored_steps_gives_the_same_session, 0, SEEDS);
+	tcase_add_loop_test(tests, steps_taken_back_newest_first_leave_no_trace, 0, SEEDS);
+	tcase_add_test(tests, an_aborted_step_never_happened);
+	tcase_add_test(tests, a_step_without_edits_is_dropped);
+	tcase_add_test(tests, a_step_is_complete_and_numbered);
+	tcase_add_test(tests, saving_makes_clean_and_undo_gives_the_clean_state_back);
+	tcase_add_test(tests, closing_is_a_step_and_can_be_taken_back);
+	tcase_add_test(tests, meta_follows_its_edits_and_their_undo);
+	tcase_add_test(tests, a_value_that_another_changed_since_is_a_conflict);
+	tcase_add_test(tests, a_new_node_that_another_changed_since_is_a_conflict);
+	tcase_add_test(tests, a_new_node_that_got_a_child_since_is_a_conflict);
+	tcase_add_test(tests, a_node_that_another_moved_since_is_a_conflict);
+	tcase_add_test(tests, a_parent_that_another_removed_since_is_a_conflict);
+	tcase_add_test(tests, places_are_found_again_although_others_moved_about);
+	tcase_add_test(tests, names_come_back_with_the_property_name);
+	tcase_add_test(tests, the_oldest_answer_is_forgotten_beyond_the_limit);
+	tcase_add_test(tests, a_stored_step_that_does_not_fit_is_refused);
+	tcase_add_test(tests, deleting_and_restoring_100000_nodes_is_one_step_each);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

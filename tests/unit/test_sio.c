@@ -1,0 +1,237 @@
+/* Namespaces: how sockets begin and end. */
+
+#include "tests/unit/sio_fixture.h"
+
+START_TEST(a_connect_is_answered_with_a_sid_of_its_own_and_events_may_follow_at_once)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = dial(&ws);
+	char sid[EIO_SID_TEXT + 1], expected[200];
+
+	ck_assert(ws_text(s, &ws, "40", START_MS));
+	sio_socket_id(client->sockets, sid);
+	snprintf(expected, sizeof(expected), "40{\"sid\":\"%s\"}|42[\"auth\",{}]", sid);
+	ck_assert_str_eq(ws.out.text, expected);
+	ck_assert_mem_ne(&client->sockets->id, eio_session_sid(s), EIO_SID_BYTES);
+	ck_assert(sio_client_data(client) == &heard);
+}
+END_TEST
+
+START_TEST(each_namespace_has_its_own_socket_and_sid)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = dial(&ws);
+
+	ck_assert(ws_text(s, &ws, "40{\"token\":\"123\"}", START_MS));
+	forget(&ws.out);
+	ck_assert(ws_text(s, &ws, "40/graph,{\"since\":1.0}", START_MS));
+	ck_assert_int_eq(strncmp(ws.out.text, "40/graph,{\"sid\":\"", 17), 0);
+	ck_assert_ptr_nonnull(strstr(ws.out.text, "|42/graph,[\"auth\",{\"since\":1.0}]"));
+	ck_assert_mem_ne(&client->sockets->id, &client->sockets->next->id, EIO_SID_BYTES);
+	ck_assert_str_eq(heard.text, "{\"token\":\"123\"}|{\"since\":1.0}");
+}
+END_TEST
+
+START_TEST(an_unknown_namespace_gets_an_error_and_the_connection_stays)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = dial(&ws);
+
+	ck_assert(ws_text(s, &ws, "40/random", START_MS));
+	ck_assert_str_eq(ws.out.text, "44/random,{\"message\":\"Invalid namespace\"}");
+	ck_assert_uint_eq(connects, 0);
+	ck_assert(ws_text(s, &ws, "40", START_MS));
+}
+END_TEST
+
+START_TEST(a_refusal_carries_message_and_data_and_the_connection_stays)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = dial(&ws);
+
+	refusal = "Session not found";
+	ck_assert(ws_text(s, &ws, "40/graph,{}", START_MS));
+	ck_assert_str_eq(ws.out.text,
+	    "44/graph,{\"message\":\"Session not found\","
+	    "\"data\":{\"code\":\"INVALID_SESSION\"}}");
+	refusal = NULL;
+	ck_assert(ws_text(s, &ws, "40/graph,{}", START_MS)); /* another try is allowed */
+	ck_assert_uint_eq(connects, 2);
+}
+END_TEST
+
+START_TEST(a_connect_may_be_answered_later)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = dial(&ws);
+
+	ck_assert(ws_text(s, &ws, "40/later", START_MS));
+	ck_assert_uint_eq(ws.out.parts, 0);
+	ck_assert_ptr_null(sio_websocket(waiting));
+	sio_accept(waiting, (struct span){ 0 });
+	sio_accept(waiting, (struct span){ 0 }); /* twice is once */
+	ck_assert_int_eq(strncmp(ws.out.text, "40/later,{\"sid\":", 16), 0);
+	ck_assert_uint_eq(ws.out.parts, 1);
+	ck_assert_ptr_eq(sio_websocket(waiting), &ws);
+	ck_assert(ws_text(s, &ws, "42/later,[\"a\"]", START_MS));
+}
+END_TEST
+
+START_TEST(a_socket_that_ends_before_its_answer_is_reported_and_a_late_answer_is_nothing)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = dial(&ws);
+	struct sio_socket *late;
+
+	ck_assert(ws_text(s, &ws, "40/later", START_MS));
+	late = waiting;
+	ck_assert(ws_text(s, &ws, "41/later", START_MS));
+	ck_assert_str_eq(heard.text, "{}|client namespace disconnect");
+	sio_accept(late, (struct span){ 0 });
+	ck_assert(ws_text(s, &ws, "40/later", START_MS));
+	late = waiting;
+	eio_ws_closed(s, &ws, EIO_TRANSPORT_CLOSE, START_MS);
+	sio_refuse(late, "no", (struct span){ 0 });
+	sio_disconnect(late);
+	ck_assert_uint_eq(ws.out.parts, 0);
+	ck_assert_uint_eq(disconnects, 2);
+}
+END_TEST
+
+START_TEST(the_reply_has_a_pid_only_when_the_application_gives_one_and_a_sid_can_be_restored)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = dial(&ws);
+
+	pid = "private";
+	ck_assert(ws_text(s, &ws, "40", START_MS));
+	ck_assert_ptr_nonnull(strstr(ws.out.text, "\",\"pid\":\"private\"}|"));
+	ck_assert(ws_text(s, &ws, "40/later,{\"pid\":\"p\",\"offset\":\"s:7\"}", START_MS));
+	forget(&ws.out);
+	ck_assert(!sio_set_id(waiting, SPAN("short")));
+	ck_assert(sio_set_id(waiting, SPAN("AAAAAAAAAAAAAAAAAAAAAA")));
+	sio_accept(waiting, SPAN("p"));
+	ck_assert_str_eq(
+	    ws.out.text, "40/later,{\"sid\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"pid\":\"p\"}");
+}
+END_TEST
+
+START_TEST(packets_that_break_the_protocol_close_everything)
+{
+	static const char *const rows[] = { "", "abc", "7", "0", "0[]", "0null", "0\"x\"", "04",
+		"2/graph,[\"a\"]", "1/graph", "3/graph,1[]", "2/nowhere,[\"a\"]",
+		"4{\"message\":\"x\"}", "2", "2[]", "2{}", "2[null]", "2[\"connect\"]", "1{}",
+		"2[\"a\"", "399999999999999999999[]", "2123456789012345678901234567890[\"a\"]",
+		"511-[\"a\"]", "51000000000-[\"a\"]",
+		"51-[\"a\",{\"_placeholder\":true,\"num\":1}]", "51-/graph,[\"a\"]", "5x-[\"a\"]",
+		"51-[\"a\",\"\\ud800\"]", "1\"\\ud800\"" };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		static struct fake_ws ws;
+		struct eio_session *s = join(&ws);
+		char packet[256];
+
+		snprintf(packet, sizeof(packet), "4%s", rows[i]);
+		ck_assert_msg(!ws_text(s, &ws, packet, START_MS), "%s", packet);
+		ck_assert(ws.is_closed);
+		ck_assert_str_eq(heard.text, "parse error");
+		ck_assert_uint_eq(ws.out.parts, 0);
+		sio_tick(sio, START_MS);
+	}
+}
+END_TEST
+
+START_TEST(a_client_leaves_a_namespace_without_reply_and_the_engine_stays)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = join(&ws);
+
+	ck_assert(ws_text(s, &ws, "41", START_MS));
+	ck_assert_str_eq(heard.text, "client namespace disconnect");
+	ck_assert_uint_eq(ws.out.parts, 0);
+	sio_tick(sio, START_MS + 25000);
+	ck_assert_str_eq(ws.out.text, "2");
+	ck_assert(ws_text(s, &ws, "3", START_MS + 25000));
+	sio_tick(sio, START_MS + CONNECT_MS + 1); /* it had joined once: no connect timeout */
+	ck_assert(!ws.is_closed);
+	ck_assert(ws_text(s, &ws, "40", START_MS + CONNECT_MS + 1));
+}
+END_TEST
+
+START_TEST(the_server_ends_a_socket_by_a_packet_and_a_client_by_its_connection)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = join(&ws);
+
+	ck_assert(ws_text(s, &ws, "40/graph", START_MS));
+	forget(&ws.out);
+	forget(&heard);
+	ck_assert(ws_text(s, &ws, "42/graph,[\"leave\"]", START_MS));
+	ck_assert_str_eq(ws.out.text, "41/graph,");
+	ck_assert_str_eq(heard.text, "leave||server namespace disconnect");
+	ck_assert(!ws_text(s, &ws, "42[\"close\"]", START_MS));
+	ck_assert(ws.is_closed);
+	ck_assert_ptr_nonnull(strstr(heard.text, "close||forced server close"));
+}
+END_TEST
+
+START_TEST(a_client_that_joins_nothing_is_closed_at_the_connect_timeout)
+{
+	static struct fake_ws ws, other;
+	struct eio_session *s, *t;
+
+	s = dial(&ws);
+	t = dial(&other);
+	ck_assert(ws_text(s, &ws, "40/later", START_MS)); /* asked, but never answered */
+	ck_assert(ws_text(t, &other, "40/random", START_MS));
+	sio_tick(sio, START_MS + 25000);
+	ck_assert(ws_text(s, &ws, "3", START_MS + 25000));
+	ck_assert(ws_text(t, &other, "3", START_MS + 25000));
+	ck_assert_uint_eq(sio_next_deadline(sio), START_MS + CONNECT_MS);
+	sio_tick(sio, START_MS + CONNECT_MS - 1);
+	ck_assert(!ws.is_closed && !other.is_closed);
+	sio_tick(sio, START_MS + CONNECT_MS);
+	ck_assert(ws.is_closed && other.is_closed);
+	ck_assert_uint_eq(sio_next_deadline(sio), 0);
+	sio_tick(sio, START_MS + CONNECT_MS);
+	ck_assert_uint_eq(sio_next_deadline(sio), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(a_websocket_client_with_one_namespace_needs_at_most_200_bytes)
+{
+	static struct fake_ws ws;
+
+	join(&ws);
+	ck_assert_ptr_null(client->waiting);
+	ck_assert_ptr_null(client->partial);
+	/* A session has 80 bytes, test_eio_upgrade says. */
+	ck_assert_uint_le(sizeof(struct sio_client) + sizeof(struct sio_socket) + 80, 200);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("sio");
+	TCase *tests = tcase_create("sio");
+
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(
+	    tests, a_connect_is_answered_with_a_sid_of_its_own_and_events_may_follow_at_once);
+	tcase_add_test(tests, each_namespace_has_its_own_socket_and_sid);
+	tcase_add_test(tests, an_unknown_namespace_gets_an_error_and_the_connection_stays);
+	tcase_add_test(tests, a_refusal_carries_message_and_data_and_the_connection_stays);
+	tcase_add_test(tests, a_connect_may_be_answered_later);
+	tcase_add_test(
+	    tests, a_socket_that_ends_before_its_answer_is_reported_and_a_late_answer_is_nothing);
+	tcase_add_test(tests,
+	    the_reply_has_a_pid_only_when_the_application_gives_one_and_a_sid_can_be_restored);
+	tcase_add_test(tests, packets_that_break_the_protocol_close_everything);
+	tcase_add_test(tests, a_client_leaves_a_namespace_without_reply_and_the_engine_stays);
+	tcase_add_test(tests, the_server_ends_a_socket_by_a_packet_and_a_client_by_its_connection);
+	tcase_add_test(tests, a_client_that_joins_nothing_is_closed_at_the_connect_timeout);
+	tcase_add_test(tests, a_websocket_client_with_one_namespace_needs_at_most_200_bytes);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}
