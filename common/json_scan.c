@@ -2,7 +2,7 @@
 #include "common/table.h"
 
 enum {
-	DEPTH_MAX = 512,      /* json_bounds.depth at most */
+	DEPTH_MAX = 576,      /* json_bounds.depth at most */
 	MEMBERS_CHECKED = 64, /* bigger objects are not searched for repeated names */
 	HASHED_BYTES = 256,   /* of a name */
 };

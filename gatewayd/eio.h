@@ -94,8 +94,8 @@ void eio_post_abort(struct eio *, const struct eio_sid *, uint64_t now_ms);
 
 /*
  * WebSocket. sid NULL: a new session, whose open packet is sent at once; else a candidate for the
- * upgrade of that session. NULL: things changed since the check; close the WebSocket (1000), unless
- * ws_close() was called for it already.
+ * upgrade of that session. NULL: things changed since the check, or the application did not want
+ * it: the caller closes the WebSocket (1000); ws_close() was not called for it.
  */
 struct eio_session *eio_ws_attach(
     struct eio *, const struct eio_request *, const struct eio_sid *, void *ws, uint64_t now_ms);

@@ -60,7 +60,7 @@ eio_end(struct eio_session *s, enum eio_reason reason, struct span farewell)
 	list_remove(&s->timer);
 	list_append(&eio->graves, &s->timer);
 	s->ws = NULL;
-	if (ws)
+	if (ws && !s->is_opening)
 		eio->io->ws_close(ws, reason);
 	if (s->polling) {
 		void *get = s->polling->get;

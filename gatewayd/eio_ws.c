@@ -29,9 +29,11 @@ eio_ws_attach(struct eio *eio, const struct eio_request *r, const struct eio_sid
 	if (!sid) {
 		s = eio_open_session(eio);
 		s->ws = ws;
+		s->is_opening = true;
 		send_open_packet(s);
 		eio->app->open(eio->app->context, s, r);
-		return s->ws ? s : NULL;
+		s->is_opening = false;
+		return s->state == EIO_OPEN ? s : NULL;
 	}
 	s = eio_find(eio, sid, now_ms);
 	if (!s || s->state != EIO_OPEN || !s->polling || s->polling->candidate)

@@ -26,6 +26,7 @@ run(struct http *h)
 	MHD_UNSIGNED_LONG_LONG wait_ms;
 
 	h->run_due = false;
+	http_drop_upgraded(h);
 	MHD_run(h->daemon);
 	if (MHD_get_timeout(h->daemon, &wait_ms) != MHD_YES)
 		return;
@@ -194,6 +195,7 @@ http_new(struct loop *loop, const struct http_settings *settings)
 	h->port = port;
 	list_init(&h->held);
 	list_init(&h->watched);
+	list_init(&h->upgraded);
 	list_init(&h->lingering);
 	http_add_metrics();
 	h->daemon = start_daemon(h, fd);
@@ -262,8 +264,10 @@ http_free(struct http *h)
 	h->is_ending = true;
 	end_held(&h->held);
 	end_held(&h->watched);
-	for (int i = 0; i < LAST_RUNS; i++)
+	for (int i = 0; i < LAST_RUNS; i++) {
+		http_drop_upgraded(h);
 		MHD_run(h->daemon);
+	}
 	loop_remove(h->loop, &h->io);
 	loop_cancel_timer(h->loop, &h->timer);
 	loop_cancel_timer(h->loop, &h->watch_timer);

@@ -155,7 +155,7 @@ pull(void *cls, uint64_t position, char *out, size_t size)
 	long n;
 
 	(void)position;
-	if (!r->stream)
+	if (!r->stream || http_connection_of(r)->http->is_ending)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	n = r->stream->pull(r->stream_arg, out, size);
 	if (n < 0) {
@@ -211,6 +211,7 @@ upgraded(void *cls, struct MHD_Connection *mhd, void *slot, const char *extra, s
     MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
 {
 	struct http_request *r = cls;
+	struct http_connection *c = http_connection_of(r);
 	void (*taken)(void *, int, struct span) = r->taken;
 	int on = 1, mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
@@ -222,7 +223,21 @@ upgraded(void *cls, struct MHD_Connection *mhd, void *slot, const char *extra, s
 		setsockopt(mine, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
 	taken(r->taken_arg, mine, (struct span){ extra, n });
-	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+	/* The library has not yet finished with this call; it is told to close when it has. */
+	c->upgraded = handle;
+	list_append(&c->http->upgraded, &c->in_held);
+	c->http->run_due = true;
+	loop_again(c->http->loop);
+}
+
+void
+http_drop_upgraded(struct http *h)
+{
+	struct link *at;
+
+	while ((at = list_take(&h->upgraded)))
+		MHD_upgrade_action(LIST_OF(at, struct http_connection, in_held)->upgraded,
+		    MHD_UPGRADE_ACTION_CLOSE);
 }
 
 void

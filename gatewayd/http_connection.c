@@ -324,6 +324,8 @@ request_complete(struct http_request *r)
 	c->lingers = false;
 	if (c->requests >= c->http->settings.requests_per_connection || !c->http->listening)
 		http_close_after(r);
+	if (c->http->is_ending)
+		return refuse_now(r, ERROR_overloaded, "The server is stopping.");
 	r->state = HTTP_HANDLING;
 	c->http->settings.handle(c->http->settings.context, r);
 	if (r->state == HTTP_HANDLING && !r->response) {

@@ -61,7 +61,8 @@ struct http_connection {
 	struct loop_timer timer; /* due at deadline_ms or earlier, so that most requests need not move it */
 	struct loop_io watch; /* for the peer's leaving, while suspended for long; fd -1: off */
 	uint64_t held_ms;
-	struct link in_held; /* http.held, oldest first, or http.watched */
+	struct link in_held; /* http.held, oldest first, http.watched or http.upgraded */
+	struct MHD_UpgradeResponseHandle *upgraded;
 	struct arena arena;
 	struct http_request request;
 };
@@ -77,7 +78,7 @@ struct http {
 	struct loop_timer timer; /* the daemon's own time-outs */
 	struct loop_timer watch_timer;
 	struct loop_hook turn_end;
-	struct link held, watched, lingering;
+	struct link held, watched, upgraded, lingering;
 };
 
 struct http_connection *http_connection_of(const struct http_request *);
@@ -103,6 +104,8 @@ void http_refuse(struct http_request *, enum error, const char *what);
 enum MHD_Result http_give_answer(struct http_request *);
 void http_suspend(struct http_connection *, enum http_state);
 void http_resume(struct http_connection *);
+/* Ends the library's part in connections that have been handed over. */
+void http_drop_upgraded(struct http *);
 /* The request is over, however it went: tells whoever still waits, and empties it. */
 void http_request_end(struct http_request *);
 /* Tells the holder, once, that its request is gone. */

@@ -57,6 +57,9 @@ struct transport {
 	void (*joined)(struct member *, const struct join_result *);
 	/* The member is out and must go: "closed" (the session ended), "slow", "drain". */
 	void (*evict)(struct member *, const char *reason);
+	/* What it keeps for all its clients: see hub_transport(). Both may be NULL. */
+	void *(*start)(struct hub *);
+	void (*stop)(void *common);
 };
 
 enum member_state {
@@ -77,6 +80,7 @@ struct member {
 	bool counted; /* graphd has been told of it */
 	bool answered; /* JOINING: graphd has answered, its announcement is still awaited */
 	bool has_since;
+	bool wants_dash; /* it hears node-updated, which graphd publishes on demand */
 	bool lost; /* WAITING: what it asks for is another history or no longer kept */
 	uint64_t seq; /* last durable event delivered, or passed over by its filter; stale when live */
 	uint64_t resume_seq; /* where a member with a since begins */
@@ -100,6 +104,7 @@ struct join {
 };
 
 struct hub *hub_new(struct loop *, struct upstream *);
+/* Evicts everybody, then stops the transports. Before upstream_free(), after the loop's last turn. */
 void hub_free(struct hub *);
 /* From upstream_events. */
 void hub_event(struct hub *, const struct uuid *session, const struct wire_header *, struct span body);
@@ -115,6 +120,8 @@ void hub_progress(struct hub *, struct member *);
 uint64_t hub_seq(const struct member *);
 const struct uuid *hub_session(const struct member *);
 size_t hub_members(const struct hub *);
+/* What start() of that transport returned; it is called the first time. stop() is called by hub_free(). */
+void *hub_transport(struct hub *, const struct transport *);
 struct upstream *hub_upstream(struct hub *);
 struct loop *hub_loop(struct hub *);
 /* Evicts all members, spread over so many ms, then done(). New ones are evicted at once. */

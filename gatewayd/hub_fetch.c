@@ -4,6 +4,7 @@
  * beginning. Who waits longest says where the next page begins.
  */
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
@@ -13,55 +14,63 @@
 
 enum { PAGE_EVENTS = 1000 };
 
-/* An answer of several parts, joined; the room is found again by id, since it may have gone meanwhile. */
+/* An answer of several parts, joined. */
 struct reading {
-	struct hub *hub;
-	struct uuid session;
+	struct room *room;
+	uint64_t number;
 	struct json_out body;
 };
 
 static void
 reading_free(struct reading *f)
 {
+	if (!f)
+		return;
 	json_out_fini(&f->body);
 	free(f);
 }
 
-/* False when there is no place for another request just now; the tick tries again. */
-static bool
+void
+room_stop_reading(struct room *r)
+{
+	if (r->reading)
+		upstream_forget(r->hub->upstream, r->reading->number);
+	reading_free(r->reading);
+	r->reading = NULL;
+}
+
+/* When there is no place for another request just now, the tick tries again. */
+static void
 ask(struct room *r, const struct upstream_question *q, upstream_reply_fn *fn)
 {
 	struct reading *f = xcalloc(1, sizeof *f);
 
-	f->hub = r->hub;
-	f->session = r->id;
-	if (upstream_ask(r->hub->upstream, q, fn, f))
-		return true;
-	reading_free(f);
-	return false;
+	f->room = r;
+	f->number = upstream_ask(r->hub->upstream, q, fn, f);
+	if (f->number)
+		r->reading = f;
+	else
+		reading_free(f);
 }
 
-/* Waiting members that the event is next for; the encoding is made once per group. */
+/* Waiting members that the event is next for. */
 static void
 feed_waiting(struct room *r, const struct delivery *d)
 {
-	struct group *made_for = NULL;
-	struct shared_bytes *bytes = NULL;
+	struct encodings e = { .delivery = d };
 
 	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
 		struct member *m = LIST_OF(at, struct member, link);
+		struct shared_bytes *bytes;
 
 		next = at->next;
 		if (m->seq + 1 != d->seq)
 			continue;
-		if (m->group != made_for) {
-			shared_bytes_unref(bytes);
-			made_for = m->group;
-			bytes = made_for->transport->encode(made_for->dialect, d);
-		}
+		bytes = encodings_get(&e, m->group->transport, m->group->dialect);
 		member_feed(m, d, bytes);
+		shared_bytes_unref(bytes);
 	}
-	shared_bytes_unref(bytes);
+	encodings_fini(&e);
 }
 
 static bool
@@ -99,19 +108,16 @@ give_page(struct room *r, struct span events)
 	return n;
 }
 
-/* Those who have everything are live; the one this page was read for goes behind the others. */
+/* Those who have everything are live. The room knows as much as newest: nobody who is behind that is ahead of history. */
 static void
-settle_after_page(struct room *r)
+settle_after_page(struct room *r, uint64_t newest)
 {
-	size_t n = 0;
+	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
+		struct member *m = LIST_OF(at, struct member, link);
 
-	LIST_EACH (at, &r->waiting)
-		n++;
-	while (n-- && !list_is_empty(&r->waiting)) {
-		struct member *m = LIST_OF(r->waiting.next, struct member, link);
-
-		list_remove(&m->link);
-		list_append(&r->waiting, &m->link);
+		next = at->next;
+		if (m->seq <= newest)
+			m->has_since = false;
 		if (m->seq == r->seq)
 			member_set_state(m, MEMBER_LIVE);
 	}
@@ -153,47 +159,64 @@ page_done(struct room *r, struct span body)
 		return;
 	}
 	n = give_page(r, events);
-	settle_after_page(r);
+	settle_after_page(r, (uint64_t)newest);
 	/* An empty page brings nobody on: the next tick or event asks again. */
 	if (n)
 		room_fetch(r);
+}
+
+/* The answer is complete: the room may read again. Returns owned. */
+static struct json_out
+take_answer(struct reading *f)
+{
+	struct json_out body = f->body;
+
+	f->body = (struct json_out){ 0 };
+	f->room->reading = NULL;
+	reading_free(f);
+	return body;
 }
 
 static void
 on_page(void *arg, enum error status, struct span body, bool more)
 {
 	struct reading *f = arg;
-	struct room *r;
+	struct room *r = f->room;
+	struct json_out whole;
 
 	json_out_bytes(&f->body, body);
 	if (more)
 		return;
-	r = table_find(&f->hub->rooms, &f->session);
-	if (r) {
-		r->fetching = false;
-		if (status == OK)
-			page_done(r, json_out_span(&f->body));
-	}
-	reading_free(f);
+	whole = take_answer(f);
+	if (status == OK)
+		page_done(r, json_out_span(&whole));
+	else if (status == ERROR_invalid_session)
+		room_end(r);
+	json_out_fini(&whole);
 }
 
-/* Where to read from: the room's own gap first, since it holds up everybody who is live. */
+/*
+ * Where to read from: the room's own gap first, since it holds up everybody who is live. Then whoever is
+ * furthest behind: on its way forward it takes along all others, so that everything is read once.
+ * Last, those who claim to be ahead, to see whether that history exists.
+ */
 static bool
 next_since(const struct room *r, uint64_t *since)
 {
-	if (room_has_gap(r)) {
-		*since = r->seq;
+	bool found = false;
+
+	*since = r->seq;
+	if (room_has_gap(r))
 		return true;
-	}
 	LIST_EACH (at, &r->waiting) {
 		const struct member *m = LIST_OF(at, struct member, link);
 
-		if (m->seq != r->seq) {
+		if (m->seq < *since || (!found && m->seq > r->seq && m->has_since)) {
 			*since = m->seq;
-			return true;
+			found = true;
 		}
 	}
-	return false;
+	return found;
 }
 
 void
@@ -204,7 +227,7 @@ room_fetch(struct room *r)
 	char log_id[UUID_TEXT + 1];
 	uint64_t since;
 
-	if (r->fetching || r->resyncing || !r->synced || !next_since(r, &since))
+	if (r->reading || !r->synced || !next_since(r, &since))
 		return;
 	uuid_format(&r->log_id, log_id);
 	json_out_open(&args, '{');
@@ -216,7 +239,7 @@ room_fetch(struct room *r)
 	json_out_string(&args, log_id);
 	json_out_close(&args, '}');
 	q.args = json_out_span(&args);
-	r->fetching = ask(r, &q, on_page);
+	ask(r, &q, on_page);
 	json_out_fini(&args);
 }
 
@@ -231,6 +254,8 @@ resync_body(struct json_out *out, const struct room *r, struct span roots, uint6
 	json_out_uuid(out, &r->id);
 	json_out_key(out, "seq");
 	json_out_uint(out, seq);
+	json_out_key(out, "timestamp");
+	json_out_time(out, clock_wall_us());
 	json_out_key(out, "log_id");
 	json_out_uuid(out, &r->log_id);
 	json_out_key(out, "graph");
@@ -254,6 +279,7 @@ restart_room(struct room *r, const struct delivery *d)
 	room_spread(r, d);
 	LIST_EACH (at, &r->groups)
 		group_flush(LIST_OF(at, struct group, in_room));
+	room_drop_held(r);
 	r->seq = r->known_seq = d->seq;
 	r->lost = false;
 	LIST_EACH (at, &r->waiting)
@@ -283,36 +309,42 @@ begin_anew(struct room *r, struct span roots, uint64_t seq)
 		shared_bytes_unref(bytes);
 	}
 	json_out_fini(&body);
-	settle_after_page(r);
+	settle_after_page(r, seq);
+}
+
+static void
+graph_done(struct room *r, enum error status, struct span body)
+{
+	struct span roots = { 0 }, value;
+	int64_t seq = 0;
+
+	json_find(body, "roots", &roots);
+	if (json_find(body, "log_id", &value) && json_type(value) == JSON_STRING)
+		uuid_parse((struct span){ value.p + 1, value.n - 2 }, &r->log_id);
+	if (status == OK && json_find(body, "seq", &value) && json_integer(value, &seq)) {
+		begin_anew(r, roots, (uint64_t)seq);
+		room_fetch(r);
+	} else if (status == ERROR_invalid_state) {
+		/* A session without a project has no graph yet. */
+		begin_anew(r, roots, r->known_seq);
+	} else if (status == ERROR_invalid_session) {
+		room_end(r);
+	}
 }
 
 static void
 on_graph(void *arg, enum error status, struct span body, bool more)
 {
 	struct reading *f = arg;
-	struct room *r;
-	struct span roots = { 0 }, value;
-	int64_t seq = 0;
+	struct room *r = f->room;
+	struct json_out whole;
 
 	json_out_bytes(&f->body, body);
 	if (more)
 		return;
-	r = table_find(&f->hub->rooms, &f->session);
-	if (r) {
-		r->resyncing = false;
-		body = json_out_span(&f->body);
-		json_find(body, "roots", &roots);
-		if (json_find(body, "log_id", &value) && json_type(value) == JSON_STRING)
-			uuid_parse((struct span){ value.p + 1, value.n - 2 }, &r->log_id);
-		if (status == OK && json_find(body, "seq", &value) && json_integer(value, &seq)) {
-			begin_anew(r, roots, (uint64_t)seq);
-			room_fetch(r);
-		} else if (status == ERROR_invalid_state) {
-			/* A session without a project has no graph yet. */
-			begin_anew(r, roots, r->known_seq);
-		}
-	}
-	reading_free(f);
+	whole = take_answer(f);
+	graph_done(r, status, json_out_span(&whole));
+	json_out_fini(&whole);
 }
 
 void
@@ -320,6 +352,6 @@ room_resync(struct room *r)
 {
 	struct upstream_question q = { .command = COMMAND_get_tree, .session = r->id, .args = SPAN("{}") };
 
-	if (!r->resyncing)
-		r->resyncing = ask(r, &q, on_graph);
+	if (!r->reading)
+		ask(r, &q, on_graph);
 }

@@ -38,11 +38,10 @@ struct room {
 	uint64_t seq; /* live members have everything up to here */
 	bool synced; /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
 	bool unknown; /* graphd knows no such session */
-	bool fetching; /* one reading of the journal at a time */
+	bool ended; /* its last event was given out: everybody goes at the end of the turn */
 	bool lost; /* the history is another one: live members begin anew too */
-	bool resyncing; /* the graph is being fetched for a new beginning */
+	struct reading *reading; /* the journal, or the graph for a new beginning; one at a time */
 	uint64_t known_seq; /* the highest seq heard of: a gap lies between seq and this */
-	uint64_t fetch_since;
 	uint64_t asked_ms; /* when graphd was last asked for a sync */
 	uint64_t empty_since_ms;
 	uint32_t dash_members;
@@ -53,16 +52,24 @@ struct room {
 	size_t held_bytes;
 };
 
+enum { HUB_TRANSPORTS = 8 };
+
 struct hub {
 	struct loop *loop;
 	struct upstream *upstream;
 	struct table rooms;
+	struct {
+		const struct transport *transport;
+		void *common;
+	} transports[HUB_TRANSPORTS];
+	size_t n_transports;
 	size_t n_members;
 	struct link dirty_groups;
 	struct link starting; /* rooms */
 	size_t n_joining;
 	struct loop_hook flush;
 	struct loop_timer tick;
+	uint64_t next_tick_ms; /* the timer may be due earlier, for joiners alone */
 	bool draining;
 	uint64_t drain_end_ms;
 	size_t drain_left;
@@ -71,10 +78,28 @@ struct hub {
 	void *drain_context;
 };
 
-/* hub.c: an event for everybody who is live, in whatever order it is given. */
+/* The bytes of one event in the dialects that were asked for so far. */
+struct encodings {
+	const struct delivery *delivery;
+	unsigned n;
+	struct {
+		const struct transport *transport;
+		unsigned dialect;
+		struct shared_bytes *bytes;
+	} made[DIALECT_CACHE];
+};
+
+/* hub_order.c: events in order of seq. */
+/* Returns owned, or NULL when the dialect leaves the event out. */
+struct shared_bytes *encodings_get(struct encodings *, const struct transport *, unsigned dialect);
+void encodings_fini(struct encodings *);
+/* An event for everybody who is live, in whatever order it is given. */
 void room_spread(struct room *, const struct delivery *);
 /* The same in order of seq: delivers, holds back until the gap before it is filled, or skips a repeat. */
 void room_durable(struct room *, const struct delivery *);
+/* Delivers what was held back, as far as it follows without a gap. */
+void room_drain_held(struct room *);
+void room_drop_held(struct room *);
 /* Whether a seq is missing that is known to exist. */
 bool room_has_gap(const struct room *);
 
@@ -95,6 +120,7 @@ void group_mark(struct group *);
 void room_fetch(struct room *);
 /* Those who are lost begin anew, with session:resync: waiting members, or the whole room. */
 void room_resync(struct room *);
+void room_stop_reading(struct room *);
 
 /* hub_join.c */
 void member_set_state(struct member *, enum member_state);
@@ -111,5 +137,12 @@ void room_show_joiners(struct room *, const struct delivery *);
 /* After graphd forgot them: all counted members are reported again. */
 void room_rejoin(struct room *);
 
+/* hub_room.c */
 struct room *hub_room(struct hub *, const struct uuid *id);
+/* At the end of this turn the room's joiners are looked at. */
 void hub_want_start(struct room *);
+/* graphd knows no such session, or no longer: everybody goes. */
+void room_end(struct room *);
+void room_evict_all(struct room *, const char *reason);
+void room_free(struct room *);
+void room_tick(struct room *, uint64_t now_ms);

@@ -53,6 +53,8 @@ clear(struct member *m)
 	free(m->client_id);
 	free(m->actor);
 	m->client_id = m->actor = NULL;
+	if (m->wants_dash && --m->room->dash_members == 0)
+		upstream_unsubscribe(hub->upstream, &m->room->id, true);
 	group_release(m->group);
 	m->group = NULL;
 	m->room = NULL;
@@ -195,8 +197,8 @@ start(struct member *m)
 void
 room_start_joiners(struct room *r)
 {
-	if (r->unknown) {
-		room_fail_joiners(r, ERROR_invalid_session);
+	if (r->unknown || r->hub->draining) {
+		room_fail_joiners(r, r->unknown ? ERROR_invalid_session : ERROR_backend_unavailable);
 		return;
 	}
 	if (!r->synced)
@@ -322,12 +324,15 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	if (j->log_id.n && !uuid_parse(j->log_id, &m->log_id))
 		memset(&m->log_id, 0xff, sizeof m->log_id); /* no history of ours */
 	m->group = group_get(r, transport, dialect, filter);
+	m->wants_dash = j->names == NAMES_DASH && filter_wants(filter, EVENT_node_updated);
+	if (m->wants_dash && r->dash_members++ == 0)
+		upstream_subscribe(hub->upstream, &r->id, true);
 	hub->n_members++;
 	m->state = MEMBER_JOINING;
 	m->since_ms = clock_now_ms();
 	hub->n_joining++;
 	list_append(&r->joining, &m->link);
-	if (r->synced || r->unknown)
+	if (r->synced || r->unknown || hub->draining)
 		hub_want_start(r);
 }
 

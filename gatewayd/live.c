@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "gatewayd/filter.h"
 
 #include <stdlib.h>
 

@@ -59,6 +59,7 @@ on_reply(void *arg, enum error status, struct span body, bool more)
 		return;
 	/* The answer may end the client, which must not find this question among its own. */
 	list_remove(&a->link);
+	a->asks->n--;
 	give_answer(a, status);
 	json_out_fini(&a->body);
 	free(a->id);

@@ -3,8 +3,10 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "gatewayd/http.h"
+#include "gatewayd/hub.h"
 #include "gatewayd/options.h"
 #include "gatewayd/rest.h"
+#include "gatewayd/transport.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,6 +22,7 @@ struct gateway {
 	struct options options;
 	struct loop *loop;
 	struct upstream *upstream;
+	struct hub *hub;
 	struct assets *assets;
 	struct rest *rest;
 	struct http *http;
@@ -62,16 +65,23 @@ is_loopback(const char *address)
 static void
 on_event(void *context, const struct uuid *session, const struct wire_header *header, struct span body)
 {
-	(void)context;
-	(void)session;
-	(void)header;
-	(void)body;
+	struct gateway *g = context;
+
+	hub_event(g->hub, session, header, body);
+}
+
+static void
+on_up(void *context, bool restarted)
+{
+	struct gateway *g = context;
+
+	hub_up(g->hub, restarted);
 }
 
 static void
 open_upstream(struct gateway *g)
 {
-	struct upstream_events events = { .event = on_event, .context = g };
+	struct upstream_events events = { .event = on_event, .up = on_up, .context = g };
 	char id[UUID_TEXT + 1];
 	struct uuid random;
 
@@ -81,6 +91,7 @@ open_upstream(struct gateway *g)
 	    upstream_new(g->loop, g->options.requests, g->options.events, id, &events);
 	if (!g->upstream)
 		log_fatal("bus", "cannot use these endpoints");
+	g->hub = hub_new(g->loop, g->upstream);
 }
 
 static void
@@ -92,7 +103,11 @@ open_rest(struct gateway *g)
 			.allow_any = g->options.n_origins == 0 && is_loopback(g->options.address) },
 		.hosts = g->options.hosts,
 		.n_hosts = g->options.n_hosts,
-		.deadline_ms = g->options.deadline_ms };
+		.deadline_ms = g->options.deadline_ms,
+		.live = { .hub = g->hub,
+			.websocket = transport_ws_accept,
+			.sse = transport_sse_accept,
+			.poll = transport_poll_accept } };
 
 	g->assets = assets_new(g->options.assets);
 	if (!g->assets)
@@ -144,12 +159,18 @@ drain_due(struct loop_timer *t)
 		http_stop_listening(g->http);
 	else
 		goto again;
-	if (upstream_in_flight(g->upstream) == 0 || spent_ms >= g->options.drain_ms) {
+	if ((upstream_in_flight(g->upstream) == 0 && hub_members(g->hub) == 0) || spent_ms >= g->options.drain_ms) {
 		loop_stop(g->loop);
 		return;
 	}
 again:
 	loop_set_timer(g->loop, t, now_ms + DRAIN_LOOK_MS);
+}
+
+static void
+ignore_drained(void *context)
+{
+	(void)context;
 }
 
 static void
@@ -166,6 +187,8 @@ on_signal(void *arg, int signal)
 	rest_drain(g->rest);
 	g->drain_timer.due = drain_due;
 	loop_set_timer(g->loop, &g->drain_timer, g->drain_began_ms);
+	/* Clients go one after the other, so that they do not all arrive elsewhere at once; a rest of the time is for their answers. */
+	hub_drain(g->hub, g->options.drain_ms * 8 / 10, ignore_drained, NULL);
 }
 
 static void
@@ -192,6 +215,7 @@ main(int argc, char **argv)
 	listen_for_requests(&g);
 	loop_run(g.loop);
 	http_free(g.http);
+	hub_free(g.hub);
 	upstream_free(g.upstream);
 	rest_free(g.rest);
 	assets_free(g.assets);

@@ -123,6 +123,25 @@ outbox_write(struct outbox *o, int fd)
 	return OUTBOX_EMPTY;
 }
 
+size_t
+outbox_take(struct outbox *o, char *out, size_t size)
+{
+	size_t n = 0;
+
+	while (o->ring && o->ring->n && n < size) {
+		struct span first = shared_bytes_frame(o->ring->items[o->ring->first]);
+		size_t left = first.n - o->sent_bytes;
+		size_t piece = left < size - n ? left : size - n;
+
+		memcpy(out + n, first.p + o->sent_bytes, piece);
+		n += piece;
+		advance(o, piece);
+	}
+	if (o->ring && o->ring->n == 0)
+		outbox_fini(o);
+	return n;
+}
+
 void
 outbox_fini(struct outbox *o)
 {

@@ -24,4 +24,6 @@ size_t outbox_bytes(const struct outbox *);
 enum outbox_verdict { OUTBOX_EMPTY, OUTBOX_WAITING /* the socket is full: watch EPOLLOUT */, OUTBOX_BROKEN };
 /* One writev(2) or send(2), more only when the kernel took a whole full vector. */
 enum outbox_verdict outbox_write(struct outbox *, int fd);
+/* Instead of a socket: moves up to size bytes to out; returns how many. */
+size_t outbox_take(struct outbox *, char *out, size_t size);
 void outbox_fini(struct outbox *);

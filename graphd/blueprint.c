@@ -21,8 +21,8 @@ enum { SUFFIX_BYTES = sizeof(SUFFIX) - 1, LISTED_MAX = 1000 };
 
 /*
  * A file that was read, once: what becomes of it afterwards is not noticed before a restart. One
- * that cannot be read is remembered too, so that it is parsed and complained about once. An id without a
- * file is not remembered: peers may ask for any number of them, and a new file is found.
+ * that cannot be read is remembered too, so that it is parsed and complained about once. An id
+ * without a file is not remembered: peers may ask for any number of them, and a new file is found.
  */
 struct entry {
 	struct span id;
@@ -66,6 +66,7 @@ blueprints_free(struct blueprints *b)
 	free(b);
 }
 
+/* Nothing that means anything to a file system passes: no dot, no slash, no byte above ASCII. */
 static bool
 is_id(struct span id)
 {
@@ -74,13 +75,14 @@ is_id(struct span id)
 	for (size_t i = 0; i < id.n; i++) {
 		char c = id.p[i];
 		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-			c != '_' && c != '-')
+		    c != '_' && c != '-')
 			return false;
 	}
 	return true;
 }
 
-/* A link in the directory could lead anywhere, so none is followed. A FIFO would hold the open up. */
+/* A link in the directory could lead anywhere, so none is followed. A FIFO would hold the open up.
+ */
 static int
 open_beneath(int directory, const char *name)
 {
@@ -120,6 +122,7 @@ read_all(int fd, char **text, size_t *n, const char **why)
 	return got == 0;
 }
 
+/* A fault is told once, here; whoever asked only learns that there is no such blueprint. */
 static struct blueprint *
 load(int fd, struct span id)
 {
@@ -216,6 +219,7 @@ compare_ids(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Reads the directory anew each time, so that a file that was added shows up. */
 void
 blueprints_list(struct blueprints *b, struct json_out *out)
 {

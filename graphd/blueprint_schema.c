@@ -102,6 +102,7 @@ node_type_property(const struct node_type *t, const char *property_id)
 	return NULL;
 }
 
+/* Ids go first: an option may bear the id of another one as its name. */
 static const struct option *
 option_of(const struct property_type *p, struct span text)
 {
@@ -129,9 +130,10 @@ property_type_option(const struct property_type *p, const char *value_json)
 	return found;
 }
 
+/* A property without a known option shows nothing and leaves the place to the next one. */
 bool
 blueprint_indicator(const struct blueprint *b, const struct content *c, const char **set,
-	const struct option **option)
+    const struct option **option)
 {
 	const struct node_type *type = blueprint_type(b, c->type);
 

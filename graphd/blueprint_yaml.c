@@ -16,6 +16,8 @@ struct reader {
 	char *message;
 };
 
+/* Always false, so that a check can end with it. Messages name the line and never hold the file's
+ * path. */
 static bool __attribute__((format(printf, 3, 4)))
 fail(struct reader *r, const struct yaml_node *at, const char *format, ...)
 {
@@ -31,7 +33,7 @@ fail(struct reader *r, const struct yaml_node *at, const char *format, ...)
 /* A text member; absent or null gives fallback, which may be NULL. */
 static bool
 read_text(struct reader *r, const struct yaml_node *map, const char *key, const char *fallback,
-	char **out)
+    char **out)
 {
 	const struct yaml_node *value = yaml_find(map, key);
 
@@ -65,7 +67,8 @@ read_id(struct reader *r, const struct yaml_node *map, const char *what, char **
 static bool
 read_flag(struct reader *r, const struct yaml_node *map, const char *key, bool *out)
 {
-	static const char *const words[2][3] = { { "false", "no", "off" }, { "true", "yes", "on" } };
+	static const char *const words[2][3] = { { "false", "no", "off" },
+		{ "true", "yes", "on" } };
 	const struct yaml_node *value = yaml_find(map, key);
 
 	*out = false;
@@ -82,7 +85,7 @@ read_flag(struct reader *r, const struct yaml_node *map, const char *key, bool *
 /* A list member: its elements, and how many. Absent or null is an empty one. */
 static bool
 find_list(struct reader *r, const struct yaml_node *map, const char *key,
-	const struct yaml_node **first, size_t *n)
+    const struct yaml_node **first, size_t *n)
 {
 	const struct yaml_node *list = yaml_find(map, key);
 
@@ -135,7 +138,8 @@ compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The ids of n objects that stand size_bytes apart and begin with a char *. NULL when all differ. */
+/* The ids of n objects that stand size_bytes apart and begin with a char *. NULL when all differ.
+ */
 static const char *
 find_repeated(const void *objects, size_t n, size_t size_bytes)
 {
@@ -151,9 +155,10 @@ find_repeated(const void *objects, size_t n, size_t size_bytes)
 	return found;
 }
 
+/* Sorted and compared, so that a long list costs no square of its length. */
 static bool
 check_repeated(struct reader *r, const struct yaml_node *at, const char *what, const void *objects,
-	size_t n, size_t size_bytes)
+    size_t n, size_t size_bytes)
 {
 	const char *id = find_repeated(objects, n, size_bytes);
 
@@ -162,7 +167,7 @@ check_repeated(struct reader *r, const struct yaml_node *at, const char *what, c
 
 static bool
 read_option(struct reader *r, const struct yaml_node *value, const char *type_id,
-	const char *property_id, struct option *out)
+    const char *property_id, struct option *out)
 {
 	if (value->kind == YAML_TEXT && value->text.n) {
 		out->name = xspandup(value->text);
@@ -170,22 +175,22 @@ read_option(struct reader *r, const struct yaml_node *value, const char *type_id
 		if (value->kind != YAML_MAP)
 			return fail(r, value, "an option must be a text or a mapping");
 		if (!read_text(r, value, "name", NULL, &out->name) ||
-			!read_text(r, value, "id", NULL, &out->id) ||
-			!read_text(r, value, "indicator_id", NULL, &out->indicator_id) ||
-			!read_text(r, value, "bullet", NULL, &out->bullet))
+		    !read_text(r, value, "id", NULL, &out->id) ||
+		    !read_text(r, value, "indicator_id", NULL, &out->indicator_id) ||
+		    !read_text(r, value, "bullet", NULL, &out->bullet))
 			return false;
 		if (!out->name || !*out->name || (out->id && !*out->id))
 			return fail(r, value, "an option without a name");
 	}
 	if (!out->id)
 		out->id = sha1_id(
-			(const char *const[]){ type_id, ".", property_id, ":", out->name, NULL });
+		    (const char *const[]){ type_id, ".", property_id, ":", out->name, NULL });
 	return true;
 }
 
 static bool
-read_options(struct reader *r, const struct yaml_node *map, const char *type_id,
-	struct property_type *out)
+read_options(
+    struct reader *r, const struct yaml_node *map, const char *type_id, struct property_type *out)
 {
 	const struct yaml_node *at;
 	size_t n;
@@ -194,11 +199,13 @@ read_options(struct reader *r, const struct yaml_node *map, const char *type_id,
 		return false;
 	out->options = xcalloc(n, sizeof(*out->options));
 	for (; at; at = at->next)
-		if (!read_option(r, yaml_resolve(at), type_id, out->id, &out->options[out->n_options++]))
+		if (!read_option(
+			r, yaml_resolve(at), type_id, out->id, &out->options[out->n_options++]))
 			return false;
 	return check_repeated(r, map, "option", out->options, n, sizeof(*out->options));
 }
 
+/* Types that are not known are kept by name, so that files made for richer editors can be used. */
 static enum value_type
 find_value_type(const char *name)
 {
@@ -217,21 +224,23 @@ find_value_type(const char *name)
 	return VALUE_OTHER;
 }
 
+/* The default value may be any YAML; it is kept as the JSON that a new node gets. */
 static bool
-read_property(struct reader *r, const struct yaml_node *map, const char *type_id,
-	struct property_type *out)
+read_property(
+    struct reader *r, const struct yaml_node *map, const char *type_id, struct property_type *out)
 {
 	const struct yaml_node *value = yaml_find(map, "value");
 
 	if (!read_id(r, map, "property", &out->id) ||
-		!read_text(r, map, "label", out->id, &out->label) ||
-		!read_text(r, map, "type", "text", &out->type_name) ||
-		!read_text(r, map, "indicator_set", NULL, &out->indicator_set) ||
-		!read_flag(r, map, "required", &out->required) || !read_uuid(r, map, &out->uuid))
+	    !read_text(r, map, "label", out->id, &out->label) ||
+	    !read_text(r, map, "type", "text", &out->type_name) ||
+	    !read_text(r, map, "indicator_set", NULL, &out->indicator_set) ||
+	    !read_flag(r, map, "required", &out->required) || !read_uuid(r, map, &out->uuid))
 		return false;
 	out->type = find_value_type(out->type_name);
 	if (!out->uuid)
-		out->uuid = sha1_id((const char *const[]){ "property.", type_id, ":", out->id, NULL });
+		out->uuid =
+		    sha1_id((const char *const[]){ "property.", type_id, ":", out->id, NULL });
 	if (!yaml_is_null(value)) {
 		struct json_out json = { 0 };
 		yaml_write_json(&json, value);
@@ -253,11 +262,13 @@ read_properties(struct reader *r, const struct yaml_node *map, struct node_type 
 		return fail(r, map, "more than %d properties", LIMIT_PROPERTIES);
 	out->properties = xcalloc(n, sizeof(*out->properties));
 	for (; at; at = at->next)
-		if (!read_property(r, yaml_resolve(at), out->id, &out->properties[out->n_properties++]))
+		if (!read_property(
+			r, yaml_resolve(at), out->id, &out->properties[out->n_properties++]))
 			return false;
 	return check_repeated(r, map, "property", out->properties, n, sizeof(*out->properties));
 }
 
+/* Types that do not exist are harmless here: a blueprint may be a part of a larger one. */
 static bool
 read_allowed_children(struct reader *r, const struct yaml_node *map, struct node_type *out)
 {
@@ -280,16 +291,17 @@ static bool
 read_type(struct reader *r, const struct yaml_node *map, struct node_type *out)
 {
 	if (!read_id(r, map, "node type", &out->id) ||
-		!read_text(r, map, "label", out->id, &out->label) ||
-		!read_text(r, map, "icon", NULL, &out->icon) ||
-		!read_flag(r, map, "has_time_log", &out->has_time_log) ||
-		!read_uuid(r, map, &out->uuid))
+	    !read_text(r, map, "label", out->id, &out->label) ||
+	    !read_text(r, map, "icon", NULL, &out->icon) ||
+	    !read_flag(r, map, "has_time_log", &out->has_time_log) ||
+	    !read_uuid(r, map, &out->uuid))
 		return false;
 	if (!out->uuid)
 		out->uuid = sha1_id((const char *const[]){ "node_type:", out->id, NULL });
 	return read_allowed_children(r, map, out) && read_properties(r, map, out);
 }
 
+/* The file's own id is not looked at: older files have another one in them than their name. */
 static bool
 read_blueprint(struct reader *r, const struct yaml_node *map, struct blueprint *out)
 {
@@ -299,9 +311,9 @@ read_blueprint(struct reader *r, const struct yaml_node *map, struct blueprint *
 	if (map->kind != YAML_MAP)
 		return fail(r, map, "a blueprint must be a mapping");
 	if (!read_text(r, map, "version", "", &out->version) ||
-		!read_text(r, map, "name", out->id, &out->name) ||
-		!read_text(r, map, "description", "", &out->description) ||
-		!find_list(r, map, "node_types", &at, &n))
+	    !read_text(r, map, "name", out->id, &out->name) ||
+	    !read_text(r, map, "description", "", &out->description) ||
+	    !find_list(r, map, "node_types", &at, &n))
 		return false;
 	if (n == 0)
 		return fail(r, map, "a blueprint without node_types");
@@ -312,6 +324,7 @@ read_blueprint(struct reader *r, const struct yaml_node *map, struct blueprint *
 	return check_repeated(r, map, "node type", out->types, n, sizeof(*out->types));
 }
 
+/* What was read before a fault is freed with the rest, hence the counts that grow one by one. */
 struct blueprint *
 blueprint_parse(struct span id, struct span yaml, char message[256])
 {

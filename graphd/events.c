@@ -1,6 +1,6 @@
 #include "graphd/step.h"
 
-#include "graphd/meta.h"
+#include "graphd/event_count.h"
 #include "graphd/put.h"
 
 /* What is the same in all events of a step is written once: before the seq, and behind it. */
@@ -8,88 +8,12 @@ struct encoder {
 	const struct step *step;
 	struct json_out body, common;
 	size_t common_n; /* bytes of common before the seq */
-	uint64_t seq; /* of the next event */
+	uint64_t seq;	 /* of the next event */
 	uint64_t after;
 	step_event_fn *fn;
 	void *context;
 	bool stopped;
 };
-
-static bool
-changes_parent(const struct edit *e)
-{
-	return !uuid_equal(&e->before.parent, &e->after.parent);
-}
-
-static uint64_t
-count_of_move(const struct edit *e)
-{
-	if (!changes_parent(e))
-		return 1;
-	return !uuid_is_nil(&e->before.parent) + !uuid_is_nil(&e->after.parent);
-}
-
-static bool
-changes_project(const struct edit *e)
-{
-	struct uuid before = meta_project_id(e->value_before);
-	struct uuid after = meta_project_id(e->value_after);
-
-	return !uuid_equal(&before, &after);
-}
-
-static bool
-mark_has_event(enum mark mark)
-{
-	return mark == MARK_SAVED || mark == MARK_LOADED || mark == MARK_CLOSED;
-}
-
-static uint64_t
-count_of_edit(const struct edit *e)
-{
-	switch (e->kind) {
-	case EDIT_ADD:
-	case EDIT_REMOVE:
-	case EDIT_PROPERTY:
-		return 1;
-	case EDIT_MOVE:
-		return count_of_move(e);
-	case EDIT_META:
-		return changes_project(e);
-	case EDIT_MARK:
-		return mark_has_event(e->mark);
-	}
-	return 0;
-}
-
-/* EVENTS when the step tells nothing besides its edits. */
-static enum event
-closing_event(const struct step *step)
-{
-	bool edits = step->type < COMMANDS && command_rows[step->type].kind == COMMAND_EDITS;
-
-	switch (step->kind) {
-	case STEP_DO:
-		return edits ? EVENT_command_executed : EVENTS;
-	case STEP_UNDO:
-		return EVENT_command_undo;
-	case STEP_REDO:
-		return EVENT_command_redo;
-	case STEP_MARK:
-		break;
-	}
-	return EVENTS;
-}
-
-uint64_t
-step_event_count(const struct step *step)
-{
-	uint64_t n = closing_event(step) != EVENTS;
-
-	for (size_t i = 0; i < step->n_edits; i++)
-		n += count_of_edit(&step->edits[i]);
-	return n;
-}
 
 static void
 write_common(struct encoder *enc)
@@ -274,7 +198,7 @@ tell_moved(struct encoder *enc, const struct edit *e)
 {
 	bool linked = !uuid_is_nil(&e->after.parent);
 
-	if (!changes_parent(e)) {
+	if (!edit_changes_parent(e)) {
 		tell_link(enc, EVENT_node_moved, &e->after.parent, &e->node, e->after.index);
 		return;
 	}
@@ -308,7 +232,7 @@ tell_property(struct encoder *enc, const struct edit *e)
 static void
 tell_meta(struct encoder *enc, const struct edit *e)
 {
-	if (!changes_project(e) || is_skipped(enc))
+	if (!edit_changes_project(e) || is_skipped(enc))
 		return;
 	begin(enc); /* project_id, all there is to tell, stands among the common members */
 	finish(enc, EVENT_session_project_changed);
@@ -383,14 +307,14 @@ tell_edit(struct encoder *enc, const struct edit *e)
 static void
 tell_closing(struct encoder *enc)
 {
-	enum event event = closing_event(enc->step);
+	enum event event = step_closing_event(enc->step);
 	struct json_out *out = &enc->body;
 
 	if (event == EVENTS || is_skipped(enc))
 		return;
 	/* What was undone is the news; the undo's own id would tell nobody anything. */
-	begin_about(enc, event == EVENT_command_executed ? &enc->step->command_id
-							 : &enc->step->target_id);
+	begin_about(
+	    enc, event == EVENT_command_executed ? &enc->step->command_id : &enc->step->target_id);
 	member_text(out, ",\"command_type\":",
 	    enc->step->type < COMMANDS ? command_rows[enc->step->type].name : NULL);
 	if (event == EVENT_command_executed) {

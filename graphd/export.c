@@ -12,6 +12,7 @@ write_children(struct json_out *out, const struct node *node)
 	json_out_close(out, ']');
 }
 
+/* Always with name and parent, so that nothing has to be found out again on the way back. */
 static void
 write_node(struct json_out *out, const struct node *node)
 {
@@ -88,6 +89,7 @@ write_template(struct json_out *out, const struct meta *meta)
 	json_out_string(out, meta->template_id);
 }
 
+/* The template stands at both levels, because its programs look for it at either. */
 void
 export_predecessor(const struct session *s, struct json_out *out)
 {

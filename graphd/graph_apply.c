@@ -73,8 +73,8 @@ static void
 attach(struct graph *g, struct node *n, struct node *parent, struct place *place)
 {
 	struct node *previous = previous_at(g, parent, place);
-	struct node *next = previous ? siblings_next(previous)
-				     : siblings_first(*siblings_of(g, parent));
+	struct node *next =
+	    previous ? siblings_next(previous) : siblings_first(*siblings_of(g, parent));
 
 	hash_out_place(g, next);
 	n->parent = parent;

@@ -90,8 +90,8 @@ note(struct rollback *rb, struct change change)
 	if (!rb)
 		return;
 	if ((rb->n_changes & (rb->n_changes - 1)) == 0)
-		rb->changes = xrealloc(rb->changes, rb->n_changes ? rb->n_changes * 2 : 2,
-		    sizeof(*rb->changes));
+		rb->changes = xrealloc(
+		    rb->changes, rb->n_changes ? rb->n_changes * 2 : 2, sizeof(*rb->changes));
 	rb->changes[rb->n_changes++] = change;
 }
 
@@ -113,8 +113,8 @@ history_put(struct history *h, struct history_entry *entry, bool redo, struct ro
 }
 
 void
-history_take(struct history *h, struct history_entry *entry, bool redo, bool final,
-    struct rollback *rb)
+history_take(
+    struct history *h, struct history_entry *entry, bool redo, bool final, struct rollback *rb)
 {
 	struct link *next = entry->link.next;
 
@@ -160,8 +160,8 @@ edits_free(struct edit *edits, size_t n)
 }
 
 void
-history_entry_set(struct history_entry *entry, struct edit *edits, size_t n_edits,
-    uint64_t ordinal, struct rollback *rb)
+history_entry_set(struct history_entry *entry, struct edit *edits, size_t n_edits, uint64_t ordinal,
+    struct rollback *rb)
 {
 	if (rb) {
 		rb->moved = entry;

@@ -35,9 +35,10 @@ write_warning(struct json_out *out, const struct uuid *node, const char *rule, c
 	json_out_close(out, '}');
 }
 
+/* Beyond the bound one last warning says that there were more. */
 void
 import_warn(struct import_reader *r, const struct import_entry *entry, const char *rule,
-	const char *message, ...)
+    const char *message, ...)
 {
 	char text[512];
 	va_list args;
@@ -50,7 +51,7 @@ import_warn(struct import_reader *r, const struct import_entry *entry, const cha
 	write_warning(r->warnings, entry ? &entry->id : NULL, rule, text);
 	if (r->warnings->n > WARNINGS_BYTES)
 		write_warning(r->warnings, NULL, "more_warnings",
-			"There are more warnings than are shown here.");
+		    "There are more warnings than are shown here.");
 }
 
 bool
@@ -60,7 +61,7 @@ import_is_native(struct span document)
 
 	document = json_trim(document);
 	return json_type(document) == JSON_OBJECT && json_find(document, "format", &format) &&
-		span_is(format, "\"graphd-project\"");
+	    span_is(format, "\"graphd-project\"");
 }
 
 /* Members that are read, or that our own answers compute anew. */
@@ -97,7 +98,7 @@ find_place(struct outer *o, struct span key, bool graph, bool native, struct spa
 /* graph: nodes may stand here. wrapped: the member "graph" is read by itself. */
 static enum error
 read_outer(struct import_reader *r, struct span object, bool graph, bool wrapped, bool native,
-	struct outer *o)
+    struct outer *o)
 {
 	struct span key, value, nowhere;
 	struct json_iter iter;
@@ -114,13 +115,14 @@ read_outer(struct import_reader *r, struct span object, bool graph, bool wrapped
 		}
 		if (!import_is_shallow(value))
 			return refuse(r->why, ERROR_invalid_graph, "graph",
-				"The member %.*s is nested too deeply.", CLIP(key));
+			    "The member %.*s is nested too deeply.", CLIP(key));
 		json_out_key_text(&o->extra, key);
 		json_out_minified(&o->extra, value);
 	}
 	return OK;
 }
 
+/* Texts of another kind or without a character count as absent: files of older programs vary. */
 static char *
 text_of(struct import_reader *r, struct span value)
 {
@@ -147,7 +149,7 @@ first_template(struct span document)
 
 static void
 read_template(struct import_reader *r, struct span document, const struct outer *file,
-	const struct outer *graph, struct span template_id, struct import *out)
+    const struct outer *graph, struct span template_id, struct import *out)
 {
 	static const char suffix[] = ".yaml";
 	size_t n, suffix_n = sizeof(suffix) - 1;
@@ -167,20 +169,22 @@ read_template(struct import_reader *r, struct span document, const struct outer 
 
 static void
 read_project_name(struct import_reader *r, struct span document, const struct outer *file,
-	const struct outer *graph, struct import *out)
+    const struct outer *graph, struct import *out)
 {
 	struct span name;
 
 	out->project_name = text_of(r, file->project_name);
 	if (!out->project_name)
 		out->project_name = text_of(r, graph->project_name);
-	/* "name" is kept among the unknown members as well: not every file means the project by it. */
+	/* "name" is kept among the unknown members as well: not every file means the project by it.
+	 */
 	if (!out->project_name && json_find(document, "name", &name))
 		out->project_name = text_of(r, name);
 	if (out->project_name && strlen(out->project_name) > LIMIT_NAME_BYTES) {
 		free(out->project_name);
 		out->project_name = NULL;
-		import_warn(r, NULL, "member_ignored", "The project's name is left out: it is too long.");
+		import_warn(
+		    r, NULL, "member_ignored", "The project's name is left out: it is too long.");
 	}
 }
 
@@ -195,6 +199,7 @@ add_extra(struct json_out *all, const char *name, const struct json_out *part)
 	json_out_close(all, '}');
 }
 
+/* Our own files carry what an earlier import kept, level by level, and no members of their own. */
 static void
 read_extra(const struct outer *file, const struct outer *graph, bool native, struct import *out)
 {
@@ -218,6 +223,7 @@ read_extra(const struct outer *file, const struct outer *graph, bool native, str
 	json_out_fini(&all);
 }
 
+/* Both may stand there: the nodes flat, and a list of ids that says which are roots, in order. */
 static enum error
 read_nodes(struct import_reader *r, const struct outer *g)
 {
@@ -226,7 +232,8 @@ read_nodes(struct import_reader *r, const struct outer *g)
 	enum error err = OK;
 
 	if (!nodes && !roots)
-		return refuse(r->why, ERROR_invalid_graph, "graph", "The graph has neither nodes nor roots.");
+		return refuse(
+		    r->why, ERROR_invalid_graph, "graph", "The graph has neither nodes nor roots.");
 	if (nodes && json_type(g->nodes) != JSON_ARRAY && json_type(g->nodes) != JSON_OBJECT)
 		return refuse(r->why, ERROR_invalid_graph, "graph", "The nodes are no list.");
 	if (roots && json_type(g->roots) != JSON_ARRAY)
@@ -238,21 +245,24 @@ read_nodes(struct import_reader *r, const struct outer *g)
 	return err;
 }
 
+/* A later version may mean something else by the same words, so it is not guessed at. */
 static enum error
 check_native(struct import_reader *r, struct span document)
 {
 	struct span version;
 	int64_t number;
 
-	if (json_find(document, "version", &version) && json_integer(version, &number) && number == 1)
+	if (json_find(document, "version", &version) && json_integer(version, &number) &&
+	    number == 1)
 		return OK;
-	return refuse(r->why, ERROR_invalid_graph, "file", "The file is of a version that is not known.");
+	return refuse(
+	    r->why, ERROR_invalid_graph, "file", "The file is of a version that is not known.");
 }
 
 /* file and graph are the same object when nothing stands around the graph. */
 static enum error
 read_document(struct import_reader *r, struct span document, struct blueprints *blueprints,
-	struct span template_id, struct outer *file, struct outer *graph, struct import *out)
+    struct span template_id, struct outer *file, struct outer *graph, struct import *out)
 {
 	bool native = import_is_native(document);
 	struct span inner;
@@ -286,7 +296,7 @@ read_document(struct import_reader *r, struct span document, struct blueprints *
 
 enum error
 import_read(struct span document, struct blueprints *blueprints, struct span template_id,
-	struct import *out, struct refusal *why)
+    struct import *out, struct refusal *why)
 {
 	struct import_reader r = { .warnings = &out->warnings, .why = why };
 	struct outer file = { 0 }, graph = { 0 };

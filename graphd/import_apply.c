@@ -21,6 +21,7 @@ remove_all(struct session *s)
 	return err;
 }
 
+/* The edit holds both states as text, so that undo brings back name, blueprint and members. */
 static char *
 meta_text(const struct meta *meta)
 {
@@ -58,11 +59,12 @@ apply_meta(struct session *s, const struct import *im)
 	return err;
 }
 
+/* Parents stand before their children in the list, so the parent is there; the end is the place. */
 static enum error
 add_node(struct session *s, struct import_node *node, struct refusal *why)
 {
 	const struct node *parent =
-		uuid_is_nil(&node->parent) ? NULL : graph_find(s->graph, &node->parent);
+	    uuid_is_nil(&node->parent) ? NULL : graph_find(s->graph, &node->parent);
 	struct edit edit = {
 		.kind = EDIT_ADD,
 		.node = node->id,
@@ -77,6 +79,7 @@ add_node(struct session *s, struct import_node *node, struct refusal *why)
 	return session_edit(s, &edit);
 }
 
+/* The order matters to undo: nodes go before the blueprint changes and come after it. */
 enum error
 import_apply(struct session *s, struct import *im, struct refusal *why)
 {

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-/* A value stands some levels deep in requests and in what is stored, which have LIMIT_JSON_DEPTH. */
+/* A value stands some levels deep in requests and in what is stored, which have LIMIT_JSON_DEPTH.
+ */
 enum { VALUE_DEPTH = LIMIT_JSON_DEPTH - 8 };
 
 void
@@ -39,6 +40,7 @@ is_text(struct span value)
 	return value.p && json_type(value) == JSON_STRING;
 }
 
+/* Clients write null for what they do not know; it means the same as nothing. */
 static bool
 is_absent(struct span value)
 {
@@ -54,24 +56,26 @@ read_id(struct import_reader *r, struct import_draft *d, struct span map_key, si
 
 	if (!is_absent(value) && !is_text(value))
 		return refuse(r->why, ERROR_invalid_graph, "graph",
-			"The id of node %zu of its list is no text.", position);
+		    "The id of node %zu of its list is no text.", position);
 	entry->id_text = is_text(value) ? json_text(&r->arena, value) : map_key;
 	if (entry->id_text.n == 0)
-		return refuse(r->why, ERROR_invalid_graph, "graph", "Node %zu of its list has no id.",
-			position);
+		return refuse(r->why, ERROR_invalid_graph, "graph",
+		    "Node %zu of its list has no id.", position);
 	if (map_key.p && !span_equal(map_key, entry->id_text))
 		return refuse(r->why, ERROR_invalid_graph, "graph",
-			"The node %.*s stands under the key %.*s.", CLIP(entry->id_text), CLIP(map_key));
+		    "The node %.*s stands under the key %.*s.", CLIP(entry->id_text),
+		    CLIP(map_key));
 	import_uuid(entry->id_text, &entry->id);
 	if (table_find(&r->by_id, &entry->id))
-		return refuse(r->why, ERROR_invalid_graph, "graph", "The node %.*s stands there twice.",
-			CLIP(entry->id_text));
+		return refuse(r->why, ERROR_invalid_graph, "graph",
+		    "The node %.*s stands there twice.", CLIP(entry->id_text));
 	if (r->n == LIMIT_NODES)
-		return refuse(r->why, ERROR_limit_nodes, "graph", "The graph has more than %d nodes.",
-			LIMIT_NODES);
+		return refuse(r->why, ERROR_limit_nodes, "graph",
+		    "The graph has more than %d nodes.", LIMIT_NODES);
 	return OK;
 }
 
+/* From here on the reader owns the entry's content, whatever happens next. */
 static void
 keep_entry(struct import_reader *r, struct import_entry *entry)
 {
@@ -100,6 +104,7 @@ translate_property(const struct node_type *t, struct span key)
 	return key;
 }
 
+/* Three spellings occur, sometimes two in one node: what the editor draws, and what the node is. */
 static enum error
 read_type(struct import_reader *r, const struct import_draft *d, struct content *out)
 {
@@ -110,14 +115,15 @@ read_type(struct import_reader *r, const struct import_draft *d, struct content 
 	type = is_text(value) ? json_text(&r->arena, value) : (struct span){ 0 };
 	if (type.n == 0)
 		return refuse(r->why, ERROR_invalid_graph, "graph", "The node %.*s has no type.",
-			CLIP(d->entry->id_text));
+		    CLIP(d->entry->id_text));
 	if (type.n > LIMIT_TYPE_BYTES)
-		return refuse(r->why, ERROR_limit_value, "graph", "The type of node %.*s is too long.",
-			CLIP(d->entry->id_text));
+		return refuse(r->why, ERROR_limit_value, "graph",
+		    "The type of node %.*s is too long.", CLIP(d->entry->id_text));
 	for (int m = MEMBER_BLUEPRINT_TYPE_ID; m <= MEMBER_TYPE; m++)
 		if (!is_absent(d->members[m]) && !span_equal(d->members[m], value))
-			import_warn(r, d->entry, "type_ignored", "Node %.*s names two types; %.*s counts.",
-				CLIP(d->entry->id_text), CLIP(type));
+			import_warn(r, d->entry, "type_ignored",
+			    "Node %.*s names two types; %.*s counts.", CLIP(d->entry->id_text),
+			    CLIP(type));
 	out->type = xspandup(translate_type(r->blueprint, type));
 	return OK;
 }
@@ -132,29 +138,31 @@ has_property(const struct content *c, struct span key)
 	return false;
 }
 
+/* The value is stored as it was written but for white space: numbers keep their digits. */
 static enum error
 read_property(struct import_reader *r, const struct import_draft *d, struct span key,
-	struct span value, struct content *out)
+    struct span value, struct content *out)
 {
 	struct json_out json = { 0 };
 	struct property *p = &out->properties[out->n_properties];
 	struct span plain =
-		translate_property(blueprint_type(r->blueprint, out->type), json_key(&r->arena, key));
+	    translate_property(blueprint_type(r->blueprint, out->type), json_key(&r->arena, key));
 
 	/* A property under its plain id and under its uuid: the first one has the id. */
 	if (has_property(out, plain))
 		plain = json_key(&r->arena, key);
 	if (has_property(out, plain)) {
 		import_warn(r, d->entry, "repeated_property",
-			"The second value of property %.*s of node %.*s is dropped.", CLIP(plain),
-			CLIP(d->entry->id_text));
+		    "The second value of property %.*s of node %.*s is dropped.", CLIP(plain),
+		    CLIP(d->entry->id_text));
 		return OK;
 	}
 	json_out_minified(&json, value);
 	if (json.n > LIMIT_VALUE_BYTES || !import_is_shallow(value)) {
 		json_out_fini(&json);
 		return refuse(r->why, ERROR_limit_value, "graph",
-			"The property %.*s of node %.*s is too large.", CLIP(plain), CLIP(d->entry->id_text));
+		    "The property %.*s of node %.*s is too large.", CLIP(plain),
+		    CLIP(d->entry->id_text));
 	}
 	p->key = xspandup(plain);
 	p->value = xspandup(json_out_span(&json));
@@ -175,12 +183,13 @@ read_properties(struct import_reader *r, const struct import_draft *d, struct co
 		return OK;
 	if (json_type(value) != JSON_OBJECT)
 		return refuse(r->why, ERROR_invalid_graph, "graph",
-			"The properties of node %.*s are no object.", CLIP(d->entry->id_text));
+		    "The properties of node %.*s are no object.", CLIP(d->entry->id_text));
 	for (json_walk(&iter, value); json_next(&iter, &key, &member);)
 		n++;
 	if (n > LIMIT_PROPERTIES)
 		return refuse(r->why, ERROR_limit_properties, "graph",
-			"The node %.*s has more than %d properties.", CLIP(d->entry->id_text), LIMIT_PROPERTIES);
+		    "The node %.*s has more than %d properties.", CLIP(d->entry->id_text),
+		    LIMIT_PROPERTIES);
 	out->properties = n ? xcalloc(n, sizeof(*out->properties)) : NULL;
 	for (json_walk(&iter, value); !err && json_next(&iter, &key, &member);)
 		err = read_property(r, d, key, member, out);
@@ -199,6 +208,8 @@ name_property(struct import_reader *r, const struct content *c)
 	return (struct span){ 0 };
 }
 
+/* A name that is given counts even when it is empty; the other places only when they say something.
+ */
 static enum error
 read_name(struct import_reader *r, const struct import_draft *d, struct content *out)
 {
@@ -213,8 +224,8 @@ read_name(struct import_reader *r, const struct import_draft *d, struct content 
 	if (!name.p)
 		name = span_of(out->type);
 	if (name.n > LIMIT_NAME_BYTES)
-		return refuse(r->why, ERROR_limit_value, "graph", "The name of node %.*s is too long.",
-			CLIP(d->entry->id_text));
+		return refuse(r->why, ERROR_limit_value, "graph",
+		    "The name of node %.*s is too long.", CLIP(d->entry->id_text));
 	out->name = xspandup(name);
 	return OK;
 }
@@ -222,7 +233,7 @@ read_name(struct import_reader *r, const struct import_draft *d, struct content 
 /* A member that is a text or nothing. What it cannot be is left out, and said. */
 static char *
 read_optional(struct import_reader *r, const struct import_draft *d, enum import_member member,
-	const char *key)
+    const char *key)
 {
 	struct span value = d->members[member];
 
@@ -230,11 +241,12 @@ read_optional(struct import_reader *r, const struct import_draft *d, enum import
 		return NULL;
 	if (is_text(value) && value.n <= LIMIT_TYPE_BYTES)
 		return xspandup(json_text(&r->arena, value));
-	import_warn(r, d->entry, "member_ignored", "The %s of node %.*s is left out: it is no short text.",
-		key, CLIP(d->entry->id_text));
+	import_warn(r, d->entry, "member_ignored",
+	    "The %s of node %.*s is left out: it is no short text.", key, CLIP(d->entry->id_text));
 	return NULL;
 }
 
+/* null says nothing: older editors wrote it into nodes that an edge puts under a parent. */
 static enum error
 read_parent(struct import_reader *r, const struct import_draft *d)
 {
@@ -246,14 +258,14 @@ read_parent(struct import_reader *r, const struct import_draft *d)
 		return OK;
 	if (!is_text(value))
 		return refuse(r->why, ERROR_invalid_graph, "graph",
-			"The parent_id of node %.*s is no text.", CLIP(d->entry->id_text));
+		    "The parent_id of node %.*s is no text.", CLIP(d->entry->id_text));
 	d->entry->parent_text = json_text(&r->arena, value);
 	return OK;
 }
 
 enum error
-import_read_content(struct import_reader *r, struct import_draft *d, struct span map_key,
-	size_t position)
+import_read_content(
+    struct import_reader *r, struct import_draft *d, struct span map_key, size_t position)
 {
 	struct content *c;
 	enum error err = read_id(r, d, map_key, position);
@@ -273,7 +285,7 @@ import_read_content(struct import_reader *r, struct import_draft *d, struct span
 		return err;
 	if (d->extra.n > LIMIT_VALUE_BYTES)
 		return refuse(r->why, ERROR_limit_value, "graph",
-			"The unknown members of node %.*s are too large.", CLIP(d->entry->id_text));
+		    "The unknown members of node %.*s are too large.", CLIP(d->entry->id_text));
 	c->indicator_id = read_optional(r, d, MEMBER_INDICATOR_ID, "indicator_id");
 	c->indicator_set = read_optional(r, d, MEMBER_INDICATOR_SET, "indicator_set");
 	c->icon_id = read_optional(r, d, MEMBER_ICON_ID, "icon_id");

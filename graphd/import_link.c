@@ -13,6 +13,7 @@ import_find(const struct import_reader *r, struct span id_text)
 	return table_find(&r->by_id, &id);
 }
 
+/* A child is hung once and never moved again: whoever names it first has it. */
 static void
 hang(struct import_entry *parent, struct import_entry *child)
 {
@@ -25,7 +26,7 @@ static enum error
 refuse_cycle(struct import_reader *r, const struct import_entry *entry)
 {
 	return refuse(r->why, ERROR_invalid_graph, "graph", "The node %.*s is its own ancestor.",
-		CLIP(entry->id_text));
+	    CLIP(entry->id_text));
 }
 
 /* One element of a node's list of children, or of the list of roots. */
@@ -37,8 +38,8 @@ link_ref(struct import_reader *r, struct import_entry *parent, const struct impo
 
 	if (!child) {
 		import_warn(r, top ? NULL : parent, "missing_child",
-			"The child %.*s of %.*s is dropped: there is no such node.", CLIP(ref->id),
-			CLIP(parent->id_text));
+		    "The child %.*s of %.*s is dropped: there is no such node.", CLIP(ref->id),
+		    CLIP(parent->id_text));
 		return OK;
 	}
 	if (child == parent)
@@ -46,8 +47,9 @@ link_ref(struct import_reader *r, struct import_entry *parent, const struct impo
 	if (!child->parent)
 		hang(parent, child);
 	else if (child->parent != parent)
-		import_warn(r, child, "two_parents", "The node %.*s stays under %.*s, not under %.*s.",
-			CLIP(child->id_text), CLIP(child->parent->id_text), CLIP(parent->id_text));
+		import_warn(r, child, "two_parents",
+		    "The node %.*s stays under %.*s, not under %.*s.", CLIP(child->id_text),
+		    CLIP(child->parent->id_text), CLIP(parent->id_text));
 	return OK;
 }
 
@@ -76,14 +78,16 @@ link_parent(struct import_reader *r, struct import_entry *child)
 		hang(parent, child);
 	else if (!parent)
 		import_warn(r, child, "unknown_parent",
-			"The node %.*s names the parent %.*s, but there is no such node.",
-			CLIP(child->id_text), CLIP(child->parent_text));
+		    "The node %.*s names the parent %.*s, but there is no such node.",
+		    CLIP(child->id_text), CLIP(child->parent_text));
 	else if (child->parent != parent)
-		import_warn(r, child, "two_parents", "The node %.*s stays under %.*s, not under %.*s.",
-			CLIP(child->id_text), CLIP(child->parent->id_text), CLIP(parent->id_text));
+		import_warn(r, child, "two_parents",
+		    "The node %.*s stays under %.*s, not under %.*s.", CLIP(child->id_text),
+		    CLIP(child->parent->id_text), CLIP(parent->id_text));
 	return OK;
 }
 
+/* NULL also for an edge that is no object or has no such end; the text is for the warning. */
 static struct import_entry *
 find_end(struct import_reader *r, struct span edge, const char *key, struct span *text)
 {
@@ -106,15 +110,16 @@ link_edge(struct import_reader *r, struct span edge)
 
 	if (!source || !target)
 		import_warn(r, target, "edge_ignored",
-			"The edge from %.*s to %.*s is dropped: there is no such node.", CLIP(source_text),
-			CLIP(target_text));
+		    "The edge from %.*s to %.*s is dropped: there is no such node.",
+		    CLIP(source_text), CLIP(target_text));
 	else if (source == target)
 		return refuse_cycle(r, target);
 	else if (!target->parent)
 		hang(source, target);
 	else if (target->parent != source)
-		import_warn(r, target, "edge_ignored", "The node %.*s stays under %.*s, not under %.*s.",
-			CLIP(target->id_text), CLIP(target->parent->id_text), CLIP(source->id_text));
+		import_warn(r, target, "edge_ignored",
+		    "The node %.*s stays under %.*s, not under %.*s.", CLIP(target->id_text),
+		    CLIP(target->parent->id_text), CLIP(source->id_text));
 	return OK;
 }
 
@@ -167,6 +172,7 @@ find_in_cycle(const struct import_reader *r)
 	return at;
 }
 
+/* Down to the first child, else on to the next sibling of the nearest ancestor that has one. */
 static struct import_entry *
 next_in_order(const struct import_reader *r, struct import_entry *at, size_t *depth)
 {
@@ -191,8 +197,8 @@ import_order(struct import_reader *r, struct import *out)
 	for (struct import_entry *e = r->top.first; e; e = next_in_order(r, e, &depth)) {
 		struct import_node *node = &out->nodes[out->n++];
 		if (depth > LIMIT_DEPTH)
-			return refuse(r->why, ERROR_limit_depth, "graph", "The node %.*s lies too deep.",
-				CLIP(e->id_text));
+			return refuse(r->why, ERROR_limit_depth, "graph",
+			    "The node %.*s lies too deep.", CLIP(e->id_text));
 		node->id = e->id;
 		if (e->parent != &r->top)
 			node->parent = e->parent->id;

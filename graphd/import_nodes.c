@@ -18,7 +18,7 @@ struct cursor {
 /* A list of nodes or children, or a node object. */
 struct level {
 	bool is_node;
-	bool is_map; /* a list whose elements have their ids as keys */
+	bool is_map;	 /* a list whose elements have their ids as keys */
 	size_t position; /* list: elements so far. node: its position in the list around it */
 	struct span map_key;
 	struct import_entry *owner; /* list: whose children; NULL: of nobody */
@@ -35,11 +35,12 @@ struct walk {
 	size_t depth;
 };
 
+/* Commas and colons stand where they must in text that was scanned, and tell nothing more. */
 static void
 skip_space(struct cursor *c)
 {
-	while (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r' || *c->at == ',' ||
-		*c->at == ':')
+	while (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r' ||
+	    *c->at == ',' || *c->at == ':')
 		c->at++;
 }
 
@@ -80,6 +81,7 @@ skip_container(struct cursor *c)
 	} while (depth);
 }
 
+/* Numbers and words end before the next token; within a container there is always one. */
 static struct span
 take_value(struct cursor *c)
 {
@@ -150,7 +152,8 @@ take_member(struct walk *w, struct import_draft *d, struct span key, size_t posi
 
 	if (!is_known && !import_is_shallow(value))
 		return refuse(w->reader->why, ERROR_invalid_graph, "graph",
-			"The member %.*s of node %zu of its list is nested too deeply.", CLIP(key), position);
+		    "The member %.*s of node %zu of its list is nested too deeply.", CLIP(key),
+		    position);
 	if (is_known && member < MEMBERS)
 		d->members[member] = value;
 	/* The label is the name only when there is no other, so it is kept as well. */
@@ -162,8 +165,8 @@ take_member(struct walk *w, struct import_draft *d, struct span key, size_t posi
 }
 
 static void
-add_ref(struct import_reader *r, struct import_entry *owner, struct span id,
-	struct import_entry *entry)
+add_ref(
+    struct import_reader *r, struct import_entry *owner, struct span id, struct import_entry *entry)
 {
 	struct import_ref *ref = arena_take(&r->arena, sizeof(*ref));
 
@@ -172,6 +175,7 @@ add_ref(struct import_reader *r, struct import_entry *owner, struct span id,
 	owner->refs_last = ref;
 }
 
+/* The bracket under the cursor says whether the elements have keys. */
 static void
 open_list(struct walk *w, struct import_entry *owner)
 {
@@ -186,7 +190,8 @@ open_node(struct walk *w, const struct level *list, struct span map_key)
 	struct import_reader *r = w->reader;
 
 	if (w->depth == LEVELS)
-		return refuse(r->why, ERROR_limit_depth, "graph", "The graph is nested too deeply.");
+		return refuse(
+		    r->why, ERROR_limit_depth, "graph", "The graph is nested too deeply.");
 	entry = arena_take(&r->arena, sizeof(*entry));
 	*entry = (struct import_entry){ 0 };
 	if (list->owner)
@@ -219,8 +224,9 @@ step_list(struct walk *w, struct level *list)
 	if (*w->c.at == '{')
 		return open_node(w, list, key);
 	if (*w->c.at != '"' || !list->owner)
-		return refuse(w->reader->why, ERROR_invalid_graph, "graph", "Element %zu of %s is no node.",
-			list->position, list->owner ? "a list of children" : "the nodes");
+		return refuse(w->reader->why, ERROR_invalid_graph, "graph",
+		    "Element %zu of %s is no node.", list->position,
+		    list->owner ? "a list of children" : "the nodes");
 	add_ref(w->reader, list->owner, json_text(&w->reader->arena, take_text(&w->c)), NULL);
 	return OK;
 }
@@ -251,9 +257,10 @@ step_node(struct walk *w, struct level *node)
 	if (span_is(value, "null"))
 		return OK;
 	return refuse(w->reader->why, ERROR_invalid_graph, "graph",
-		"The children of node %zu of its list are no list.", node->position);
+	    "The children of node %zu of its list are no list.", node->position);
 }
 
+/* All state is in w.levels, so no depth of nesting costs stack. */
 enum error
 import_read_nodes(struct import_reader *r, struct span container, bool roots)
 {

@@ -15,8 +15,8 @@ struct import_ref {
 };
 
 struct import_entry {
-	struct uuid id; /* key of the table */
-	struct span id_text; /* as written */
+	struct uuid id;		 /* key of the table */
+	struct span id_text;	 /* as written */
 	struct span parent_text; /* {NULL,0}: nothing said */
 	struct import_ref *refs, *refs_last;
 	struct content *content; /* owned by the reader */
@@ -59,20 +59,22 @@ struct import_draft {
 	struct json_out extra; /* the other members */
 };
 
-/* Whether a scanned value fits with its levels where values go: only graphs may be nested deeply. */
+/* Whether a scanned value fits with its levels where values go: only graphs may be nested deeply.
+ */
 bool import_is_shallow(struct span value);
 /* A text's own id, or the one that its name gives. */
 void import_uuid(struct span text, struct uuid *out);
 struct import_entry *import_find(const struct import_reader *, struct span id_text);
 /* NULL entry: about no node. */
 void import_warn(struct import_reader *, const struct import_entry *, const char *rule,
-	const char *message, ...) __attribute__((format(printf, 4, 5)));
+    const char *message, ...) __attribute__((format(printf, 4, 5)));
 
-/* import_nodes.c: all nodes of an array or a map; roots: elements hang under the top, ids are taken too. */
+/* import_nodes.c: all nodes of an array or a map; roots: elements hang under the top, ids are taken
+ * too. */
 enum error import_read_nodes(struct import_reader *, struct span container, bool roots);
 /* import_content.c: fills in the entry's id, parent and content. position counts from 1. */
-enum error import_read_content(struct import_reader *, struct import_draft *, struct span map_key,
-	size_t position);
+enum error import_read_content(
+    struct import_reader *, struct import_draft *, struct span map_key, size_t position);
 /* import_link.c: children, parents, edges, roots; then the list, in order. */
 enum error import_link(struct import_reader *, struct span edges);
 enum error import_order(struct import_reader *, struct import *out);

@@ -17,8 +17,7 @@ meta_project_id(const char *meta_json)
 	struct uuid id = { { 0 } };
 	size_t n = sizeof(PROJECT) - 1;
 
-	if (meta_json && strncmp(meta_json, PROJECT, n) == 0 &&
-	    strlen(meta_json) >= n + UUID_TEXT)
+	if (meta_json && strncmp(meta_json, PROJECT, n) == 0 && strlen(meta_json) >= n + UUID_TEXT)
 		uuid_parse((struct span){ meta_json + n, UUID_TEXT }, &id);
 	return id;
 }
@@ -68,7 +67,8 @@ bool
 meta_read(struct span json, struct meta *out)
 {
 	const struct json_bounds bounds = { .depth = LIMIT_JSON_DEPTH + 2,
-		.values = LIMIT_JSON_IMPORT_VALUES, .text_bytes = LIMIT_IMPORT_BYTES,
+		.values = LIMIT_JSON_IMPORT_VALUES,
+		.text_bytes = LIMIT_IMPORT_BYTES,
 		.key_bytes = LIMIT_IMPORT_BYTES };
 	struct arena arena;
 	struct span value;

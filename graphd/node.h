@@ -14,10 +14,10 @@ struct node {
 	struct uuid id;
 	struct node *parent;
 	struct node *up, *left, *right; /* in the tree of its siblings */
-	struct node *children; /* top of the tree of its children */
-	uint32_t count; /* nodes in this part of the siblings' tree, this one included */
-	uint16_t height; /* levels below it: 0 without children */
-	uint16_t tallest; /* the greatest height in this part of the siblings' tree */
+	struct node *children;		/* top of the tree of its children */
+	uint32_t count;		/* nodes in this part of the siblings' tree, this one included */
+	uint16_t height;	/* levels below it: 0 without children */
+	uint16_t tallest;	/* the greatest height in this part of the siblings' tree */
 	struct content content; /* type and keys are shared through graph.names */
 };
 

@@ -72,7 +72,7 @@ print_version(void)
 	zmq_version(&major, &minor, &patch);
 	yaml_get_version(&yaml_major, &yaml_minor, &yaml_patch);
 	printf("graphd %s\nlibzmq %d.%d.%d\nSQLite %s\nlibyaml %d.%d.%d\ncJSON %s\nxxHash %u\n",
-	    PROJECT_VERSION, major, minor, patch, "", yaml_major, yaml_minor,
+	    PROJECT_VERSION, major, minor, patch, store_sqlite_version(), yaml_major, yaml_minor,
 	    yaml_patch, cJSON_Version(), XXH_versionNumber());
 }
 

@@ -5,13 +5,13 @@
 enum { CAPACITY_MIN = 256 };
 
 #define PAIRS(high) \
-	high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" \
-	high "8" high "9" high "a" high "b" high "c" high "d" high "e" high "f"
+	high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high \
+	     "9" high "a" high "b" high "c" high "d" high "e" high "f"
 
 /* Two digits for each byte: half the look-ups of a digit at a time. */
-static const char pairs[] = PAIRS("0") PAIRS("1") PAIRS("2") PAIRS("3") PAIRS("4") PAIRS("5")
-    PAIRS("6") PAIRS("7") PAIRS("8") PAIRS("9") PAIRS("a") PAIRS("b") PAIRS("c") PAIRS("d")
-    PAIRS("e") PAIRS("f");
+static const char pairs[] =
+    PAIRS("0") PAIRS("1") PAIRS("2") PAIRS("3") PAIRS("4") PAIRS("5") PAIRS("6") PAIRS("7")
+	PAIRS("8") PAIRS("9") PAIRS("a") PAIRS("b") PAIRS("c") PAIRS("d") PAIRS("e") PAIRS("f");
 
 void
 put_grow(struct json_out *out, size_t n_bytes)

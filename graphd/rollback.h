@@ -1,20 +1,21 @@
 #pragma once
 /*
  * What one step did to a session besides its graph, kept until the step is durable, so that it can
- * be taken back exactly: moves between the history's lists, answers remembered and forgotten, marks.
+ * be taken back exactly: moves between the history's lists, answers remembered and forgotten,
+ * marks.
  */
 
 #include "graphd/session.h"
 
 enum change_kind {
-	CHANGE_PUT, /* an entry went to the end of a list */
-	CHANGE_TAKEN, /* an entry left a list */
+	CHANGE_PUT,    /* an entry went to the end of a list */
+	CHANGE_TAKEN,  /* an entry left a list */
 	CHANGE_HIDDEN, /* a redo entry was taken from session scope */
 };
 
 struct change {
 	enum change_kind kind;
-	bool redo; /* which list */
+	bool redo;  /* which list */
 	bool final; /* TAKEN: the entry is in no list afterwards, and goes with this record */
 	struct history_entry *entry;
 	struct link *next; /* TAKEN: what stood behind it */
@@ -46,17 +47,18 @@ void rollback_run(struct session *, struct rollback *);
 /* Called while a step is put on record. rollback NULL: nothing is kept. */
 void history_put(struct history *, struct history_entry *, bool redo, struct rollback *);
 /* Unlinks it; final: for good, freed now when nothing is kept. */
-void history_take(struct history *, struct history_entry *, bool redo, bool final, struct rollback *);
+void history_take(
+    struct history *, struct history_entry *, bool redo, bool final, struct rollback *);
 /* A new command of this actor: clears redo in its scope. */
 void history_clear_redo(struct history *, const char *actor, struct rollback *);
 /* Nothing before this can be undone or done again. */
 void history_clear(struct history *, struct rollback *);
 /* Newest entry of that command and actor; NULL when it is not there. */
-struct history_entry *history_find(const struct history *, bool redo, const struct uuid *command_id,
-    const char *actor);
+struct history_entry *history_find(
+    const struct history *, bool redo, const struct uuid *command_id, const char *actor);
 /* Its edits from now on; takes them. */
-void history_entry_set(struct history_entry *, struct edit *edits, size_t n_edits,
-    uint64_t ordinal, struct rollback *);
+void history_entry_set(struct history_entry *, struct edit *edits, size_t n_edits, uint64_t ordinal,
+    struct rollback *);
 
 void key_entry_free(struct key_entry *);
 /* Takes back what session_key_add() did for this step. */

@@ -10,8 +10,10 @@
 /* Warnings of one step beyond this are counted as one: a reply must not outgrow what it answers. */
 enum { WARNINGS_BYTES = 256 * 1024 };
 
+/* The same three words in a warning and in the details of a refusal. */
 static void
-write_members(struct json_out *out, const struct uuid *node, const char *property_id, const char *rule)
+write_members(
+    struct json_out *out, const struct uuid *node, const char *property_id, const char *rule)
 {
 	json_out_key(out, "node_id");
 	json_out_uuid(out, node);
@@ -25,7 +27,7 @@ write_members(struct json_out *out, const struct uuid *node, const char *propert
 
 static void
 write_warning(struct json_out *out, const struct uuid *node, const char *property_id,
-	const char *rule, const char *message)
+    const char *rule, const char *message)
 {
 	if (out->n > WARNINGS_BYTES)
 		return;
@@ -46,7 +48,7 @@ write_warning(struct json_out *out, const struct uuid *node, const char *propert
 
 enum error
 rule_broken(struct session *s, const struct uuid *node, const char *property_id, const char *rule,
-	struct refusal *why, const char *message, ...)
+    struct refusal *why, const char *message, ...)
 {
 	char text[sizeof(why->message)];
 	va_list args;
@@ -78,21 +80,23 @@ is_allowed(const struct node_type *parent, const char *type)
 
 enum error
 rules_check_place(struct session *s, const struct uuid *node, const char *type,
-	const struct node *parent, struct refusal *why)
+    const struct node *parent, struct refusal *why)
 {
 	const struct node_type *parent_type;
 
 	if (!s->blueprint)
 		return OK;
 	if (!blueprint_type(s->blueprint, type))
-		return rule_broken(s, node, NULL, "unknown_type", why, "The blueprint has no type %.*s.",
-			CLIP(span_of(type)));
-	/* Any type may be a root, and what a type may hold that the blueprint does not know is unknown. */
+		return rule_broken(s, node, NULL, "unknown_type", why,
+		    "The blueprint has no type %.*s.", CLIP(span_of(type)));
+	/* Any type may be a root, and what a type may hold that the blueprint does not know is
+	 * unknown. */
 	parent_type = parent ? blueprint_type(s->blueprint, node_content(parent)->type) : NULL;
 	if (!parent_type || is_allowed(parent_type, type))
 		return OK;
-	return rule_broken(s, node, NULL, "allowed_children", why, "A %.*s cannot hang under a %.*s.",
-		CLIP(span_of(type)), CLIP(span_of(parent_type->id)));
+	return rule_broken(s, node, NULL, "allowed_children", why,
+	    "A %.*s cannot hang under a %.*s.", CLIP(span_of(type)),
+	    CLIP(span_of(parent_type->id)));
 }
 
 /* A number of exactly n digits at the front, cut off; -1 when there is none. */
@@ -160,6 +164,7 @@ take_time(struct span *s)
 	return minute >= 0 && minute <= 59 && second >= 0 && second <= 60;
 }
 
+/* Absent, Z, or an offset with or without colon and minutes. */
 static bool
 take_zone(struct span *s)
 {
@@ -175,7 +180,8 @@ take_zone(struct span *s)
 	return hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59;
 }
 
-/* ISO 8601: a date, or a date with a time (RFC 3339 section 5.6, seconds and zone optional). Empty: none yet. */
+/* ISO 8601: a date, or a date with a time (RFC 3339 section 5.6, seconds and zone optional). Empty:
+ * none yet. */
 static bool
 is_date(struct span value)
 {
@@ -213,6 +219,7 @@ expected(const struct property_type *p, struct span value)
 	return NULL;
 }
 
+/* What a form sends for a field that was left empty counts as empty too. */
 static bool
 is_empty(const char *value_json)
 {
@@ -221,29 +228,29 @@ is_empty(const char *value_json)
 
 static enum error
 check_known(struct session *s, const struct uuid *node, const struct property_type *p,
-	const char *value_json, struct refusal *why)
+    const char *value_json, struct refusal *why)
 {
 	struct span value = span_of(value_json);
 	const char *wanted;
 
 	if (p->required && is_empty(value_json))
-		return rule_broken(s, node, p->id, "required", why, "The property %.*s is required.",
-			CLIP(span_of(p->id)));
+		return rule_broken(s, node, p->id, "required", why,
+		    "The property %.*s is required.", CLIP(span_of(p->id)));
 	if (!value_json || json_type(value) == JSON_NULL)
 		return OK;
 	wanted = expected(p, value);
 	if (wanted)
 		return rule_broken(s, node, p->id, "type", why, "The property %.*s must be %s.",
-			CLIP(span_of(p->id)), wanted);
+		    CLIP(span_of(p->id)), wanted);
 	if (p->type == VALUE_SELECT && p->n_options && !property_type_option(p, value_json))
-		return rule_broken(s, node, p->id, "option", why, "The property %.*s has no such option.",
-			CLIP(span_of(p->id)));
+		return rule_broken(s, node, p->id, "option", why,
+		    "The property %.*s has no such option.", CLIP(span_of(p->id)));
 	return OK;
 }
 
 enum error
 rules_check_value(struct session *s, const struct uuid *node, const char *type,
-	const char *property_id, const char *value_json, struct refusal *why)
+    const char *property_id, const char *value_json, struct refusal *why)
 {
 	const struct node_type *node_type = blueprint_type(s->blueprint, type);
 	const struct property_type *p = node_type_property(node_type, property_id);
@@ -257,7 +264,7 @@ rules_check_value(struct session *s, const struct uuid *node, const char *type,
 	if (!value_json || strcmp(property_id, "name") == 0)
 		return OK;
 	return rule_broken(s, node, property_id, "unknown_property", why,
-		"The type %.*s has no property %.*s.", CLIP(span_of(type)), CLIP(span_of(property_id)));
+	    "The type %.*s has no property %.*s.", CLIP(span_of(type)), CLIP(span_of(property_id)));
 }
 
 static bool
@@ -266,13 +273,15 @@ has_property(const struct content *c, const char *property_id)
 	for (uint32_t i = 0; i < c->n_properties; i++)
 		if (strcmp(c->properties[i].key, property_id) == 0)
 			return true;
-	/* The node's own name is the property, also where it is not repeated among the properties. */
+	/* The node's own name is the property, also where it is not repeated among the properties.
+	 */
 	return strcmp(property_id, "name") == 0 && c->name && *c->name;
 }
 
+/* Properties that are there were looked at one by one; this finds those that are not. */
 static enum error
 check_missing(struct session *s, const struct uuid *node, const struct content *c,
-	const struct node_type *type, struct refusal *why)
+    const struct node_type *type, struct refusal *why)
 {
 	enum error err = OK;
 
@@ -284,7 +293,7 @@ check_missing(struct session *s, const struct uuid *node, const struct content *
 
 enum error
 rules_check_node(struct session *s, const struct uuid *node, const struct content *c,
-	const struct node *parent, struct refusal *why)
+    const struct node *parent, struct refusal *why)
 {
 	enum error err;
 
@@ -293,7 +302,7 @@ rules_check_node(struct session *s, const struct uuid *node, const struct conten
 	err = rules_check_place(s, node, c->type, parent, why);
 	for (uint32_t i = 0; i < c->n_properties && !err; i++)
 		err = rules_check_value(
-			s, node, c->type, c->properties[i].key, c->properties[i].value, why);
+		    s, node, c->type, c->properties[i].key, c->properties[i].value, why);
 	if (!err)
 		err = check_missing(s, node, c, blueprint_type(s->blueprint, c->type), why);
 	return err;

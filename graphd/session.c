@@ -237,8 +237,7 @@ session_end(struct session *s, struct span result)
 	step->last_seq = s->seq + step_event_count(step);
 	if (step->kind != STEP_MARK)
 		edits = copies_for_history(step);
-	recorded = session_record(s, step, edits, step->n_edits,
-	    rollback_new(s, step->ordinal));
+	recorded = session_record(s, step, edits, step->n_edits, rollback_new(s, step->ordinal));
 	assert(recorded);
 	return step;
 }

@@ -37,9 +37,8 @@ key_entry_new(struct span key, struct span reply)
 static void
 displace(struct session *s, struct key_entry *entry, uint64_t ordinal)
 {
-	struct rollback *newest = list_is_empty(&s->rollbacks)
-	    ? NULL
-	    : LIST_OF(s->rollbacks.prev, struct rollback, link);
+	struct rollback *newest =
+	    list_is_empty(&s->rollbacks) ? NULL : LIST_OF(s->rollbacks.prev, struct rollback, link);
 
 	table_remove(s->keys, &entry->key);
 	list_remove(&entry->age);

@@ -28,8 +28,8 @@ is_only_marks(const struct edit *edits, size_t n)
 }
 
 static void
-record_do(struct session *s, const struct step *step, struct edit *edits, size_t n,
-    struct rollback *rb)
+record_do(
+    struct session *s, const struct step *step, struct edit *edits, size_t n, struct rollback *rb)
 {
 	struct history_entry *entry;
 
@@ -51,12 +51,12 @@ record_do(struct session *s, const struct step *step, struct edit *edits, size_t
 
 /* An undo takes its entry from the undo list to the redo list; a redo takes it back. */
 static bool
-record_move(struct session *s, const struct step *step, struct edit *edits, size_t n,
-    struct rollback *rb)
+record_move(
+    struct session *s, const struct step *step, struct edit *edits, size_t n, struct rollback *rb)
 {
 	bool from_redo = step->kind == STEP_REDO;
-	struct history_entry *entry = history_find(&s->history, from_redo, &step->target_id,
-	    name_or_empty(step->scope_owner));
+	struct history_entry *entry = history_find(
+	    &s->history, from_redo, &step->target_id, name_or_empty(step->scope_owner));
 
 	if (!entry)
 		return false;
@@ -89,8 +89,8 @@ note_marks(struct session *s, const struct step *step)
 }
 
 bool
-session_record(struct session *s, const struct step *step, struct edit *edits, size_t n,
-    struct rollback *rb)
+session_record(
+    struct session *s, const struct step *step, struct edit *edits, size_t n, struct rollback *rb)
 {
 	switch (step->kind) {
 	case STEP_DO:

@@ -80,8 +80,7 @@ entry_touches(const struct history_entry *entry, const struct edit *inverse)
 
 /* The newest entry after `entry` that touches the edit, else simply the newest after it. */
 static const struct history_entry *
-find_in_way(const struct link *list, const struct history_entry *entry,
-    const struct edit *inverse)
+find_in_way(const struct link *list, const struct history_entry *entry, const struct edit *inverse)
 {
 	const struct history_entry *newest = NULL;
 

@@ -45,7 +45,7 @@ code_list(struct json_out *out, const struct link *list, size_t n)
 {
 	code_number(out, n);
 	LIST_EACH(l, list)
-		code_entry(out, LIST_OF(l, struct history_entry, link));
+	code_entry(out, LIST_OF(l, struct history_entry, link));
 }
 
 /* Refusals are remembered until a restart only. */
@@ -55,9 +55,10 @@ code_keys(struct json_out *out, const struct session *s)
 	size_t n = 0;
 
 	LIST_EACH(l, &s->keys_by_age)
-		n += LIST_OF(l, struct key_entry, age)->ordinal != 0;
+	n += LIST_OF(l, struct key_entry, age)->ordinal != 0;
 	code_number(out, n);
-	LIST_EACH(l, &s->keys_by_age) {
+	LIST_EACH(l, &s->keys_by_age)
+	{
 		const struct key_entry *entry = LIST_OF(l, struct key_entry, age);
 		if (entry->ordinal == 0)
 			continue;
@@ -207,7 +208,8 @@ read_entry(struct reader *r)
 	return entry;
 }
 
-/* A node that is to be added back must be known; only those that are there may lack their content. */
+/* A node that is to be added back must be known; only those that are there may lack their content.
+ */
 static bool
 is_whole(const struct history_entry *entry)
 {

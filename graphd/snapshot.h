@@ -9,7 +9,7 @@
 struct snapshot_writer {
 	const struct session *session;
 	const struct node *at; /* next node to write */
-	unsigned depth; /* of that node */
+	unsigned depth;	       /* of that node */
 	enum { SNAPSHOT_HEAD, SNAPSHOT_NODES, SNAPSHOT_TAIL, SNAPSHOT_DONE } stage;
 };
 

@@ -7,6 +7,7 @@
 static const struct store_ops *const backends[] = {
 	&store_memory_ops,
 	&store_fail_ops,
+	&store_sqlite_ops,
 };
 
 struct store *

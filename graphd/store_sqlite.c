@@ -82,7 +82,9 @@ commit_is_back(struct sqlite_store *s, const struct work *w)
 static void
 tidy_is_back(struct sqlite_store *s, const struct work *w)
 {
-	if (!w->error)
+	if (w->error)
+		sqlite_heads_redirty(s);
+	else
 		sqlite_heads_committed(s, w);
 }
 
@@ -173,7 +175,7 @@ sqlite_open(const char *path, struct loop *loop, char message[256])
 	return &s->store;
 }
 
-/* The last work leaves all rows up to date and the log empty, so that the next start has nothing to read behind. */
+/* Brings all rows up to date and the log home, so that a start has nothing to read behind. Nothing is pending then. */
 static struct work *
 tidy_work(struct sqlite_store *s)
 {
@@ -182,8 +184,7 @@ tidy_work(struct sqlite_store *s)
 
 	changes_init(&rows);
 	w = work_new(WORK_TIDY, NULL);
-	if (s->open.n == 0)
-		w->scanned_lsn = sqlite_heads_flush(s, &rows);
+	w->scanned_lsn = sqlite_heads_flush(s, &rows);
 	if (w->scanned_lsn == s->scanned_lsn)
 		w->scanned_lsn = 0;
 	w->commit = commit_new(&rows, NULL, NULL);
@@ -200,6 +201,9 @@ stop_writer(struct sqlite_store *s)
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
 	settle(s);
+	/* What done() may have committed in answer, in this thread. */
+	sqlite_writer(s);
+	settle(s);
 }
 
 static void
@@ -208,9 +212,12 @@ sqlite_close(struct store *store)
 	struct sqlite_store *s = sqlite_store_of(store);
 	int fd = s->back.fd;
 
-	changes_clear(&s->open);
-	hand_over(s, tidy_work(s));
 	stop_writer(s);
+	changes_clear(&s->open);
+	sqlite_heads_revert(s);
+	hand_over(s, tidy_work(s));
+	sqlite_writer(s);
+	settle(s);
 	while (!list_is_empty(&s->snapshots))
 		snapshot_job_free(LIST_OF(s->snapshots.next, struct snapshot_job, link));
 	changes_clear(&s->open);

@@ -148,6 +148,8 @@ void sqlite_head_put_row(struct sqlite_store *, struct changes *, struct head *)
 /* Rows of all sessions whose row is behind. Returns the lsn until which all rows will be up to date. */
 int64_t sqlite_heads_flush(struct sqlite_store *, struct changes *);
 void sqlite_heads_committed(struct sqlite_store *, const struct work *);
+/* Rows could not be brought up to date: they still lag. */
+void sqlite_heads_redirty(struct sqlite_store *);
 /* Forgets all that was pending. */
 void sqlite_heads_revert(struct sqlite_store *);
 uint64_t sqlite_step_checksum(const struct store_step *, uint64_t previous_checksum);

@@ -158,9 +158,22 @@ sqlite_heads_committed(struct sqlite_store *s, const struct work *w)
 }
 
 void
-sqlite_heads_revert(struct sqlite_store *s)
+sqlite_heads_redirty(struct sqlite_store *s)
 {
 	s->n_dirty = 0;
+	for (size_t i = 0; i < s->n_refs; i++) {
+		struct head *h = s->by_ref[i];
+
+		if (!h)
+			continue;
+		h->dirty = h->pending.lsn > s->scanned_lsn;
+		s->n_dirty += h->dirty;
+	}
+}
+
+void
+sqlite_heads_revert(struct sqlite_store *s)
+{
 	for (size_t i = 0; i < s->n_refs; i++) {
 		struct head *h = s->by_ref[i];
 
@@ -169,8 +182,6 @@ sqlite_heads_revert(struct sqlite_store *s)
 		h->pending = h->committed;
 		h->pending_row = h->row;
 		h->pending_written = h->written;
-		h->dirty = h->committed.lsn > s->scanned_lsn;
-		s->n_dirty += h->dirty;
 		if (h->written || h->committed.lsn)
 			continue;
 		/* Nothing of it ever came to disk. Its number stays unused until the next start. */
@@ -179,6 +190,7 @@ sqlite_heads_revert(struct sqlite_store *s)
 		free(h);
 	}
 	s->next_lsn = s->committed_lsn + 1;
+	sqlite_heads_redirty(s);
 }
 
 static void

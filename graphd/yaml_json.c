@@ -30,7 +30,7 @@ yaml_is_null(const struct yaml_node *node)
 	if (!node)
 		return true;
 	return node->kind == YAML_TEXT && node->plain &&
-		(node->text.n == 0 || span_is(node->text, "~") || is_one_of(node->text, words));
+	    (node->text.n == 0 || span_is(node->text, "~") || is_one_of(node->text, words));
 }
 
 static const char *
@@ -90,9 +90,9 @@ write_real(struct json_out *out, const char *text)
 	while (*whole == '0' && whole + 1 < point)
 		whole++;
 	n = snprintf(json, sizeof(json), "%s%.*s.%.*s%s", *text == '-' ? "-" : "",
-		point > whole ? (int)(point - whole) : 1, point > whole ? whole : "0",
-		exponent > fraction ? (int)(exponent - fraction) : 1, exponent > fraction ? fraction : "0",
-		exponent);
+	    point > whole ? (int)(point - whole) : 1, point > whole ? whole : "0",
+	    exponent > fraction ? (int)(exponent - fraction) : 1,
+	    exponent > fraction ? fraction : "0", exponent);
 	json_out_raw(out, (struct span){ json, (size_t)n });
 	return true;
 }
@@ -111,6 +111,7 @@ write_number(struct json_out *out, const char *text)
 	return write_integer(out, text) || (!is_whole(text) && write_real(out, text));
 }
 
+/* A cheap first look, which also keeps "inf" and "nan" from the C library. */
 static bool
 has_only_number_bytes(struct span text)
 {
@@ -130,7 +131,7 @@ write_scalar(struct json_out *out, const struct yaml_node *node)
 	else if (node->plain && is_one_of(node->text, no))
 		json_out_bool(out, false);
 	else if (!node->plain || !has_only_number_bytes(node->text) ||
-		!write_number(out, node->text.p))
+	    !write_number(out, node->text.p))
 		json_out_text(out, node->text);
 }
 
@@ -155,6 +156,7 @@ push(struct place_stack *s, struct json_out *out, const struct yaml_node *node)
 	json_out_open(out, node->kind == YAML_MAP ? '{' : '[');
 }
 
+/* Scalars are written at once; a collection is opened and visited by the loop. */
 static void
 write_value(struct place_stack *s, struct json_out *out, const struct yaml_node *node)
 {
@@ -194,11 +196,11 @@ import_yaml_to_json(struct span yaml, struct json_out *json, char message[256])
 {
 	static const struct yaml_bounds bounds = {
 		.bytes = LIMIT_IMPORT_BYTES,
-		.depth = 2 * LIMIT_DEPTH,
+		.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH,
 		.values = LIMIT_JSON_IMPORT_VALUES,
 	};
 	static const struct json_bounds json_bounds = {
-		.depth = 2 * LIMIT_DEPTH,
+		.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH,
 		.values = LIMIT_JSON_IMPORT_VALUES,
 		.text_bytes = LIMIT_JSON_TEXT_BYTES,
 		.key_bytes = LIMIT_JSON_KEY_BYTES,
@@ -211,11 +213,14 @@ import_yaml_to_json(struct span yaml, struct json_out *json, char message[256])
 	root = yaml_read(&arena, yaml, &bounds, message);
 	if (root) {
 		yaml_write_json(json, root);
-		/* Aliases can make a small text large, and a text or key may be longer than JSON's bounds. */
-		fault = json->n > LIMIT_IMPORT_BYTES ? JSON_VALUES
-						     : json_scan(json_out_span(json), &json_bounds, NULL);
+		/* Aliases can make a small text large, and a text or key may be longer than JSON's
+		 * bounds. */
+		fault = json->n > LIMIT_IMPORT_BYTES
+		    ? JSON_VALUES
+		    : json_scan(json_out_span(json), &json_bounds, NULL);
 		if (fault != JSON_OK)
-			snprintf(message, 256, "the text breaks a bound: %s", json_fault_name(fault));
+			snprintf(
+			    message, 256, "the text breaks a bound: %s", json_fault_name(fault));
 	}
 	arena_fini(&arena);
 	return root && fault == JSON_OK;

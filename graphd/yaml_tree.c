@@ -84,6 +84,7 @@ anchor_take(struct builder *b, const yaml_char_t *name)
 	return anchor;
 }
 
+/* In a mapping keys and values take turns. */
 static bool
 is_key_due(const struct frame *f)
 {
@@ -111,6 +112,7 @@ attach(struct builder *b, struct yaml_node *node)
 	return true;
 }
 
+/* Heights do not add up: side by side the greater one counts. */
 static void
 weigh(struct weight *total, const struct weight *part)
 {
@@ -151,7 +153,8 @@ on_alias(struct builder *b, const yaml_event_t *event)
 	return attach(b, node) && count(b, &anchor->weight, node->line);
 }
 
-/* "!!str" and "!" make a text of what looks like a number; other core tags say what the text says. */
+/* "!!str" and "!" make a text of what looks like a number; other core tags say what the text says.
+ */
 static bool
 is_tag_known(const char *tag, bool *is_text)
 {
@@ -196,9 +199,10 @@ static bool
 on_open(struct builder *b, const yaml_event_t *event, enum yaml_kind kind)
 {
 	bool list = kind == YAML_LIST;
-	const yaml_char_t *tag = list ? event->data.sequence_start.tag : event->data.mapping_start.tag;
+	const yaml_char_t *tag =
+	    list ? event->data.sequence_start.tag : event->data.mapping_start.tag;
 	const yaml_char_t *name =
-		list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
+	    list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
 	const char *plain_tag = list ? YAML_SEQ_TAG : YAML_MAP_TAG;
 	struct yaml_node *node = node_new(b, kind, event);
 	struct anchor *anchor = anchor_take(b, name);
@@ -218,6 +222,7 @@ refuse_key(struct builder *b, const struct yaml_node *key)
 	return fail(b, key->line, "the key %.*s stands twice", CLIP(key->text));
 }
 
+/* Small mappings are compared pairwise; a table would cost more than it saves. */
 static bool
 has_key_before(const struct yaml_node *map, const struct yaml_node *key)
 {
@@ -255,7 +260,8 @@ on_close(struct builder *b)
 	if (f->node->kind == YAML_MAP && !check_keys(b, f))
 		return false;
 	f->weight.height++;
-	/* Its own value was counted when it opened; what is inside counts for the outer ones too. */
+	/* Its own value was counted when it opened; what is inside counts for the outer ones too.
+	 */
 	if (outer)
 		weigh(&outer->weight, &f->weight);
 	if (f->anchor) {
@@ -292,6 +298,7 @@ on_event(struct builder *b, const yaml_event_t *event)
 	return true;
 }
 
+/* The parser gives events and keeps no tree, so the bounds hold before memory is taken. */
 static bool
 run(struct builder *b, yaml_parser_t *parser)
 {
@@ -322,7 +329,7 @@ empty(struct arena *arena)
 
 struct yaml_node *
 yaml_read(struct arena *arena, struct span text, const struct yaml_bounds *bounds,
-	char message[YAML_MESSAGE])
+    char message[YAML_MESSAGE])
 {
 	struct builder b = { .arena = arena, .bounds = bounds, .message = message };
 	yaml_parser_t parser;
@@ -335,7 +342,8 @@ yaml_read(struct arena *arena, struct span text, const struct yaml_bounds *bound
 	if (!yaml_parser_initialize(&parser))
 		log_fatal("memory", "the system has none left for a YAML text");
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
+	yaml_parser_set_input_string(
+	    &parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
 	table_init(&b.anchors, offsetof(struct anchor, name), 0);
 	b.frames = xcalloc(bounds->depth + 1, sizeof(*b.frames));
 	ok = run(&b, &parser);
@@ -353,6 +361,7 @@ yaml_resolve(const struct yaml_node *node)
 	return node && node->kind == YAML_SAME ? node->first : node;
 }
 
+/* Linear: mappings that are searched by name are those of blueprints, which are small. */
 const struct yaml_node *
 yaml_find(const struct yaml_node *map, const char *key)
 {

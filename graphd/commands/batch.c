@@ -66,7 +66,7 @@ run(struct call *c, struct span object, struct made *made)
 	struct arg_resolver resolver = { resolve, made };
 	struct json_out *results = c->result, result = { 0 };
 	struct span data;
-	enum command command;
+	enum command command = COMMANDS;
 	enum error err = read_command(c, object, &command, &data);
 
 	if (err)

@@ -186,7 +186,7 @@ finish_body(struct domain *d, struct outcome *out)
 static bool
 is_json(const char *text)
 {
-	const struct json_bounds bounds = { LIMIT_DEPTH * 2 + 40, 10000000, 1 << 28, 1 << 16 };
+	const struct json_bounds bounds = { 2 * LIMIT_DEPTH, 10000000, 1 << 28, 1 << 16 };
 
 	return json_scan(span_of(text), &bounds, NULL) == JSON_OK;
 }

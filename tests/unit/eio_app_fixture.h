@@ -9,7 +9,7 @@ static struct eio *eio;
 static struct eio_session *session; /* the newest */
 static struct notes heard; /* messages, binary ones in angle brackets; and how sessions ended */
 static unsigned opened, closed;
-static bool close_on_message;
+static bool close_on_open, close_on_message;
 
 static inline void
 on_open(void *context, struct eio_session *s, const struct eio_request *r)
@@ -17,6 +17,8 @@ on_open(void *context, struct eio_session *s, const struct eio_request *r)
 	ck_assert(!context && r);
 	session = s;
 	opened++;
+	if (close_on_open)
+		eio_close(s, EIO_FORCED_CLOSE);
 }
 
 static inline void
@@ -56,7 +58,7 @@ start(uint32_t interval_ms)
 	settings.max_payload_bytes = 1000;
 	settings.max_queue_bytes = 20000;
 	opened = closed = 0;
-	close_on_message = false;
+	close_on_open = close_on_message = false;
 	session = NULL;
 	forget(&heard);
 	eio = eio_new(&settings, &app, &fake_io);

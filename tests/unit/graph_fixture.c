@@ -53,7 +53,8 @@ content_add(struct content *c, const char *key, const char *value_json)
 struct edit
 add_edit(uint64_t node, uint64_t parent, uint32_t index, const char *name)
 {
-	return (struct edit){ .kind = EDIT_ADD, .node = id_of(node),
+	return (struct edit){ .kind = EDIT_ADD,
+		.node = id_of(node),
 		.after = { .parent = id_of(parent), .index = index },
 		.content = content_of("task", name) };
 }
@@ -67,15 +68,19 @@ remove_edit(uint64_t node)
 struct edit
 move_edit(uint64_t node, uint64_t parent, uint32_t index)
 {
-	return (struct edit){ .kind = EDIT_MOVE, .node = id_of(node),
+	return (struct edit){ .kind = EDIT_MOVE,
+		.node = id_of(node),
 		.after = { .parent = id_of(parent), .index = index } };
 }
 
 struct edit
 set_edit(uint64_t node, const char *key, const char *value_json)
 {
-	return (struct edit){ .kind = EDIT_PROPERTY, .node = id_of(node), .key = xstrdup(key),
-		.value_after = xstrdup(value_json), .property_index = UINT32_MAX };
+	return (struct edit){ .kind = EDIT_PROPERTY,
+		.node = id_of(node),
+		.key = xstrdup(key),
+		.value_after = xstrdup(value_json),
+		.property_index = UINT32_MAX };
 }
 
 struct edit
@@ -122,9 +127,11 @@ snapshot_text(const struct session *s)
 
 	session_snapshot(s, &out);
 	text = xmalloc(2 * out.n + 1);
-	text[0] = '\0';
-	for (size_t i = 0; i < out.n; i++)
-		snprintf(text + 2 * i, 3, "%02x", (unsigned char)out.bytes[i]);
+	for (size_t i = 0; i < out.n; i++) {
+		text[2 * i] = "0123456789abcdef"[(unsigned char)out.bytes[i] >> 4];
+		text[2 * i + 1] = "0123456789abcdef"[out.bytes[i] & 15];
+	}
+	text[2 * out.n] = '\0';
 	json_out_fini(&out);
 	return text;
 }
@@ -140,8 +147,11 @@ new_session(void)
 void
 begin_as(struct session *s, const char *actor, enum step_kind kind, enum command type)
 {
-	struct step_request who = { .kind = kind, .type = type, .actor = span_of(actor),
-		.command_id = id_of(0xc0000 + s->ordinal + 1), .now_us = 1000001 + s->ordinal };
+	struct step_request who = { .kind = kind,
+		.type = type,
+		.actor = span_of(actor),
+		.command_id = id_of(0xc0000 + s->ordinal + 1),
+		.now_us = 1000001 + s->ordinal };
 
 	session_begin(s, &who);
 }
@@ -158,7 +168,8 @@ static struct step *
 take_back_as(struct session *s, const char *actor, const char *scope, enum error *err, bool redo)
 {
 	struct step_request who = { .type = redo ? COMMAND_redo : COMMAND_undo,
-		.actor = span_of(actor), .command_id = id_of(0xc0000 + s->ordinal + 1),
+		.actor = span_of(actor),
+		.command_id = id_of(0xc0000 + s->ordinal + 1),
 		.now_us = 1000001 + s->ordinal };
 	struct history_entry *entry;
 	struct refusal why = { .message = "" };
@@ -247,7 +258,7 @@ any_content(struct dice *d)
 static struct edit
 any_property_edit(const struct node *n, struct dice *d)
 {
-	char key[16], value[80];
+	char key[16], value[96];
 	struct edit e = { .kind = EDIT_PROPERTY, .node = *node_id(n) };
 
 	if (!roll(d, 6)) {
@@ -259,7 +270,7 @@ any_property_edit(const struct node *n, struct dice *d)
 	}
 	snprintf(key, sizeof(key), "p%u", roll(d, 6));
 	e.key = xstrdup(key);
-	snprintf(value, sizeof(value), "%u%.*s", roll(d, 5), (int)roll(d, 70),
+	snprintf(value, sizeof(value), "\"%u%.*s\"", roll(d, 5), (int)roll(d, 70),
 	    "0000000000000000000000000000000000000000000000000000000000000000000000");
 	if (roll(d, 4))
 		e.value_after = xstrdup(value);
@@ -269,8 +280,9 @@ any_property_edit(const struct node *n, struct dice *d)
 static struct edit
 any_meta_edit(struct dice *d)
 {
-	struct meta meta = { .project_id = id_of(roll(d, 3)), .project_name = (char *)"p",
-		.strict = roll(d, 2) };
+	struct meta meta = {
+		.project_id = id_of(roll(d, 3)), .project_name = (char *)"p", .strict = roll(d, 2)
+	};
 	struct json_out out = { 0 };
 	struct edit e = { .kind = EDIT_META };
 
@@ -310,8 +322,9 @@ random_edit(struct session *s, struct dice *d)
 		remove_branch(s, n);
 		return;
 	} else if (choice < 13) {
-		e = (struct edit){ .kind = EDIT_MOVE, .node = *node_id(n),
-			.after = any_place(s->graph, d) };
+		e = (struct edit){
+			.kind = EDIT_MOVE, .node = *node_id(n), .after = any_place(s->graph, d)
+		};
 	} else if (choice < 19) {
 		e = any_property_edit(n, d);
 	} else {

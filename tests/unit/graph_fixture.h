@@ -1,5 +1,6 @@
 #pragma once
-/* Graphs and sessions to test with: short ways to make edits and steps, random ones, comparisons. */
+/* Graphs and sessions to test with: short ways to make edits and steps, random ones, comparisons.
+ */
 
 #include "graphd/session.h"
 

@@ -1,5 +1,6 @@
 #pragma once
-/* What the tests of blueprints, rules and imports share: files, documents, a session with an open step. */
+/* What the tests of blueprints, rules and imports share: files, documents, a session with an open
+ * step. */
 
 #include "common/json.h"
 #include "common/limits.h"
@@ -19,7 +20,7 @@
 static inline char *
 fixture_file(const char *directory, const char *name)
 {
-	char path[512], *text;
+	char path[1024], *text;
 	FILE *file;
 	long n;
 
@@ -49,7 +50,7 @@ static inline enum json_fault
 fixture_scan(struct span text)
 {
 	const struct json_bounds bounds = {
-		.depth = 2 * LIMIT_DEPTH,
+		.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH,
 		.values = LIMIT_JSON_IMPORT_VALUES,
 		.text_bytes = LIMIT_JSON_TEXT_BYTES,
 		.key_bytes = LIMIT_JSON_KEY_BYTES,

@@ -14,7 +14,7 @@ static struct sio_socket *waiting; /* asked for /later, not answered yet */
 static struct notes heard;
 static const char *refusal;
 static const char *pid;
-static unsigned connects, refusals, disconnects;
+static unsigned opens, closes, connects, refusals, disconnects;
 
 static inline void
 on_open(void *context, struct sio_client *c, const struct eio_request *r)
@@ -22,6 +22,7 @@ on_open(void *context, struct sio_client *c, const struct eio_request *r)
 	ck_assert(!context && r);
 	sio_client_set_data(c, &heard);
 	client = c;
+	opens++;
 }
 
 static inline void
@@ -95,11 +96,21 @@ on_disconnect(void *context, struct sio_socket *s, enum sio_reason reason)
 		waiting = NULL;
 }
 
+static inline void
+on_close(void *context, struct sio_client *c, enum sio_reason reason)
+{
+	(void)context;
+	ck_assert_ptr_nonnull(sio_reason_text(reason));
+	ck_assert(sio_client_data(c) == &heard);
+	closes++;
+}
+
 static const struct sio_app app = { .open = on_open,
 	.connect = on_connect,
 	.event = on_event,
 	.acked = on_acked,
-	.disconnect = on_disconnect };
+	.disconnect = on_disconnect,
+	.close = on_close };
 
 static inline void
 setup(void)
@@ -107,7 +118,7 @@ setup(void)
 	const struct sio_settings settings = { CONNECT_MS, namespaces, 3 };
 	struct eio_settings eio_set = eio_default_settings();
 
-	connects = refusals = disconnects = 0;
+	opens = closes = connects = refusals = disconnects = 0;
 	refusal = pid = NULL;
 	waiting = NULL;
 	forget(&heard);
@@ -120,6 +131,7 @@ teardown(void)
 {
 	sio_free(sio);
 	ck_assert_uint_eq(connects, disconnects + refusals);
+	ck_assert_uint_eq(opens, closes);
 }
 
 /* A client over WebSocket. */

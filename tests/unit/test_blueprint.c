@@ -1,32 +1,29 @@
 #include "import_fixture.h"
 
-#include "common/log.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char SMALL[] =
-	"name: Small\n"
-	"node_types:\n"
-	"  - id: phase\n"
-	"    label: Phase\n"
-	"    icon: flag\n"
-	"    has_time_log: yes\n"
-	"    allowed_children: [job, phase]\n"
-	"    properties:\n"
-	"      - {id: name, label: Phase Name, required: true}\n"
-	"      - id: status\n"
-	"        type: select\n"
-	"        indicator_set: status\n"
-	"        options:\n"
-	"          - {name: Planned, indicator_id: empty, bullet: '*'}\n"
-	"          - Done\n"
-	"          - {id: late, name: Too Late}\n"
-	"      - {id: rate, type: number, value: 1.50}\n"
-	"      - {id: who, type: person, value: [a, {b: true}]}\n"
-	"  - id: job\n";
+static const char SMALL[] = "name: Small\n"
+			    "node_types:\n"
+			    "  - id: phase\n"
+			    "    label: Phase\n"
+			    "    icon: flag\n"
+			    "    has_time_log: yes\n"
+			    "    allowed_children: [job, phase]\n"
+			    "    properties:\n"
+			    "      - {id: name, label: Phase Name, required: true}\n"
+			    "      - id: status\n"
+			    "        type: select\n"
+			    "        indicator_set: status\n"
+			    "        options:\n"
+			    "          - {name: Planned, indicator_id: empty, bullet: '*'}\n"
+			    "          - Done\n"
+			    "          - {id: late, name: Too Late}\n"
+			    "      - {id: rate, type: number, value: 1.50}\n"
+			    "      - {id: who, type: person, value: [a, {b: true}]}\n"
+			    "  - id: job\n";
 
 static void
 expect_refused(const char *yaml, const char *words)
@@ -86,10 +83,11 @@ END_TEST
 
 START_TEST(types_and_properties_have_the_uuids_of_older_files)
 {
-	struct blueprint *b = fixture_blueprint(
-		"node_types:\n"
-		"- {id: project_root, properties: [{id: name}]}\n"
-		"- {id: x, uuid: 11111111-2222-3333-4444-555555555555, properties: [{id: y, uuid: odd}]}\n");
+	struct blueprint *b =
+	    fixture_blueprint("node_types:\n"
+			      "- {id: project_root, properties: [{id: name}]}\n"
+			      "- {id: x, uuid: 11111111-2222-3333-4444-555555555555, properties: "
+			      "[{id: y, uuid: odd}]}\n");
 
 	ck_assert_str_eq(b->types[0].uuid, "292b9e11-45c7-94f4-20db-7f6085266a4f");
 	ck_assert_str_eq(b->types[0].properties[0].uuid, "19419fc9-6b1c-c58c-8c6b-2b00ae2dbcc2");
@@ -106,7 +104,7 @@ START_TEST(an_option_is_found_by_id_or_exact_name)
 
 	ck_assert_ptr_eq(property_type_option(p, "\"Planned\""), &p->options[0]);
 	ck_assert_ptr_eq(
-		property_type_option(p, "\"24702b82-a400-7171-0d70-6f60079fa142\""), &p->options[0]);
+	    property_type_option(p, "\"24702b82-a400-7171-0d70-6f60079fa142\""), &p->options[0]);
 	ck_assert_ptr_eq(property_type_option(p, "\"late\""), &p->options[2]);
 	ck_assert_ptr_eq(property_type_option(p, "\"Too \\u004cate\""), &p->options[2]);
 	ck_assert_ptr_null(property_type_option(p, "\"planned\""));
@@ -120,7 +118,8 @@ END_TEST
 START_TEST(the_indicator_is_that_of_the_first_known_option)
 {
 	struct blueprint *b = fixture_blueprint(SMALL);
-	struct property p[] = { { (char *)"rate", (char *)"1" }, { (char *)"status", (char *)"\"Planned\"" } };
+	struct property p[] = { { (char *)"rate", (char *)"1" },
+		{ (char *)"status", (char *)"\"Planned\"" } };
 	struct content c = { .type = (char *)"phase", .properties = p, .n_properties = 2 };
 	const struct option *option = NULL;
 	const char *set = NULL;
@@ -140,26 +139,27 @@ END_TEST
 START_TEST(the_schema_has_the_shape_of_the_contract)
 {
 	struct blueprint *b = fixture_blueprint(
-		"{name: N, description: D, node_types: [{id: phase, label: Phase, icon: flag, "
-		"allowed_children: [job], properties: [{id: status, label: Status, type: select, "
-		"required: true, indicator_set: status, options: [{name: Planned, indicator_id: empty}, "
-		"{id: d, name: Done}]}, {id: cost, label: Cost, type: currency}]}, {id: job}]}");
+	    "{name: N, description: D, node_types: [{id: phase, label: Phase, icon: flag, "
+	    "allowed_children: [job], properties: [{id: status, label: Status, type: select, "
+	    "required: true, indicator_set: status, options: [{name: Planned, indicator_id: "
+	    "empty}, "
+	    "{id: d, name: Done}]}, {id: cost, label: Cost, type: currency}]}, {id: job}]}");
 	struct json_out out = { 0 };
 	char *text;
 
 	blueprint_schema(b, &out);
 	text = xspandup(json_out_span(&out));
 	ck_assert_str_eq(text,
-		"{\"id\":\"test\",\"name\":\"N\",\"description\":\"D\",\"node_types\":["
-		"{\"id\":\"phase\",\"name\":\"Phase\",\"icon\":\"flag\",\"allowed_children\":[\"job\"],"
-		"\"properties\":[{\"id\":\"status\",\"name\":\"Status\",\"type\":\"select\","
-		"\"required\":true,\"indicator_set\":\"status\",\"options\":["
-		"{\"id\":\"24702b82-a400-7171-0d70-6f60079fa142\",\"name\":\"Planned\","
-		"\"indicator_id\":\"empty\"},{\"id\":\"d\",\"name\":\"Done\",\"indicator_id\":null}]},"
-		"{\"id\":\"cost\",\"name\":\"Cost\",\"type\":\"currency\",\"required\":false,"
-		"\"indicator_set\":null,\"options\":null}]},"
-		"{\"id\":\"job\",\"name\":\"job\",\"icon\":null,\"allowed_children\":[],"
-		"\"properties\":[]}]}");
+	    "{\"id\":\"test\",\"name\":\"N\",\"description\":\"D\",\"node_types\":["
+	    "{\"id\":\"phase\",\"name\":\"Phase\",\"icon\":\"flag\",\"allowed_children\":[\"job\"],"
+	    "\"properties\":[{\"id\":\"status\",\"name\":\"Status\",\"type\":\"select\","
+	    "\"required\":true,\"indicator_set\":\"status\",\"options\":["
+	    "{\"id\":\"24702b82-a400-7171-0d70-6f60079fa142\",\"name\":\"Planned\","
+	    "\"indicator_id\":\"empty\"},{\"id\":\"d\",\"name\":\"Done\",\"indicator_id\":null}]},"
+	    "{\"id\":\"cost\",\"name\":\"Cost\",\"type\":\"currency\",\"required\":false,"
+	    "\"indicator_set\":null,\"options\":null}]},"
+	    "{\"id\":\"job\",\"name\":\"job\",\"icon\":null,\"allowed_children\":[],"
+	    "\"properties\":[]}]}");
 	free(text);
 	json_out_fini(&out);
 	blueprint_free(b);
@@ -178,22 +178,26 @@ START_TEST(what_is_no_blueprint_is_refused_with_its_line)
 	expect_refused("node_types:\n- id: [1]\n", "line 2: an id must be");
 	expect_refused("name: [1]\nnode_types:\n- id: a\n", "line 1: name must be a text");
 	expect_refused("node_types:\n- id: a\n- id: b\n- id: a\n", "the node type a stands twice");
-	expect_refused("node_types:\n- id: a\n  allowed_children: b\n", "line 3: allowed_children must");
-	expect_refused("node_types:\n- id: a\n  allowed_children: [[]]\n", "line 3: an allowed child");
-	expect_refused("node_types:\n- id: a\n  has_time_log: often\n", "line 3: has_time_log must");
-	expect_refused("node_types:\n- id: a\n  properties: 1\n", "line 3: properties must be a list");
 	expect_refused(
-		"node_types:\n- id: a\n  properties:\n  - type: text\n", "line 4: a property without an id");
+	    "node_types:\n- id: a\n  allowed_children: b\n", "line 3: allowed_children must");
+	expect_refused(
+	    "node_types:\n- id: a\n  allowed_children: [[]]\n", "line 3: an allowed child");
+	expect_refused(
+	    "node_types:\n- id: a\n  has_time_log: often\n", "line 3: has_time_log must");
+	expect_refused(
+	    "node_types:\n- id: a\n  properties: 1\n", "line 3: properties must be a list");
+	expect_refused("node_types:\n- id: a\n  properties:\n  - type: text\n",
+	    "line 4: a property without an id");
 	expect_refused("node_types:\n- id: a\n  properties:\n  - id: p\n  - id: p\n",
-		"line 2: the property p stands twice");
+	    "line 2: the property p stands twice");
 	expect_refused("node_types:\n- id: a\n  properties:\n  - id: p\n    required: 3\n",
-		"line 5: required must");
+	    "line 5: required must");
 	expect_refused("node_types:\n- id: a\n  properties:\n  - id: p\n    options: [x, x]\n",
-		"stands twice");
+	    "stands twice");
 	expect_refused("node_types:\n- id: a\n  properties:\n  - id: p\n    options: [{id: x}]\n",
-		"line 5: an option without a name");
+	    "line 5: an option without a name");
 	expect_refused("node_types:\n- id: a\n  properties:\n  - id: p\n    options: [[]]\n",
-		"line 5: an option must be");
+	    "line 5: an option must be");
 	expect_refused("node_types:\n- id: a\n  id: b\n", "line 3: the key id stands twice");
 	expect_refused("node_types: [", "line ");
 }
@@ -235,8 +239,8 @@ remove_directory(const char *directory)
 
 	while ((entry = readdir(dir)))
 		if (*entry->d_name != '.')
-			unlinkat(dirfd(dir), entry->d_name,
-				entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
+			unlinkat(
+			    dirfd(dir), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
 	closedir(dir);
 	rmdir(directory);
 }
@@ -330,8 +334,8 @@ START_TEST(the_list_is_sorted_and_leaves_out_what_cannot_be_read)
 	blueprints_list(b, &out);
 	text = xspandup(json_out_span(&out));
 	ck_assert_str_eq(text,
-		"{\"templates\":[{\"id\":\"a\",\"name\":\"a\",\"description\":\"first\"},"
-		"{\"id\":\"b\",\"name\":\"Small\",\"description\":\"\"}]}");
+	    "{\"templates\":[{\"id\":\"a\",\"name\":\"a\",\"description\":\"first\"},"
+	    "{\"id\":\"b\",\"name\":\"Small\",\"description\":\"\"}]}");
 	free(text);
 	json_out_fini(&out);
 	blueprints_free(b);
@@ -347,7 +351,7 @@ END_TEST
 
 static void
 expect_select(const struct blueprint *b, const char *type, const char *property,
-	const char *const *names, bool indicators)
+    const char *const *names, bool indicators)
 {
 	const struct property_type *p = node_type_property(blueprint_type(b, type), property);
 
@@ -387,13 +391,14 @@ START_TEST(the_restoration_blueprint_has_what_the_contract_names)
 	expect_select(b, "part", "status", part, true);
 	expect_select(b, "job", "priority", none, false);
 	ck_assert_str_eq(node_type_property(blueprint_type(b, "phase"), "status")->options[0].id,
-		"24702b82-a400-7171-0d70-6f60079fa142");
+	    "24702b82-a400-7171-0d70-6f60079fa142");
 	ck_assert_ptr_nonnull(node_type_property(&b->types[0], "vin"));
 	blueprints_free(all);
 }
 END_TEST
 
-/* Every file of a directory is a blueprint whose allowed children exist; says how many there are. */
+/* Every file of a directory is a blueprint whose allowed children exist; says how many there are.
+ */
 static size_t
 check_directory(const char *directory, bool own)
 {
@@ -413,8 +418,9 @@ check_directory(const char *directory, bool own)
 		n++;
 		for (size_t i = 0; own && i < b->n_types; i++)
 			for (size_t j = 0; j < b->types[i].n_allowed_children; j++)
-				ck_assert_msg(blueprint_type(b, b->types[i].allowed_children[j]) != NULL,
-					"%s: %s", b->id, b->types[i].allowed_children[j]);
+				ck_assert_msg(
+				    blueprint_type(b, b->types[i].allowed_children[j]) != NULL,
+				    "%s: %s", b->id, b->types[i].allowed_children[j]);
 	}
 	closedir(dir);
 	blueprints_free(all);

@@ -38,6 +38,30 @@ START_TEST(an_answer_holds_at_most_16_packets_attachments_included_and_loses_no_
 }
 END_TEST
 
+START_TEST(a_poller_that_lags_behind_gets_everything_once_and_in_order)
+{
+	struct eio_sid sid = shake_hands(eio, START_MS);
+	static struct fake_get get;
+	unsigned sent = 0, taken = 0;
+	char text[16];
+
+	for (unsigned round = 0; round < 40; round++) {
+		for (unsigned i = 0; i < (round < 5 ? 20u : 15u); i++) {
+			snprintf(text, sizeof(text), "4%u", sent++);
+			send_text(session, text);
+		}
+		poll(eio, &sid, &get, START_MS);
+		for (const char *at = get.body.text; at; at = strchr(at + 1, '^')) {
+			const char *number = at + (*at == '^') + 1;
+
+			ck_assert_uint_eq(strtoul(number, NULL, 10), taken);
+			taken++;
+		}
+	}
+	ck_assert_uint_gt(taken, 600);
+}
+END_TEST
+
 START_TEST(an_answer_stays_below_max_payload_unless_one_packet_is_bigger)
 {
 	struct eio_sid sid = shake_hands(eio, START_MS);
@@ -46,9 +70,20 @@ START_TEST(an_answer_stays_below_max_payload_unless_one_packet_is_bigger)
 
 	memset(text + 1, 'x', 498);
 	send_text(session, text);
+	text[499] = 'x';
 	send_text(session, text);
 	send_text(session, "4");
-	ck_assert_uint_eq(strlen(poll(eio, &sid, &get, START_MS)), 499 + 1 + 499);
+	/* With the separator exactly the limit, and not a byte more. */
+	ck_assert_uint_eq(strlen(poll(eio, &sid, &get, START_MS)), 499 + 1 + 500);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "4");
+	text[500] = 'x';
+	text[499] = '\0';
+	send_text(session, text);
+	text[499] = 'x';
+	send_text(session, text);
+	ck_assert_uint_eq(strlen(poll(eio, &sid, &get, START_MS)), 499);
+	ck_assert_uint_eq(strlen(poll(eio, &sid, &get, START_MS)), 501);
+	send_text(session, "4");
 	memset(text + 1, 'x', 1199);
 	send_text(session, text);
 	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "4");
@@ -246,6 +281,24 @@ START_TEST(a_close_by_the_server_goes_out_behind_what_is_queued_then_the_session
 	ck_assert_str_eq(heard.text, "forced server close");
 	ck_assert_str_eq(turn_end(eio, &sid, &get), "4bye^1");
 	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "(refused 1)");
+	sid = shake_hands(eio, START_MS);
+	poll(eio, &sid, &get, START_MS);
+	eio_close(session, EIO_FORCED_CLOSE);
+	ck_assert_str_eq(turn_end(eio, &sid, &get), "1");
+}
+END_TEST
+
+START_TEST(a_close_packet_counts_among_the_16_of_an_answer)
+{
+	struct eio_sid sid = shake_hands(eio, START_MS);
+	static struct fake_get get;
+
+	for (int i = 0; i < 16; i++)
+		send_text(session, "4");
+	eio_close(session, EIO_FORCED_CLOSE);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "4^4^4^4^4^4^4^4^4^4^4^4^4^4^4^4");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "1");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "(refused 1)");
 }
 END_TEST
 
@@ -312,6 +365,7 @@ main(void)
 	tcase_add_test(tests, a_poll_with_nothing_to_say_is_held_until_there_is_something);
 	tcase_add_test(
 	    tests, an_answer_holds_at_most_16_packets_attachments_included_and_loses_no_order);
+	tcase_add_test(tests, a_poller_that_lags_behind_gets_everything_once_and_in_order);
 	tcase_add_test(tests, an_answer_stays_below_max_payload_unless_one_packet_is_bigger);
 	tcase_add_test(tests, a_post_brings_any_number_of_packets_in_order);
 	tcase_add_test(tests, a_get_and_a_post_at_the_same_time_are_the_normal_case);
@@ -329,6 +383,7 @@ main(void)
 	tcase_add_test(
 	    tests, a_poller_that_never_fetches_is_ended_at_its_bound_and_not_under_the_sender);
 	tcase_add_test(tests, a_server_that_shuts_down_ends_held_polls_and_websockets);
+	tcase_add_test(tests, a_close_packet_counts_among_the_16_of_an_answer);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -117,6 +117,9 @@ START_TEST(of_several_faults_the_first_in_the_stock_order_is_told)
 	check_refused(eio_check_request(eio, &r, 1), 0, 400, "Transport unknown");
 	r.query = SPAN("EIO=3&transport=websocket&sid=y");
 	check_refused(eio_check_request(eio, &r, 1), 3, 400, "Bad request");
+	r.origin = SPAN("a\x7f"
+			"b");
+	check_refused(eio_check_request(eio, &r, 1), 3, 400, "Bad request");
 	r.origin = SPAN("http://a\tb\xe9");
 	check_refused(eio_check_request(eio, &r, 1), 1, 400, "Session ID unknown");
 	r.query = SPAN("EIO=3&transport=websocket&sid=");
@@ -218,6 +221,7 @@ START_TEST(a_known_session_is_served_by_the_transport_it_uses_alone)
 	struct eio_sid sid = shake_hands(eio, 1);
 	static struct fake_ws ws;
 	struct eio_session *s = attach(eio, NULL, &ws, 1);
+	char text[EIO_SID_TEXT + 1], query[128];
 
 	ck_assert_int_eq(ask_sid(eio, "GET", "polling", &sid, 1), 200);
 	ck_assert_int_eq(ask_sid(eio, "POST", "polling", &sid, 1), 200);
@@ -225,6 +229,11 @@ START_TEST(a_known_session_is_served_by_the_transport_it_uses_alone)
 	ck_assert_int_eq(ask_sid(eio, "POST", "websocket", &sid, 1), REFUSED_BAD_REQUEST);
 	ck_assert_int_eq(ask_sid(eio, "PUT", "polling", &sid, 1), REFUSED_BAD_REQUEST);
 	ck_assert_int_eq(ask_sid(eio, "DELETE", "polling", &sid, 1), REFUSED_BAD_REQUEST);
+	eio_sid_format(&sid, text);
+	snprintf(query, sizeof(query), "transport=websocket&sid=%s", text);
+	ck_assert_int_eq(ask(eio, "GET", query, false, 1).code, 3);
+	snprintf(query, sizeof(query), "transport=polling&sid=%s", text);
+	ck_assert_int_eq(ask(eio, "GET", query, true, 1).code, 3);
 	sid = *eio_session_sid(s);
 	ck_assert_int_eq(ask_sid(eio, "GET", "polling", &sid, 1), REFUSED_BAD_REQUEST);
 	ck_assert_int_eq(ask_sid(eio, "POST", "polling", &sid, 1), REFUSED_BAD_REQUEST);

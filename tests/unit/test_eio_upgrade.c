@@ -16,6 +16,21 @@ START_TEST(the_open_packet_is_the_first_frame_of_a_websocket_session)
 }
 END_TEST
 
+START_TEST(a_session_that_is_not_wanted_leaves_its_websocket_to_the_caller)
+{
+	static struct fake_get get;
+	static struct fake_ws ws;
+	struct eio_sid sid;
+
+	close_on_open = true;
+	ck_assert_ptr_null(attach(eio, NULL, &ws, START_MS));
+	ck_assert(!ws.is_closed);
+	ck_assert_str_eq(heard.text, "forced server close");
+	sid = shake_hands(eio, START_MS);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "1");
+}
+END_TEST
+
 START_TEST(one_message_is_one_packet_and_binary_has_no_digit)
 {
 	static struct fake_ws ws;
@@ -410,6 +425,7 @@ main(void)
 	tcase_add_test(
 	    tests, a_ping_that_was_not_fetched_goes_over_the_websocket_and_its_pong_gets_full_time);
 	tcase_add_test(tests, a_websocket_session_needs_few_bytes);
+	tcase_add_test(tests, a_session_that_is_not_wanted_leaves_its_websocket_to_the_caller);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -27,7 +27,8 @@ graph_with_children(uint32_t n)
 
 	ck_assert_int_eq(apply(g, add_edit(1, 0, 0, "top")), OK);
 	for (uint32_t i = 0; i < n; i++)
-		ck_assert_int_eq(apply(g, add_edit(2 + i, 1, UINT32_MAX, "child")), OK);
+		if (apply(g, add_edit(2 + i, 1, UINT32_MAX, "child")))
+			ck_abort();
 	return g;
 }
 
@@ -55,6 +56,20 @@ START_TEST(a_new_graph_is_empty)
 }
 END_TEST
 
+/* Each assertion of Check costs a system call; so one for all of them. */
+static bool
+is_like(const struct graph *g, const uint64_t *array, uint32_t n)
+{
+	const struct node *top = find(g, 1);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct node *child = find(g, array[i]);
+		if (node_child_at(top, i) != child || node_index(child) != i)
+			return false;
+	}
+	return node_child_count(top) == n;
+}
+
 START_TEST(siblings_keep_the_order_of_an_array)
 {
 	enum { LENGTH = 300 };
@@ -81,11 +96,7 @@ START_TEST(siblings_keep_the_order_of_an_array)
 			memmove(array + to + 1, array + to, (n - 1 - to) * sizeof(*array));
 			array[to] = moved;
 		}
-		ck_assert_uint_eq(node_child_count(find(g, 1)), n);
-		for (uint32_t i = 0; i < n; i++)
-			ck_assert_ptr_eq(node_child_at(find(g, 1), i), find(g, array[i]));
-		if (n > 0)
-			ck_assert_uint_eq(node_index(find(g, array[n / 2])), n / 2);
+		ck_assert(is_like(g, array, n));
 		if (round % 50 == 0)
 			assert_sound(g);
 	}
@@ -230,7 +241,8 @@ START_TEST(a_chain_may_be_as_deep_as_the_limit_and_no_deeper)
 		ck_assert_int_eq(apply(g, add_edit(i, i - 1, 0, "link")), OK);
 	ck_assert_uint_eq(node_depth(find(g, LIMIT_DEPTH + 1)), LIMIT_DEPTH);
 	ck_assert_int_eq(apply(g, add_edit(1000, LIMIT_DEPTH + 1, 0, "x")), ERROR_limit_depth);
-	/* A branch counts with its height, one that only changes its place among siblings does not. */
+	/* A branch counts with its height, one that only changes its place among siblings does not.
+	 */
 	ck_assert_int_eq(apply(g, add_edit(1000, 0, 0, "root")), OK);
 	ck_assert_int_eq(apply(g, add_edit(1001, 1000, 0, "leaf")), OK);
 	ck_assert_int_eq(apply(g, move_edit(1000, LIMIT_DEPTH, 0)), ERROR_limit_depth);
@@ -360,12 +372,13 @@ START_TEST(a_node_with_three_short_properties_takes_400_bytes_at_most)
 	struct dice d = dice_of(11);
 
 	for (uint64_t i = 1; i <= MANY; i++) {
-		struct edit e = add_edit(i, i == 1 ? 0 : 1 + roll(&d, (uint32_t)i - 1),
-		    UINT32_MAX, "A short name");
+		struct edit e = add_edit(
+		    i, i == 1 ? 0 : 1 + roll(&d, (uint32_t)i - 1), UINT32_MAX, "A short name");
 		content_add(e.content, "status", "\"In Progress\"");
 		content_add(e.content, "priority", "\"high\"");
 		content_add(e.content, "hours", "12.5");
-		ck_assert(apply(g, e) == OK || i > LIMIT_DEPTH);
+		if (apply(g, e))
+			ck_abort();
 	}
 	each = (mallinfo2().uordblks - before) / graph_count(g);
 	printf("heap for each of %zu nodes: %zu bytes\n", graph_count(g), each);

@@ -83,8 +83,8 @@ one_undo_or_redo(struct session *s, struct dice *d, bool mine)
 	const char *scope = mine && roll(d, 2) ? actors[roll(d, 2)] : NULL;
 	struct moment before = moment_of(s);
 	enum error err;
-	struct step *step = roll(d, 2) ? undo_as(s, "ann", scope, &err)
-				       : redo_as(s, "bob", scope, &err);
+	struct step *step =
+	    roll(d, 2) ? undo_as(s, "ann", scope, &err) : redo_as(s, "bob", scope, &err);
 
 	ck_assert(mine ? err == OK || err == ERROR_undo_conflict : err == OK);
 	if (step) {
@@ -241,8 +241,8 @@ START_TEST(a_step_that_only_marks_is_nothing_to_undo)
 	struct session *s = new_session();
 
 	begin_as(s, "ann", STEP_DO, COMMAND_reset_dirty);
-	ck_assert_int_eq(session_edit(s, &(struct edit){ .kind = EDIT_MARK, .mark = MARK_CLEAN }),
-	    OK);
+	ck_assert_int_eq(
+	    session_edit(s, &(struct edit){ .kind = EDIT_MARK, .mark = MARK_CLEAN }), OK);
 	free_step(session_end(s, (struct span){ NULL, 0 }));
 	ck_assert(!session_can_undo(s));
 	session_free(s);
@@ -273,8 +273,8 @@ main(void)
 	int failed;
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_loop_test(tests, undo_to_the_start_and_redo_to_the_end_give_every_state_again, 0,
-	    SEEDS);
+	tcase_add_loop_test(
+	    tests, undo_to_the_start_and_redo_to_the_end_give_every_state_again, 0, SEEDS);
 	tcase_add_loop_test(tests, the_same_holds_when_each_takes_back_their_own, 0, SEEDS);
 	tcase_add_test(tests, the_oldest_entry_goes_beyond_the_limit);
 	tcase_add_test(tests, a_new_command_clears_redo_for_all_and_leaves_others_their_own);

@@ -1,6 +1,5 @@
 #include "import_fixture.h"
 
-#include <time.h>
 #include <unistd.h>
 
 static struct import im;
@@ -60,7 +59,8 @@ expect_refused(const char *text, enum error err, const char *words)
 	enum error got = read_text(text);
 
 	ck_assert_msg(got == err, "%s: %d %s", text, (int)got, why.message);
-	ck_assert_msg(strstr(why.message, words) != NULL, "\"%s\" lacks \"%s\"", why.message, words);
+	ck_assert_msg(
+	    strstr(why.message, words) != NULL, "\"%s\" lacks \"%s\"", why.message, words);
 	ck_assert_uint_eq(im.n, 0);
 	ck_assert_ptr_null(im.nodes);
 }
@@ -72,34 +72,43 @@ expect_warning(const char *rule, const char *words)
 
 	snprintf(wanted, sizeof(wanted), "\"rule\":\"%s\",\"message\":\"%s", rule, words);
 	ck_assert_msg(fixture_has(&im.warnings, wanted), "%.*s lacks %s", (int)im.warnings.n,
-		im.warnings.bytes ? im.warnings.bytes : "", wanted);
+	    im.warnings.bytes ? im.warnings.bytes : "", wanted);
 }
 
 START_TEST(all_shapes_give_the_same_forest)
 {
 	static const char forest[] = "a >b >>d >c e ";
 	static const char *const shapes[] = {
-		"{\"nodes\":{\"a\":{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"children\":[\"b\",\"c\"]},"
+		"{\"nodes\":{\"a\":{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"children\":[\"b\","
+		"\"c\"]},"
 		"\"b\":{\"type\":\"t\",\"name\":\"b\",\"children\":[\"d\"],\"parent_id\":\"a\"},"
 		"\"c\":{\"type\":\"t\",\"name\":\"c\"},\"d\":{\"type\":\"t\",\"name\":\"d\"},"
 		"\"e\":{\"type\":\"t\",\"name\":\"e\"}}}",
-		"{\"graph\":{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"child_ids\":[\"b\",\"c\"]},"
+		"{\"graph\":{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"child_ids\":["
+		"\"b\",\"c\"]},"
 		"{\"id\":\"d\",\"blueprintType\":\"t\",\"properties\":{\"name\":\"d\"}},"
 		"{\"id\":\"b\",\"blueprint_type_id\":\"t\",\"label\":\"b\",\"childIds\":[\"d\"]},"
-		"{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\"},{\"id\":\"e\",\"type\":\"t\",\"name\":\"e\"}]}}",
+		"{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\"},{\"id\":\"e\",\"type\":\"t\","
+		"\"name\":\"e\"}]}}",
 		"{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\"},"
 		"{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\",\"parent_id\":\"a\"},"
 		"{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\",\"parentId\":\"a\"},"
 		"{\"id\":\"d\",\"type\":\"t\",\"name\":\"d\",\"parent_id\":\"b\"},"
 		"{\"id\":\"e\",\"type\":\"t\",\"name\":\"e\",\"parent_id\":null}]}",
 		"{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\"},"
-		"{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\"},{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\"},"
-		"{\"id\":\"d\",\"type\":\"t\",\"name\":\"d\"},{\"id\":\"e\",\"type\":\"t\",\"name\":\"e\"}],"
-		"\"edges\":[{\"source\":\"a\",\"target\":\"b\"},{\"source\":\"b\",\"target\":\"d\"},"
+		"{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\"},{\"id\":\"c\",\"type\":\"t\","
+		"\"name\":\"c\"},"
+		"{\"id\":\"d\",\"type\":\"t\",\"name\":\"d\"},{\"id\":\"e\",\"type\":\"t\","
+		"\"name\":\"e\"}],"
+		"\"edges\":[{\"source\":\"a\",\"target\":\"b\"},{\"source\":\"b\",\"target\":\"d\"}"
+		","
 		"{\"source\":\"a\",\"target\":\"c\"}]}",
-		" { \"roots\" : [ { \"id\" : \"a\" , \"type\" : \"t\" , \"name\" : \"a\" , \"children\" : [ "
-		"{ \"id\" : \"b\", \"type\" : \"t\", \"name\":\"b\", \"children\" : [ {\"id\":\"d\",\"type\":"
-		"\"t\",\"name\":\"d\"} ] }, \"c\" ] } , {\"id\":\"e\",\"type\":\"t\",\"name\":\"e\"} ], "
+		" { \"roots\" : [ { \"id\" : \"a\" , \"type\" : \"t\" , \"name\" : \"a\" , "
+		"\"children\" : [ "
+		"{ \"id\" : \"b\", \"type\" : \"t\", \"name\":\"b\", \"children\" : [ "
+		"{\"id\":\"d\",\"type\":"
+		"\"t\",\"name\":\"d\"} ] }, \"c\" ] } , "
+		"{\"id\":\"e\",\"type\":\"t\",\"name\":\"e\"} ], "
 		"\"nodes\":[{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\"}] } ",
 	};
 
@@ -114,12 +123,13 @@ END_TEST
 
 START_TEST(children_count_before_parents_and_parents_before_edges)
 {
-	expect_forest("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"children\":[\"c\"]},"
-		"{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\"},"
-		"{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\",\"parent_id\":\"b\"},"
-		"{\"id\":\"d\",\"type\":\"t\",\"name\":\"d\",\"parent_id\":\"b\"}],"
-		"\"edges\":[{\"source\":\"a\",\"target\":\"d\"},{\"source\":\"a\",\"target\":\"c\"}]}",
-		"a >c b >d ");
+	expect_forest(
+	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"children\":[\"c\"]},"
+	    "{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\"},"
+	    "{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\",\"parent_id\":\"b\"},"
+	    "{\"id\":\"d\",\"type\":\"t\",\"name\":\"d\",\"parent_id\":\"b\"}],"
+	    "\"edges\":[{\"source\":\"a\",\"target\":\"d\"},{\"source\":\"a\",\"target\":\"c\"}]}",
+	    "a >c b >d ");
 	expect_warning("two_parents", "The node c stays under a, not under b.");
 	expect_warning("edge_ignored", "The node d stays under b, not under a.");
 	clean();
@@ -128,9 +138,11 @@ END_TEST
 
 START_TEST(a_list_of_roots_gives_their_order)
 {
-	expect_forest("{\"roots\":[\"c\",\"a\",\"x\"],\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\"},"
-		"{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\"},{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\"}]}",
-		"c a b ");
+	expect_forest("{\"roots\":[\"c\",\"a\",\"x\"],\"nodes\":[{\"id\":\"a\",\"type\":\"t\","
+		      "\"name\":\"a\"},"
+		      "{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\"},{\"id\":\"c\",\"type\":\"t\","
+		      "\"name\":\"c\"}]}",
+	    "c a b ");
 	expect_warning("missing_child", "The child x of the roots is dropped");
 	clean();
 }
@@ -141,11 +153,14 @@ START_TEST(what_gets_lost_is_told_with_the_node)
 	struct uuid id;
 	char text[UUID_TEXT + 1];
 
-	expect_forest("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"children\":[\"gone\",\"c\",\"c\"]},"
-		"{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\",\"children\":[\"c\"],\"parent_id\":\"nobody\","
-		"\"icon_id\":7,\"blueprintType\":\"u\"},{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\"}],"
-		"\"edges\":[{\"source\":\"a\",\"target\":\"ghost\"},7]}",
-		"a >c b ");
+	expect_forest(
+	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"a\",\"children\":[\"gone\",\"c\","
+	    "\"c\"]},"
+	    "{\"id\":\"b\",\"type\":\"t\",\"name\":\"b\",\"children\":[\"c\"],\"parent_id\":"
+	    "\"nobody\","
+	    "\"icon_id\":7,\"blueprintType\":\"u\"},{\"id\":\"c\",\"type\":\"t\",\"name\":\"c\"}],"
+	    "\"edges\":[{\"source\":\"a\",\"target\":\"ghost\"},7]}",
+	    "a >c b ");
 	expect_warning("missing_child", "The child gone of a is dropped");
 	expect_warning("two_parents", "The node c stays under a, not under b.");
 	expect_warning("unknown_parent", "The node b names the parent nobody");
@@ -169,22 +184,31 @@ START_TEST(what_is_no_graph_is_refused_with_the_node)
 	expect_refused("{\"graph\":[]}", e, "no object");
 	expect_refused("{\"graph\":{\"nodes\":7}}", e, "no list");
 	expect_refused("{\"roots\":{}}", e, "no list");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},7]}", e, "Element 2 of the nodes");
+	expect_refused(
+	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},7]}", e, "Element 2 of the nodes");
 	expect_refused("{\"nodes\":[\"a\"]}", e, "Element 1 of the nodes");
 	expect_refused("{\"nodes\":{\"a\":[]}}", e, "Element 1 of the nodes");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},{\"type\":\"t\"}]}", e, "Node 2 of its list has no id");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},{\"type\":\"t\"}]}", e,
+	    "Node 2 of its list has no id");
 	expect_refused("{\"nodes\":[{\"id\":7,\"type\":\"t\"}]}", e, "id of node 1 of its list");
 	expect_refused("{\"nodes\":[{\"id\":\"\",\"type\":\"t\"}]}", e, "has no id");
-	expect_refused("{\"nodes\":{\"k\":{\"id\":\"a\",\"type\":\"t\"}}}", e, "The node a stands under the key k");
+	expect_refused("{\"nodes\":{\"k\":{\"id\":\"a\",\"type\":\"t\"}}}", e,
+	    "The node a stands under the key k");
 	expect_refused("{\"nodes\":[{\"id\":\"a\"}]}", e, "The node a has no type");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":[]}]}", e, "The node a has no type");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},{\"id\":\"a\",\"type\":\"t\"}]}", e, "The node a stands there twice");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"properties\":[]}]}", e, "properties of node a");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":{}}]}", e, "children of node 1");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":[null]}]}", e, "Element 1 of a list of children");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"parent_id\":7}]}", e, "parent_id of node a");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},{\"id\":\"a\",\"type\":\"t\"}]}",
+	    e, "The node a stands there twice");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"properties\":[]}]}", e,
+	    "properties of node a");
+	expect_refused(
+	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":{}}]}", e, "children of node 1");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":[null]}]}", e,
+	    "Element 1 of a list of children");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"parent_id\":7}]}", e,
+	    "parent_id of node a");
 	expect_refused("{\"nodes\":[],\"edges\":{}}", e, "The edges are no list");
-	expect_refused("{\"format\":\"graphd-project\",\"version\":2,\"graph\":{\"nodes\":[]}}", e, "version");
+	expect_refused(
+	    "{\"format\":\"graphd-project\",\"version\":2,\"graph\":{\"nodes\":[]}}", e, "version");
 	clean();
 }
 END_TEST
@@ -193,13 +217,19 @@ START_TEST(cycles_are_refused_with_a_node_on_them)
 {
 	const enum error e = ERROR_invalid_graph;
 
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":[\"a\"]}]}", e, "The node a is its own");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"parent_id\":\"a\"}]}", e, "The node a is its own");
-	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"}],\"edges\":[{\"source\":\"a\",\"target\":\"a\"}]}", e, "its own");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":[\"a\"]}]}", e,
+	    "The node a is its own");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"parent_id\":\"a\"}]}", e,
+	    "The node a is its own");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"}],\"edges\":[{\"source\":\"a\","
+		       "\"target\":\"a\"}]}",
+	    e, "its own");
 	/* below hangs under the cycle of on and off, but is not on it. */
-	expect_refused("{\"nodes\":[{\"id\":\"r\",\"type\":\"t\"},{\"id\":\"below\",\"type\":\"t\",\"parent_id\":\"on\"},"
-		"{\"id\":\"on\",\"type\":\"t\",\"children\":[\"off\"]},"
-		"{\"id\":\"off\",\"type\":\"t\",\"children\":[\"on\"]}]}", e, "The node o");
+	expect_refused("{\"nodes\":[{\"id\":\"r\",\"type\":\"t\"},{\"id\":\"below\",\"type\":\"t\","
+		       "\"parent_id\":\"on\"},"
+		       "{\"id\":\"on\",\"type\":\"t\",\"children\":[\"off\"]},"
+		       "{\"id\":\"off\",\"type\":\"t\",\"children\":[\"on\"]}]}",
+	    e, "The node o");
 	clean();
 }
 END_TEST
@@ -208,9 +238,11 @@ START_TEST(ids_that_are_no_uuids_become_the_uuid_of_their_name_everywhere)
 {
 	struct uuid id;
 
-	ck_assert_int_eq(read_text("{\"nodes\":[{\"id\":\"$0\",\"type\":\"t\",\"children\":"
-		"[\"6BA7B810-9dad-11d1-80b4-00c04fd430c8\"]},"
-		"{\"id\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\",\"type\":\"t\"}]}"), OK);
+	ck_assert_int_eq(
+	    read_text("{\"nodes\":[{\"id\":\"$0\",\"type\":\"t\",\"children\":"
+		      "[\"6BA7B810-9dad-11d1-80b4-00c04fd430c8\"]},"
+		      "{\"id\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\",\"type\":\"t\"}]}"),
+	    OK);
 	uuid_of_name(SPAN("$0"), &id);
 	ck_assert(uuid_equal(&im.nodes[0].id, &id));
 	ck_assert(uuid_equal(&im.nodes[1].parent, &id));
@@ -222,12 +254,14 @@ END_TEST
 
 START_TEST(names_come_from_the_first_place_that_has_one)
 {
-	expect_forest("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"n\",\"label\":\"l\",\"properties\":{\"name\":\"p\"}},"
-		"{\"id\":\"b\",\"type\":\"t\",\"label\":\"l\",\"properties\":{\"name\":\"p\\u0041\"}},"
-		"{\"id\":\"c\",\"type\":\"t\",\"label\":\"l\",\"properties\":{\"name\":7}},"
-		"{\"id\":\"d\",\"type\":\"t\",\"label\":null,\"name\":null},"
-		"{\"id\":\"e\",\"type\":\"t\",\"name\":\"\",\"label\":\"l\"}]}",
-		"n pA l t  ");
+	expect_forest(
+	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"n\",\"label\":\"l\","
+	    "\"properties\":{\"name\":\"p\"}},"
+	    "{\"id\":\"b\",\"type\":\"t\",\"label\":\"l\",\"properties\":{\"name\":\"p\\u0041\"}},"
+	    "{\"id\":\"c\",\"type\":\"t\",\"label\":\"l\",\"properties\":{\"name\":7}},"
+	    "{\"id\":\"d\",\"type\":\"t\",\"label\":null,\"name\":null},"
+	    "{\"id\":\"e\",\"type\":\"t\",\"name\":\"\",\"label\":\"l\"}]}",
+	    "n pA l t  ");
 	ck_assert_str_eq(im.nodes[1].content->extra, "\"label\":\"l\"");
 	clean();
 }
@@ -235,24 +269,35 @@ END_TEST
 
 START_TEST(unknown_members_of_every_level_are_kept)
 {
-	ck_assert_int_eq(read_text("{\"graph\":{\"id\":\"g\",\"nodes\":[{\"id\":\"a\",\"type\":\"t\", \"x\" : [ 1 , \"\\u0041\" ],"
-		"\"metadata\":{},\"indicator\":{\"bullet\":\"*\"},\"indicator_id\":\"i\",\"indicator_set\":\"s\","
+	ck_assert_int_eq(
+	    read_text(
+		"{\"graph\":{\"id\":\"g\",\"nodes\":[{\"id\":\"a\",\"type\":\"t\", \"x\" : [ 1 , "
+		"\"\\u0041\" ],"
+		"\"metadata\":{},\"indicator\":{\"bullet\":\"*\"},\"indicator_id\":\"i\","
+		"\"indicator_set\":\"s\","
 		"\"icon_id\":\"c\",\"properties\":{\"p\" : { \"q\" : 1.50 }}}],\"edges\":[]},"
-		"\"template_id\":\"small\",\"project_name\":\"P\",\"expanded_map\":{\"a\":true}}"), OK);
+		"\"template_id\":\"small\",\"project_name\":\"P\",\"expanded_map\":{\"a\":true}}"),
+	    OK);
 	ck_assert_str_eq(im.template_id, "small");
 	ck_assert_str_eq(im.project_name, "P");
-	ck_assert_str_eq(im.extra, "\"file\":{\"expanded_map\":{\"a\":true}},\"graph\":{\"id\":\"g\"}");
+	ck_assert_str_eq(
+	    im.extra, "\"file\":{\"expanded_map\":{\"a\":true}},\"graph\":{\"id\":\"g\"}");
 	ck_assert_str_eq(im.nodes[0].content->extra, "\"x\":[1,\"\\u0041\"],\"metadata\":{}");
 	ck_assert_str_eq(im.nodes[0].content->indicator_id, "i");
 	ck_assert_str_eq(im.nodes[0].content->indicator_set, "s");
 	ck_assert_str_eq(im.nodes[0].content->icon_id, "c");
 	ck_assert_str_eq(im.nodes[0].content->properties[0].value, "{\"q\":1.50}");
-	ck_assert_int_eq(read_text("{\"version\":\"1\",\"name\":\"N\",\"templates\":[\"restomod.yaml\"],\"nodes\":{}}"), OK);
+	ck_assert_int_eq(read_text("{\"version\":\"1\",\"name\":\"N\",\"templates\":[\"restomod."
+				   "yaml\"],\"nodes\":{}}"),
+	    OK);
 	ck_assert_str_eq(im.template_id, "restomod");
 	ck_assert_str_eq(im.project_name, "N");
-	ck_assert_str_eq(im.extra, "\"file\":{\"version\":\"1\",\"name\":\"N\",\"templates\":[\"restomod.yaml\"]}");
+	ck_assert_str_eq(im.extra,
+	    "\"file\":{\"version\":\"1\",\"name\":\"N\",\"templates\":[\"restomod.yaml\"]}");
 	/* What our own answers say beside a tree is computed, not kept. */
-	ck_assert_int_eq(read_text("{\"roots\":[],\"seq\":7,\"log_id\":\"x\",\"state_hash\":\"y\",\"z\":1}"), OK);
+	ck_assert_int_eq(
+	    read_text("{\"roots\":[],\"seq\":7,\"log_id\":\"x\",\"state_hash\":\"y\",\"z\":1}"),
+	    OK);
 	ck_assert_str_eq(im.extra, "\"graph\":{\"z\":1}");
 	clean();
 }
@@ -261,10 +306,12 @@ END_TEST
 START_TEST(uuid_forms_of_types_and_properties_become_plain_ids)
 {
 	char directory[] = "/tmp/test_import_XXXXXX", path[64];
-	static const char text[] = "{\"template_id\":\"other\",\"nodes\":[{\"id\":\"a\","
-		"\"type\":\"292B9E11-45c7-94f4-20db-7f6085266a4f\",\"properties\":{"
-		"\"19419fc9-6b1c-c58c-8c6b-2b00ae2dbcc2\":\"N\",\"29419fc9-6b1c-c58c-8c6b-2b00ae2dbcc2\":1,"
-		"\"name\":\"again\"}}]}"; /* the same property under both its ids */
+	static const char text[] =
+	    "{\"template_id\":\"other\",\"nodes\":[{\"id\":\"a\","
+	    "\"type\":\"292B9E11-45c7-94f4-20db-7f6085266a4f\",\"properties\":{"
+	    "\"19419fc9-6b1c-c58c-8c6b-2b00ae2dbcc2\":\"N\",\"29419fc9-6b1c-c58c-8c6b-"
+	    "2b00ae2dbcc2\":1,"
+	    "\"name\":\"again\"}}]}"; /* the same property under both its ids */
 	struct blueprints *all;
 	FILE *file;
 
@@ -274,7 +321,8 @@ START_TEST(uuid_forms_of_types_and_properties_become_plain_ids)
 	fputs("node_types: [{id: project_root, properties: [{id: name}]}]", file);
 	fclose(file);
 	all = blueprints_open(directory);
-	/* The template that is asked for counts, not the one in the file, which is not installed. */
+	/* The template that is asked for counts, not the one in the file, which is not installed.
+	 */
 	ck_assert_int_eq(import_read(span_of(text), all, SPAN("r"), &im, &why), OK);
 	expect_warning("repeated_property", "The second value of property name of node a");
 	ck_assert_str_eq(im.template_id, "r");
@@ -282,177 +330,12 @@ START_TEST(uuid_forms_of_types_and_properties_become_plain_ids)
 	ck_assert_str_eq(im.nodes[0].content->name, "N");
 	ck_assert_str_eq(im.nodes[0].content->properties[0].key, "name");
 	ck_assert_str_eq(
-		im.nodes[0].content->properties[1].key, "29419fc9-6b1c-c58c-8c6b-2b00ae2dbcc2");
+	    im.nodes[0].content->properties[1].key, "29419fc9-6b1c-c58c-8c6b-2b00ae2dbcc2");
 	ck_assert_int_eq(read_text(text), OK);
 	ck_assert_str_eq(im.nodes[0].content->type, "292B9E11-45c7-94f4-20db-7f6085266a4f");
 	blueprints_free(all);
 	unlink(path);
 	rmdir(directory);
-	clean();
-}
-END_TEST
-
-static struct json_out
-make_node(const char *before, const char *fill, size_t n, const char *after)
-{
-	struct json_out out = { 0 };
-
-	json_out_bytes(&out, span_of(before));
-	for (size_t i = 0; i < n; i++)
-		json_out_bytes(&out, span_of(fill));
-	json_out_bytes(&out, span_of(after));
-	return out;
-}
-
-/* One text with n times fill in it is taken, one with a further time is not. */
-static void
-expect_limit(const char *before, const char *fill, size_t n, const char *after, enum error err)
-{
-	for (size_t i = 0; i < 2; i++) {
-		struct json_out text = make_node(before, fill, n + i, after);
-		enum error got;
-		clean();
-		got = import_read(json_out_span(&text), NULL, (struct span){ 0 }, &im, &why);
-		ck_assert_msg(got == (i ? err : OK), "%s: %d %s", before, (int)got, why.message);
-		json_out_fini(&text);
-	}
-	clean();
-}
-
-START_TEST(limits_hold_at_the_limit_and_not_beyond)
-{
-	expect_limit("{\"nodes\":[{\"id\":\"a\",\"type\":\"", "t", LIMIT_TYPE_BYTES, "\"}]}",
-		ERROR_limit_value);
-	expect_limit("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"", "n", LIMIT_NAME_BYTES,
-		"\"}]}", ERROR_limit_value);
-	expect_limit("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"properties\":{\"p\":\"", "v",
-		LIMIT_VALUE_BYTES - 2, "\"}}]}", ERROR_limit_value);
-	expect_limit("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"x\":\"", "v", LIMIT_VALUE_BYTES - 6,
-		"\"}]}", ERROR_limit_value);
-}
-END_TEST
-
-START_TEST(deep_values_are_refused_wherever_they_stand)
-{
-	char open[64], close[64], text[512];
-
-	for (size_t n = LIMIT_JSON_DEPTH - 8; n <= LIMIT_JSON_DEPTH - 7; n++) {
-		enum error err = n == LIMIT_JSON_DEPTH - 8 ? OK : ERROR_invalid_graph;
-		memset(open, '[', n);
-		memset(close, ']', n);
-		snprintf(text, sizeof(text),
-			"{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"x\":%.*s\"[\\\"[\"%.*s}]}", (int)n, open, (int)n,
-			close);
-		ck_assert_int_eq(read_text(text), err);
-		snprintf(text, sizeof(text), "{\"nodes\":[],\"x\":%.*s%.*s}", (int)n, open, (int)n, close);
-		ck_assert_int_eq(read_text(text), err);
-	}
-	clean();
-}
-END_TEST
-
-START_TEST(properties_are_bounded_in_number_and_differ)
-{
-	for (int n = LIMIT_PROPERTIES; n <= LIMIT_PROPERTIES + 1; n++) {
-		struct json_out text = { 0 };
-		char member[32];
-		json_out_bytes(&text, span_of("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"properties\":{\"p\":1"));
-		for (int i = 1; i < n; i++) {
-			snprintf(member, sizeof(member), ",\"p%d\":%d", i, i);
-			json_out_bytes(&text, span_of(member));
-		}
-		json_out_bytes(&text, span_of("}}]}"));
-		ck_assert_int_eq(import_read(json_out_span(&text), NULL, (struct span){ 0 }, &im, &why),
-			n == LIMIT_PROPERTIES ? OK : ERROR_limit_properties);
-		clean();
-		json_out_fini(&text);
-	}
-	/* The scanner finds this in small objects only; here it is not asked. */
-	ck_assert_int_eq(import_read(SPAN("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"properties\":{\"p\":1,\"p\":2}}]}"),
-		NULL, (struct span){ 0 }, &im, &why), OK);
-	ck_assert_uint_eq(im.nodes[0].content->n_properties, 1);
-	ck_assert_str_eq(im.nodes[0].content->properties[0].value, "1");
-	expect_warning("repeated_property", "The second value of property p of node a");
-	clean();
-}
-END_TEST
-
-/* A chain of n nodes, nested or flat from the leaf up. */
-static struct json_out
-chain(size_t n, bool nested)
-{
-	struct json_out out = { 0 };
-	char text[96];
-
-	json_out_bytes(&out, span_of(nested ? "{\"roots\":[" : "{\"nodes\":["));
-	for (size_t i = 0; i < n; i++) {
-		if (nested)
-			snprintf(text, sizeof(text), "{\"id\":\"%zu\",\"type\":\"t\",\"children\":[", i);
-		else
-			snprintf(text, sizeof(text), "%s{\"id\":\"%zu\",\"type\":\"t\",\"parent_id\":%s%zu%s}",
-				i ? "," : "", n - i, i == n - 1 ? "null,\"x\":" : "\"", n - i - 1,
-				i == n - 1 ? "" : "\"");
-		json_out_bytes(&out, span_of(text));
-	}
-	for (size_t i = 0; nested && i < n; i++)
-		json_out_bytes(&out, span_of("]}"));
-	json_out_bytes(&out, span_of("]}"));
-	return out;
-}
-
-START_TEST(chains_are_as_deep_as_a_graph_may_be)
-{
-	for (size_t i = 0; i < 4; i++) {
-		size_t n = LIMIT_DEPTH + 1 + i / 2;
-		struct json_out text = chain(n, i % 2);
-		enum error err = import_read(json_out_span(&text), NULL, (struct span){ 0 }, &im, &why);
-		ck_assert_msg(err == (i / 2 ? ERROR_limit_depth : OK), "%zu %s", i, why.message);
-		if (!err)
-			ck_assert_uint_eq(im.n, n);
-		clean();
-		json_out_fini(&text);
-	}
-}
-END_TEST
-
-START_TEST(many_warnings_end_with_a_mark)
-{
-	struct json_out text = make_node(
-		"{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":[\"gone\"", ",\"gone\"", 20000, "]}]}");
-
-	ck_assert_int_eq(import_read(json_out_span(&text), NULL, (struct span){ 0 }, &im, &why), OK);
-	ck_assert(fixture_has(&im.warnings, "more_warnings"));
-	ck_assert_uint_lt(im.warnings.n, 300 * 1024);
-	json_out_fini(&text);
-	clean();
-}
-END_TEST
-
-START_TEST(a_hundred_thousand_nodes_take_less_than_a_second)
-{
-	struct json_out text = { 0 };
-	struct timespec from, to;
-	char node[256];
-	double seconds;
-
-	json_out_bytes(&text, span_of("{\"nodes\":["));
-	for (int i = 0; i < 100000; i++) {
-		snprintf(node, sizeof(node),
-			"%s{\"id\":\"n%d\",\"type\":\"task\",\"name\":\"Node %d\",\"parent_id\":\"n%d\",\"properties\":"
-			"{\"status\":\"Done\",\"cost\":%d,\"notes\":\"some words\"},\"metadata\":{}}",
-			i ? "," : "", i, i, i ? (i - 1) / 10 : -1, i);
-		json_out_bytes(&text, span_of(node));
-	}
-	json_out_bytes(&text, span_of("]}"));
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-	ck_assert_int_eq(import_read(json_out_span(&text), NULL, (struct span){ 0 }, &im, &why), OK);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-	ck_assert_uint_eq(im.n, 100000);
-	seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
-	printf("100,000 nodes read in %.3f s\n", seconds);
-	/* Sanitizers slow everything down; what must not happen is work that grows with the square. */
-	ck_assert_msg(seconds < 5, "%f s", seconds);
-	json_out_fini(&text);
 	clean();
 }
 END_TEST
@@ -475,11 +358,5 @@ main(void)
 	tcase_add_test(c, names_come_from_the_first_place_that_has_one);
 	tcase_add_test(c, unknown_members_of_every_level_are_kept);
 	tcase_add_test(c, uuid_forms_of_types_and_properties_become_plain_ids);
-	tcase_add_test(c, limits_hold_at_the_limit_and_not_beyond);
-	tcase_add_test(c, deep_values_are_refused_wherever_they_stand);
-	tcase_add_test(c, properties_are_bounded_in_number_and_differ);
-	tcase_add_test(c, chains_are_as_deep_as_a_graph_may_be);
-	tcase_add_test(c, many_warnings_end_with_a_mark);
-	tcase_add_test(c, a_hundred_thousand_nodes_take_less_than_a_second);
 	return fixture_run(s);
 }

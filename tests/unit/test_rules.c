@@ -1,22 +1,22 @@
 #include "import_fixture.h"
 
 static const char YAML[] =
-	"node_types:\n"
-	"  - id: phase\n"
-	"    allowed_children: [task]\n"
-	"    properties:\n"
-	"      - {id: name, required: true}\n"
-	"      - {id: text}\n"
-	"      - {id: number, type: number}\n"
-	"      - {id: money, type: currency}\n"
-	"      - {id: day, type: date}\n"
-	"      - {id: done, type: checkbox}\n"
-	"      - {id: status, type: select, options: [{id: p, name: Planned}, Done]}\n"
-	"      - {id: open, type: select}\n"
-	"      - {id: who, type: person}\n"
-	"  - id: task\n"
-	"    properties:\n"
-	"      - {id: cost, type: number, required: true}\n";
+    "node_types:\n"
+    "  - id: phase\n"
+    "    allowed_children: [task]\n"
+    "    properties:\n"
+    "      - {id: name, required: true}\n"
+    "      - {id: text}\n"
+    "      - {id: number, type: number}\n"
+    "      - {id: money, type: currency}\n"
+    "      - {id: day, type: date}\n"
+    "      - {id: done, type: checkbox}\n"
+    "      - {id: status, type: select, options: [{id: p, name: Planned}, Done]}\n"
+    "      - {id: open, type: select}\n"
+    "      - {id: who, type: person}\n"
+    "  - id: task\n"
+    "    properties:\n"
+    "      - {id: cost, type: number, required: true}\n";
 
 static struct blueprint *blueprint;
 static struct session *session;
@@ -61,7 +61,7 @@ expect_value(const char *type, const char *property, const char *value, const ch
 	json_out_close(&warnings, ']');
 	text = xspandup(json_out_span(&warnings));
 	snprintf(wanted, sizeof(wanted), "\"property_id\":\"%s\",\"rule\":\"%s\"", property,
-		rule ? rule : "");
+	    rule ? rule : "");
 	if (rule)
 		ck_assert_msg(strstr(text, wanted) != NULL, "%s=%s: %s", property, value, text);
 	else
@@ -79,19 +79,40 @@ START_TEST(values_are_of_their_type)
 	static const struct {
 		const char *property, *value, *rule;
 	} cases[] = {
-		{ "text", "\"x\"", NULL }, { "text", "\"\"", NULL }, { "text", "null", NULL },
-		{ "text", "7", "type" }, { "text", "{}", "type" }, { "who", "\"ann\"", NULL },
-		{ "who", "[]", "type" }, { "number", "7", NULL }, { "number", "-1.5e3", NULL },
-		{ "number", "\"50000\"", "type" }, { "number", "true", "type" },
-		{ "number", "null", NULL }, { "money", "0", NULL }, { "money", "\"\"", "type" },
-		{ "done", "true", NULL }, { "done", "false", NULL }, { "done", "null", NULL },
-		{ "done", "1", "type" }, { "done", "\"true\"", "type" }, { "status", "\"p\"", NULL },
-		{ "status", "\"Planned\"", NULL }, { "status", "\"Done\"", NULL },
-		{ "status", "\"done\"", "option" }, { "status", "null", NULL },
-		{ "status", "3", "type" }, { "open", "\"anything\"", NULL },
-		{ "name", "\"\"", "required" }, { "name", "null", "required" },
-		{ "name", NULL, "required" }, { "name", "\"n\"", NULL }, { "name", "1", "type" },
-		{ "text", NULL, NULL }, { "other", "1", "unknown_property" }, { "other", NULL, NULL },
+		{ "text", "\"x\"", NULL },
+		{ "text", "\"\"", NULL },
+		{ "text", "null", NULL },
+		{ "text", "7", "type" },
+		{ "text", "{}", "type" },
+		{ "who", "\"ann\"", NULL },
+		{ "who", "[]", "type" },
+		{ "number", "7", NULL },
+		{ "number", "-1.5e3", NULL },
+		{ "number", "\"50000\"", "type" },
+		{ "number", "true", "type" },
+		{ "number", "null", NULL },
+		{ "money", "0", NULL },
+		{ "money", "\"\"", "type" },
+		{ "done", "true", NULL },
+		{ "done", "false", NULL },
+		{ "done", "null", NULL },
+		{ "done", "1", "type" },
+		{ "done", "\"true\"", "type" },
+		{ "status", "\"p\"", NULL },
+		{ "status", "\"Planned\"", NULL },
+		{ "status", "\"Done\"", NULL },
+		{ "status", "\"done\"", "option" },
+		{ "status", "null", NULL },
+		{ "status", "3", "type" },
+		{ "open", "\"anything\"", NULL },
+		{ "name", "\"\"", "required" },
+		{ "name", "null", "required" },
+		{ "name", NULL, "required" },
+		{ "name", "\"n\"", NULL },
+		{ "name", "1", "type" },
+		{ "text", NULL, NULL },
+		{ "other", "1", "unknown_property" },
+		{ "other", NULL, NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
@@ -104,10 +125,11 @@ START_TEST(dates_are_days_of_the_calendar_with_or_without_a_time)
 	static const char *const good[] = { "", "2024-01-31", "2024-02-29", "2000-02-29",
 		"2024-12-31T23:59", "2024-12-31T23:59:60Z", "2024-01-01 10:11:12.000123+00:00",
 		"2024-01-01t10:11z", "2024-01-01T10:11:12,5-0330", "2024-01-01T10:11+02" };
-	static const char *const bad[] = { "2024", "2024-1-1", "2024-13-01", "2024-00-10", "2024-04-31",
-		"2023-02-29", "1900-02-29", "2024-01-32", "2024-01-00", "31.01.2024", "2024-01-01T",
-		"2024-01-01T25:00", "2024-01-01T10:60", "2024-01-01T10:11:61", "2024-01-01T10:11:12.",
-		"2024-01-01T10:11+25:00", "2024-01-01T10:11Zx", "2024-01-01x", "-024-01-01", " " };
+	static const char *const bad[] = { "2024", "2024-1-1", "2024-13-01", "2024-00-10",
+		"2024-04-31", "2023-02-29", "1900-02-29", "2024-01-32", "2024-01-00", "31.01.2024",
+		"2024-01-01T", "2024-01-01T25:00", "2024-01-01T10:60", "2024-01-01T10:11:61",
+		"2024-01-01T10:11:12.", "2024-01-01T10:11+25:00", "2024-01-01T10:11Zx",
+		"2024-01-01x", "-024-01-01", " " };
 	char json[64];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
@@ -135,8 +157,7 @@ START_TEST(of_an_unknown_type_nothing_is_said_but_that)
 
 	expect_value("ghost", "anything", "1", NULL);
 	session->meta.strict = true;
-	ck_assert_int_eq(
-		rules_check_node(session, &node_a, &c, NULL, &why), ERROR_rule_violated);
+	ck_assert_int_eq(rules_check_node(session, &node_a, &c, NULL, &why), ERROR_rule_violated);
 	ck_assert(fixture_has(&why.details, "\"rule\":\"unknown_type\""));
 	ck_assert_str_eq(why.message, "The blueprint has no type ghost.");
 }
@@ -179,7 +200,7 @@ START_TEST(a_type_stands_where_its_parents_type_allows_it)
 	ck_assert_int_eq(rules_check_place(session, &node_a, "task", ghost, &why), OK);
 	ck_assert_int_eq(rules_check_place(session, &node_a, "task", NULL, &why), OK);
 	ck_assert_int_eq(
-		rules_check_place(session, &node_a, "phase", phase, &why), ERROR_rule_violated);
+	    rules_check_place(session, &node_a, "phase", phase, &why), ERROR_rule_violated);
 	ck_assert(fixture_has(&why.details, "\"rule\":\"allowed_children\""));
 	ck_assert(!fixture_has(&why.details, "property_id"));
 	ck_assert_str_eq(why.message, "A phase cannot hang under a phase.");
@@ -191,13 +212,15 @@ START_TEST(a_node_is_told_of_each_broken_rule)
 {
 	struct property p[] = { { (char *)"day", (char *)"\"soon\"" },
 		{ (char *)"extra", (char *)"1" } };
-	struct content c = { .type = (char *)"phase", .name = (char *)"", .properties = p,
-		.n_properties = 2 };
+	struct content c = {
+		.type = (char *)"phase", .name = (char *)"", .properties = p, .n_properties = 2
+	};
 
 	session->meta.strict = false;
 	ck_assert_int_eq(rules_check_node(session, &node_a, &c, NULL, &why), OK);
 	ck_assert(fixture_has(&warnings, "\"property_id\":\"day\",\"rule\":\"type\""));
-	ck_assert(fixture_has(&warnings, "\"property_id\":\"extra\",\"rule\":\"unknown_property\""));
+	ck_assert(
+	    fixture_has(&warnings, "\"property_id\":\"extra\",\"rule\":\"unknown_property\""));
 	ck_assert(fixture_has(&warnings, "\"property_id\":\"name\",\"rule\":\"required\""));
 	/* The node's own name is the property "name". */
 	json_out_clear(&warnings);
@@ -211,8 +234,9 @@ END_TEST
 START_TEST(warnings_are_json_and_end_with_a_mark_when_there_are_too_many)
 {
 	for (int i = 0; i < 10000; i++)
-		ck_assert_int_eq(rule_broken(session, &node_a, NULL, "type", &why, "%d \"%s\"", i, "\xc3\xa4"),
-			OK);
+		ck_assert_int_eq(
+		    rule_broken(session, &node_a, NULL, "type", &why, "%d \"%s\"", i, "\xc3\xa4"),
+		    OK);
 	json_out_close(&warnings, ']');
 	ck_assert_int_eq(fixture_scan(json_out_span(&warnings)), JSON_OK);
 	ck_assert_uint_lt(warnings.n, 300 * 1024);

@@ -77,6 +77,22 @@ START_TEST(a_connect_may_be_answered_later)
 }
 END_TEST
 
+START_TEST(whoever_does_not_wait_for_the_answer_to_its_connect_is_closed)
+{
+	static const char *const early[] = { "42/later,[\"a\"]", "451-/later,[\"a\"]",
+		"43/later,1[]", "40/later" };
+	static struct fake_ws ws;
+
+	for (size_t i = 0; i < sizeof(early) / sizeof(*early); i++) {
+		struct eio_session *s = dial(&ws);
+
+		ck_assert(ws_text(s, &ws, "40/later", START_MS));
+		ck_assert(!ws_text(s, &ws, early[i], START_MS));
+		ck_assert(ws.is_closed);
+	}
+}
+END_TEST
+
 START_TEST(a_socket_that_ends_before_its_answer_is_reported_and_a_late_answer_is_nothing)
 {
 	static struct fake_ws ws;
@@ -158,6 +174,48 @@ START_TEST(a_client_leaves_a_namespace_without_reply_and_the_engine_stays)
 }
 END_TEST
 
+START_TEST(leaving_one_namespace_leaves_the_others_and_their_data)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = join(&ws);
+	struct sio_socket *root = client->sockets;
+
+	ck_assert(ws_text(s, &ws, "40/graph", START_MS));
+	sio_set_data(client->sockets, &ws);
+	ck_assert_ptr_ne(client->sockets, root);
+	ck_assert(ws_text(s, &ws, "41", START_MS)); /* not the newest */
+	ck_assert(!sio_is_connected(root));
+	ck_assert_uint_eq(sio_next_deadline(sio), 0); /* to be freed */
+	ck_assert_ptr_null(sio_websocket(root));
+	ck_assert_ptr_eq(sio_data(client->sockets), &ws);
+	sio_tick(sio, START_MS);
+	ck_assert_uint_gt(sio_next_deadline(sio), START_MS);
+	forget(&ws.out);
+	ck_assert(ws_text(s, &ws, "42/graph,[\"a\"]", START_MS));
+	ck_assert_str_eq(ws.out.text, "42/graph,[\"message-back\"]");
+	ck_assert(!ws_text(s, &ws, "42[\"a\"]", START_MS)); /* not joined any more */
+}
+END_TEST
+
+START_TEST(what_a_polling_client_has_not_fetched_is_counted)
+{
+	struct eio_sid sid = shake_hands(eio, START_MS);
+	static struct fake_get get;
+	struct sio_socket *s;
+	size_t before;
+
+	ck_assert_uint_eq(post(eio, &sid, "40", START_MS), 200);
+	s = client->sockets;
+	before = sio_queued_bytes(s);
+	sio_ack(s, 1, SPAN("\"twelve bytes\""), NULL);
+	ck_assert_uint_ge(sio_queued_bytes(s), before + 12);
+	poll(eio, &sid, &get, START_MS);
+	ck_assert_uint_eq(sio_queued_bytes(s), 0);
+	sio_close(client);
+	ck_assert_uint_eq(sio_queued_bytes(s), 0);
+}
+END_TEST
+
 START_TEST(the_server_ends_a_socket_by_a_packet_and_a_client_by_its_connection)
 {
 	static struct fake_ws ws;
@@ -232,6 +290,9 @@ main(void)
 	tcase_add_test(tests, the_server_ends_a_socket_by_a_packet_and_a_client_by_its_connection);
 	tcase_add_test(tests, a_client_that_joins_nothing_is_closed_at_the_connect_timeout);
 	tcase_add_test(tests, a_websocket_client_with_one_namespace_needs_at_most_200_bytes);
+	tcase_add_test(tests, leaving_one_namespace_leaves_the_others_and_their_data);
+	tcase_add_test(tests, what_a_polling_client_has_not_fetched_is_counted);
+	tcase_add_test(tests, whoever_does_not_wait_for_the_answer_to_its_connect_is_closed);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -97,8 +97,9 @@ START_TEST(an_added_node_is_told_whole)
 	    "\"blueprint_type_id\":\"task\",\"name\":\"new \\\"x\\\"\",\"parent_id\":" TWO ","
 	    "\"properties\":{\"name\":\"new \\\"x\\\"\",\"status\":\"a\"},\"children\":[]}}");
 	ck_assert_int_eq(h.events[1], EVENT_command_executed);
-	assert_has(h.bodies[1], "\"command_type\":\"UpdateProperty\",\"result\":null,"
-				"\"success\":true,\"error\":null}");
+	assert_has(h.bodies[1],
+	    "\"command_type\":\"UpdateProperty\",\"result\":null,"
+	    "\"success\":true,\"error\":null}");
 	forget(&h);
 	session_free(s);
 }
@@ -119,8 +120,8 @@ START_TEST(a_name_among_the_properties_is_not_told_twice)
 END_TEST
 
 static void
-assert_moved(struct session *s, struct edit e, size_t n, const enum event *events,
-    const char *const *parts)
+assert_moved(
+    struct session *s, struct edit e, size_t n, const enum event *events, const char *const *parts)
 {
 	struct heard h;
 
@@ -161,8 +162,9 @@ START_TEST(property_events_hold_both_values)
 
 	hear_all(&h, do_edit(s, "ann", set_edit(1, "a", "[1]")));
 	ck_assert_int_eq(h.events[0], EVENT_property_changed);
-	assert_has(h.bodies[0], "\"node_id\":" ONE ",\"property_id\":\"a\","
-				"\"property_name\":\"a\",\"old_value\":null,\"new_value\":[1]}");
+	assert_has(h.bodies[0],
+	    "\"node_id\":" ONE ",\"property_id\":\"a\","
+	    "\"property_name\":\"a\",\"old_value\":null,\"new_value\":[1]}");
 	forget(&h);
 	hear_all(&h, do_edit(s, "ann", unset_edit(1, "a")));
 	ck_assert_int_eq(h.events[0], EVENT_property_deleted);
@@ -183,8 +185,9 @@ START_TEST(undo_and_redo_name_the_command_they_are_about)
 	ck_assert_int_eq(h.events[0], EVENT_property_deleted);
 	ck_assert_int_eq(h.events[1], EVENT_command_undo);
 	assert_has(h.bodies[0], "\"command_id\":\"00000000-0000-0000-0000-0000000c0005\"");
-	assert_has(h.bodies[1], "\"command_id\":\"00000000-0000-0000-0000-0000000c0004\","
-				"\"actor\":\"bob\",\"command_type\":\"UpdateProperty\"}");
+	assert_has(h.bodies[1],
+	    "\"command_id\":\"00000000-0000-0000-0000-0000000c0004\","
+	    "\"actor\":\"bob\",\"command_type\":\"UpdateProperty\"}");
 	forget(&h);
 	hear_all(&h, redo_as(s, "bob", NULL, &err));
 	ck_assert_int_eq(h.events[0], EVENT_property_changed);

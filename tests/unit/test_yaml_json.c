@@ -41,20 +41,49 @@ START_TEST(plain_scalars_follow_the_core_schema)
 	static const struct {
 		const char *yaml, *json;
 	} cases[SCALARS] = {
-		{ "null", "null" }, { "~", "null" }, { "Null", "null" }, { "", "null" },
-		{ "nULL", "\"nULL\"" }, { "true", "true" }, { "False", "false" }, { "TRUE", "true" },
-		{ "tRUE", "\"tRUE\"" }, { "yes", "\"yes\"" }, { "off", "\"off\"" }, { "0", "0" },
-		{ "-7", "-7" }, { "+12", "12" }, { "007", "7" }, { "0x1F", "31" }, { "0o17", "15" },
-		{ "0x", "\"0x\"" }, { "0x0x1", "\"0x0x1\"" }, { "0o8", "\"0o8\"" },
+		{ "null", "null" },
+		{ "~", "null" },
+		{ "Null", "null" },
+		{ "", "null" },
+		{ "nULL", "\"nULL\"" },
+		{ "true", "true" },
+		{ "False", "false" },
+		{ "TRUE", "true" },
+		{ "tRUE", "\"tRUE\"" },
+		{ "yes", "\"yes\"" },
+		{ "off", "\"off\"" },
+		{ "0", "0" },
+		{ "-7", "-7" },
+		{ "+12", "12" },
+		{ "007", "7" },
+		{ "0x1F", "31" },
+		{ "0o17", "15" },
+		{ "0x", "\"0x\"" },
+		{ "0x0x1", "\"0x0x1\"" },
+		{ "0o8", "\"0o8\"" },
 		{ "9007199254740991", "9007199254740991" },
 		{ "9007199254740992", "\"9007199254740992\"" },
 		{ "-9007199254740991", "-9007199254740991" },
-		{ "99999999999999999999", "\"99999999999999999999\"" }, { "1.5", "1.5" },
-		{ ".5", "0.5" }, { "5.", "5.0" }, { "-00.25", "-0.25" }, { "+1.0", "1.0" },
-		{ "1.5e3", "1.5e3" }, { "1e2", "1.0e2" }, { "1e", "\"1e\"" }, { "1e+", "\"1e+\"" },
-		{ ".", "\".\"" }, { "e5", "\"e5\"" }, { "1e400", "\"1e400\"" }, { ".inf", "\".inf\"" },
-		{ ".nan", "\".nan\"" }, { "1_000", "\"1_000\"" }, { "1.2.3", "\"1.2.3\"" },
-		{ "2024-01-31", "\"2024-01-31\"" }, { "12:30", "\"12:30\"" }, { "a b", "\"a b\"" },
+		{ "99999999999999999999", "\"99999999999999999999\"" },
+		{ "1.5", "1.5" },
+		{ ".5", "0.5" },
+		{ "5.", "5.0" },
+		{ "-00.25", "-0.25" },
+		{ "+1.0", "1.0" },
+		{ "1.5e3", "1.5e3" },
+		{ "1e2", "1.0e2" },
+		{ "1e", "\"1e\"" },
+		{ "1e+", "\"1e+\"" },
+		{ ".", "\".\"" },
+		{ "e5", "\"e5\"" },
+		{ "1e400", "\"1e400\"" },
+		{ ".inf", "\".inf\"" },
+		{ ".nan", "\".nan\"" },
+		{ "1_000", "\"1_000\"" },
+		{ "1.2.3", "\"1.2.3\"" },
+		{ "2024-01-31", "\"2024-01-31\"" },
+		{ "12:30", "\"12:30\"" },
+		{ "a b", "\"a b\"" },
 	};
 
 	expect(cases[_i].yaml, cases[_i].json);
@@ -76,7 +105,7 @@ END_TEST
 START_TEST(collections_keep_their_order)
 {
 	expect("b: 1\na: [1, two, {c: ~}]\n5: []\ntrue: {}\n",
-		"{\"b\":1,\"a\":[1,\"two\",{\"c\":null}],\"5\":[],\"true\":{}}");
+	    "{\"b\":1,\"a\":[1,\"two\",{\"c\":null}],\"5\":[],\"true\":{}}");
 	expect("- - 1\n  - 2\n-\n- x: y\n", "[[1,2],null,{\"x\":\"y\"}]");
 	expect("[[], {}, [{}]]", "[[],{},[{}]]");
 }
@@ -85,7 +114,7 @@ END_TEST
 START_TEST(aliases_are_written_out)
 {
 	expect("a: &x {k: [1]}\nb: *x\nc: [*x, *x]\n",
-		"{\"a\":{\"k\":[1]},\"b\":{\"k\":[1]},\"c\":[{\"k\":[1]},{\"k\":[1]}]}");
+	    "{\"a\":{\"k\":[1]},\"b\":{\"k\":[1]},\"c\":[{\"k\":[1]},{\"k\":[1]}]}");
 	expect("a: &x 1\nb: &x 2\nc: *x\n", "{\"a\":1,\"b\":2,\"c\":2}");
 }
 END_TEST
@@ -166,8 +195,8 @@ START_TEST(values_and_bytes_are_bounded_aliases_included)
 	ck_assert_str_eq(message, "line 1: more than 10 values");
 	ck_assert(yaml_read(&arena, SPAN("[&x [1,2,3], *x, 1]"), &bounds, message));
 	ck_assert(!yaml_read(&arena, SPAN("[&x [1,2,3], *x, 1, 2]"), &bounds, message));
-	ck_assert(!yaml_read(&arena, SPAN("[&x 012345678901234567890123456789, *x, *x]"), &bounds,
-		message));
+	ck_assert(!yaml_read(
+	    &arena, SPAN("[&x 012345678901234567890123456789, *x, *x]"), &bounds, message));
 	ck_assert_str_eq(message, "line 1: more than 64 bytes");
 	arena_fini(&arena);
 }
@@ -181,8 +210,9 @@ START_TEST(ten_lines_of_aliases_do_not_become_a_billion_values)
 	json_out_bytes(&bomb, span_of("a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"));
 	for (int i = 1; i < 10; i++) {
 		int p = i - 1;
-		snprintf(line, sizeof(line), "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n",
-			i, i, p, p, p, p, p, p, p, p);
+		snprintf(line, sizeof(line),
+		    "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, p, p, p,
+		    p, p, p, p, p);
 		json_out_bytes(&bomb, span_of(line));
 	}
 	ck_assert(!import_yaml_to_json(json_out_span(&bomb), &json, message));
@@ -196,7 +226,7 @@ END_TEST
 START_TEST(the_result_keeps_to_the_bounds_of_json)
 {
 	struct json_out yaml = repeat("", "k", LIMIT_JSON_KEY_BYTES + 1, ": 1\n"), json = { 0 };
-	struct json_out deep = repeat("", "[", 2 * LIMIT_DEPTH + 1, "");
+	struct json_out deep = repeat("", "[", LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH + 1, "");
 	char message[256] = "";
 
 	ck_assert(!import_yaml_to_json(json_out_span(&yaml), &json, message));

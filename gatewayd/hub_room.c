@@ -1,0 +1,124 @@
+/* Rooms: a session as this gateway sees it, from the first who joins until some time after the last has left. */
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/mem.h"
+#include "gatewayd/hub_inner.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+	SYNC_MS = 1000, /* an unanswered subscription is renewed after that */
+	ROOM_LINGER_MS = 10000, /* a room nobody is in stays subscribed so long: pollers come and go */
+};
+
+struct room *
+hub_room(struct hub *hub, const struct uuid *id)
+{
+	struct room *r = table_find(&hub->rooms, id);
+
+	if (r)
+		return r;
+	r = xcalloc(1, sizeof *r);
+	r->id = *id;
+	r->hub = hub;
+	r->asked_ms = clock_now_ms();
+	r->empty_since_ms = r->asked_ms;
+	list_init(&r->groups);
+	list_init(&r->joining);
+	list_init(&r->waiting);
+	list_init(&r->slow);
+	list_init(&r->held);
+	table_add(&hub->rooms, r);
+	upstream_subscribe(hub->upstream, id, false);
+	return r;
+}
+
+void
+hub_want_start(struct room *r)
+{
+	if (!link_is_in_list(&r->starting))
+		list_append(&r->hub->starting, &r->starting);
+	loop_again(r->hub->loop);
+}
+
+/* Everybody but those who are still joining. */
+void
+room_evict_all(struct room *r, const char *reason)
+{
+	struct link *const lists[] = { &r->waiting, &r->slow };
+
+	/* First of all, since it may turn members slow. */
+	LIST_EACH (at, &r->groups)
+		group_flush(LIST_OF(at, struct group, in_room));
+	for (size_t i = 0; i < 2; i++) {
+		while (!list_is_empty(lists[i]))
+			member_evict(LIST_OF(lists[i]->next, struct member, link), reason);
+	}
+	for (struct link *at = r->groups.next, *next; at != &r->groups; at = next) {
+		struct group *g = LIST_OF(at, struct group, in_room);
+
+		next = at->next;
+		g->users++;
+		while (g->n)
+			member_evict(g->members[g->n - 1], reason);
+		group_release(g);
+	}
+}
+
+void
+room_end(struct room *r)
+{
+	r->ended = false;
+	r->unknown = true;
+	r->synced = false;
+	room_stop_reading(r);
+	room_drop_held(r);
+	room_fail_joiners(r, ERROR_invalid_session);
+	room_evict_all(r, "closed");
+}
+
+static bool
+room_is_empty(const struct room *r)
+{
+	return list_is_empty(&r->groups) && list_is_empty(&r->joining);
+}
+
+void
+room_free(struct room *r)
+{
+	assert(room_is_empty(r));
+	room_stop_reading(r);
+	room_drop_held(r);
+	list_remove(&r->starting);
+	table_remove(&r->hub->rooms, &r->id);
+	upstream_unsubscribe(r->hub->upstream, &r->id, false);
+	free(r);
+}
+
+void
+room_tick(struct room *r, uint64_t now_ms)
+{
+	for (struct link *at = r->slow.next, *next; at != &r->slow; at = next) {
+		struct member *m = LIST_OF(at, struct member, link);
+
+		next = at->next;
+		if (now_ms - m->since_ms >= LIMIT_STALLED_MS)
+			member_evict(m, "slow");
+	}
+	LIST_EACH (at, &r->groups)
+		group_mark(LIST_OF(at, struct group, in_room));
+	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
+		r->asked_ms = now_ms;
+		upstream_resync(r->hub->upstream, &r->id);
+	}
+	if (r->lost)
+		room_resync(r);
+	else if (room_has_gap(r) || !list_is_empty(&r->waiting))
+		room_fetch(r);
+	if (!room_is_empty(r))
+		r->empty_since_ms = now_ms;
+	else if (now_ms - r->empty_since_ms >= ROOM_LINGER_MS)
+		room_free(r);
+}

@@ -1,0 +1,295 @@
+/*
+ * Long poll: the answer is that of ListEvents, held back until there is something to say. Membership in the hub serves as the
+ * alarm clock alone; what is answered is always read from the journal, so both kinds of reading agree.
+ */
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/limits.h"
+#include "common/mem.h"
+#include "gatewayd/filter.h"
+#include "gatewayd/live.h"
+#include "gatewayd/transport.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+struct poll {
+	struct member member;
+	struct hub *hub;
+	struct http_request *request;
+	struct uuid session;
+	struct loop_timer due; /* the end of its waiting */
+	struct loop_timer news; /* asks as soon as the delivery that woke it is over */
+	uint64_t since, limit;
+	uint64_t number; /* of the question under way, or 0 */
+	struct json_out body; /* the parts of its answer that have come */
+	char log_id[UUID_TEXT + 1]; /* as the client named it; empty: it did not */
+	filter_set filter;
+	enum names names;
+	bool is_due; /* the time is over: whatever is there is the answer */
+	bool has_news; /* since the last question */
+};
+
+static const struct transport poll_transport;
+
+static struct poll *
+poll_of(const struct member *m)
+{
+	return (struct poll *)(void *)((char *)(uintptr_t)m - offsetof(struct poll, member));
+}
+
+static void
+poll_free(struct poll *p)
+{
+	hub_leave(p->hub, &p->member);
+	loop_cancel_timer(hub_loop(p->hub), &p->due);
+	loop_cancel_timer(hub_loop(p->hub), &p->news);
+	if (p->number)
+		upstream_forget(hub_upstream(p->hub), p->number);
+	json_out_fini(&p->body);
+	free(p);
+}
+
+static void
+on_gone(void *arg)
+{
+	poll_free(arg);
+}
+
+static void
+fail(struct poll *p, enum error err)
+{
+	struct http_request *request = p->request;
+
+	poll_free(p);
+	live_refuse(request, err, NULL, NULL);
+}
+
+/* The wanted of these events, under the client's names. Returns how many; *last is the seq of the last one looked at. */
+static size_t
+write_events(const struct poll *p, struct json_out *out, struct span events, int64_t *last)
+{
+	struct json_iter it;
+	struct span key, item, name, seq, data;
+	size_t n = 0;
+
+	json_out_open(out, '[');
+	json_walk(&it, events);
+	while (json_next(&it, &key, &item)) {
+		struct delivery d = { .durable = true };
+
+		if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) || !json_find(item, "data", &data) || !json_integer(seq, last))
+			continue;
+		d.event = event_find((struct span){ name.p + 1, name.n - 2 });
+		d.seq = (uint64_t)*last;
+		d.body = data;
+		if (d.event != EVENTS && filter_wants(p->filter, d.event))
+			n += live_write_event(out, p->names, &d);
+	}
+	json_out_close(out, ']');
+	return n;
+}
+
+/* The answer with its events replaced by those the client wants. Returns how many these are. */
+static size_t
+rewrite(const struct poll *p, struct span body, struct json_out *out, int64_t *last)
+{
+	struct json_iter it;
+	struct span key, value;
+	size_t n = 0;
+
+	json_out_open(out, '{');
+	json_walk(&it, body);
+	while (json_next(&it, &key, &value)) {
+		json_out_key_text(out, key);
+		if (span_is(key, "events"))
+			n = write_events(p, out, value, last);
+		else
+			json_out_raw(out, value);
+	}
+	json_out_close(out, '}');
+	return n;
+}
+
+static bool
+is_true(struct span body, const char *name)
+{
+	struct span value;
+
+	return json_find(body, name, &value) && value.p[0] == 't';
+}
+
+static void
+ask(struct poll *p);
+
+static void
+page_came(struct poll *p, struct span body)
+{
+	struct json_out out = { 0 };
+	int64_t last = (int64_t)p->since;
+	struct http_request *request = p->request;
+	size_t n = rewrite(p, body, &out, &last);
+	bool has_more = is_true(body, "more");
+	char *text;
+
+	if (n || p->is_due || is_true(body, "resync")) {
+		text = json_out_take(&out, &n);
+		poll_free(p);
+		http_reply(request, 200, "application/json", text, n);
+		return;
+	}
+	json_out_fini(&out);
+	/* All that came was filtered out; what is behind it may not be. */
+	p->since = (uint64_t)last;
+	if (has_more || p->has_news)
+		ask(p);
+}
+
+static void
+on_page(void *arg, enum error status, struct span body, bool more)
+{
+	struct poll *p = arg;
+	struct json_out whole;
+
+	json_out_bytes(&p->body, body);
+	if (more)
+		return;
+	p->number = 0;
+	if (status) {
+		fail(p, status);
+		return;
+	}
+	whole = p->body;
+	p->body = (struct json_out){ 0 };
+	page_came(p, json_out_span(&whole));
+	json_out_fini(&whole);
+}
+
+static void
+ask(struct poll *p)
+{
+	struct json_out args = { 0 };
+	struct upstream_question q = { .command = COMMAND_list_events, .session = p->session };
+
+	p->has_news = false;
+	json_out_open(&args, '{');
+	json_out_key(&args, "since");
+	json_out_uint(&args, p->since);
+	json_out_key(&args, "limit");
+	json_out_uint(&args, p->limit);
+	if (p->log_id[0]) {
+		json_out_key(&args, "log_id");
+		json_out_string(&args, p->log_id);
+	}
+	json_out_close(&args, '}');
+	q.args = json_out_span(&args);
+	p->number = upstream_ask(hub_upstream(p->hub), &q, on_page, p);
+	json_out_fini(&args);
+	if (!p->number)
+		fail(p, ERROR_overloaded);
+}
+
+static void
+on_due(struct loop_timer *timer)
+{
+	struct poll *p = (struct poll *)(void *)((char *)timer - offsetof(struct poll, due));
+
+	p->is_due = true;
+	if (p->member.state != MEMBER_JOINING && !p->number)
+		ask(p);
+}
+
+static void
+on_news(struct loop_timer *timer)
+{
+	struct poll *p = (struct poll *)(void *)((char *)timer - offsetof(struct poll, news));
+
+	if (!p->number)
+		ask(p);
+}
+
+/* Nothing is sent this way: that there is an event is all that counts, so one empty buffer stands for each. */
+static struct shared_bytes *
+encode(unsigned dialect, const struct delivery *d)
+{
+	(void)dialect;
+	return d->durable ? shared_bytes_new(SHARED_PLAIN, (struct span){ 0 }) : NULL;
+}
+
+static void
+deliver(struct member *m, struct shared_bytes *bytes)
+{
+	struct poll *p = poll_of(m);
+
+	(void)bytes;
+	p->has_news = true;
+	if (!p->number && !p->news.slot)
+		loop_set_timer(hub_loop(p->hub), &p->news, clock_now_ms());
+}
+
+static size_t
+owed(const struct member *m)
+{
+	(void)m;
+	return 0;
+}
+
+static void
+joined(struct member *m, const struct join_result *result)
+{
+	struct poll *p = poll_of(m);
+
+	/* Asked even when there seems to be nothing: only graphd knows whether that since exists. */
+	if (result->error)
+		fail(p, result->error);
+	else
+		ask(p);
+}
+
+static void
+evict(struct member *m, const char *reason)
+{
+	struct poll *p = poll_of(m);
+
+	fail(p, span_is(SPAN("closed"), reason) ? ERROR_invalid_session : ERROR_backend_unavailable);
+}
+
+static const struct transport poll_transport = {
+	.name = "poll",
+	.encode = encode,
+	.deliver = deliver,
+	.owed = owed,
+	.joined = joined,
+	.evict = evict,
+};
+
+void
+transport_poll_accept(struct hub *hub, struct http_request *request, const struct join *join, uint64_t limit, uint64_t wait_ms)
+{
+	struct poll *p;
+	struct join alarm = *join;
+
+	if (!live_check_join(request, join))
+		return;
+	p = xcalloc(1, sizeof *p);
+	p->hub = hub;
+	p->request = request;
+	p->session = join->session;
+	p->since = join->has_since ? join->since : 0;
+	p->limit = limit;
+	p->names = join->names;
+	if (join->log_id.n == UUID_TEXT)
+		memcpy(p->log_id, join->log_id.p, UUID_TEXT);
+	filter_parse(join->events, &p->filter);
+	p->due.due = on_due;
+	p->news.due = on_news;
+	p->is_due = wait_ms == 0;
+	if (wait_ms)
+		loop_set_timer(hub_loop(hub), &p->due, clock_now_ms() + wait_ms);
+	alarm.counted = false;
+	alarm.has_since = false;
+	alarm.log_id = (struct span){ 0 };
+	http_hold(request, on_gone, p);
+	hub_join(hub, &p->member, &poll_transport, 0, &alarm);
+}

@@ -1,0 +1,376 @@
+#include "graphd/store_sqlite.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/*
+ * A session's records are linked backwards. They are read forwards in blocks that end with a mark, or with the
+ * chain's end: back through the links of one block, then forth. So a range costs its own length and at most one block.
+ */
+struct walk {
+	struct sqlite_store *store;
+	const struct head *head;
+	uint64_t after_ordinal, after_seq; /* what is to be left out */
+	store_step_fn *fn;
+	void *context;
+	bool stopped; /* by fn */
+	/* The record before, once there was one. */
+	bool has_last;
+	int64_t last_lsn;
+	uint64_t last_checksum;
+};
+
+/* One record; the bytes are owned. */
+struct record {
+	struct store_step step;
+	int64_t session_ref, previous_lsn;
+	uint64_t checksum, previous_checksum;
+	char *bytes;
+};
+
+static enum error
+damaged(const struct walk *w, int64_t lsn, const char *what)
+{
+	char id[UUID_TEXT + 1];
+
+	uuid_format(&w->head->id, id);
+	log_warn(id, "the journal is damaged at record %" PRId64 ": %s", lsn, what);
+	return ERROR_session_damaged;
+}
+
+/* A page that cannot be read hurts this session; whether others can be read is up to them. */
+static enum error
+read_failed(const struct walk *w, int64_t lsn, int rc)
+{
+	if (rc == SQLITE_DONE)
+		return damaged(w, lsn, "it is missing");
+	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
+		return damaged(w, lsn, "its page cannot be read");
+	log_warn("store", "reading record %" PRId64 " failed: %s (%d)", lsn, sqlite3_errstr(rc), rc);
+	return ERROR_storage_failed;
+}
+
+static enum error
+read_link(struct walk *w, int64_t lsn, uint64_t ordinal, int64_t *previous)
+{
+	sqlite3_stmt *q = w->store->statements[Q_STEP_LINK];
+	enum error err = OK;
+	int rc;
+
+	pthread_mutex_lock(&w->store->db_lock);
+	sqlite3_bind_int64(q, 1, lsn);
+	rc = sqlite3_step(q);
+	if (rc != SQLITE_ROW)
+		err = read_failed(w, lsn, rc);
+	else if (sqlite3_column_int64(q, 0) != w->head->ref ||
+	    (uint64_t)sqlite3_column_int64(q, 2) != ordinal)
+		err = damaged(w, lsn, "it belongs elsewhere");
+	else
+		*previous = sqlite3_column_int64(q, 1);
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&w->store->db_lock);
+	return err;
+}
+
+static void
+fill_record(struct record *r, const struct head *head, sqlite3_stmt *q)
+{
+	size_t n = (size_t)sqlite3_column_bytes(q, 8);
+
+	r->session_ref = sqlite3_column_int64(q, 0);
+	r->previous_lsn = sqlite3_column_int64(q, 1);
+	r->step = (struct store_step){ .session = head->id,
+		.ordinal = (uint64_t)sqlite3_column_int64(q, 2),
+		.first_seq = (uint64_t)sqlite3_column_int64(q, 3),
+		.last_seq = (uint64_t)sqlite3_column_int64(q, 4),
+		.time_us = (uint64_t)sqlite3_column_int64(q, 5) };
+	r->checksum = (uint64_t)sqlite3_column_int64(q, 6);
+	r->previous_checksum = (uint64_t)sqlite3_column_int64(q, 7);
+	r->bytes = xspandup((struct span){ n ? sqlite3_column_blob(q, 8) : "", n });
+	r->step.bytes = (struct span){ r->bytes, n };
+}
+
+static enum error
+check_record(const struct walk *w, const struct record *r, int64_t lsn)
+{
+	if (sqlite_step_checksum(&r->step, r->previous_checksum) != r->checksum)
+		return damaged(w, lsn, "its checksum is wrong");
+	if (w->has_last && (r->previous_lsn != w->last_lsn || r->previous_checksum != w->last_checksum))
+		return damaged(w, lsn, "it does not continue the session's chain");
+	if (lsn == w->head->committed.lsn && r->checksum != w->head->committed.checksum)
+		return damaged(w, lsn, "it is not the end that the session's row tells of");
+	return OK;
+}
+
+static enum error
+give_record(struct walk *w, int64_t lsn)
+{
+	sqlite3_stmt *q = w->store->statements[Q_STEP_READ];
+	struct record r = { 0 };
+	enum error err = OK;
+	int rc;
+
+	/* The lock is let go before fn, which may take its time. */
+	pthread_mutex_lock(&w->store->db_lock);
+	sqlite3_bind_int64(q, 1, lsn);
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		fill_record(&r, w->head, q);
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&w->store->db_lock);
+	err = rc == SQLITE_ROW ? check_record(w, &r, lsn) : read_failed(w, lsn, rc);
+	if (!err) {
+		w->has_last = true;
+		w->last_lsn = lsn;
+		w->last_checksum = r.checksum;
+		if (r.step.ordinal > w->after_ordinal && r.step.last_seq > w->after_seq)
+			w->stopped = !w->fn(w->context, &r.step);
+	}
+	free(r.bytes);
+	return err;
+}
+
+/* The place of a marked step: its seq and its record. */
+static enum error
+read_mark(struct walk *w, uint64_t ordinal, uint64_t *seq, int64_t *lsn)
+{
+	sqlite3_stmt *q = w->store->statements[Q_MARK_READ];
+	int rc;
+
+	pthread_mutex_lock(&w->store->db_lock);
+	sqlite3_bind_int64(q, 1, w->head->ref);
+	sqlite3_bind_int64(q, 2, (int64_t)ordinal);
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW) {
+		*seq = (uint64_t)sqlite3_column_int64(q, 0);
+		*lsn = sqlite3_column_int64(q, 1);
+	}
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&w->store->db_lock);
+	return rc == SQLITE_ROW ? OK : read_failed(w, 0, rc);
+}
+
+/* Block k holds the ordinals k * SQLITE_MARK_EVERY + 1 to (k + 1) * SQLITE_MARK_EVERY, or to the chain's end. */
+static enum error
+give_block(struct walk *w, uint64_t k)
+{
+	int64_t lsns[SQLITE_MARK_EVERY], lsn = w->head->committed.lsn;
+	uint64_t first = k * SQLITE_MARK_EVERY + 1, last = first + SQLITE_MARK_EVERY - 1, seq;
+	enum error err = OK;
+	size_t n = 0;
+
+	if (last >= w->head->committed.ordinal)
+		last = w->head->committed.ordinal;
+	else
+		err = read_mark(w, last, &seq, &lsn);
+	if (first <= w->after_ordinal)
+		first = w->after_ordinal + 1;
+	for (uint64_t at = last; !err && at >= first; at--) {
+		lsns[n++] = lsn;
+		err = read_link(w, lsn, at, &lsn);
+	}
+	/* A broken link does not take away what stands before the break: but it cannot be found from here. */
+	while (!err && n > 0 && !w->stopped)
+		err = give_record(w, lsns[--n]);
+	return err;
+}
+
+static enum error
+give_all(struct walk *w)
+{
+	const struct chain_end *end = &w->head->committed;
+	enum error err = OK;
+
+	for (uint64_t k = w->after_ordinal / SQLITE_MARK_EVERY; k * SQLITE_MARK_EVERY < end->ordinal; k++) {
+		err = give_block(w, k);
+		if (err || w->stopped)
+			return err;
+	}
+	return w->head->damaged ? ERROR_session_damaged : OK;
+}
+
+enum error
+sqlite_read_steps(struct store *store, const struct uuid *session, uint64_t after_ordinal,
+    store_step_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	struct walk w = { .store = s,
+		.head = sqlite_head_find(s, session),
+		.after_ordinal = after_ordinal,
+		.fn = fn,
+		.context = context };
+
+	return w.head ? give_all(&w) : OK;
+}
+
+/* The block with the first step beyond a seq is found by halving: marks are in the order of both. */
+static enum error
+find_block(struct walk *w)
+{
+	uint64_t low = 0, high = w->head->committed.ordinal / SQLITE_MARK_EVERY, seq;
+	int64_t lsn;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		enum error err = read_mark(w, (middle + 1) * SQLITE_MARK_EVERY, &seq, &lsn);
+
+		if (err)
+			return err;
+		if (seq > w->after_seq)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	w->after_ordinal = low * SQLITE_MARK_EVERY;
+	return OK;
+}
+
+enum error
+sqlite_read_steps_by_seq(struct store *store, const struct uuid *session, uint64_t after_seq,
+    store_step_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	struct walk w = { .store = s,
+		.head = sqlite_head_find(s, session),
+		.after_seq = after_seq,
+		.fn = fn,
+		.context = context };
+	enum error err;
+
+	if (!w.head || (after_seq >= w.head->committed.seq && !w.head->damaged))
+		return OK;
+	err = find_block(&w);
+	return err ? err : give_all(&w);
+}
+
+enum error
+sqlite_read_sessions(struct store *store, store_session_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+
+	for (size_t i = 0; i < s->n_refs; i++) {
+		const struct head *h = s->by_ref[i];
+
+		if (h && h->written && !uuid_is_nil(&h->row.log_id) && !fn(context, &h->row))
+			break;
+	}
+	return OK;
+}
+
+static int
+read_parts(struct sqlite_store *s, int64_t snapshot, struct json_out *bytes)
+{
+	sqlite3_stmt *q = s->statements[Q_PARTS_READ];
+	int rc;
+
+	sqlite3_bind_int64(q, 1, snapshot);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+		json_out_bytes(bytes,
+		    (struct span){ sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0) });
+	sqlite3_reset(q);
+	return rc;
+}
+
+/* The newest one that is whole: a damaged snapshot costs time and nothing else, for the journal has it all. */
+enum error
+sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t not_after_ordinal,
+    struct json_out *bytes, uint64_t *ordinal)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	const struct head *h = sqlite_head_find(s, session);
+	sqlite3_stmt *q = s->statements[Q_SNAPSHOT_FIND];
+	int64_t bound = not_after_ordinal > INT64_MAX ? INT64_MAX : (int64_t)not_after_ordinal;
+	size_t before = bytes->n;
+
+	*ordinal = 0;
+	if (!h)
+		return OK;
+	pthread_mutex_lock(&s->db_lock);
+	for (;;) {
+		int64_t id, found;
+		uint64_t checksum;
+		int rc;
+
+		sqlite3_bind_int64(q, 1, h->ref);
+		sqlite3_bind_int64(q, 2, bound);
+		rc = sqlite3_step(q);
+		id = sqlite3_column_int64(q, 0);
+		found = sqlite3_column_int64(q, 1);
+		checksum = (uint64_t)sqlite3_column_int64(q, 2);
+		sqlite3_reset(q);
+		if (rc != SQLITE_ROW)
+			break;
+		if (read_parts(s, id, bytes) == SQLITE_DONE &&
+		    sqlite_bytes_checksum((struct span){ bytes->bytes + before, bytes->n - before }) == checksum) {
+			*ordinal = (uint64_t)found;
+			break;
+		}
+		log_warn("store", "snapshot %" PRId64 " is damaged and passed over", id);
+		bytes->n = before;
+		bound = found - 1;
+	}
+	pthread_mutex_unlock(&s->db_lock);
+	return OK;
+}
+
+static bool
+fill_project(struct store_project *p, sqlite3_stmt *q)
+{
+	if (sqlite3_column_bytes(q, 0) != UUID_BYTES)
+		return false;
+	memset(p, 0, sizeof *p);
+	memcpy(p->id.bytes, sqlite3_column_blob(q, 0), UUID_BYTES);
+	p->name = (const char *)sqlite3_column_text(q, 1);
+	p->template_id = (const char *)sqlite3_column_text(q, 2);
+	p->revision = (uint64_t)sqlite3_column_int64(q, 3);
+	p->saved_us = (uint64_t)sqlite3_column_int64(q, 4);
+	return true;
+}
+
+enum error
+sqlite_read_projects(struct store *store, store_project_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	sqlite3_stmt *q = s->statements[Q_PROJECTS_READ];
+	struct store_project p;
+	int rc;
+
+	pthread_mutex_lock(&s->db_lock);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+		if (!fill_project(&p, q) || !fn(context, &p))
+			break;
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&s->db_lock);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : ERROR_storage_failed;
+}
+
+enum error
+sqlite_read_project(struct store *store, const struct uuid *id, store_project_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	sqlite3_stmt *q = s->statements[Q_PROJECT_READ];
+	enum error err = OK;
+	struct store_project p;
+	int rc;
+
+	pthread_mutex_lock(&s->db_lock);
+	sqlite3_bind_blob(q, 1, id->bytes, UUID_BYTES, SQLITE_STATIC);
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW && fill_project(&p, q)) {
+		p.bytes = (struct span){ sqlite3_column_blob(q, 6), (size_t)sqlite3_column_bytes(q, 6) };
+		if (sqlite_bytes_checksum(p.bytes) == (uint64_t)sqlite3_column_int64(q, 5)) {
+			fn(context, &p);
+		} else {
+			log_warn("store", "the newest revision of project \"%s\" is damaged", p.name);
+			err = ERROR_session_damaged;
+		}
+	} else if (rc != SQLITE_DONE) {
+		err = ERROR_storage_failed;
+	}
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&s->db_lock);
+	return err;
+}

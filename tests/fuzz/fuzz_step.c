@@ -1,0 +1,63 @@
+/*
+ * Whatever bytes come out of a journal: reading a step or a snapshot from them does no harm, and
+ * what was read as a step is written, told and replayed without harm too.
+ */
+
+#include "common/json_out.h"
+#include "graphd/session.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool
+hear(void *context, enum event event, uint64_t seq, struct span body)
+{
+	(void)context;
+	(void)seq;
+	if (event >= EVENTS || body.n == 0)
+		abort();
+	return true;
+}
+
+static void
+try_step(struct span bytes)
+{
+	struct uuid id = { { 1 } };
+	struct session *s;
+	struct json_out again = { 0 };
+	struct step step;
+
+	if (!step_decode(bytes, &step))
+		return;
+	step_encode(&step, &again);
+	step_events(&step, 0, hear, NULL);
+	s = session_new(&id, &id, 0);
+	session_replay(s, &step);
+	if (graph_verify(s->graph))
+		abort();
+	session_free(s);
+	json_out_fini(&again);
+}
+
+static void
+try_snapshot(struct span bytes)
+{
+	struct session *s = session_restore(bytes);
+
+	if (s && graph_verify(s->graph))
+		abort();
+	session_free(s);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	if (data[0] & 1)
+		try_step((struct span){ (const char *)data + 1, size - 1 });
+	else
+		try_snapshot((struct span){ (const char *)data + 1, size - 1 });
+	return 0;
+}
