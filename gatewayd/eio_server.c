@@ -1,6 +1,7 @@
 #include "gatewayd/eio_server.h"
 
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/list.h"
 #include "common/mem.h"
 
@@ -43,31 +44,28 @@ now(void)
 }
 
 static void
-answer(struct eio_server *server, struct http_request *request, unsigned status, const char *type,
+answer(struct http_request *request, unsigned status, const char *type,
     struct json_out *body)
 {
 	size_t n;
 	char *bytes = json_out_take(body, &n);
 
-	if (server->s.add_headers)
-		server->s.add_headers(server->s.context, request);
-	http_add_header(request, "Cache-Control", SPAN("no-store"));
 	http_reply(request, (int)status, type, bytes, n);
 }
 
 static void
-refuse_request(struct eio_server *server, struct http_request *request, const struct eio_verdict *v)
+refuse_request(struct http_request *request, const struct eio_verdict *v)
 {
 	struct json_out body = { 0 };
 
 	if (http_is_upgrade(request)) {
 		json_out_bytes(&body, span_of(v->message));
 		http_close_after(request);
-		answer(server, request, v->status, "text/plain; charset=UTF-8", &body);
+		answer(request, v->status, "text/plain; charset=UTF-8", &body);
 		return;
 	}
 	eio_verdict_body(v, &body);
-	answer(server, request, v->status, "application/json", &body);
+	answer(request, v->status, "application/json", &body);
 }
 
 /* What the state machine calls for a held GET; see struct eio_io. */
@@ -94,7 +92,7 @@ on_poll_finish(void *get, struct span bytes)
 	struct json_out body = { 0 };
 
 	json_out_bytes(&body, bytes);
-	answer(h->server, h->request, 200, EIO_ANSWER_TYPE, &body);
+	answer(h->request, 200, EIO_ANSWER_TYPE, &body);
 	held_free(h);
 }
 
@@ -232,9 +230,9 @@ take_get(struct eio_server *server, struct http_request *request, const struct e
 	}
 	held_free(h);
 	if (v.next == EIO_ANSWER)
-		answer(server, request, 200, EIO_ANSWER_TYPE, &body);
+		answer(request, 200, EIO_ANSWER_TYPE, &body);
 	else
-		refuse_request(server, request, &v);
+		refuse_request(request, &v);
 	json_out_fini(&body);
 }
 
@@ -249,11 +247,11 @@ take_post(struct eio_server *server, struct http_request *request, const struct 
 	if (v.next == EIO_READ)
 		v = eio_post_body(server->eio, &check->sid, body, now());
 	if (v.next != EIO_ANSWER) {
-		refuse_request(server, request, &v);
+		refuse_request(request, &v);
 		return;
 	}
 	json_out_bytes(&out, SPAN("ok"));
-	answer(server, request, 200, "text/html", &out);
+	answer(request, 200, "text/html", &out);
 }
 
 static struct span
@@ -278,7 +276,7 @@ handshake(struct eio_server *server, struct http_request *http, const struct eio
 	struct json_out body = { 0 };
 
 	eio_handshake(server->eio, request, now(), &body);
-	answer(server, http, 200, EIO_ANSWER_TYPE, &body);
+	answer(http, 200, EIO_ANSWER_TYPE, &body);
 }
 
 void
@@ -293,14 +291,7 @@ eio_server_request(struct eio_server *server, struct http_request *http)
 	};
 	struct eio_verdict v;
 
-	if (server->s.preflight && server->s.preflight(server->s.context, http))
-		return;
 	v = eio_check_request(server->eio, &request, now());
-	if (v.next == EIO_WEBSOCKET && server->s.is_allowed &&
-	    !server->s.is_allowed(server->s.context, http))
-		v = (struct eio_verdict){
-			.next = EIO_REFUSE, .status = 403, .code = 4, .message = "Forbidden"
-		};
 	switch (v.next) {
 	case EIO_HANDSHAKE:
 		handshake(server, http, &request);
@@ -320,7 +311,7 @@ eio_server_request(struct eio_server *server, struct http_request *http)
 	case EIO_READ:
 		break;
 	}
-	refuse_request(server, http, &v);
+	refuse_request(http, &v);
 }
 
 static void
@@ -359,7 +350,7 @@ on_turn_end(struct loop_hook *hook)
 		struct json_out body = { 0 };
 
 		if (eio_poll_take(server->eio, &h->sid, h, &body)) {
-			answer(server, h->request, 200, EIO_ANSWER_TYPE, &body);
+			answer(h->request, 200, EIO_ANSWER_TYPE, &body);
 			held_free(h);
 		}
 		json_out_fini(&body);
@@ -378,7 +369,7 @@ eio_server_new(const struct eio_server_settings *s)
 	struct ws_settings ws = {
 		.message_bytes = s->eio.max_payload_bytes,
 		.owed_bytes = s->eio.max_queue_bytes,
-		.close_ms = s->eio.close_timeout_ms,
+		.close_ms = LIMIT_CLOSE_MS,
 		.message = on_message,
 		.closed = on_closed,
 		.progress = on_progress,

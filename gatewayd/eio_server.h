@@ -19,12 +19,6 @@ struct eio_server_settings {
 	const struct sio_app *sio_app;
 	struct sio_settings sio;
 	const struct eio_app *eio_app;
-	/* Adds CORS headers to an answer; may be NULL. */
-	void (*add_headers)(void *context, struct http_request *);
-	/* False: a WebSocket of this origin is refused; may be NULL. */
-	bool (*is_allowed)(void *context, const struct http_request *);
-	/* True when it was a preflight and has been answered; may be NULL. */
-	bool (*preflight)(void *context, struct http_request *);
 	/* Some of what a WebSocket owed has gone out; may be NULL. */
 	void (*progress)(void *context, struct eio_session *);
 	void *context;
@@ -37,5 +31,5 @@ void eio_server_free(struct eio_server *);
 struct sio *eio_server_sio(struct eio_server *);
 struct eio *eio_server_eio(struct eio_server *);
 bool eio_server_is_path(const struct eio_server *, struct span path);
-/* Takes one request whose path is ours. */
+/* Takes one request whose path is ours. Origin and preflight have been looked at, headers for the answer may have been added. */
 void eio_server_request(struct eio_server *, struct http_request *);

@@ -62,7 +62,7 @@ bool http_decode(struct arena *, struct span text, bool plus_is_space, struct sp
 /* The last value of a query parameter, decoded; {NULL,0} when absent or badly escaped. */
 struct span http_query_value(struct http_request *, const char *name);
 
-/* For the answer; before it is given. Values with CR, LF or NUL are refused (ours to prevent). */
+/* For the answer; before it is given. A name stands once: the last value counts. Values with CR, LF or NUL are refused (ours to prevent). */
 void http_add_header(struct http_request *, const char *name, struct span value);
 /* Answers. Takes body (malloc'd; may be NULL). HEAD sends the length alone. The request is gone afterwards. */
 void http_reply(struct http_request *, int status, const char *content_type, char *body, size_t n);

@@ -11,6 +11,7 @@
 #include <nettle/base64.h>
 #include <nettle/sha1.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,11 @@ http_add_header(struct http_request *r, const char *name, struct span value)
 	assert(!r->response && value.p);
 	for (size_t i = 0; i < value.n; i++)
 		assert(value.p[i] != '\r' && value.p[i] != '\n' && value.p[i] != '\0');
+	for (extra = r->extras; extra; extra = extra->next)
+		if (strcasecmp(extra->name, name) == 0) {
+			extra->value = arena_text(arena, value);
+			return;
+		}
 	extra = arena_take(arena, sizeof(*extra));
 	extra->name = name;
 	extra->value = arena_text(arena, value);

@@ -5,10 +5,11 @@
 #include "common/mem.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { TICK_MS = 1000, JOINING_TICK_MS = 50 };
+enum { TICK_MS = 1000, JOINING_TICK_MS = 50, TRIM_JOINS = 256 };
 
 /* graphd tells where the session stands: once behind each subscription, and from time to time after that. */
 static void
@@ -70,6 +71,19 @@ hub_event(struct hub *hub, const struct uuid *session, const struct wire_header 
 		room_durable(r, &d);
 }
 
+/*
+ * Handshakes need 50 times what they leave behind, so after many of them the heap is mostly holes under
+ * long-lived small objects. They are given back once nobody is coming in any more.
+ */
+static void
+give_memory_back(struct hub *hub)
+{
+	if (hub->n_joining || hub->n_joined < TRIM_JOINS)
+		return;
+	hub->n_joined = 0;
+	malloc_trim(0);
+}
+
 /* Joiners are looked at more often: stock clients wait for one second and no longer. */
 static void
 set_tick(struct hub *hub, uint64_t now_ms)
@@ -95,8 +109,10 @@ on_tick(struct loop_timer *timer)
 		if (is_whole)
 			room_tick(r, now_ms);
 	}
-	if (is_whole)
+	if (is_whole) {
 		hub->next_tick_ms = now_ms + TICK_MS;
+		give_memory_back(hub);
+	}
 	set_tick(hub, now_ms);
 }
 

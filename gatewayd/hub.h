@@ -84,6 +84,7 @@ struct member {
 	bool lost; /* WAITING: what it asks for is another history or no longer kept */
 	uint64_t seq; /* last durable event delivered, or passed over by its filter; stale when live */
 	uint64_t resume_seq; /* where a member with a since begins */
+	size_t slow_owed; /* SLOW: what it owed when it was last looked at */
 	uint64_t since_ms; /* JOINING: began then; SLOW: last progress */
 	uint64_t asked; /* number of the Join request under way, or 0 */
 	uint64_t active_clients;

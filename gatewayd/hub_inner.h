@@ -67,6 +67,7 @@ struct hub {
 	struct link dirty_groups;
 	struct link starting; /* rooms */
 	size_t n_joining;
+	size_t n_joined; /* since memory was last given back */
 	struct loop_hook flush;
 	struct loop_timer tick;
 	uint64_t next_tick_ms; /* the timer may be due earlier, for joiners alone */

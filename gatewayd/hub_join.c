@@ -32,6 +32,8 @@ member_set_state(struct member *m, enum member_state state)
 	r->hub->n_joining += state == MEMBER_JOINING;
 	m->state = (uint8_t)state;
 	m->since_ms = clock_now_ms();
+	if (state == MEMBER_SLOW)
+		m->slow_owed = m->group->transport->owed(m);
 	if (state == MEMBER_LIVE)
 		group_add(m->group, m);
 	else if (state != MEMBER_OUT)
@@ -331,6 +333,7 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	m->state = MEMBER_JOINING;
 	m->since_ms = clock_now_ms();
 	hub->n_joining++;
+	hub->n_joined++;
 	list_append(&r->joining, &m->link);
 	if (r->synced || r->unknown || hub->draining)
 		hub_want_start(r);
@@ -354,7 +357,8 @@ hub_progress(struct hub *hub, struct member *m)
 	if (m->state != MEMBER_SLOW)
 		return;
 	m->since_ms = clock_now_ms();
-	if (m->group->transport->owed(m) > LIMIT_QUEUE_BYTES / 4)
+	m->slow_owed = m->group->transport->owed(m);
+	if (m->slow_owed > LIMIT_QUEUE_BYTES / 4)
 		return;
 	member_set_state(m, MEMBER_WAITING);
 	member_settle(m);

@@ -104,7 +104,10 @@ room_tick(struct room *r, uint64_t now_ms)
 		struct member *m = LIST_OF(at, struct member, link);
 
 		next = at->next;
-		if (now_ms - m->since_ms >= LIMIT_STALLED_MS)
+		/* A polling client has no other moment to tell that it has taken some. */
+		if (m->group->transport->owed(m) < m->slow_owed)
+			hub_progress(r->hub, m);
+		else if (now_ms - m->since_ms >= LIMIT_STALLED_MS)
 			member_evict(m, "slow");
 	}
 	LIST_EACH (at, &r->groups)

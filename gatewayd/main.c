@@ -7,6 +7,7 @@
 #include "gatewayd/options.h"
 #include "gatewayd/rest.h"
 #include "gatewayd/transport.h"
+#include "gatewayd/transport_sio.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,11 +24,13 @@ struct gateway {
 	struct loop *loop;
 	struct upstream *upstream;
 	struct hub *hub;
+	struct transport_sio *socketio;
 	struct assets *assets;
 	struct rest *rest;
 	struct http *http;
 	struct loop_timer drain_timer;
 	uint64_t drain_began_ms; /* 0: not draining */
+	bool is_closed, clients_told;
 };
 
 /* Files are cheap and connections are many: as many as the system gives, and no more connections than that. */
@@ -107,12 +110,15 @@ open_rest(struct gateway *g)
 		.live = { .hub = g->hub,
 			.websocket = transport_ws_accept,
 			.sse = transport_sse_accept,
-			.poll = transport_poll_accept } };
+			.poll = transport_poll_accept,
+			.socketio = transport_sio_request } };
 
 	g->assets = assets_new(g->options.assets);
 	if (!g->assets)
 		log_fatal("assets", "cannot read %s", g->options.assets);
 	settings.assets = g->assets;
+	g->socketio = transport_sio_new(g->hub, g->options.recover_all);
+	settings.live.socketio_context = g->socketio;
 	g->rest = rest_new(&settings);
 }
 
@@ -146,31 +152,42 @@ listen_for_requests(struct gateway *g)
 
 /*
  * The end, step by step: /readyz says no; a moment later, when balancers may have seen it, no connection is accepted
- * any more; requests under way get their answers; at the limit, what is left gets 503.
+ * any more and live clients are told to go, spread over most of the time; requests under way get their answers.
+ * At the limit what is left gets 503.
  */
+static void
+clients_told(void *context)
+{
+	struct gateway *g = context;
+
+	g->clients_told = true;
+}
+
+static void
+stop_accepting(struct gateway *g)
+{
+	if (g->is_closed)
+		return;
+	g->is_closed = true;
+	http_stop_listening(g->http);
+	hub_drain(g->hub, g->options.drain_ms * 6 / 10, clients_told, g);
+}
+
 static void
 drain_due(struct loop_timer *t)
 {
 	struct gateway *g = LIST_OF(t, struct gateway, drain_timer);
 	uint64_t now_ms = clock_now_ms(), spent_ms = now_ms - g->drain_began_ms;
 	uint64_t wait_ms = g->options.drain_ms / 10;
+	bool is_done;
 
 	if (spent_ms >= (wait_ms < READY_FALSE_MS ? wait_ms : READY_FALSE_MS))
-		http_stop_listening(g->http);
-	else
-		goto again;
-	if ((upstream_in_flight(g->upstream) == 0 && hub_members(g->hub) == 0) || spent_ms >= g->options.drain_ms) {
+		stop_accepting(g);
+	is_done = g->clients_told && hub_members(g->hub) == 0 && upstream_in_flight(g->upstream) == 0;
+	if (is_done || spent_ms >= g->options.drain_ms)
 		loop_stop(g->loop);
-		return;
-	}
-again:
-	loop_set_timer(g->loop, t, now_ms + DRAIN_LOOK_MS);
-}
-
-static void
-ignore_drained(void *context)
-{
-	(void)context;
+	else
+		loop_set_timer(g->loop, t, now_ms + DRAIN_LOOK_MS);
 }
 
 static void
@@ -187,8 +204,6 @@ on_signal(void *arg, int signal)
 	rest_drain(g->rest);
 	g->drain_timer.due = drain_due;
 	loop_set_timer(g->loop, &g->drain_timer, g->drain_began_ms);
-	/* Clients go one after the other, so that they do not all arrive elsewhere at once; a rest of the time is for their answers. */
-	hub_drain(g->hub, g->options.drain_ms * 8 / 10, ignore_drained, NULL);
 }
 
 static void
@@ -215,6 +230,7 @@ main(int argc, char **argv)
 	listen_for_requests(&g);
 	loop_run(g.loop);
 	http_free(g.http);
+	transport_sio_free(g.socketio);
 	hub_free(g.hub);
 	upstream_free(g.upstream);
 	rest_free(g.rest);

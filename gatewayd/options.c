@@ -23,6 +23,7 @@ enum option_id {
 	OPTION_LOG_LEVEL,
 	OPTION_LOG_JSON,
 	OPTION_PORT_FILE,
+	OPTION_RECOVER_ALL,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
@@ -41,6 +42,7 @@ static const char usage_text[] =
     "  --max-websockets N     WebSockets at a time (16000)\n"
     "  --deadline-ms MS       how long graphd may take for an answer (5000)\n"
     "  --drain MS             how long ending may take after SIGTERM (10000)\n"
+    "  --recover-all          Socket.IO connection state recovery for every client, asked for or not\n"
     "  --log-level LEVEL      debug, info or warn (info)\n"
     "  --log-json             log lines as JSON objects\n"
     "  --port-file PATH       write the port there once it listens\n"
@@ -63,6 +65,7 @@ static const struct option rows[] = {
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "log-json", no_argument, NULL, OPTION_LOG_JSON },
 	{ "port-file", required_argument, NULL, OPTION_PORT_FILE },
+	{ "recover-all", no_argument, NULL, OPTION_RECOVER_ALL },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ 0 },
@@ -180,6 +183,9 @@ read_option(struct options *o, enum option_id id, const char *value)
 		break;
 	case OPTION_PORT_FILE:
 		o->port_file = value;
+		break;
+	case OPTION_RECOVER_ALL:
+		o->recover_all = true;
 		break;
 	case OPTION_HELP:
 		fputs(usage_text, stdout);

@@ -19,7 +19,7 @@ struct options {
 	unsigned max_connections, max_websockets;
 	unsigned deadline_ms, drain_ms;
 	enum log_level log_level;
-	bool log_json;
+	bool log_json, recover_all;
 };
 
 /* Fills it in, or prints what is wrong (or --help, --version) and ends the process. */

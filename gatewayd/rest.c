@@ -245,7 +245,7 @@ rest_handle(void *context, struct http_request *r)
 	else if (cors_is_preflight(r))
 		cors_answer_preflight(&rest->settings.cors, r);
 	else if (is_socketio(http_path(r)) && rest->settings.live.socketio)
-		rest->settings.live.socketio(rest->settings.live.hub, r);
+		rest->settings.live.socketio(rest->settings.live.socketio_context, r);
 	else
 		route_request(rest, r);
 }

@@ -21,7 +21,8 @@ struct rest_live {
 	void (*poll)(struct hub *, struct http_request *, const struct join *, uint64_t limit,
 	    uint64_t wait_ms);
 	/* Everything below /socket.io/. */
-	void (*socketio)(struct hub *, struct http_request *);
+	void (*socketio)(void *context, struct http_request *);
+	void *socketio_context;
 };
 
 struct rest_settings {

@@ -28,6 +28,8 @@ struct rest_call {
 };
 
 /* Answers. */
+/* What all answers carry; before a request is handed to the live part. */
+void rest_add_headers(struct rest *, struct http_request *);
 /* Adds what all answers of the API carry, then replies; takes body. */
 void rest_reply(struct rest *, struct http_request *, int status, const char *content_type,
     char *body, size_t n);

@@ -81,10 +81,12 @@ rest_websocket(struct rest_call *c)
 		    "This is a WebSocket; the handshake is incomplete.");
 	}
 	join.counted = true;
-	if (err)
+	if (err) {
 		rest_fail(c, err);
-	else
-		live->websocket(live->hub, c->http, &join);
+		return;
+	}
+	rest_add_headers(c->rest, c->http);
+	live->websocket(live->hub, c->http, &join);
 }
 
 /* A page: what there is now. */
@@ -122,7 +124,7 @@ rest_events(struct rest_call *c)
 	const struct rest_live *live = &c->rest->settings.live;
 	uint64_t limit = USUAL_PAGE, wait_ms = 0;
 	bool is_ndjson = accepts(c, "application/x-ndjson");
-	bool is_stream = is_ndjson || accepts(c, "text/event-stream");
+	bool is_stream = is_ndjson || accepts(c, "text/event-stream"), is_poll;
 	struct join join;
 	enum error err = read_join(c, &join);
 
@@ -137,11 +139,17 @@ rest_events(struct rest_call *c)
 		wait_ms = LIMIT_EVENTS_WAIT_MS;
 	if (!err && c->rest->is_draining && (is_stream || wait_ms))
 		err = ERROR_overloaded;
-	if (err)
+	is_stream = is_stream && live->sse;
+	is_poll = !is_stream && (wait_ms || join.events.p) && live->poll;
+	if (err) {
 		rest_fail(c, err);
-	else if (is_stream && live->sse)
+		return;
+	}
+	if (is_stream || is_poll)
+		rest_add_headers(c->rest, c->http);
+	if (is_stream)
 		live->sse(live->hub, c->http, &join, is_ndjson);
-	else if ((wait_ms || join.events.p) && live->poll)
+	else if (is_poll)
 		live->poll(live->hub, c->http, &join, limit, wait_ms);
 	else
 		ask_for_page(c, &join, limit);

@@ -23,6 +23,14 @@ wants_problem(const struct http_request *r)
 }
 
 void
+rest_add_headers(struct rest *rest, struct http_request *r)
+{
+	cors_add_headers(&rest->settings.cors, r);
+	http_add_header(r, "X-Content-Type-Options", SPAN("nosniff"));
+	http_add_header(r, "Cache-Control", SPAN("no-store"));
+}
+
+void
 rest_reply(struct rest *rest, struct http_request *r, int status, const char *content_type,
     char *body, size_t n)
 {
@@ -30,9 +38,7 @@ rest_reply(struct rest *rest, struct http_request *r, int status, const char *co
 
 	metrics_add(class);
 	class->value++;
-	cors_add_headers(&rest->settings.cors, r);
-	http_add_header(r, "X-Content-Type-Options", SPAN("nosniff"));
-	http_add_header(r, "Cache-Control", SPAN("no-store"));
+	rest_add_headers(rest, r);
 	http_reply(r, status, content_type, body, n);
 }
 

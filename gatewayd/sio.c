@@ -328,6 +328,20 @@ sio_client_of(const struct sio_socket *s)
 	return s->client;
 }
 
+struct sio_socket *
+sio_first_socket(const struct eio_session *session)
+{
+	const struct sio_client *c = eio_user(session);
+
+	return c && c->session ? c->sockets : NULL;
+}
+
+struct sio_socket *
+sio_next_socket(const struct sio_socket *s)
+{
+	return s->next;
+}
+
 void
 sio_set_data(struct sio_socket *s, void *data)
 {

@@ -106,6 +106,9 @@ void sio_socket_id(const struct sio_socket *, char out[EIO_SID_TEXT + 1]);
 void *sio_websocket(const struct sio_socket *);
 size_t sio_queued_bytes(const struct sio_socket *);
 struct sio_client *sio_client_of(const struct sio_socket *);
+/* The sockets of one session of sio_eio(), accepted or not; NULL at the end. */
+struct sio_socket *sio_first_socket(const struct eio_session *);
+struct sio_socket *sio_next_socket(const struct sio_socket *);
 void sio_set_data(struct sio_socket *, void *data);
 void *sio_data(const struct sio_socket *);
 void sio_client_set_data(struct sio_client *, void *data);

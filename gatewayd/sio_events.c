@@ -1,11 +1,11 @@
 /* What clients emit, and what they are answered: contract section 5. */
 
-#include "common/clock.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "gatewayd/sio_seats.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void
@@ -15,21 +15,6 @@ place_emit(struct place *p, const char *name, struct span json)
 
 	if (p->socket)
 		sio_emit(p->socket, &message, NULL);
-}
-
-void
-place_emit_error(struct place *p, const char *code, const char *message)
-{
-	struct json_out out = { 0 };
-
-	json_out_open(&out, '{');
-	json_out_key(&out, "code");
-	json_out_string(&out, code);
-	json_out_key(&out, "message");
-	json_out_string(&out, message);
-	json_out_close(&out, '}');
-	place_emit(p, "error", json_out_span(&out));
-	json_out_fini(&out);
 }
 
 void
@@ -62,24 +47,35 @@ struct emitted {
 	struct arena *arena;
 };
 
-/* A refusal: the error event, and the ack if one was asked for. */
+static void
+ack_error(struct place *p, uint64_t ack_id, struct span error)
+{
+	struct json_out out = { 0 };
+
+	json_out_open(&out, '{');
+	json_out_key(&out, "error");
+	json_out_raw(&out, error);
+	json_out_close(&out, '}');
+	sio_ack(p->socket, ack_id, json_out_span(&out), NULL);
+	json_out_fini(&out);
+}
+
+void
+place_refuse(struct place *p, enum error err, const char *message, bool has_ack, uint64_t ack_id)
+{
+	struct json_out out = { 0 };
+
+	live_write_error(&out, err, message);
+	place_emit(p, "error", json_out_span(&out));
+	if (has_ack)
+		ack_error(p, ack_id, json_out_span(&out));
+	json_out_fini(&out);
+}
+
 static void
 refuse_event(const struct emitted *e, enum error err, const char *message)
 {
-	struct json_out out = { 0 };
-	struct refusal why = { 0 };
-
-	refuse(&why, err, NULL, "%s", message);
-	place_emit_error(e->place, error_rows[err].code, message);
-	if (e->event->has_ack) {
-		json_out_open(&out, '{');
-		json_out_key(&out, "error");
-		error_write(&out, err, &why);
-		json_out_close(&out, '}');
-		sio_ack(e->place->socket, e->event->ack_id, json_out_span(&out), NULL);
-	}
-	refusal_fini(&why);
-	json_out_fini(&out);
+	place_refuse(e->place, err, message, e->event->has_ack, e->event->ack_id);
 }
 
 static struct span
@@ -125,123 +121,69 @@ meant_session(const struct emitted *e, struct uuid *session)
 	return true;
 }
 
-/* A question to graphd on behalf of a socket, which may be gone when the answer comes. */
-struct asked {
-	struct place *place;
-	struct uuid session;
-	bool has_ack, again; /* again: a second join_session */
-	uint64_t ack_id;
-	struct json_out body;
-};
+/* What an answer of graphd is for, as the id of a question: "a7" acks 7, "-" says nothing, with j before it after a second join_session. */
+static struct span
+purpose(const struct emitted *e, bool again, char out[32])
+{
+	int n = snprintf(out, 32, "%s%s", again ? "j" : "", e->event->has_ack ? "a" : "-");
+
+	if (e->event->has_ack)
+		n += snprintf(out + n, 32 - (size_t)n, "%llu", (unsigned long long)e->event->ack_id);
+	return (struct span){ out, (size_t)n };
+}
 
 static void
-answer_again(struct asked *a, struct span body)
+joined_again(struct place *p, struct span body, bool has_ack, uint64_t ack_id)
 {
 	struct span value;
 	int64_t clients = 0, seq = 0;
+	struct uuid session;
 
 	if (json_find(body, "active_clients", &value))
 		json_integer(value, &clients);
 	if (json_find(body, "seq", &value))
 		json_integer(value, &seq);
-	place_emit_joined(
-	    a->place, &a->session, (uint64_t)clients, (uint64_t)seq, a->has_ack, a->ack_id);
-}
-
-/* {"error":{…}} as graphd says it, or as we do when it could not be asked. */
-static struct span
-error_body(struct asked *a, enum error status)
-{
-	struct span value;
-
-	if (json_find(json_out_span(&a->body), "error", &value))
-		return json_out_span(&a->body);
-	json_out_clear(&a->body);
-	json_out_open(&a->body, '{');
-	json_out_key(&a->body, "error");
-	error_write(&a->body, status, NULL);
-	json_out_close(&a->body, '}');
-	return json_out_span(&a->body);
+	if (json_find(body, "session_id", &value) && uuid_parse((struct span){ value.p + 1, value.n - 2 }, &session))
+		place_emit_joined(p, &session, (uint64_t)clients, (uint64_t)seq, has_ack, ack_id);
 }
 
 static void
-answer(struct asked *a, enum error status)
+on_answer(void *user, struct span id, bool is_error, struct span answer)
 {
-	struct place *p = a->place;
-	struct span body = json_out_span(&a->body);
+	struct place *p = user;
+	bool again = id.p[0] == 'j', has_ack = id.p[again] == 'a';
+	uint64_t ack_id = has_ack ? strtoull(id.p + again + 1, NULL, 10) : 0;
 
-	if (!p->socket || !sio_is_connected(p->socket))
-		return;
-	if (status == OK && a->again) {
-		answer_again(a, body);
-		return;
-	}
-	if (status) {
-		struct span error;
-
-		body = error_body(a, status);
-		if (json_find(body, "error", &error) && (!a->has_ack || a->again))
-			place_emit(p, "error", error);
-	}
-	if (a->has_ack)
-		sio_ack(p->socket, a->ack_id, body, NULL);
+	if (again && !is_error)
+		joined_again(p, answer, has_ack, ack_id);
+	else if (is_error && has_ack)
+		ack_error(p, ack_id, answer);
+	else if (has_ack)
+		sio_ack(p->socket, ack_id, answer, NULL);
+	/* Who did not ask for an ack hears of a failure all the same. */
+	if (is_error && !has_ack)
+		place_emit(p, "error", answer);
 }
 
 static void
-on_answer(void *arg, enum error status, struct span body, bool more)
-{
-	struct asked *a = arg;
-
-	json_out_bytes(&a->body, body);
-	if (more)
-		return;
-	answer(a, status);
-	place_unref(a->place);
-	json_out_fini(&a->body);
-	free(a);
-}
-
-static void
-ask(const struct emitted *e, const struct upstream_question *q, bool again)
-{
-	struct asked *a = xcalloc(1, sizeof *a);
-
-	a->place = e->place;
-	a->session = q->session;
-	a->has_ack = e->event->has_ack;
-	a->ack_id = e->event->ack_id;
-	a->again = again;
-	if (!upstream_ask(hub_upstream(place_hub(e->place)), q, on_answer, a)) {
-		free(a);
-		refuse_event(e, ERROR_overloaded, error_rows[ERROR_overloaded].text);
-		return;
-	}
-	place_ref(e->place);
-}
-
-static struct upstream_question
-question(const struct emitted *e, enum command command, const struct uuid *session)
+ask(const struct emitted *e, struct upstream_question *q, bool again)
 {
 	struct place *p = e->place;
+	char id[32];
 
-	return (struct upstream_question){
-		.command = command,
-		.session = *session,
-		.caller = {
-			.actor = span_of(p->actor ? p->actor : p->client_id),
-			.client = span_of(p->client_id),
-			.minimal = true,
-		},
-		.args = SPAN("{}"),
-	};
+	q->caller.actor = span_of(p->actor ? p->actor : p->client_id);
+	q->caller.client = span_of(p->client_id);
+	q->caller.minimal = true;
+	if (!live_ask(place_hub(p), &p->asks, q, purpose(e, again, id), on_answer, p))
+		refuse_event(e, ERROR_overloaded, error_rows[ERROR_overloaded].text);
 }
 
-/* A session id and nothing else, as arguments of Join. */
+/* Already here: graphd answers with the counts and announces nothing. */
 static void
 join_again(const struct emitted *e, const struct uuid *session)
 {
 	struct json_out args = { 0 };
-	struct upstream_question q = question(e, COMMAND_join, session);
+	struct upstream_question q = { .command = COMMAND_join, .session = *session };
 
 	json_out_open(&args, '{');
 	json_out_key(&args, "client_id");
@@ -313,88 +255,66 @@ on_ping(const struct emitted *e)
 }
 
 static void
-on_execute(const struct emitted *e)
+on_request(const struct emitted *e, enum live_do what)
 {
-	struct uuid session, id;
-	struct span type = text_of(e, "command_type"), key = text_of(e, "command_id"), data;
-	enum command command = command_find(type);
-	struct upstream_question q;
+	struct upstream_question q = { 0 };
+	struct json_out args = { 0 };
+	struct refusal why = { 0 };
+	struct uuid session;
+	enum error err;
 
 	if (!meant_session(e, &session))
 		return;
-	if (!type.n) {
-		refuse_event(e, ERROR_invalid_request, "Missing command_type");
-		return;
-	}
-	if (command == COMMANDS || command_rows[command].kind != COMMAND_EDITS) {
-		refuse_event(e, ERROR_unknown_command, error_rows[ERROR_unknown_command].text);
-		return;
-	}
-	if (key.n && !uuid_parse(key, &id)) {
-		refuse_event(e, ERROR_invalid_request, "command_id must be a UUID.");
-		return;
-	}
-	q = question(e, command, &session);
-	if (json_find(e->data, "data", &data))
-		q.args = data;
-	q.caller.key = key;
-	q.caller.key_is_command_id = key.n != 0;
-	ask(e, &q, false);
+	q.session = session;
+	err = live_read(e->data, what, span_of(e->place->client_id), e->arena, &args, &q, &why);
+	q.args = json_out_span(&args);
+	if (err)
+		refuse_event(e, err, why.message);
+	else
+		ask(e, &q, false);
+	refusal_fini(&why);
+	json_out_fini(&args);
 }
 
-/* Undo and redo: the scope is all they need. */
 static void
-on_history(const struct emitted *e, enum command command)
+on_execute(const struct emitted *e)
 {
-	struct upstream_question q;
-	struct uuid session;
-
-	if (!meant_session(e, &session))
-		return;
-	q = question(e, command, &session);
-	q.args = e->data;
-	ask(e, &q, false);
+	on_request(e, LIVE_EXECUTE);
 }
 
 static void
 on_undo(const struct emitted *e)
 {
-	on_history(e, COMMAND_undo);
+	on_request(e, LIVE_UNDO);
 }
 
 static void
 on_redo(const struct emitted *e)
 {
-	on_history(e, COMMAND_redo);
+	on_request(e, LIVE_REDO);
 }
 
+/* presence {…}: the argument itself is what is shown, unless it says data. */
 static void
 on_presence(const struct emitted *e)
 {
-	struct json_out args = { 0 };
-	struct upstream_question q;
-	struct uuid session;
-	struct span data = e->data;
+	struct emitted wrapped = *e;
+	struct json_out out = { 0 };
+	struct span value;
 
-	if (!meant_session(e, &session))
-		return;
-	json_find(e->data, "data", &data);
-	if (data.n == 0)
-		data = e->data;
-	if (data.n > LIMIT_PRESENCE_BYTES) {
-		refuse_event(e, ERROR_payload_too_large, "Presence is too large.");
-		return;
+	if (!json_find(e->data, "data", &value)) {
+		json_out_open(&out, '{');
+		if (json_find(e->data, "session_id", &value)) {
+			json_out_key(&out, "session_id");
+			json_out_raw(&out, value);
+		}
+		json_out_key(&out, "data");
+		json_out_raw(&out, e->data);
+		json_out_close(&out, '}');
+		wrapped.data = json_out_span(&out);
 	}
-	json_out_open(&args, '{');
-	json_out_key(&args, "client_id");
-	json_out_string(&args, e->place->client_id);
-	json_out_key(&args, "data");
-	json_out_raw(&args, data);
-	json_out_close(&args, '}');
-	q = question(e, COMMAND_presence, &session);
-	q.args = json_out_span(&args);
-	ask(e, &q, false);
-	json_out_fini(&args);
+	on_request(&wrapped, LIVE_PRESENCE);
+	json_out_fini(&out);
 }
 
 static const struct {
@@ -461,9 +381,7 @@ sio_seats_event(void *context, struct sio_socket *socket, const struct sio_event
 	if (!e.place)
 		return;
 	arena_init(&arena);
-	place_ref(e.place);
 	e.data = first_argument(&arena, event->args);
 	handle(&e);
-	place_unref(e.place);
 	arena_fini(&arena);
 }

@@ -6,7 +6,6 @@
 #include "gatewayd/filter.h"
 #include "gatewayd/ws.h"
 
-#include <nettle/sha2.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +14,6 @@ struct sio_seats {
 	struct hub *hub;
 	struct sio_app app;
 	bool recover_all;
-};
-
-/* What the handshake's query says; kept for the client's CONNECTs. */
-struct door {
-	char *session_id, *names, *events, *since, *recover, *actor, *log_id;
 };
 
 /* A dialect is namespace, spelling of names, and whether an offset goes along. */
@@ -95,7 +89,6 @@ seat_free(struct seat *s)
 {
 	list_remove(&s->link);
 	s->place->n_seats--;
-	place_unref(s->place);
 	free(s);
 }
 
@@ -109,87 +102,45 @@ evict(struct member *m, const char *reason)
 	bool closed = strcmp(reason, "closed") == 0;
 
 	seat_free(s);
-	if (!closed && socket)
+	if (!closed)
 		sio_close(sio_client_of(socket));
+}
+
+struct place *
+place_new(struct sio_seats *app, struct sio_socket *socket, struct span actor)
+{
+	struct place *p = xcalloc(1, sizeof *p);
+
+	p->app = app;
+	p->socket = socket;
+	p->actor = actor.n && actor.n <= LIMIT_ACTOR_BYTES ? xspandup(actor) : NULL;
+	list_init(&p->seats);
+	sio_set_data(socket, p);
+	return p;
+}
+
+void
+place_free(struct place *p)
+{
+	live_forget(&p->asks, p->app->hub);
+	free(p->actor);
+	free(p);
 }
 
 static void
 refuse_seat(struct seat *s, enum error err)
 {
 	struct place *p = s->place;
-	const struct error_row *row = &error_rows[err];
 	bool by_event = s->by_event, has_ack = s->has_ack;
 	uint64_t ack_id = s->ack_id;
 
-	place_ref(p);
 	seat_free(s);
-	if (!p->socket) {
-		place_unref(p);
-		return;
-	}
-	if (by_event) {
-		place_emit_error(p, row->code, row->text);
-		if (has_ack)
-			sio_ack(p->socket, ack_id,
-			    SPAN("{\"error\":{\"code\":\"INVALID_SESSION\",\"message\":\"Session "
-				 "not found\"}}"),
-			    NULL);
-	} else if (err == ERROR_invalid_session || err == ERROR_too_many_clients) {
-		char data[64];
-
-		snprintf(data, sizeof data, "{\"code\":\"%s\"}", row->code);
-		sio_refuse(p->socket, row->text, span_of(data));
-	} else {
-		/* A refusal would be for good: the transport's end makes the client try again. */
-		sio_close(sio_client_of(p->socket));
-	}
-	place_unref(p);
-}
-
-/*
- * A pid is a secret, a dot, and the history the socket was in (zeros: none yet). The socket's id
- * follows from the secret alone, so that any gateway can give it back and nobody can guess one:
- * base64url of SHA-256.
- */
-static void
-id_of_pid(const char *pid, char out[EIO_SID_TEXT + 1])
-{
-	struct sha256_ctx sha;
-	uint8_t digest[EIO_SID_BYTES];
-	struct eio_sid sid;
-
-	sha256_init(&sha);
-	sha256_update(&sha, EIO_SID_TEXT, (const uint8_t *)pid);
-	sha256_digest(&sha, sizeof digest, digest);
-	memcpy(sid.bytes, digest, sizeof sid.bytes);
-	eio_sid_format(&sid, out);
-}
-
-static const char no_history[] = "00000000-0000-0000-0000-000000000000";
-
-static void
-new_pid(struct place *p)
-{
-	struct eio_sid secret;
-
-	random_bytes(secret.bytes, sizeof secret.bytes);
-	eio_sid_format(&secret, p->pid);
-	p->pid[EIO_SID_TEXT] = '.';
-	memcpy(p->pid + EIO_SID_TEXT + 1, no_history, sizeof no_history);
-}
-
-/* The client takes the connection for recovered when the pid is the one it had: same secret, same
- * history. */
-static void
-accept_socket(struct place *p, const struct uuid *log_id)
-{
-	if (!p->recovers) {
-		sio_accept(p->socket, (struct span){ 0 });
-		return;
-	}
-	if (log_id)
-		uuid_format(log_id, p->pid + EIO_SID_TEXT + 1);
-	sio_accept(p->socket, span_of(p->pid));
+	if (by_event)
+		place_refuse(p, err, error_rows[err].text, has_ack, ack_id);
+	else if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
+		place_refuse_connect(p, err, error_rows[err].text);
+	else
+		sio_close(sio_client_of(p->socket)); /* a refusal would be for good; this way the client tries again */
 }
 
 static void
@@ -206,7 +157,7 @@ joined(struct member *m, const struct join_result *result)
 		place_emit_joined(s->place, &s->session, result->active_clients, result->seq,
 		    s->has_ack, s->ack_id);
 	else
-		accept_socket(s->place, s->keeps_pid ? NULL : &result->log_id);
+		place_accept(s->place, s->keeps_pid ? NULL : &result->log_id);
 	s->has_ack = false;
 }
 
@@ -241,21 +192,6 @@ place_hub(const struct place *p)
 	return p->app->hub;
 }
 
-void
-place_ref(struct place *p)
-{
-	p->refs++;
-}
-
-void
-place_unref(struct place *p)
-{
-	if (--p->refs)
-		return;
-	free(p->actor);
-	free(p);
-}
-
 struct seat *
 place_seat(const struct place *p, const struct uuid *session)
 {
@@ -287,7 +223,6 @@ seat_take(struct place *p, const struct seat_wish *w)
 	};
 
 	s->place = p;
-	place_ref(p);
 	p->n_seats++;
 	list_append(&p->seats, &s->link);
 	s->session = w->session;
@@ -309,236 +244,6 @@ seat_leave(struct seat *s)
 	seat_free(s);
 }
 
-bool
-names_read(struct span text, enum names *out)
-{
-	if (!text.p)
-		return true;
-	*out = span_is(text, "dash") ? NAMES_DASH : NAMES_COLON;
-	return span_is(text, "dash") || span_is(text, "colon");
-}
-
-/* A seq as a number, or as the text that a query makes of it. */
-static bool
-since_read(struct span text, struct seat_wish *w)
-{
-	int64_t n;
-
-	if (!text.p)
-		return true;
-	if (!json_integer(text, &n) || n < 0)
-		return false;
-	w->has_since = true;
-	w->since = (uint64_t)n;
-	return true;
-}
-
-static struct span
-member_text(struct arena *arena, struct span object, const char *name)
-{
-	struct span value;
-
-	if (!json_find(object, name, &value) || json_type(value) != JSON_STRING)
-		return (struct span){ 0 };
-	return json_text(arena, value);
-}
-
-bool
-wish_read(struct arena *arena, struct span object, struct seat_wish *w, const char **fault)
-{
-	struct span value, text;
-	filter_set ignored;
-
-	*fault = NULL;
-	if ((text = member_text(arena, object, "events")).p)
-		w->events = text;
-	if ((text = member_text(arena, object, "log_id")).p)
-		w->log_id = text;
-	if (!names_read(member_text(arena, object, "names"), &w->names))
-		*fault = "names must be colon or dash.";
-	if (!filter_parse(w->events, &ignored))
-		*fault = "events names no event.";
-	if (json_find(object, "since", &value) && json_type(value) != JSON_NULL) {
-		value = json_type(value) == JSON_STRING ? json_text(arena, value) : value;
-		if (!since_read(value, w))
-			*fault = "since must be a seq.";
-	}
-	if (json_find(object, "subtree", &value) && json_type(value) != JSON_NULL)
-		*fault = "subtree is not served on this connection.";
-	return !*fault;
-}
-
-static char *
-query_copy(struct span query, const char *name)
-{
-	char text[512];
-	size_t n;
-
-	if (!eio_query_find(query, name, text, sizeof text, &n))
-		return NULL;
-	return xspandup((struct span){ text, n });
-}
-
-static void
-on_open(void *context, struct sio_client *client, const struct eio_request *request)
-{
-	struct door *d = xcalloc(1, sizeof *d);
-
-	(void)context;
-	d->session_id = query_copy(request->query, "session_id");
-	d->names = query_copy(request->query, "names");
-	d->events = query_copy(request->query, "events");
-	d->since = query_copy(request->query, "since");
-	d->recover = query_copy(request->query, "recover");
-	d->actor = query_copy(request->query, "actor");
-	d->log_id = query_copy(request->query, "log_id");
-	sio_client_set_data(client, d);
-}
-
-static void
-on_close(void *context, struct sio_client *client, enum sio_reason reason)
-{
-	struct door *d = sio_client_data(client);
-
-	(void)context;
-	(void)reason;
-	if (!d)
-		return;
-	free(d->session_id);
-	free(d->names);
-	free(d->events);
-	free(d->since);
-	free(d->recover);
-	free(d->actor);
-	free(d->log_id);
-	free(d);
-	sio_client_set_data(client, NULL);
-}
-
-static bool
-is_true(struct span value)
-{
-	return span_is(value, "true") || span_is(value, "1") || span_is(value, "\"true\"");
-}
-
-/*
- * pid and offset of a former connection: the offset says where to go on, the pid who it was and in
- * which history. One without a history came by join_session, and such clients use dash names.
- */
-static void
-read_recovery(
-    struct arena *arena, struct span auth, struct place *p, struct seat_wish *w, bool names_given)
-{
-	struct span pid = member_text(arena, auth, "pid");
-	struct span offset = member_text(arena, auth, "offset");
-	struct uuid session;
-
-	if (pid.n != SIO_PID_TEXT || pid.p[EIO_SID_TEXT] != '.')
-		return;
-	memcpy(p->pid, pid.p, pid.n);
-	if (offset.n <= UUID_TEXT + 1 || offset.p[UUID_TEXT] != ':' ||
-	    !uuid_parse((struct span){ offset.p, UUID_TEXT }, &session))
-		return;
-	if (!uuid_is_nil(&w->session) && !uuid_equal(&w->session, &session))
-		return;
-	if (!since_read((struct span){ offset.p + UUID_TEXT + 1, offset.n - UUID_TEXT - 1 }, w))
-		return;
-	w->session = session;
-	w->keeps_pid = strcmp(p->pid + EIO_SID_TEXT + 1, no_history) == 0;
-	if (w->keeps_pid && !names_given)
-		w->names = NAMES_DASH;
-	if (!w->keeps_pid)
-		w->log_id = (struct span){ p->pid + EIO_SID_TEXT + 1, UUID_TEXT };
-}
-
-static void
-name_socket(struct place *p)
-{
-	char id[EIO_SID_TEXT + 1];
-
-	if (p->recovers && !p->pid[0])
-		new_pid(p);
-	if (p->recovers) {
-		id_of_pid(p->pid, id);
-		sio_set_id(p->socket, span_of(id));
-	}
-	sio_socket_id(p->socket, p->client_id);
-}
-
-static struct place *
-place_new(struct sio_seats *app, struct sio_socket *socket, struct span actor)
-{
-	struct place *p = xcalloc(1, sizeof *p);
-
-	p->app = app;
-	p->socket = socket;
-	p->refs = 1;
-	p->actor = actor.n && actor.n <= LIMIT_ACTOR_BYTES ? xspandup(actor) : NULL;
-	list_init(&p->seats);
-	sio_set_data(socket, p);
-	return p;
-}
-
-static void
-refuse_connect(struct place *p, const char *code, const char *message)
-{
-	char data[64];
-
-	snprintf(data, sizeof data, "{\"code\":\"%s\"}", code);
-	sio_refuse(p->socket, message, span_of(data));
-	p->socket = NULL;
-	place_unref(p);
-}
-
-/* Where the socket wants to be: auth first, then the handshake's query. */
-static void
-connect_with(
-    struct sio_seats *app, struct sio_socket *socket, struct span auth, struct arena *arena)
-{
-	static const struct door nothing;
-	const struct door *query = sio_client_data(sio_client_of(socket));
-	const struct door *d = query ? query : &nothing;
-	struct seat_wish w = {
-		.names = NAMES_COLON, .events = span_of(d->events), .log_id = span_of(d->log_id)
-	};
-	struct span actor = member_text(arena, auth, "actor"),
-		    session_id = member_text(arena, auth, "session_id"), value;
-	struct place *p = place_new(app, socket, actor.n ? actor : span_of(d->actor));
-	const char *fault = NULL;
-
-	p->recovers = app->recover_all || is_true(span_of(d->recover)) ||
-	    (json_find(auth, "recover", &value) && is_true(value));
-	session_id = session_id.p ? session_id : span_of(d->session_id);
-	if (!names_read(span_of(d->names), &w.names) || !since_read(span_of(d->since), &w))
-		fault = "names or since is malformed.";
-	if (fault || !wish_read(arena, auth, &w, &fault)) {
-		refuse_connect(p, error_rows[ERROR_invalid_request].code, fault);
-		return;
-	}
-	if (session_id.n && !uuid_parse(session_id, &w.session)) {
-		refuse_connect(p, error_rows[ERROR_invalid_session].code,
-		    error_rows[ERROR_invalid_session].text);
-		return;
-	}
-	if (p->recovers)
-		read_recovery(arena, auth, p, &w, d->names || json_find(auth, "names", &value));
-	name_socket(p);
-	if (uuid_is_nil(&w.session))
-		accept_socket(p, NULL);
-	else
-		seat_take(p, &w);
-}
-
-static void
-on_connect(void *context, struct sio_socket *socket, struct span auth)
-{
-	struct arena arena;
-
-	arena_init(&arena);
-	connect_with(context, socket, auth, &arena);
-	arena_fini(&arena);
-}
-
 static void
 on_disconnect(void *context, struct sio_socket *socket, enum sio_reason reason)
 {
@@ -551,8 +256,7 @@ on_disconnect(void *context, struct sio_socket *socket, enum sio_reason reason)
 	while (!list_is_empty(&p->seats))
 		seat_leave(LIST_OF(p->seats.next, struct seat, link));
 	sio_set_data(socket, NULL);
-	p->socket = NULL;
-	place_unref(p);
+	place_free(p);
 }
 
 struct sio_seats *
@@ -564,13 +268,19 @@ sio_seats_new(struct hub *hub, bool recover_all)
 	app->recover_all = recover_all;
 	app->app = (struct sio_app){
 		.context = app,
-		.open = on_open,
-		.connect = on_connect,
+		.open = sio_seats_open,
+		.connect = sio_seats_connect,
 		.event = sio_seats_event,
 		.disconnect = on_disconnect,
-		.close = on_close,
+		.close = sio_seats_close,
 	};
 	return app;
+}
+
+bool
+sio_seats_recover_all(const struct sio_seats *app)
+{
+	return app->recover_all;
 }
 
 void
@@ -583,4 +293,21 @@ const struct sio_app *
 sio_seats_app(struct sio_seats *app)
 {
 	return &app->app;
+}
+
+void
+sio_seats_progress(void *context, struct eio_session *session)
+{
+	struct sio_seats *app = context;
+
+	for (struct sio_socket *s = sio_first_socket(session); s; s = sio_next_socket(s)) {
+		struct place *p = sio_data(s);
+
+		if (!p)
+			continue;
+		for (struct link *at = p->seats.next, *next; at != &p->seats; at = next) {
+			next = at->next;
+			hub_progress(app->hub, &LIST_OF(at, struct seat, link)->member);
+		}
+	}
 }

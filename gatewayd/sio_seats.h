@@ -7,19 +7,20 @@
 
 #include "common/list.h"
 #include "gatewayd/hub.h"
+#include "gatewayd/live.h"
 #include "gatewayd/sio.h"
 
 struct sio_seats;
 
 enum { SIO_PID_TEXT = EIO_SID_TEXT + UUID_TEXT + 1 };
 
-/* A socket's state of ours; outlives it while an answer of graphd is awaited. */
+/* A socket's state of ours. */
 struct place {
 	struct sio_seats *app;
-	struct sio_socket *socket; /* NULL: gone */
+	struct sio_socket *socket;
 	struct link seats;
 	unsigned n_seats;
-	unsigned refs;		    /* the socket, and each question under way */
+	struct live_asks asks;
 	bool recovers;		    /* events carry an offset */
 	char pid[SIO_PID_TEXT + 1]; /* empty unless recovers */
 	char client_id[EIO_SID_TEXT + 1];
@@ -46,9 +47,10 @@ void sio_seats_free(struct sio_seats *);
 /* The callbacks for sio_new(); and the engine they then serve. */
 const struct sio_app *sio_seats_app(struct sio_seats *);
 
+/* For the I/O layer: a client has been written to; its seats may be fed on. */
+void sio_seats_progress(void *context, struct eio_session *);
+
 struct hub *place_hub(const struct place *);
-void place_ref(struct place *);
-void place_unref(struct place *);
 struct seat *place_seat(const struct place *, const struct uuid *session);
 
 /* What a seat is asked for with; texts are borrowed. */
@@ -68,10 +70,24 @@ bool names_read(struct span text, enum names *out);
 /* The options that auth, query and join_session share, from a JSON object. */
 bool wish_read(struct arena *, struct span object, struct seat_wish *, const char **fault);
 
+/* sio_connect.c: the other callbacks, and the names that survive a connection. */
+void sio_seats_open(void *context, struct sio_client *, const struct eio_request *);
+void sio_seats_close(void *context, struct sio_client *, enum sio_reason);
+void sio_seats_connect(void *context, struct sio_socket *, struct span auth);
+/* Answers CONNECT. log_id: the history that the pid is to name; NULL: as it is. */
+void place_accept(struct place *, const struct uuid *log_id);
+/* Answers CONNECT with an error, for good; the place is gone. */
+void place_refuse_connect(struct place *, enum error, const char *message);
+struct place *place_new(struct sio_seats *, struct sio_socket *, struct span actor);
+void place_free(struct place *);
+bool sio_seats_recover_all(const struct sio_seats *);
+
 /* sio_events.c: the event callback of struct sio_app. */
 void sio_seats_event(void *context, struct sio_socket *, const struct sio_event *);
 /* Emits one event with one JSON argument to this socket alone. */
 void place_emit(struct place *, const char *name, struct span json);
-void place_emit_error(struct place *, const char *code, const char *message);
+/* The error event, and {"error":…} as an ack if one was asked for. */
+void place_refuse(struct place *, enum error, const char *message, bool has_ack, uint64_t ack_id);
+/* The error event, and {"error":…} as an ack if one was asked for. */
 void place_emit_joined(struct place *, const struct uuid *session, uint64_t active_clients,
     uint64_t seq, bool has_ack, uint64_t ack_id);

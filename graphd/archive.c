@@ -1,6 +1,7 @@
 #include "graphd/archive.h"
 
 #include "common/json.h"
+#include "graphd/archive_check.h"
 #include "graphd/base64.h"
 #include "graphd/import.h"
 
@@ -66,7 +67,8 @@ archive_write(struct call *c, const struct session *s, bool steps, struct json_o
 	json_out_open(&r.texts, '[');
 	err = store->ops->steps(store, &s->id, 0, take_step, &r);
 	json_out_close(&r.texts, ']');
-	/* Steps that do not begin with the first one do not fit an empty session: the older ones are gone. */
+	/* Steps that do not begin with the first one do not fit an empty session: the older ones
+	 * are gone. */
 	if (!err && (r.broken || r.session->ordinal == 0))
 		write_file(s, (struct span){ NULL, 0 }, true, out);
 	else if (!err)
@@ -122,6 +124,10 @@ rewrite(struct rewriting *w, struct span text)
 	json_out_fini(&bytes);
 	if (!fits)
 		return false;
+	if (!archive_is_sound(&step)) {
+		step_fini(&step);
+		return false;
+	}
 	forget_key(&step);
 	step.session = w->session->id;
 	step.log_id = w->session->log_id;
@@ -203,7 +209,8 @@ archive_read(struct call *c, struct span file, struct session **out)
 	uuid_random(&log_id);
 	w.session = session_new(&id, &log_id, c->request->now_us);
 	if (!find_steps(file, &steps) || !rewrite_all(&w, steps) || !has_hash(w.session, file))
-		err = refuse(c->why, ERROR_invalid_graph, "file", "The history in the file is damaged.");
+		err = refuse(
+		    c->why, ERROR_invalid_graph, "file", "The history in the file is damaged.");
 	else
 		err = adopt(c, &w, out);
 	session_free(w.session);

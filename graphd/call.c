@@ -10,9 +10,10 @@ call_identity(const struct call *c)
 {
 	const struct caller *caller = &c->request->caller;
 
-	return arena_text(c->arena, caller->actor.n > 0 ? caller->actor
-	    : caller->client.n > 0			? caller->client
-							: SPAN(""));
+	return arena_text(c->arena,
+	    caller->actor.n > 0	       ? caller->actor
+		: caller->client.n > 0 ? caller->client
+				       : SPAN(""));
 }
 
 void
@@ -88,7 +89,8 @@ call_index(struct call *c, const char *field, int64_t index, uint32_t *out)
 	if (index == ARG_ABSENT)
 		return OK;
 	if (index < 0)
-		return refuse(c->why, ERROR_invalid_request, field, "%s must not be negative.", field);
+		return refuse(
+		    c->why, ERROR_invalid_request, field, "%s must not be negative.", field);
 	if (index < UINT32_MAX)
 		*out = (uint32_t)index;
 	return OK;
@@ -99,7 +101,8 @@ call_text(struct call *c, const char *field, struct span text, size_t max_bytes)
 {
 	if (text.n > 0 && text.n <= max_bytes)
 		return OK;
-	return refuse(c->why, ERROR_invalid_request, field, "%s must have 1 to %zu bytes.", field, max_bytes);
+	return refuse(
+	    c->why, ERROR_invalid_request, field, "%s must have 1 to %zu bytes.", field, max_bytes);
 }
 
 enum error
@@ -121,7 +124,8 @@ call_scope(struct call *c, struct span scope, const char **actor)
 	if (!scope.p || span_is(scope, "session"))
 		return OK;
 	if (!span_is(scope, "mine"))
-		return refuse(c->why, ERROR_invalid_request, "scope", "scope must be session or mine.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "scope", "scope must be session or mine.");
 	*actor = call_identity(c);
 	return OK;
 }

@@ -10,20 +10,20 @@ struct gateway {
 	struct span id; /* in the same allocation */
 	uint64_t heard_ms;
 	bool leaving; /* it said so */
-	bool silent; /* while a tick sweeps */
+	bool silent;  /* while a tick sweeps */
 };
 
 /* A client and what the session need not know of it. */
 struct member {
 	struct client client; /* first: the session's list links it */
-	struct span key; /* session id, then client id: owned */
+	struct span key;      /* session id, then client id: owned */
 	struct session *session;
 	struct link by_presence; /* those that show something, least recently renewed first */
-	uint64_t presence_ms; /* of the last message */
-	uint64_t window_ms; /* when the second that told counts began */
+	uint64_t presence_ms;	 /* of the last message */
+	uint64_t window_ms;	 /* when the second that told counts began */
 	unsigned told;
 	struct link kept; /* those with kept_data */
-	char *kept_data; /* newest message not told yet, or NULL */
+	char *kept_data;  /* newest message not told yet, or NULL */
 };
 
 struct clients {
@@ -182,8 +182,8 @@ may_tell(struct member *m, uint64_t now_ms)
 }
 
 enum presence
-clients_presence(struct clients *c, struct session *s, struct span client_id, struct span data,
-    uint64_t now_ms)
+clients_presence(
+    struct clients *c, struct session *s, struct span client_id, struct span data, uint64_t now_ms)
 {
 	struct member *m = find(c, s, client_id);
 
@@ -211,7 +211,9 @@ tell_kept(struct clients *c, uint64_t now_ms, clients_change_fn *fn, void *conte
 		next = l->next;
 		if (!may_tell(m, now_ms))
 			continue;
-		fn(context, &(struct client_change){ m->session, &m->client, span_of(m->kept_data), false });
+		fn(context,
+		    &(struct client_change){
+			m->session, &m->client, span_of(m->kept_data), false });
 		list_remove(&m->kept);
 		free(m->kept_data);
 		m->kept_data = NULL;
@@ -292,5 +294,6 @@ void
 clients_forget_session(struct clients *c, struct session *s)
 {
 	while (!list_is_empty(&s->clients))
-		member_free(c, LIST_OF(LIST_OF(s->clients.next, struct client, link), struct member, client));
+		member_free(c,
+		    LIST_OF(LIST_OF(s->clients.next, struct client, link), struct member, client));
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Who is in which session, as the gateways report it, and which gateways are alive. A gateway that says
- * it is leaving, or is not heard for LIMIT_BUS_SILENCE_MS, takes its clients with it.
+ * Who is in which session, as the gateways report it, and which gateways are alive. A gateway that
+ * says it is leaving, or is not heard for LIMIT_BUS_SILENCE_MS, takes its clients with it.
  */
 
 #include "graphd/sessions.h"
@@ -21,18 +21,20 @@ struct client_facts {
 	uint64_t now_us, now_ms;
 };
 /* *is_new: it was not here yet. too_many_clients. */
-enum error clients_join(struct clients *, struct session *, const struct client_facts *, bool *is_new);
+enum error clients_join(
+    struct clients *, struct session *, const struct client_facts *, bool *is_new);
 /* False: it was not here. */
 bool clients_leave(struct clients *, struct session *, struct span client_id);
 
-/* What comes of a presence message: told to the others now, or kept because its client sends too many. */
+/* What comes of a presence message: told to the others now, or kept because its client sends too
+ * many. */
 enum presence { PRESENCE_UNKNOWN_CLIENT, PRESENCE_TELL, PRESENCE_LATER };
-enum presence clients_presence(struct clients *, struct session *, struct span client_id, struct span data,
-    uint64_t now_ms);
+enum presence clients_presence(
+    struct clients *, struct session *, struct span client_id, struct span data, uint64_t now_ms);
 
 /*
- * What time brings: clients of silent gateways (gone), presence that was kept back (data), and presence
- * nobody renewed (data {NULL,0}). A client that is gone is freed after the call.
+ * What time brings: clients of silent gateways (gone), presence that was kept back (data), and
+ * presence nobody renewed (data {NULL,0}). A client that is gone is freed after the call.
  */
 struct client_change {
 	struct session *session;

@@ -105,17 +105,21 @@ check_caller(struct call *c)
 	const struct caller *caller = &c->request->caller;
 
 	if (caller->actor.n > LIMIT_ACTOR_BYTES)
-		return refuse(c->why, ERROR_invalid_request, "actor", "The actor's name is too long.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "actor", "The actor's name is too long.");
 	if (caller->client.n > LIMIT_ACTOR_BYTES)
-		return refuse(c->why, ERROR_invalid_request, "client_id", "The client_id is too long.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "client_id", "The client_id is too long.");
 	if (caller->key.n > LIMIT_KEY_BYTES)
-		return refuse(c->why, ERROR_invalid_request, "key", "The idempotency key is too long.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "key", "The idempotency key is too long.");
 	if (!caller->key_is_command_id) {
 		uuid_random(&c->command_id);
 		return OK;
 	}
 	if (!uuid_parse(caller->key, &c->command_id))
-		return refuse(c->why, ERROR_invalid_request, "command_id", "command_id must be a UUID.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "command_id", "command_id must be a UUID.");
 	return OK;
 }
 
@@ -150,8 +154,10 @@ check_project(struct call *c)
 	/* A graph that is loaded may bring its project with it. */
 	if (command == COMMAND_load_graph)
 		return OK;
-	if (lifecycle_has(command) || command == COMMAND_get_tree || command == COMMAND_save_project)
-		return refuse(c->why, ERROR_invalid_state, NULL, "%s", error_rows[ERROR_invalid_state].text);
+	if (lifecycle_has(command) || command == COMMAND_get_tree ||
+	    command == COMMAND_save_project)
+		return refuse(
+		    c->why, ERROR_invalid_state, NULL, "%s", error_rows[ERROR_invalid_state].text);
 	return OK;
 }
 
@@ -226,7 +232,8 @@ dispatch_found(struct call *c)
 static bool
 answer_ended(struct call *c)
 {
-	if (command_rows[c->request->command].kind != COMMAND_MANAGES || c->request->caller.key.n == 0)
+	if (command_rows[c->request->command].kind != COMMAND_MANAGES ||
+	    c->request->caller.key.n == 0)
 		return false;
 	c->request_hash = keys_request_hash(c->request);
 	return lifecycle_repeat(c);
@@ -265,8 +272,8 @@ dispatch(struct dispatcher *d, const struct request *req, struct outcome *out)
 }
 
 enum error
-dispatch_nested(struct call *c, enum command command, struct span data,
-    const struct arg_resolver *resolver)
+dispatch_nested(
+    struct call *c, enum command command, struct span data, const struct arg_resolver *resolver)
 {
 	const struct command_row *row = &command_rows[command];
 	void *args = arena_take(c->arena, row->args_size_bytes);

@@ -1,5 +1,6 @@
 #pragma once
-/* What the dispatcher keeps between requests: for dispatch.c and for the commands that ask for it. */
+/* What the dispatcher keeps between requests: for dispatch.c and for the commands that ask for it.
+ */
 
 #include "graphd/call.h"
 #include "graphd/clients.h"

@@ -18,6 +18,7 @@ history_init(struct history *h)
 	list_init(&h->undo);
 	list_init(&h->redo);
 	h->n_undo = h->n_redo = 0;
+	h->cleared_for = NULL;
 }
 
 void
@@ -42,6 +43,14 @@ history_fini(struct history *h)
 	while ((l = list_take(&h->redo)))
 		history_entry_free(entry_of(l));
 	h->n_undo = h->n_redo = 0;
+	history_redo_changed(h);
+}
+
+void
+history_redo_changed(struct history *h)
+{
+	free(h->cleared_for);
+	h->cleared_for = NULL;
 }
 
 static bool
@@ -106,6 +115,8 @@ history_put(struct history *h, struct history_entry *entry, bool redo, struct ro
 {
 	struct link *list = redo ? &h->redo : &h->undo;
 
+	if (redo)
+		history_redo_changed(h);
 	list_append(list, &entry->link);
 	note(rb, (struct change){ .kind = CHANGE_PUT, .redo = redo, .entry = entry });
 	if (++*count_of(h, redo) > LIMIT_UNDO_DEPTH)
@@ -130,6 +141,10 @@ history_clear_redo(struct history *h, const char *actor, struct rollback *rb)
 {
 	struct link *l = h->redo.next, *next;
 
+	if (list_is_empty(&h->redo) || (h->cleared_for && strcmp(h->cleared_for, actor) == 0))
+		return;
+	history_redo_changed(h);
+	h->cleared_for = xstrdup(actor);
 	for (; l != &h->redo; l = next) {
 		struct history_entry *entry = entry_of(l);
 		next = l->next;

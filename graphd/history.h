@@ -26,6 +26,8 @@ struct history_entry {
 struct history {
 	struct link undo, redo;
 	size_t n_undo, n_redo;
+	/* Whose command cleared redo since anything was added to it, or NULL: it need not be looked through again. */
+	char *cleared_for;
 };
 
 void history_init(struct history *);

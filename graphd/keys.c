@@ -61,7 +61,8 @@ keys_request_hash(const struct request *req)
 
 	json_out_bytes(&text, span_of(command_rows[req->command].name));
 	if (!uuid_is_nil(&req->session))
-		json_out_bytes(&text, (struct span){ (const char *)req->session.bytes, UUID_BYTES });
+		json_out_bytes(
+		    &text, (struct span){ (const char *)req->session.bytes, UUID_BYTES });
 	json_out_bytes(&text, SPAN(":"));
 	if (req->args.n > 0)
 		json_out_minified(&text, req->args);
@@ -118,7 +119,8 @@ add(struct keys *k, struct span actor, struct span key, const struct remembered 
 static struct span
 step_actor(const struct step *step)
 {
-	bool is_client = step->actor && step->client_id && strcmp(step->actor, step->client_id) == 0;
+	bool is_client =
+	    step->actor && step->client_id && strcmp(step->actor, step->client_id) == 0;
 
 	return is_client ? (struct span){ NULL, 0 } : span_of(step->actor);
 }

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * Idempotency. The keys of a session are remembered by the session; those of commands that name none
- * (create_project and the like) are remembered here: the latest LIMIT_KEYS of them, each by actor and key. One
- * that created a session is also in that session's first step, where a later graphd finds it.
+ * Idempotency. The keys of a session are remembered by the session; those of commands that name
+ * none (create_project and the like) are remembered here: the latest LIMIT_KEYS of them, each by
+ * actor and key. One that created a session is also in that session's first step, where a later
+ * graphd finds it.
  */
 
 #include "graphd/dispatch.h"
@@ -22,7 +23,8 @@ struct remembered {
 uint64_t keys_request_hash(const struct request *);
 /* Whether the command is answered from a remembered key at all. */
 bool keys_apply(enum command);
-/* A session without a closed door: the one that the request or, for MANAGES, its arguments name. NULL: none. */
+/* A session without a closed door: the one that the request or, for MANAGES, its arguments name.
+ * NULL: none. */
 bool keys_find(struct keys *, const struct request *, struct session *, struct remembered *out);
 /* For requests that name no session. Returns the token that keys_forget() takes. */
 uint64_t keys_add(struct keys *, const struct request *, const struct remembered *);

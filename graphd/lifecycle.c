@@ -87,7 +87,8 @@ remember(struct call *c, enum error err, struct span reply)
 	if (step && !step->reply)
 		step->reply = xspandup(reply);
 	if (s)
-		session_key_add(s, req->caller.key, c->request_hash, err, step ? step->ordinal : 0, reply);
+		session_key_add(
+		    s, req->caller.key, c->request_hash, err, step ? step->ordinal : 0, reply);
 	if (!c->session || command_rows[req->command].kind == COMMAND_MANAGES)
 		c->outcome->key_token = keys_add(c->dispatcher->keys, req, &answer);
 }
@@ -112,7 +113,8 @@ finish_change(struct call *c)
 
 	if (edits) {
 		json_out_close(c->result, '}');
-		reply.result = c->result->n > 2 ? json_out_span(c->result) : (struct span){ NULL, 0 };
+		reply.result =
+		    c->result->n > 2 ? json_out_span(c->result) : (struct span){ NULL, 0 };
 	} else {
 		reply.members = (struct span){ c->result->bytes + 1, c->result->n - 1 };
 	}

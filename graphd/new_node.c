@@ -22,11 +22,12 @@ enum error
 new_node_check_property(struct call *c, const char *field, struct span id, struct span value)
 {
 	if (id.n == 0 || id.n > LIMIT_JSON_KEY_BYTES)
-		return refuse(c->why, ERROR_invalid_request, field, "A property's id must have 1 to %d bytes.",
-		    LIMIT_JSON_KEY_BYTES);
+		return refuse(c->why, ERROR_invalid_request, field,
+		    "A property's id must have 1 to %d bytes.", LIMIT_JSON_KEY_BYTES);
 	if (value.n > LIMIT_VALUE_BYTES)
-		return refuse(c->why, ERROR_limit_value, field, "The value of %.*s has more than %d bytes.",
-		    (int)id.n, id.p, LIMIT_VALUE_BYTES);
+		return refuse(c->why, ERROR_limit_value, field,
+		    "The value of %.*s has more than %d bytes.", (int)id.n, id.p,
+		    LIMIT_VALUE_BYTES);
 	return OK;
 }
 
@@ -40,7 +41,8 @@ new_node_name(struct call *c, const char *field, struct span value, char **out)
 		return refuse(c->why, ERROR_invalid_request, field, "A name must be text.");
 	text = json_text(c->arena, value);
 	if (text.n > LIMIT_NAME_BYTES)
-		return refuse(c->why, ERROR_limit_value, field, "A name may have %d bytes.", LIMIT_NAME_BYTES);
+		return refuse(c->why, ERROR_limit_value, field, "A name may have %d bytes.",
+		    LIMIT_NAME_BYTES);
 	*out = xspandup(text);
 	return OK;
 }
@@ -100,7 +102,8 @@ set_given(struct call *c, struct content *content, struct span properties)
 		char field[64], *name = NULL;
 
 		key = json_key(c->arena, key);
-		snprintf(field, sizeof(field), "properties.%.*s", (int)(key.n < 48 ? key.n : 48), key.p);
+		snprintf(
+		    field, sizeof(field), "properties.%.*s", (int)(key.n < 48 ? key.n : 48), key.p);
 		err = new_node_check_property(c, field, key, value);
 		if (!err && span_is(key, "name"))
 			err = new_node_name(c, field, value, &name);
@@ -128,7 +131,8 @@ new_node(struct call *c, const struct blueprint *blueprint, struct span type, st
 
 	*out = NULL;
 	if (!err && name.n > LIMIT_NAME_BYTES)
-		err = refuse(c->why, ERROR_limit_value, "name", "A name may have %d bytes.", LIMIT_NAME_BYTES);
+		err = refuse(c->why, ERROR_limit_value, "name", "A name may have %d bytes.",
+		    LIMIT_NAME_BYTES);
 	if (err)
 		return err;
 	content = xcalloc(1, sizeof(*content));

@@ -4,14 +4,15 @@
 #include "graphd/call.h"
 
 /*
- * properties: an object or {NULL,0}; its name, when it has one, renames the node. Refuses what is too long or too many by
- * field. The owner frees *out with content_free().
+ * properties: an object or {NULL,0}; its name, when it has one, renames the node. Refuses what is
+ * too long or too many by field. The owner frees *out with content_free().
  */
 enum error new_node(struct call *, const struct blueprint *, struct span type, struct span name,
-	struct span properties, struct content **out);
+    struct span properties, struct content **out);
 
 /* Bounds of one property: id and value as written. */
-enum error new_node_check_property(struct call *, const char *field, struct span id, struct span value);
+enum error new_node_check_property(
+    struct call *, const char *field, struct span id, struct span value);
 /* The text of a name property's value; refuses one that is none. */
 enum error new_node_name(struct call *, const char *field, struct span value, char **out);
 /* Minified JSON; owned. */

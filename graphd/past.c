@@ -62,7 +62,8 @@ replay_to(struct call *c, uint64_t at_seq, struct session **out)
 
 	r.before_ordinal = behind.ordinal;
 	if (!err)
-		err = begin_at(store, c->session, behind.ordinal ? behind.ordinal - 1 : UINT64_MAX, &r.session);
+		err = begin_at(store, c->session, behind.ordinal ? behind.ordinal - 1 : UINT64_MAX,
+		    &r.session);
 	if (!err)
 		err = store->ops->steps(store, &c->session->id, r.session->ordinal, replay, &r);
 	if (!err && r.damaged)
@@ -84,11 +85,11 @@ past_session(struct call *c, uint64_t at_seq, struct session **out)
 
 	*out = NULL;
 	if (at_seq > c->session->seq)
-		return refuse(c->why, ERROR_invalid_request, "at", "The session is only at seq %llu.",
-		    (unsigned long long)c->session->seq);
+		return refuse(c->why, ERROR_invalid_request, "at",
+		    "The session is only at seq %llu.", (unsigned long long)c->session->seq);
 	if (at_seq + 1 < first)
-		return refuse(c->why, ERROR_invalid_request, "at", "Seqs before %llu are no longer kept.",
-		    (unsigned long long)first);
+		return refuse(c->why, ERROR_invalid_request, "at",
+		    "Seqs before %llu are no longer kept.", (unsigned long long)first);
 	return replay_to(c, at_seq, out);
 }
 

@@ -7,12 +7,13 @@
 enum { PAST_ANSWER_BYTES = 4 * 1024 * 1024 };
 
 /*
- * The session as the last step that ended at or before the seq left it; returns owned. Refuses a seq that is
- * still to come, or no longer kept.
+ * The session as the last step that ended at or before the seq left it; returns owned. Refuses a
+ * seq that is still to come, or no longer kept.
  */
 enum error past_session(struct call *, uint64_t at_seq, struct session **out);
 
-/* Elements {event,seq,data} of an open array. *last_seq: of the last one written. *more: it was cut short. */
+/* Elements {event,seq,data} of an open array. *last_seq: of the last one written. *more: it was cut
+ * short. */
 struct past_page {
 	uint64_t since;
 	size_t limit;

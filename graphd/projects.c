@@ -74,7 +74,8 @@ take_revision(void *context, const struct store_project *stored)
 	return false;
 }
 
-/* Whether the save has neither reached the disk, where the store would show it, nor been taken back. */
+/* Whether the save has neither reached the disk, where the store would show it, nor been taken
+ * back. */
 static bool
 is_on_its_way(const struct pending *pending, struct sessions *ss)
 {
@@ -85,8 +86,8 @@ is_on_its_way(const struct pending *pending, struct sessions *ss)
 }
 
 enum error
-projects_revision(struct projects *p, struct sessions *ss, const struct uuid *project,
-    uint64_t *revision)
+projects_revision(
+    struct projects *p, struct sessions *ss, const struct uuid *project, uint64_t *revision)
 {
 	struct store *store = sessions_store(ss);
 	struct pending *pending = table_find(&p->pending, project);
@@ -164,7 +165,8 @@ project_view(struct call *c, const struct uuid *project, struct project_view *ou
 		err = saved_read(c->sessions, project, &out->saved);
 		if (err)
 			return err;
-		/* That session, when it still is on the project, may have gone on since it saved. */
+		/* That session, when it still is on the project, may have gone on since it saved.
+		 */
 		if (!sessions_get(c->sessions, &out->saved.session->id, &out->live) &&
 		    !uuid_equal(&out->live->meta.project_id, project))
 			out->live = NULL;
@@ -228,7 +230,8 @@ project_copy(const struct graph *from, struct session *s)
 {
 	enum error err = OK;
 
-	for (const struct node *n = graph_first_root(from); n && !err; n = graph_walk(from, n, NULL)) {
+	for (const struct node *n = graph_first_root(from); n && !err;
+	     n = graph_walk(from, n, NULL)) {
 		struct edit edit = { .kind = EDIT_ADD, .node = *node_id(n) };
 
 		edit.content = content_copy(node_content(n));

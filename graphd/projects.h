@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Saved projects as commands see them. The store shows committed revisions only, so the ones on their way to it are
- * remembered here until they have arrived.
+ * Saved projects as commands see them. The store shows committed revisions only, so the ones on
+ * their way to it are remembered here until they have arrived.
  */
 
 #include "graphd/call.h"
@@ -13,8 +13,8 @@ void projects_free(struct projects *);
 /* s was saved as this revision by the step that is open. */
 void projects_note(struct projects *, const struct session *s, uint64_t revision);
 /* The newest revision, 0 when it was never saved. */
-enum error projects_revision(struct projects *, struct sessions *, const struct uuid *project,
-    uint64_t *revision);
+enum error projects_revision(
+    struct projects *, struct sessions *, const struct uuid *project, uint64_t *revision);
 
 /* A saved project, read. */
 struct saved {
@@ -27,7 +27,8 @@ struct saved {
 enum error saved_read(struct sessions *, const struct uuid *project, struct saved *out);
 void saved_fini(struct saved *);
 
-/* The graph of a project: its live session's, or that of its newest revision, which saved then owns. */
+/* The graph of a project: its live session's, or that of its newest revision, which saved then
+ * owns. */
 struct project_view {
 	struct session *live; /* or NULL */
 	struct saved saved;
@@ -45,8 +46,8 @@ enum error project_session(struct sessions *, const struct uuid *project, struct
 void project_put(struct call *, const struct session *s, uint64_t revision);
 
 /*
- * Opens a step that gives s another project: one that can be undone, unless s had none before, for without a project
- * nothing can be done again. The graph is emptied and the meta is set.
+ * Opens a step that gives s another project: one that can be undone, unless s had none before, for
+ * without a project nothing can be done again. The graph is emptied and the meta is set.
  */
 enum error project_begin(struct call *, struct session *s, const struct meta *);
 /* Into the session named, or into a new one when id is nil. */
@@ -54,6 +55,7 @@ enum error project_target(struct call *, const struct uuid *session_id, struct s
 /* The mark by which clients hear of the graph that was loaded. */
 enum error project_loaded(struct session *s);
 
-/* Edits of the open step: every node goes, children first; and every node of from comes, parents first. */
+/* Edits of the open step: every node goes, children first; and every node of from comes, parents
+ * first. */
 enum error project_clear(struct session *s);
 enum error project_copy(const struct graph *from, struct session *s);

@@ -47,6 +47,7 @@ rollback_settle(struct rollback *rb)
 static void
 put_back(struct history *h, const struct change *change)
 {
+	history_redo_changed(h);
 	list_append(change->next, &change->entry->link);
 	++*(change->redo ? &h->n_redo : &h->n_undo);
 }
@@ -89,6 +90,7 @@ rollback_run(struct session *s, struct rollback *rb)
 			put_back(&s->history, change);
 			break;
 		case CHANGE_HIDDEN:
+			history_redo_changed(&s->history);
 			change->entry->mine_only = false;
 			break;
 		}

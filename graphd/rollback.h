@@ -51,6 +51,8 @@ void history_take(
     struct history *, struct history_entry *, bool redo, bool final, struct rollback *);
 /* A new command of this actor: clears redo in its scope. */
 void history_clear_redo(struct history *, const char *actor, struct rollback *);
+/* Entries came to the redo list, or back into session scope. */
+void history_redo_changed(struct history *);
 /* Nothing before this can be undone or done again. */
 void history_clear(struct history *, struct rollback *);
 /* Newest entry of that command and actor; NULL when it is not there. */

@@ -67,7 +67,11 @@ bool session_is_dirty(const struct session *);
 bool session_can_undo(const struct session *);
 bool session_can_redo(const struct session *);
 
-/* Opens a step. The session must have none open. Nothing is copied from who until session_end(). */
+/*
+ * Opens a step; none may be open. A DO that holds more than marks can be undone. A MARK that changes
+ * the graph or the meta as well, as opening a project does, is a border: the history before it is
+ * cleared, because no undo could cross it. What the spans show is copied.
+ */
 struct step_request {
 	enum step_kind kind;
 	enum command type;
@@ -98,7 +102,10 @@ struct step *session_end(struct session *, struct span result);
  */
 void session_revert(struct session *, const struct step *);
 
-/* Steps up to this one are durable: what session_revert() would need for them is freed. Due after each commit. */
+/*
+ * Steps up to this one are durable: what session_revert() would need for them is freed. Due after
+ * each commit; without it every step's record stays in memory.
+ */
 void session_settled(struct session *, uint64_t ordinal);
 
 /* Undo or redo: opens, applies and leaves open a step of inverse edits. scope_actor NULL: session scope.
@@ -109,7 +116,10 @@ enum error session_undo(struct session *, const struct step_request *, const cha
 enum error session_redo(struct session *, const struct step_request *, const char *scope_actor,
 	struct history_entry **entry, struct refusal *);
 
-/* A step read back from the journal: applied as it was, history and keys included. False: does not fit, the history is damaged. */
+/*
+ * A step read back from the journal: applied as it was, history and keys included. Empties the step.
+ * False: it does not fit, the stored history is damaged, and the session is to be thrown away.
+ */
 bool session_replay(struct session *, struct step *taken);
 
 /* The remembered answer, or NULL. */

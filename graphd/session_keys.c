@@ -95,6 +95,10 @@ session_keys_revert(struct session *s, struct rollback *rb)
 		struct link *age = rb->keys.prev;
 		struct key_entry *entry = LIST_OF(age, struct key_entry, age);
 		list_remove(age);
+		if (table_find(s->keys, &entry->key)) {
+			key_entry_free(entry); /* a refusal has come under the same key since */
+			continue;
+		}
 		table_add(s->keys, entry);
 		list_append(s->keys_by_age.next, age);
 	}

@@ -1,44 +1,14 @@
-#include "graphd/sessions.h"
+#include "graphd/sessions_rows.h"
 
 #include "common/limits.h"
-#include "common/list.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/table.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 /* A row is written again when its time of last use on disk is older than this. */
 enum { ROW_STALE_US = 60 * 1000000 };
-
-struct project_sessions {
-	struct uuid id;
-	struct link rows; /* most recently used last */
-};
-
-struct row {
-	struct store_session stored;
-	struct link all; /* oldest first */
-	struct session *session; /* NULL: not loaded */
-	bool damaged; /* found so once; not read again */
-	bool written; /* has been put into the store */
-	bool written_project;
-	uint64_t written_us;
-	struct project_sessions *project; /* of the loaded session, as last seen */
-	struct link by_project;
-};
-
-struct sessions {
-	struct store *store;
-	struct blueprints *blueprints;
-	struct table rows; /* by stored.id */
-	struct table projects; /* struct project_sessions of loaded sessions */
-	struct link all;
-	struct link by_activity; /* loaded sessions, least recently used first */
-	sessions_drop_fn *on_drop;
-	void *on_drop_context;
-};
 
 static struct row *
 row_add(struct sessions *ss, const struct store_session *stored)
@@ -175,8 +145,8 @@ note_row(struct row *r)
 	};
 }
 
-static void
-attach(struct sessions *ss, struct row *r, struct session *s)
+void
+sessions_attach(struct sessions *ss, struct row *r, struct session *s)
 {
 	r->session = s;
 	list_remove(&s->by_activity);
@@ -228,104 +198,6 @@ sessions_bind(struct sessions *ss, struct session *s)
 		s->blueprint = ss->blueprints ? blueprints_find(ss->blueprints, span_of(id)) : NULL;
 }
 
-struct replay {
-	struct session *session;
-	bool damaged;
-};
-
-static bool
-replay_step(void *context, const struct store_step *stored)
-{
-	struct replay *r = context;
-	struct step step;
-
-	if (!step_decode(stored->bytes, &step)) {
-		r->damaged = true;
-		return false;
-	}
-	if (!session_replay(r->session, &step))
-		r->damaged = true;
-	return !r->damaged;
-}
-
-/* The newest snapshot, or an empty session when there is none. */
-static enum error
-load_snapshot(struct sessions *ss, const struct row *r, struct session **out)
-{
-	struct store *store = ss->store;
-	struct json_out bytes = { 0 };
-	uint64_t ordinal = 0;
-	enum error err;
-
-	*out = NULL;
-	err = store->ops->snapshot(store, &r->stored.id, UINT64_MAX, &bytes, &ordinal);
-	if (!err && ordinal == 0)
-		*out = session_new(&r->stored.id, &r->stored.log_id, r->stored.created_us);
-	else if (!err)
-		*out = session_restore(json_out_span(&bytes));
-	json_out_fini(&bytes);
-	if (err || !*out)
-		return err ? err : ERROR_session_damaged;
-	(*out)->snapshot_ordinal = ordinal;
-	return OK;
-}
-
-static enum error
-load(struct sessions *ss, struct row *r)
-{
-	struct replay replay = { 0 };
-	enum error err = load_snapshot(ss, r, &replay.session);
-	struct session *s = replay.session;
-
-	if (!err)
-		err = ss->store->ops->steps(ss->store, &r->stored.id, s->ordinal, replay_step, &replay);
-	/* A journal that ends before the row was written has lost its tail. */
-	if (!err && (replay.damaged || s->ordinal < r->stored.ordinal))
-		err = ERROR_session_damaged;
-	if (err) {
-		session_free(s);
-		return err;
-	}
-	s->durable_seq = s->seq;
-	s->epoch = r->stored.epoch;
-	if (s->active_us < r->stored.active_us)
-		s->active_us = r->stored.active_us;
-	attach(ss, r, s);
-	return OK;
-}
-
-static enum error
-load_or_mark(struct sessions *ss, struct row *r)
-{
-	enum error err = r->damaged ? ERROR_session_damaged : load(ss, r);
-	char id[UUID_TEXT + 1];
-
-	if (err == ERROR_session_damaged && !r->damaged) {
-		uuid_format(&r->stored.id, id);
-		log_warn(id, "the stored history of this session is damaged");
-		r->damaged = true;
-	}
-	return err;
-}
-
-enum error
-sessions_get(struct sessions *ss, const struct uuid *id, struct session **out)
-{
-	struct row *r = table_find(&ss->rows, id);
-	enum error err;
-
-	*out = NULL;
-	if (!r || (r->session && r->session->closed))
-		return ERROR_invalid_session;
-	if (!r->session && (err = load_or_mark(ss, r)))
-		return err;
-	if (r->session->closed)
-		return ERROR_invalid_session;
-	sessions_bind(ss, r->session);
-	*out = r->session;
-	return OK;
-}
-
 enum error
 sessions_create(struct sessions *ss, uint64_t now_us, struct session **out)
 {
@@ -352,7 +224,7 @@ sessions_adopt(struct sessions *ss, struct session *taken)
 		return ERROR_too_many_sessions;
 	}
 	r = row_add(ss, &stored);
-	attach(ss, r, taken);
+	sessions_attach(ss, r, taken);
 	note_row(r);
 	return OK;
 }
@@ -392,8 +264,8 @@ sessions_each(struct sessions *ss, sessions_fn *fn, void *context)
 }
 
 void
-sessions_each_after(struct sessions *ss, const struct uuid *after, uint64_t after_us, sessions_fn *fn,
-    void *context)
+sessions_each_after(struct sessions *ss, const struct uuid *after, uint64_t after_us,
+    sessions_fn *fn, void *context)
 {
 	struct row *r = after ? table_find(&ss->rows, after) : NULL;
 	struct link *l = r ? r->all.next : ss->all.next;
@@ -460,7 +332,8 @@ sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 		next = l->next;
 		if (s->idle_since_ms >= before_ms)
 			return;
-		if (s->n_clients > 0 || s->batch || s->open || s->closed || s->durable_seq != s->seq)
+		if (s->n_clients > 0 || s->batch || s->open || s->closed ||
+		    s->durable_seq != s->seq)
 			continue;
 		r = table_find(&ss->rows, &s->id);
 		note_row(r);

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * All sessions: those in memory, and the rows of those that are not. A session is loaded on first use from its
- * newest snapshot and the steps behind it, and unloaded when it has been idle.
+ * All sessions: those in memory, and the rows of those that are not. A session is loaded on first
+ * use from its newest snapshot and the steps behind it, and unloaded when it has been idle.
  */
 
 #include "graphd/blueprint.h"
@@ -13,7 +13,8 @@ struct sessions;
 /* Borrows both. Reads the session rows. */
 struct sessions *sessions_new(struct store *, struct blueprints *);
 void sessions_free(struct sessions *);
-/* invalid_session (unknown or closed), session_damaged, storage_failed. Borrowed until the end of the turn. */
+/* invalid_session (unknown or closed), session_damaged, storage_failed. Borrowed until the end of
+ * the turn. */
 enum error sessions_get(struct sessions *, const struct uuid *id, struct session **out);
 /* A new one with a random log_id; too_many_sessions. */
 enum error sessions_create(struct sessions *, uint64_t now_us, struct session **out);
@@ -25,8 +26,10 @@ size_t sessions_count(const struct sessions *);
 /* Every session's row, loaded or not, oldest first; fn false stops. clients: how many are in it. */
 typedef bool sessions_fn(void *context, const struct store_session *row, size_t clients);
 void sessions_each(struct sessions *, sessions_fn *, void *context);
-/* From behind a session on; after_us: when that one was created, should it be gone. NULL: from the oldest. */
-void sessions_each_after(struct sessions *, const struct uuid *after, uint64_t after_us, sessions_fn *, void *context);
+/* From behind a session on; after_us: when that one was created, should it be gone. NULL: from the
+ * oldest. */
+void sessions_each_after(
+    struct sessions *, const struct uuid *after, uint64_t after_us, sessions_fn *, void *context);
 /* Newest first. */
 void sessions_each_newest(struct sessions *, sessions_fn *, void *context);
 /* Those in memory, least recently used first. fn may drop the one it is given. */
@@ -38,11 +41,12 @@ void sessions_unload_idle(struct sessions *, uint64_t before_ms);
 /* The session has changed or was used: keeps its row and its place by activity. */
 void sessions_touch(struct sessions *, struct session *, uint64_t now_us);
 /*
- * Puts the session's row into the open batch when it is new, closed, has another project, or says a time of last use that is too
- * old. False: there was no need.
+ * Puts the session's row into the open batch when it is new, closed, has another project, or says a
+ * time of last use that is too old. False: there was no need.
  */
 bool sessions_put_row(struct sessions *, struct session *);
-/* Finds the blueprint that the session's meta names. To be called after each META edit; sessions_get() does it too. */
+/* Finds the blueprint that the session's meta names. To be called after each META edit;
+ * sessions_get() does it too. */
 void sessions_bind(struct sessions *, struct session *);
 /* Called before a session leaves memory; what it holds of clients must go then. */
 typedef void sessions_drop_fn(void *context, struct session *);

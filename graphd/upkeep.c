@@ -16,7 +16,8 @@ static void
 announce_change(void *context, const struct client_change *change)
 {
 	const struct expiry *e = context;
-	struct announce_who who = { .now_us = e->now_us, .client = span_of(change->client->client_id) };
+	struct announce_who who = { .now_us = e->now_us,
+		.client = span_of(change->client->client_id) };
 	enum event event = change->gone ? EVENT_session_disconnected : EVENT_presence_update;
 	struct outcome out;
 	struct json_out *text;

@@ -23,7 +23,8 @@ count_below(const struct graph *g, const struct node *kit)
 
 /* The walk gives parents first, so the last copies made stand above the next one. */
 static void
-collect(const struct graph *g, const struct node *kit, const struct uuid *target, struct copy *copies)
+collect(
+    const struct graph *g, const struct node *kit, const struct uuid *target, struct copy *copies)
 {
 	const struct copy *above[LIMIT_DEPTH + 1];
 	size_t n = 0, level = 0;

@@ -44,14 +44,16 @@ read_command(struct call *c, struct span object, enum command *command, struct s
 	if (json_type(object) != JSON_OBJECT)
 		return refuse(c->why, ERROR_invalid_request, NULL, "This is not an object.");
 	if (!json_find(object, "command_type", &type) || json_type(type) != JSON_STRING)
-		return refuse(c->why, ERROR_invalid_request, "command_type", "command_type must be text.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "command_type", "command_type must be text.");
 	*command = command_find(json_text(c->arena, type));
 	if (*command == COMMANDS)
-		return refuse(c->why, ERROR_unknown_command, "command_type", "There is no such command.");
+		return refuse(
+		    c->why, ERROR_unknown_command, "command_type", "There is no such command.");
 	if (command_rows[*command].kind != COMMAND_EDITS || *command == COMMAND_batch ||
 	    *command == COMMAND_load_graph)
-		return refuse(c->why, ERROR_invalid_request, "command_type", "%s cannot stand in a Batch.",
-		    command_rows[*command].name);
+		return refuse(c->why, ERROR_invalid_request, "command_type",
+		    "%s cannot stand in a Batch.", command_rows[*command].name);
 	if (!json_find(object, "data", data))
 		*data = SPAN("{}");
 	if (json_type(*data) != JSON_OBJECT)
@@ -88,7 +90,8 @@ run(struct call *c, struct span object, struct made *made)
 enum error
 cmd_batch(struct call *c, const struct batch_args *a)
 {
-	struct made made = { .ids = arena_take(c->arena, LIMIT_BATCH_COMMANDS * sizeof(struct uuid)) };
+	struct made made = { .ids =
+				 arena_take(c->arena, LIMIT_BATCH_COMMANDS * sizeof(struct uuid)) };
 	struct json_iter it;
 	struct span key, value;
 	enum error err = OK;
@@ -98,8 +101,8 @@ cmd_batch(struct call *c, const struct batch_args *a)
 	json_walk(&it, a->commands);
 	while (!err && json_next(&it, &key, &value)) {
 		if (made.n == LIMIT_BATCH_COMMANDS)
-			return refuse(c->why, ERROR_limit_batch, "commands", "A batch may hold %d commands.",
-			    LIMIT_BATCH_COMMANDS);
+			return refuse(c->why, ERROR_limit_batch, "commands",
+			    "A batch may hold %d commands.", LIMIT_BATCH_COMMANDS);
 		err = run(c, value, &made);
 	}
 	json_out_close(c->result, ']');

@@ -31,8 +31,8 @@ cmd_cleanup_sessions(struct call *c, const struct cleanup_sessions_args *a)
 	/* More than a century is for ever, and no more fits the clock. */
 	if (hours > 1e6)
 		hours = 1e6;
-	removed = dispatch_cleanup(d, c->request->now_us, (uint64_t)(hours * 3600e6), d->more,
-	    d->more_context);
+	removed = dispatch_cleanup(
+	    d, c->request->now_us, (uint64_t)(hours * 3600e6), d->more, d->more_context);
 	/* Those that end are among the sessions until that is on disk, and are not counted. */
 	sessions_each(c->sessions, count, &left);
 	c->outcome->stores = removed > 0;

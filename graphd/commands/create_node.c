@@ -7,8 +7,8 @@ add(struct call *c, const struct uuid *id, const struct create_node_args *a, uin
 {
 	const struct node *parent = graph_find(c->session->graph, &a->parent_id);
 	struct edit edit = { .kind = EDIT_ADD, .node = *id };
-	enum error err = new_node(c, c->session->blueprint, a->blueprint_type_id, a->name, a->properties,
-	    &edit.content);
+	enum error err = new_node(
+	    c, c->session->blueprint, a->blueprint_type_id, a->name, a->properties, &edit.content);
 
 	if (err)
 		return err;
@@ -33,7 +33,8 @@ cmd_create_node(struct call *c, const struct create_node_args *a)
 	if (!err && !uuid_is_nil(&a->parent_id))
 		err = call_node(c, "parent_id", &a->parent_id, &parent);
 	if (!err && !uuid_is_nil(&id) && graph_find(c->session->graph, &id))
-		err = refuse(c->why, ERROR_node_exists, "node_id", "The id is taken by another node.");
+		err = refuse(
+		    c->why, ERROR_node_exists, "node_id", "The id is taken by another node.");
 	if (uuid_is_nil(&id))
 		uuid_random(&id);
 	if (!err)

@@ -42,14 +42,16 @@ make(struct call *c, const struct create_project_args *a, struct meta *meta)
 enum error
 cmd_create_project(struct call *c, const struct create_project_args *a)
 {
-	const struct blueprint *b = blueprints_find(sessions_blueprints(c->sessions), a->template_id);
+	const struct blueprint *b =
+	    blueprints_find(sessions_blueprints(c->sessions), a->template_id);
 	struct meta meta = { 0 };
 	enum error err = call_text(c, "project_name", a->project_name, LIMIT_NAME_BYTES);
 
 	if (err)
 		return err;
 	if (!b || b->n_types == 0)
-		return refuse(c->why, ERROR_invalid_template, "template_id", "There is no such template.");
+		return refuse(
+		    c->why, ERROR_invalid_template, "template_id", "There is no such template.");
 	uuid_random(&meta.project_id);
 	meta.project_name = arena_text(c->arena, a->project_name);
 	meta.template_id = arena_text(c->arena, a->template_id);

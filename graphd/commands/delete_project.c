@@ -5,7 +5,8 @@ cmd_delete_project(struct call *c, const struct delete_project_args *a)
 {
 	struct store *store = sessions_store(c->sessions);
 	uint64_t revision;
-	enum error err = projects_revision(c->dispatcher->projects, c->sessions, &a->project_id, &revision);
+	enum error err =
+	    projects_revision(c->dispatcher->projects, c->sessions, &a->project_id, &revision);
 
 	if (err)
 		return err;

@@ -15,7 +15,8 @@ cmd_delete_property(struct call *c, const struct delete_property_args *a)
 	if (!node_property(node, key))
 		return refuse(c->why, ERROR_property_not_found, "property_id",
 		    "The node has no property of that id.");
-	err = rules_check_value(c->session, &a->node_id, node_content(node)->type, key, NULL, c->why);
+	err =
+	    rules_check_value(c->session, &a->node_id, node_content(node)->type, key, NULL, c->why);
 	if (err)
 		return err;
 	edit.key = xstrdup(key);

@@ -13,9 +13,11 @@ cmd_get_node(struct call *c, const struct get_node_args *a)
 	s = project_view_session(&view);
 	node = graph_find(s->graph, &a->node_id);
 	if (node)
-		call_tree(c, "\"node\":", project_view_take_graph(c, &view), s->blueprint, node, -1, "}");
+		call_tree(
+		    c, "\"node\":", project_view_take_graph(c, &view), s->blueprint, node, -1, "}");
 	else
-		err = refuse(c->why, ERROR_node_not_found, "node_id", "The project has no such node.");
+		err = refuse(
+		    c->why, ERROR_node_not_found, "node_id", "The project has no such node.");
 	project_view_fini(&view);
 	return err;
 }

@@ -39,7 +39,8 @@ write_tree(struct call *c, const struct get_tree_args *a, const struct session *
 	return OK;
 }
 
-/* Gives the graph of a past session to the outcome, which needs it as long as the reply is written. */
+/* Gives the graph of a past session to the outcome, which needs it as long as the reply is written.
+ */
 static enum error
 write_past(struct call *c, const struct get_tree_args *a)
 {
@@ -60,7 +61,8 @@ enum error
 cmd_get_tree(struct call *c, const struct get_tree_args *a)
 {
 	if (a->depth != ARG_ABSENT && a->depth < 0)
-		return refuse(c->why, ERROR_invalid_request, "depth", "depth must not be negative.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "depth", "depth must not be negative.");
 	if (a->at == ARG_ABSENT || a->at == (int64_t)c->session->seq)
 		return write_tree(c, a, c->session);
 	if (a->at < 0)

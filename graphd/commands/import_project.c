@@ -47,19 +47,21 @@ fill_meta(struct call *c, const struct import_project_args *a, struct span docum
 	struct span name = import->project_name ? span_of(import->project_name) : a->project_name;
 
 	if (a->template_id.p && !blueprints_find(sessions_blueprints(c->sessions), a->template_id))
-		return refuse(c->why, ERROR_invalid_template, "template_id", "There is no such template.");
+		return refuse(
+		    c->why, ERROR_invalid_template, "template_id", "There is no such template.");
 	if (!a->template_id.p && !import->template_id)
-		return refuse(c->why, ERROR_invalid_template, "template_id", "The file names no template.");
+		return refuse(
+		    c->why, ERROR_invalid_template, "template_id", "The file names no template.");
 	if (name.n > LIMIT_NAME_BYTES)
-		return refuse(c->why, ERROR_limit_value, "project_name", "A name may have %d bytes.",
-		    LIMIT_NAME_BYTES);
+		return refuse(c->why, ERROR_limit_value, "project_name",
+		    "A name may have %d bytes.", LIMIT_NAME_BYTES);
 	if (import_is_native(document))
 		read_native(c, document, meta);
 	if (uuid_is_nil(&meta->project_id))
 		uuid_random(&meta->project_id);
 	meta->project_name = arena_text(c->arena, name.n > 0 ? name : SPAN("Imported project"));
-	meta->template_id = arena_text(c->arena,
-	    import->template_id ? span_of(import->template_id) : a->template_id);
+	meta->template_id = arena_text(
+	    c->arena, import->template_id ? span_of(import->template_id) : a->template_id);
 	meta->extra = import->extra;
 	return call_validation(c, "mode", a->mode, &meta->strict);
 }
@@ -81,22 +83,24 @@ make(struct call *c, const struct import_project_args *a, struct span document,
 }
 
 static enum error
-read_file(struct call *c, const struct import_project_args *a, struct span document,
-    struct session **out)
+read_file(
+    struct call *c, const struct import_project_args *a, struct span document, struct session **out)
 {
 	struct import import = { 0 };
 	enum error err;
 
 	if (archive_has_steps(document))
 		return archive_read(c, document, out);
-	err = import_read(document, sessions_blueprints(c->sessions), a->template_id, &import, c->why);
+	err = import_read(
+	    document, sessions_blueprints(c->sessions), a->template_id, &import, c->why);
 	if (!err)
 		err = make(c, a, document, &import, out);
 	import_fini(&import);
 	return err;
 }
 
-/* A project that is not among the saved ones becomes one of them; those there are stay as they are. */
+/* A project that is not among the saved ones becomes one of them; those there are stay as they are.
+ */
 static enum error
 save(struct call *c, struct session *s)
 {

@@ -30,7 +30,8 @@ cmd_join(struct call *c, const struct join_args *a)
 	enum error err = call_text(c, "client_id", a->client_id, LIMIT_ACTOR_BYTES);
 
 	if (!err && facts.gateway.n > LIMIT_ACTOR_BYTES)
-		err = refuse(c->why, ERROR_invalid_request, "gateway", "The gateway's id is too long.");
+		err = refuse(
+		    c->why, ERROR_invalid_request, "gateway", "The gateway's id is too long.");
 	if (!err)
 		err = clients_join(c->dispatcher->clients, c->session, &facts, &is_new);
 	if (err)
@@ -39,6 +40,8 @@ cmd_join(struct call *c, const struct join_args *a)
 		announce(c, a->client_id);
 	json_out_key(c->result, "active_clients");
 	json_out_uint(c->result, c->session->n_clients);
+	json_out_key(c->result, "announced");
+	json_out_bool(c->result, is_new);
 	json_out_key(c->result, "seq");
 	json_out_uint(c->result, c->session->seq);
 	json_out_key(c->result, "log_id");

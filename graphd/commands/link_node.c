@@ -18,7 +18,9 @@ cmd_link_node(struct call *c, const struct link_node_args *a)
 	if (node_parent(child) == parent && a->index == ARG_ABSENT)
 		return OK;
 	if (node_is_below(parent, child))
-		return refuse(c->why, ERROR_would_cycle, "parent_id", "The parent is below the child.");
-	err = rules_check_place(c->session, &a->child_id, node_content(child)->type, parent, c->why);
+		return refuse(
+		    c->why, ERROR_would_cycle, "parent_id", "The parent is below the child.");
+	err =
+	    rules_check_place(c->session, &a->child_id, node_content(child)->type, parent, c->why);
 	return err ? err : call_move(c, &a->child_id, &a->parent_id, index);
 }

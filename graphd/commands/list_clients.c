@@ -8,7 +8,8 @@ cmd_list_clients(struct call *c, const struct list_clients_args *a)
 	(void)a;
 	json_out_key(out, "clients");
 	json_out_open(out, '[');
-	LIST_EACH (l, &c->session->clients) {
+	LIST_EACH(l, &c->session->clients)
+	{
 		const struct client *client = LIST_OF(l, struct client, link);
 
 		json_out_open(out, '{');

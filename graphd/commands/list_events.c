@@ -9,12 +9,14 @@ flag(struct json_out *out, const char *key, bool value)
 	json_out_bool(out, value);
 }
 
-/* Another history, one that is still to come, or a part of it that is gone: nothing to go on from. */
+/* Another history, one that is still to come, or a part of it that is gone: nothing to go on from.
+ */
 static bool
-needs_resync(const struct call *c, const struct list_events_args *a, const char *log_id, uint64_t first)
+needs_resync(
+    const struct call *c, const struct list_events_args *a, const char *log_id, uint64_t first)
 {
-	return (a->log_id.p && !span_is(a->log_id, log_id)) || (uint64_t)a->since > c->session->seq ||
-	    (uint64_t)a->since + 1 < first;
+	return (a->log_id.p && !span_is(a->log_id, log_id)) ||
+	    (uint64_t)a->since > c->session->seq || (uint64_t)a->since + 1 < first;
 }
 
 enum error

@@ -67,7 +67,8 @@ cmd_list_sessions(struct call *c, const struct list_sessions_args *a)
 		return err;
 	json_out_key(c->result, "sessions");
 	json_out_open(c->result, '[');
-	sessions_each_after(c->sessions, a->cursor.p ? &after : NULL, after_us, write_session, &page);
+	sessions_each_after(
+	    c->sessions, a->cursor.p ? &after : NULL, after_us, write_session, &page);
 	json_out_close(c->result, ']');
 	json_out_key(c->result, "total");
 	json_out_uint(c->result, sessions_count(c->sessions));

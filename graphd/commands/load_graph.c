@@ -8,13 +8,15 @@ static enum error
 choose_template(struct call *c, struct span asked, const struct import *import, struct meta *meta)
 {
 	if (asked.p && !blueprints_find(sessions_blueprints(c->sessions), asked))
-		return refuse(c->why, ERROR_invalid_template, "template_id", "There is no such template.");
+		return refuse(
+		    c->why, ERROR_invalid_template, "template_id", "There is no such template.");
 	if (asked.p)
 		meta->template_id = arena_text(c->arena, asked);
 	else if (import->template_id)
 		meta->template_id = arena_text(c->arena, span_of(import->template_id));
 	if (!meta->template_id && uuid_is_nil(&c->session->meta.project_id))
-		return refuse(c->why, ERROR_invalid_state, "template_id", "The session has no project.");
+		return refuse(
+		    c->why, ERROR_invalid_state, "template_id", "The session has no project.");
 	return OK;
 }
 

@@ -17,7 +17,8 @@ cmd_move_node(struct call *c, const struct move_node_args *a)
 	if (node_parent(node) == parent && a->index == ARG_ABSENT)
 		return OK;
 	if (parent && node_is_below(parent, node))
-		return refuse(c->why, ERROR_would_cycle, "new_parent_id", "The new parent is below the node.");
+		return refuse(c->why, ERROR_would_cycle, "new_parent_id",
+		    "The new parent is below the node.");
 	err = rules_check_place(c->session, &a->node_id, node_content(node)->type, parent, c->why);
 	return err ? err : call_move(c, &a->node_id, &a->new_parent_id, index);
 }

@@ -10,13 +10,15 @@ find(struct call *c, const struct uuid *project, struct session **out)
 
 	*out = c->session;
 	if (!*out && uuid_is_nil(project))
-		return refuse(c->why, ERROR_invalid_request, "project_id", "Missing project_id or session_id");
+		return refuse(c->why, ERROR_invalid_request, "project_id",
+		    "Missing project_id or session_id");
 	if (!*out)
 		err = project_session(c->sessions, project, out);
 	if (err)
 		return err;
 	if (!*out || (!uuid_is_nil(project) && !uuid_equal(project, &(*out)->meta.project_id)))
-		return refuse(c->why, ERROR_project_not_found, "project_id", "No session is open on the project.");
+		return refuse(c->why, ERROR_project_not_found, "project_id",
+		    "No session is open on the project.");
 	return OK;
 }
 
@@ -73,7 +75,8 @@ cmd_save_project(struct call *c, const struct save_project_args *a)
 	enum error err = find(c, &a->project_id, &s);
 
 	if (!err)
-		err = projects_revision(c->dispatcher->projects, c->sessions, &s->meta.project_id, &revision);
+		err = projects_revision(
+		    c->dispatcher->projects, c->sessions, &s->meta.project_id, &revision);
 	if (!err)
 		err = check_revision(c, a->if_revision, revision);
 	if (!err)

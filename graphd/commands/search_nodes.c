@@ -8,7 +8,9 @@
 
 struct wanted {
 	struct span text, type;
-	struct { char *key, *value; } *properties; /* in the arena, values owned */
+	struct {
+		char *key, *value;
+	} * properties; /* in the arena, values owned */
 	size_t n;
 };
 
@@ -82,7 +84,8 @@ write_nodes(struct call *c, const struct session *s, const struct wanted *w, siz
 
 	json_out_key(c->result, "nodes");
 	json_out_open(c->result, '[');
-	for (const struct node *n = graph_first_root(s->graph); n; n = graph_walk(s->graph, n, NULL))
+	for (const struct node *n = graph_first_root(s->graph); n;
+	     n = graph_walk(s->graph, n, NULL))
 		if (matches(c, n, w) && total++ < limit)
 			tree_write_node(c->result, n, s->blueprint);
 	json_out_close(c->result, ']');

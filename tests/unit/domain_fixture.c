@@ -96,7 +96,8 @@ hear_announcements(struct domain *d, const struct outcome *out, bool first)
 		const struct announcement *a = &out->announcements[i];
 
 		if (a->first == first)
-			hear(d, a->event, a->seq, (struct span){ out->texts.bytes + a->body_at, a->body_n });
+			hear(d, a->event, a->seq,
+			    (struct span){ out->texts.bytes + a->body_at, a->body_n });
 	}
 }
 
@@ -134,7 +135,7 @@ append(struct domain *d, const struct step *step)
 	step_encode(step, &bytes);
 	d->store->ops->append(d->store,
 	    &(struct store_step){ step->session, step->ordinal, step->first_seq, step->last_seq,
-	        step->time_us, json_out_span(&bytes) });
+		step->time_us, json_out_span(&bytes) });
 	json_out_fini(&bytes);
 }
 
@@ -194,9 +195,11 @@ is_json(const char *text)
 const char *
 ask_exactly(struct domain *d, enum command command, const struct uuid *session, struct span args)
 {
-	struct request request = {
-		.command = command, .caller = d->caller, .args = args, .now_us = d->now_us, .now_ms = d->now_ms
-	};
+	struct request request = { .command = command,
+		.caller = d->caller,
+		.args = args,
+		.now_us = d->now_us,
+		.now_ms = d->now_ms };
 	struct outcome out;
 
 	if (session)
@@ -286,7 +289,8 @@ id_at(const char *body, const char *path)
 	struct span text = at(body, path);
 	struct uuid id = { 0 };
 
-	ck_assert_msg(text.n == UUID_TEXT + 2 && uuid_parse((struct span){ text.p + 1, UUID_TEXT }, &id),
+	ck_assert_msg(
+	    text.n == UUID_TEXT + 2 && uuid_parse((struct span){ text.p + 1, UUID_TEXT }, &id),
 	    "no id at %s of %s", path, body);
 	return id;
 }
@@ -296,8 +300,8 @@ int_at(const char *body, const char *path)
 {
 	int64_t n = 0;
 
-	ck_assert_msg(at(body, path).p && json_integer(at(body, path), &n), "no number at %s of %s", path,
-	    body);
+	ck_assert_msg(at(body, path).p && json_integer(at(body, path), &n), "no number at %s of %s",
+	    path, body);
 	return n;
 }
 
@@ -317,8 +321,8 @@ heard_names(struct domain *d)
 struct uuid
 start(struct domain *d, const char *template_id)
 {
-	const char *body = ask(d, COMMAND_create_project, NULL, "{'template_id':'%s','project_name':'Car'}",
-	    template_id);
+	const char *body = ask(d, COMMAND_create_project, NULL,
+	    "{'template_id':'%s','project_name':'Car'}", template_id);
 
 	ck_assert_msg(d->error == OK, "%s", body);
 	return id_at(body, "session_id");
@@ -333,9 +337,9 @@ root_of(struct domain *d, const struct uuid *session)
 struct uuid
 make(struct domain *d, const struct uuid *session, const char *type, const struct uuid *parent)
 {
-	const char *body = ask(d, COMMAND_create_node, session,
-	    "{'blueprint_type_id':'%s','parent_id':%s%s%s}", type, parent ? "'" : "",
-	    parent ? text_of(parent) : "null", parent ? "'" : "");
+	const char *body =
+	    ask(d, COMMAND_create_node, session, "{'blueprint_type_id':'%s','parent_id':%s%s%s}",
+		type, parent ? "'" : "", parent ? text_of(parent) : "null", parent ? "'" : "");
 
 	ck_assert_msg(d->error == OK, "%s", body);
 	return id_at(body, "node_id");

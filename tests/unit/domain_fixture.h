@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The domain without processes: a memory store, the shipped blueprints, sessions and a dispatcher, and a stand-in for the
- * server that stores, counts and keeps the events of each outcome.
+ * The domain without processes: a memory store, the shipped blueprints, sessions and a dispatcher,
+ * and a stand-in for the server that stores, counts and keeps the events of each outcome.
  */
 
 #include "common/loop.h"
@@ -39,11 +39,13 @@ void domain_unload(struct domain *);
 
 /* args as printf(3), with ' standing for ". Gives the body, which lives until the next request. */
 const char *ask(struct domain *, enum command, const struct uuid *session, const char *args, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 /* The same, args as they are. */
-const char *ask_exactly(struct domain *, enum command, const struct uuid *session, struct span args);
+const char *ask_exactly(
+    struct domain *, enum command, const struct uuid *session, struct span args);
 /* Its commit fails. */
-const char *ask_in_vain(struct domain *, enum command, const struct uuid *session, struct span args);
+const char *ask_in_vain(
+    struct domain *, enum command, const struct uuid *session, struct span args);
 /* For dispatch_expire() and dispatch_cleanup(), and set as dispatcher_on_more(). */
 void take_outcome(void *domain, struct outcome *);
 void forget_heard(struct domain *);
@@ -59,7 +61,8 @@ const char *heard_names(struct domain *);
 /* A session with a project of this template. */
 struct uuid start(struct domain *, const char *template_id);
 /* A node of that type under the parent (NULL: a root). */
-struct uuid make(struct domain *, const struct uuid *session, const char *type, const struct uuid *parent);
+struct uuid make(
+    struct domain *, const struct uuid *session, const char *type, const struct uuid *parent);
 /* The root's id. */
 struct uuid root_of(struct domain *, const struct uuid *session);
 /* An id as text; four of them live at a time. */

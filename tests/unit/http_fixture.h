@@ -7,7 +7,6 @@
 #include "common/mem.h"
 #include "gatewayd/http.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +25,7 @@ static struct http_request *held; /* the last request to /hold */
 static int n_handled, n_gone;
 static char last_target[8192];
 
-static struct span
+static inline struct span
 path_and_query(const struct http_request *r)
 {
 	struct span path = http_path(r), query = http_query(r);
@@ -34,7 +33,7 @@ path_and_query(const struct http_request *r)
 	return (struct span){ path.p, path.n + (query.p ? query.n + 1 : 0) };
 }
 
-static void
+static inline void
 count_gone(void *arg)
 {
 	(void)arg;
@@ -42,7 +41,7 @@ count_gone(void *arg)
 	held = NULL;
 }
 
-static void
+static inline void
 reply_text(struct http_request *r, int status, const char *text)
 {
 	http_reply(r, status, "text/plain", xstrdup(text), strlen(text));
@@ -50,7 +49,7 @@ reply_text(struct http_request *r, int status, const char *text)
 
 static void handle_more(struct http_request *r);
 
-static void
+static inline void
 handle(void *context, struct http_request *r)
 {
 	struct span target = path_and_query(r);
@@ -72,7 +71,7 @@ handle(void *context, struct http_request *r)
 	}
 }
 
-static size_t
+static inline size_t
 body_limit(void *context, enum http_method method, struct span target)
 {
 	(void)context;
@@ -80,7 +79,7 @@ body_limit(void *context, enum http_method method, struct span target)
 	return span_is(target, "/small") ? 10 : BODY_MAX;
 }
 
-static void
+static inline void
 start(unsigned max_connections, unsigned requests_per_connection)
 {
 	struct http_settings settings = { .address = "127.0.0.1",
@@ -100,13 +99,13 @@ start(unsigned max_connections, unsigned requests_per_connection)
 	ck_assert_ptr_nonnull(http);
 }
 
-static void
+static inline void
 set_up(void)
 {
 	start(100, 0);
 }
 
-static void
+static inline void
 tear_down(void)
 {
 	http_free(http);
@@ -123,103 +122,10 @@ tear_down(void)
 		} \
 	} while (0)
 
-static int
-dial(void)
+static inline uint16_t
+client_port(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		.sin_port = htons(http_port(http)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
+	return http_port(http);
 }
 
-static void
-say_bytes(int fd, const char *bytes, size_t n)
-{
-	uint64_t end_ms = clock_now_ms() + PATIENCE_MS;
-
-	while (n > 0) {
-		ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
-		if (sent < 0 && errno != EAGAIN)
-			return; /* the server has had enough */
-		if (sent > 0) {
-			bytes += sent;
-			n -= (size_t)sent;
-		}
-		ck_assert(clock_now_ms() < end_ms);
-		loop_turn(loop, 0);
-	}
-}
-
-static void
-say(int fd, const char *text)
-{
-	say_bytes(fd, text, strlen(text));
-}
-
-struct reading {
-	char text[300000];
-	size_t n;
-	bool is_closed, is_reset;
-};
-
-static void
-read_some(int fd, struct reading *r)
-{
-	ssize_t n = recv(fd, r->text + r->n, sizeof(r->text) - 1 - r->n, 0);
-
-	if (n > 0)
-		r->n += (size_t)n;
-	r->is_closed = n == 0 || (n < 0 && errno != EAGAIN);
-	r->is_reset = n < 0 && errno == ECONNRESET;
-	r->text[r->n] = '\0';
-}
-
-/* One whole answer with Content-Length, or what comes until the end. */
-static bool
-is_whole(struct reading *r)
-{
-	char *end = strstr(r->text, "\r\n\r\n"), *length = strstr(r->text, "Content-Length: ");
-
-	if (r->is_closed)
-		return true;
-	return end && length && r->n >= (size_t)(end + 4 - r->text) + strtoul(length + 16, NULL, 10);
-}
-
-static struct reading reading;
-
-static const char *
-hear(int fd)
-{
-	memset(&reading, 0, sizeof(reading));
-	RUN_UNTIL((read_some(fd, &reading), is_whole(&reading)));
-	return reading.text;
-}
-
-/* Everything until the server closes. */
-static const char *
-hear_all(int fd)
-{
-	memset(&reading, 0, sizeof(reading));
-	RUN_UNTIL((read_some(fd, &reading), reading.is_closed));
-	return reading.text;
-}
-
-static int
-status_of(const char *answer)
-{
-	return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? atoi(answer + 9) : 0;
-}
-
-static size_t
-count(const char *text, const char *what)
-{
-	size_t n = 0;
-
-	for (const char *at = text; (at = strstr(at, what)); at++)
-		n++;
-	return n;
-}
+#include "tests/unit/http_client.h"

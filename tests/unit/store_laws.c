@@ -1,6 +1,7 @@
 /* What is true of every store. */
 #include "store_fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *law_spec;

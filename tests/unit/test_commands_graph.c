@@ -42,8 +42,8 @@ update_with(const struct uuid *node, const char *property, const char *value)
 {
 	static char args[LIMIT_VALUE_BYTES + 1024];
 
-	snprintf(args, sizeof(args), "{\"node_id\":\"%s\",\"property_id\":\"%s\",\"value\":%s}", text_of(node),
-	    property, value);
+	snprintf(args, sizeof(args), "{\"node_id\":\"%s\",\"property_id\":\"%s\",\"value\":%s}",
+	    text_of(node), property, value);
 	return ask_exactly(d, COMMAND_update_property, &s, span_of(args));
 }
 
@@ -56,7 +56,8 @@ value_of(const struct uuid *node, const char *property)
 START_TEST(a_new_node_has_the_blueprints_defaults_then_what_was_given)
 {
 	const char *body = ask(d, COMMAND_create_node, &s,
-	    "{'blueprint_type_id':'phase','parent_id':'%s','properties':{'name':'Build','notes':[1, 2]}}",
+	    "{'blueprint_type_id':'phase','parent_id':'%s','properties':{'name':'Build','notes':[1,"
+	    " 2]}}",
 	    text_of(&root));
 	struct uuid id = id_at(body, "node_id");
 
@@ -78,7 +79,8 @@ END_TEST
 
 START_TEST(a_taken_id_and_a_missing_parent_are_refused_by_field)
 {
-	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase','node_id':'%s'}", text_of(&root));
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase','node_id':'%s'}",
+	    text_of(&root));
 	ck_assert_int_eq(d->error, ERROR_node_exists);
 	ck_assert(at_is(d->body, "error.field", "\"node_id\""));
 	ask(d, COMMAND_create_node, &s,
@@ -113,17 +115,21 @@ START_TEST(what_breaks_a_rule_is_warned_of_or_refused)
 {
 	struct uuid strict;
 
-	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'part','parent_id':'%s'}", text_of(&root));
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'part','parent_id':'%s'}",
+	    text_of(&root));
 	ck_assert_int_eq(d->error, OK);
 	ck_assert(at_is(d->body, "warnings.0.rule", "\"allowed_children\""));
 	ck_assert(span_equal(at(d->body, "warnings.0.node_id"), at(d->body, "node_id")));
 	strict = id_at(ask(d, COMMAND_create_project, NULL,
-	                   "{'template_id':'restomod','project_name':'C','validation':'strict'}"), "session_id");
+			   "{'template_id':'restomod','project_name':'C','validation':'strict'}"),
+	    "session_id");
 	root = root_of(d, &strict);
-	ask(d, COMMAND_create_node, &strict, "{'blueprint_type_id':'part','parent_id':'%s'}", text_of(&root));
+	ask(d, COMMAND_create_node, &strict, "{'blueprint_type_id':'part','parent_id':'%s'}",
+	    text_of(&root));
 	ck_assert_int_eq(d->error, ERROR_rule_violated);
 	ck_assert(at_is(d->body, "error.details.rule", "\"allowed_children\""));
-	ask(d, COMMAND_create_project, NULL, "{'template_id':'book','project_name':'C','validation':'odd'}");
+	ask(d, COMMAND_create_project, NULL,
+	    "{'template_id':'book','project_name':'C','validation':'odd'}");
 	ck_assert(at_is(d->body, "error.field", "\"validation\""));
 }
 END_TEST
@@ -150,11 +156,13 @@ START_TEST(linking_moves_and_the_same_again_changes_nothing)
 	struct uuid job = make(d, &s, "job", &a);
 	int64_t seq;
 
-	ask(d, COMMAND_link_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&b), text_of(&job));
+	ask(d, COMMAND_link_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&b),
+	    text_of(&job));
 	ck_assert_str_eq(heard_names(d),
 	    "command:executing,graph:node-unlinked,graph:node-linked,command:executed");
 	seq = int_at(d->body, "seq");
-	ask(d, COMMAND_link_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&b), text_of(&job));
+	ask(d, COMMAND_link_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&b),
+	    text_of(&job));
 	ck_assert_int_eq(d->error, OK);
 	ck_assert_int_eq(int_at(d->body, "seq"), seq);
 	ck_assert_str_eq(heard_names(d), "command:executing");
@@ -165,10 +173,12 @@ START_TEST(a_node_never_hangs_below_itself)
 {
 	struct uuid a = make(d, &s, "phase", &root), job = make(d, &s, "job", &a);
 
-	ask(d, COMMAND_move_node, &s, "{'node_id':'%s','new_parent_id':'%s'}", text_of(&a), text_of(&job));
+	ask(d, COMMAND_move_node, &s, "{'node_id':'%s','new_parent_id':'%s'}", text_of(&a),
+	    text_of(&job));
 	ck_assert_int_eq(d->error, ERROR_would_cycle);
 	ck_assert(at_is(d->body, "error.field", "\"new_parent_id\""));
-	ask(d, COMMAND_link_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&a), text_of(&a));
+	ask(d, COMMAND_link_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&a),
+	    text_of(&a));
 	ck_assert_int_eq(d->error, ERROR_would_cycle);
 	ck_assert(at(d->body, "graph.roots.0.id").p);
 }
@@ -178,9 +188,11 @@ START_TEST(unlinking_needs_the_parent_it_has)
 {
 	struct uuid a = make(d, &s, "phase", &root), b = make(d, &s, "phase", &root);
 
-	ask(d, COMMAND_unlink_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&a), text_of(&b));
+	ask(d, COMMAND_unlink_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&a),
+	    text_of(&b));
 	ck_assert_int_eq(d->error, ERROR_not_linked);
-	ask(d, COMMAND_unlink_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&root), text_of(&b));
+	ask(d, COMMAND_unlink_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&root),
+	    text_of(&b));
 	ck_assert_int_eq(d->error, OK);
 	ck_assert(at(d->body, "graph.roots.1.id").p);
 	ck_assert_str_eq(heard_names(d), "command:executing,graph:node-unlinked,command:executed");
@@ -189,15 +201,16 @@ END_TEST
 
 START_TEST(a_value_comes_back_as_it_was_given_and_name_renames)
 {
-	const char *values[] = { "null", "{\"b\":1,\"a\":[true,null]}", "9007199254740991", "\"\\u00e9\"", "1.50" };
+	const char *values[] = { "null", "{\"b\":1,\"a\":[true,null]}", "9007199254740991",
+		"\"\\u00e9\"", "1.50" };
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
 		ck_assert_msg(at(update_with(&root, "notes", values[i]), "seq").p, "%s", d->body);
 		ck_assert_str_eq(value_of(&root, "notes"), values[i]);
 		ck_assert(at_is(d->heard[1].body, "new_value", values[i]));
 	}
-	ask(d, COMMAND_update_property, &s, "{'node_id':'%s','property_id':'name','new_value':'Bus'}",
-	    text_of(&root));
+	ask(d, COMMAND_update_property, &s,
+	    "{'node_id':'%s','property_id':'name','new_value':'Bus'}", text_of(&root));
 	ck_assert(at_is(d->body, "graph.roots.0.name", "\"Bus\""));
 	ask(d, COMMAND_undo, &s, "{}");
 	ck_assert(at_is(d->body, "graph.roots.0.name", "\"Car\""));
@@ -211,9 +224,11 @@ END_TEST
 START_TEST(a_property_can_be_deleted_once)
 {
 	update_with(&root, "notes", "1");
-	ask(d, COMMAND_delete_property, &s, "{'node_id':'%s','property_id':'notes'}", text_of(&root));
+	ask(d, COMMAND_delete_property, &s, "{'node_id':'%s','property_id':'notes'}",
+	    text_of(&root));
 	ck_assert(at_is(d->heard[1].body, "old_value", "1"));
-	ask(d, COMMAND_delete_property, &s, "{'node_id':'%s','property_id':'notes'}", text_of(&root));
+	ask(d, COMMAND_delete_property, &s, "{'node_id':'%s','property_id':'notes'}",
+	    text_of(&root));
 	ck_assert_int_eq(d->error, ERROR_property_not_found);
 	ck_assert(at_is(d->body, "error.field", "\"property_id\""));
 }
@@ -245,7 +260,8 @@ END_TEST
 START_TEST(a_node_has_only_so_many_properties)
 {
 	char args[LIMIT_PROPERTIES * 16 + 256];
-	size_t n = (size_t)snprintf(args, sizeof(args), "{\"blueprint_type_id\":\"odd\",\"properties\":{");
+	size_t n =
+	    (size_t)snprintf(args, sizeof(args), "{\"blueprint_type_id\":\"odd\",\"properties\":{");
 
 	for (int i = 0; i < LIMIT_PROPERTIES; i++)
 		n += (size_t)snprintf(args + n, sizeof(args) - n, "%s\"p%d\":1", i ? "," : "", i);
@@ -264,13 +280,15 @@ START_TEST(a_kit_is_copied_deep_with_new_ids_even_into_itself)
 	struct uuid task = make(d, &s, "task", &job);
 
 	update_with(&task, "notes", "\"n\"");
-	ask(d, COMMAND_apply_kit, &s, "{'target_id':'%s','kit_root_id':'%s'}", text_of(&task), text_of(&kit));
+	ask(d, COMMAND_apply_kit, &s, "{'target_id':'%s','kit_root_id':'%s'}", text_of(&task),
+	    text_of(&kit));
 	ck_assert_msg(d->error == OK, "%s", d->body);
 	ck_assert(at_is(d->body, "result.created", "2"));
 	ck_assert(at(d->body, "result.node_ids.0").p);
 	ck_assert(!at(d->body, "result.node_ids.1").p);
 	ck_assert(at_is(d->body,
-	    "graph.roots.0.children.0.children.0.children.0.children.0.children.0.properties.notes", "\"n\""));
+	    "graph.roots.0.children.0.children.0.children.0.children.0.children.0.properties.notes",
+	    "\"n\""));
 	ck_assert_uint_eq(graph_count(session_of(d, &s)->graph), 6);
 	ask(d, COMMAND_undo, &s, "{}");
 	ck_assert_uint_eq(graph_count(session_of(d, &s)->graph), 4);
@@ -282,13 +300,15 @@ START_TEST(a_batch_is_one_step_and_later_commands_name_earlier_nodes)
 	ask(d, COMMAND_batch, &s,
 	    "{'commands':[{'command_type':'CreateNode','data':{'blueprint_type_id':'phase'}},"
 	    "{'command_type':'CreateNode','data':{'blueprint_type_id':'job','parent_id':'$0'}},"
-	    "{'command_type':'UpdateProperty','data':{'node_id':'$1','property_id':'notes','value':1}}]}");
+	    "{'command_type':'UpdateProperty','data':{'node_id':'$1','property_id':'notes','value':"
+	    "1}}]}");
 	ck_assert_msg(d->error == OK, "%s", d->body);
 	ck_assert(at(d->body, "result.results.1.node_id").p);
 	ck_assert(at_is(d->body, "result.results.2", "null"));
 	ck_assert(!at(d->body, "node_id").p);
-	ck_assert_str_eq(heard_names(d), "command:executing,graph:node-created,graph:node-created,"
-	                                 "graph:property-changed,command:executed");
+	ck_assert_str_eq(heard_names(d),
+	    "command:executing,graph:node-created,graph:node-created,"
+	    "graph:property-changed,command:executed");
 	ask(d, COMMAND_undo, &s, "{}");
 	ck_assert_uint_eq(graph_count(session_of(d, &s)->graph), 1);
 }
@@ -315,7 +335,8 @@ START_TEST(a_batch_holds_edits_only_and_no_other_batch)
 	const char *refused[] = { "Batch", "LoadGraph", "Undo", "CreateSession", "GetTree" };
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
-		ask(d, COMMAND_batch, &s, "{'commands':[{'command_type':'%s','data':{}}]}", refused[i]);
+		ask(d, COMMAND_batch, &s, "{'commands':[{'command_type':'%s','data':{}}]}",
+		    refused[i]);
 		ck_assert_int_eq(d->error, ERROR_invalid_request);
 		ck_assert(at_is(d->body, "error.field", "\"commands[0].command_type\""));
 	}
@@ -330,7 +351,8 @@ END_TEST
 
 START_TEST(a_batch_has_a_limit)
 {
-	const char *one = "{\"command_type\":\"CreateNode\",\"data\":{\"blueprint_type_id\":\"phase\"}}";
+	const char *one =
+	    "{\"command_type\":\"CreateNode\",\"data\":{\"blueprint_type_id\":\"phase\"}}";
 	size_t size = (LIMIT_BATCH_COMMANDS + 1) * (strlen(one) + 1) + 64, n;
 	char *args = malloc(size);
 
@@ -355,7 +377,8 @@ START_TEST(loading_a_graph_replaces_it_as_one_step_that_can_be_undone)
 	strcpy(before, hash_of(d, &s));
 	ask(d, COMMAND_load_graph, &s,
 	    "{'graph':{'nodes':[{'id':'a','type':'phase','name':'A','children':['b','gone']},"
-	    "{'id':'b','type':'job','name':'B','children':[]}],'edges':[]},'template_id':'restomod'}");
+	    "{'id':'b','type':'job','name':'B','children':[]}],'edges':[]},'template_id':'restomod'"
+	    "}");
 	ck_assert_msg(d->error == OK, "%s", d->body);
 	ck_assert(at_is(d->body, "result.nodes", "2"));
 	ck_assert(at_is(d->body, "graph.roots.0.children.0.name", "\"B\""));

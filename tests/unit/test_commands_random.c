@@ -10,7 +10,7 @@ enum { SEEDS = 50, STEPS = 400, NODES_KEPT = 120, UNDOS = 1000 };
 
 static uint64_t state;
 static unsigned done[COMMANDS]; /* how often each command had an effect */
-static bool with_mine; /* in every other seed undo and redo go by user too */
+static bool with_mine;		/* in every other seed undo and redo go by user too */
 
 static unsigned
 roll(unsigned below)
@@ -46,7 +46,8 @@ create(struct domain *d, const struct uuid *s)
 		ask(d, COMMAND_create_node, s, "{'blueprint_type_id':'%s'}", types[roll(6)]);
 	else
 		ask(d, COMMAND_create_node, s,
-		    "{'blueprint_type_id':'%s','parent_id':'%s','index':%u,'properties':{'notes':'n%u','x':[%u]}}",
+		    "{'blueprint_type_id':'%s','parent_id':'%s','index':%u,'properties':{'notes':'"
+		    "n%u','x':[%u]}}",
 		    types[roll(6)], some_node(d, s), roll(6), roll(100), roll(100));
 }
 
@@ -59,14 +60,16 @@ move(struct domain *d, const struct uuid *s)
 		    some_node(d, s));
 		break;
 	case 1:
-		ask(d, COMMAND_unlink_node, s, "{'parent_id':'%s','child_id':'%s'}", some_node(d, s),
-		    some_node(d, s));
+		ask(d, COMMAND_unlink_node, s, "{'parent_id':'%s','child_id':'%s'}",
+		    some_node(d, s), some_node(d, s));
 		break;
 	case 2:
-		ask(d, COMMAND_reorder_node, s, "{'node_id':'%s','new_index':%u}", some_node(d, s), roll(8));
+		ask(d, COMMAND_reorder_node, s, "{'node_id':'%s','new_index':%u}", some_node(d, s),
+		    roll(8));
 		break;
 	case 3:
-		ask(d, COMMAND_move_node, s, "{'node_id':'%s','new_parent_id':null}", some_node(d, s));
+		ask(d, COMMAND_move_node, s, "{'node_id':'%s','new_parent_id':null}",
+		    some_node(d, s));
 		break;
 	default:
 		ask(d, COMMAND_move_node, s, "{'node_id':'%s','new_parent_id':'%s','index':%u}",
@@ -81,10 +84,12 @@ change_property(struct domain *d, const struct uuid *s)
 	const char *name = names[roll(5)];
 
 	if (roll(4) == 0)
-		ask(d, COMMAND_delete_property, s, "{'node_id':'%s','property_id':'%s'}", some_node(d, s), name);
+		ask(d, COMMAND_delete_property, s, "{'node_id':'%s','property_id':'%s'}",
+		    some_node(d, s), name);
 	else
-		ask(d, COMMAND_update_property, s, "{'node_id':'%s','property_id':'%s','value':'v%u'}",
-		    some_node(d, s), name, roll(9));
+		ask(d, COMMAND_update_property, s,
+		    "{'node_id':'%s','property_id':'%s','value':'v%u'}", some_node(d, s), name,
+		    roll(9));
 }
 
 static void
@@ -94,7 +99,8 @@ batch(struct domain *d, const struct uuid *s)
 	    "{'commands':[{'command_type':'CreateNode','data':{'blueprint_type_id':'job'}},"
 	    "{'command_type':'CreateNode','data':{'blueprint_type_id':'task','parent_id':'$0'}},"
 	    "{'command_type':'MoveNode','data':{'node_id':'$1','new_parent_id':'%s'}},"
-	    "{'command_type':'UpdateProperty','data':{'node_id':'$0','property_id':'notes','value':%u}}]}",
+	    "{'command_type':'UpdateProperty','data':{'node_id':'$0','property_id':'notes','value':"
+	    "%u}}]}",
 	    some_node(d, s), roll(9));
 }
 
@@ -102,15 +108,18 @@ static void
 load(struct domain *d, const struct uuid *s)
 {
 	ask(d, COMMAND_load_graph, s,
-	    "{'graph':{'roots':[{'id':'%s','blueprint_type_id':'phase','name':'L','properties':{'a':%u},"
-	    "'children':[{'id':'k%u','blueprint_type_id':'job','name':'K','properties':{},'children':[]}]}]}}",
+	    "{'graph':{'roots':[{'id':'%s','blueprint_type_id':'phase','name':'L','properties':{'a'"
+	    ":%u},"
+	    "'children':[{'id':'k%u','blueprint_type_id':'job','name':'K','properties':{},'"
+	    "children':[]}]}]}}",
 	    some_node(d, s), roll(9), roll(9));
 }
 
 static void
 undo_or_redo(struct domain *d, const struct uuid *s)
 {
-	ask(d, roll(2) ? COMMAND_undo : COMMAND_redo, s, with_mine && roll(2) ? "{'scope':'mine'}" : "{}");
+	ask(d, roll(2) ? COMMAND_undo : COMMAND_redo, s,
+	    with_mine && roll(2) ? "{'scope':'mine'}" : "{}");
 }
 
 static void
@@ -127,8 +136,8 @@ any_command(struct domain *d, const struct uuid *s)
 	else if (n < 68 || graph_count(session_of(d, s)->graph) > NODES_KEPT)
 		ask(d, COMMAND_delete_node, s, "{'node_id':'%s'}", some_node(d, s));
 	else if (n < 73)
-		ask(d, COMMAND_apply_kit, s, "{'target_id':'%s','kit_root_id':'%s'}", some_node(d, s),
-		    some_node(d, s));
+		ask(d, COMMAND_apply_kit, s, "{'target_id':'%s','kit_root_id':'%s'}",
+		    some_node(d, s), some_node(d, s));
 	else if (n < 78)
 		batch(d, s);
 	else if (n < 80)
@@ -178,7 +187,8 @@ step(struct domain *d, const struct uuid *s)
 }
 
 static void
-run_all(struct domain *d, const struct uuid *s, enum command command, char hashes[UNDOS + 1][33], size_t *n)
+run_all(struct domain *d, const struct uuid *s, enum command command, char hashes[UNDOS + 1][33],
+    size_t *n)
 {
 	const char *more = command == COMMAND_undo ? "undo_available" : "redo_available";
 
@@ -186,7 +196,8 @@ run_all(struct domain *d, const struct uuid *s, enum command command, char hashe
 	strcpy(hashes[0], hash_of(d, s));
 	while (at_is(ask(d, COMMAND_get_session, s, "{}"), more, "true")) {
 		ask(d, command, s, "{}");
-		/* What users took back out of turn may have been the ground of what came between. */
+		/* What users took back out of turn may have been the ground of what came between.
+		 */
 		if (with_mine && d->error == ERROR_undo_conflict) {
 			ck_assert(at(d->body, "error.details.command_id").n == UUID_TEXT + 2);
 			ck_assert_str_eq(hash_of(d, s), hashes[*n]);

@@ -425,6 +425,107 @@ START_TEST(the_oldest_answer_is_forgotten_beyond_the_limit)
 }
 END_TEST
 
+START_TEST(an_answer_that_was_pushed_out_comes_back_with_the_step_taken_back)
+{
+	struct session *s = new_session();
+	struct step *step;
+	char key[32];
+
+	for (int i = 0; i < LIMIT_KEYS; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		session_key_add(s, span_of(key), 1, OK, 1, SPAN("{}"));
+	}
+	s->ordinal = 1;
+	step = do_edit(s, "ann", add_edit(1, 0, 0, "x"));
+	session_key_add(s, SPAN("new"), 1, OK, step->ordinal, SPAN("{}"));
+	ck_assert_ptr_null(session_key_find(s, SPAN("0")));
+	session_revert(s, step);
+	ck_assert_ptr_null(session_key_find(s, SPAN("new")));
+	ck_assert_ptr_nonnull(session_key_find(s, SPAN("0")));
+	/* It is the oldest again. */
+	session_key_add(s, SPAN("other"), 1, ERROR_not_found, 0, SPAN("{}"));
+	ck_assert_ptr_null(session_key_find(s, SPAN("0")));
+	ck_assert_ptr_nonnull(session_key_find(s, SPAN("1")));
+	free_step(step);
+	session_free(s);
+}
+END_TEST
+
+static struct edit
+meta_edit(const char *project_name)
+{
+	struct meta meta = { .project_id = id_of(9), .project_name = (char *)project_name };
+	struct json_out out = { 0 };
+	struct edit e = { .kind = EDIT_META };
+
+	meta_write(&out, &meta);
+	e.value_after = xspandup(json_out_span(&out));
+	json_out_fini(&out);
+	return e;
+}
+
+START_TEST(a_project_that_another_changed_since_is_a_conflict)
+{
+	struct session *s = session_of_two_nodes();
+	struct uuid id;
+
+	free_step(do_edit(s, "ann", meta_edit("ann's")));
+	id = by_bob(s, meta_edit("bob's"));
+	assert_conflict(s, "UpdateProperty", &id);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(redo_is_cleared_again_by_the_same_actor_when_it_has_something_again)
+{
+	struct session *s = session_of_two_nodes();
+	struct step *step;
+	enum error err;
+
+	free_step(do_edit(s, "bob", set_edit(1, "a", "1")));
+	free_step(undo_as(s, "bob", NULL, &err));
+	step = do_edit(s, "ann", set_edit(2, "a", "1"));
+	ck_assert(!session_can_redo(s));
+	session_revert(s, step);
+	ck_assert(session_can_redo(s));
+	free_step(step);
+	free_step(do_edit(s, "ann", set_edit(2, "a", "2")));
+	ck_assert(!session_can_redo(s));
+	free_step(undo_as(s, "bob", NULL, &err));
+	ck_assert(session_can_redo(s));
+	free_step(do_edit(s, "ann", set_edit(2, "a", "3")));
+	ck_assert(!session_can_redo(s));
+	ck_assert_ptr_null(redo_as(s, "ann", "ann", &err));
+	/* Her own, too. */
+	free_step(undo_as(s, "ann", NULL, &err));
+	step = do_edit(s, "ann", set_edit(2, "a", "4"));
+	session_revert(s, step);
+	free_step(step);
+	ck_assert(session_can_redo(s));
+	free_step(do_edit(s, "ann", set_edit(2, "a", "5")));
+	ck_assert(!session_can_redo(s));
+	ck_assert_ptr_null(history_redo_next(&s->history, "ann"));
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_stored_step_whose_content_is_another_is_refused)
+{
+	struct session *s = new_session(), *again = new_session();
+	struct step *step = do_edit(s, "ann", add_edit(1, 0, 0, "x")), stored;
+	struct json_out bytes = { 0 };
+
+	step->edits[0].content_hash++;
+	step_encode(step, &bytes);
+	ck_assert(step_decode(json_out_span(&bytes), &stored));
+	ck_assert(!session_replay(again, &stored));
+	json_out_fini(&bytes);
+	free_step(step);
+	session_free(s);
+	session_free(again);
+}
+END_TEST
+
 START_TEST(a_stored_step_that_does_not_fit_is_refused)
 {
 	struct session *s = session_of_two_nodes(), *again;
@@ -508,6 +609,10 @@ main(void)
 	tcase_add_test(tests, places_are_found_again_although_others_moved_about);
 	tcase_add_test(tests, names_come_back_with_the_property_name);
 	tcase_add_test(tests, the_oldest_answer_is_forgotten_beyond_the_limit);
+	tcase_add_test(tests, an_answer_that_was_pushed_out_comes_back_with_the_step_taken_back);
+	tcase_add_test(tests, a_project_that_another_changed_since_is_a_conflict);
+	tcase_add_test(tests, redo_is_cleared_again_by_the_same_actor_when_it_has_something_again);
+	tcase_add_test(tests, a_stored_step_whose_content_is_another_is_refused);
 	tcase_add_test(tests, a_stored_step_that_does_not_fit_is_refused);
 	tcase_add_test(tests, deleting_and_restoring_100000_nodes_is_one_step_each);
 	suite_add_tcase(suite, tests);

@@ -1,0 +1,284 @@
+/*
+ * How a socket comes in: where it wants to be, from CONNECT's auth and the handshake's query, and connection state
+ * recovery as stock clients know it, from pid and offset.
+ */
+
+#include "gatewayd/sio_seats.h"
+
+#include "common/json.h"
+#include "common/limits.h"
+#include "common/mem.h"
+#include "gatewayd/filter.h"
+
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What the handshake's query says; kept for the client's CONNECTs. */
+struct door {
+	char *session_id, *names, *events, *since, *recover, *actor, *log_id;
+};
+
+/* The session is not there: stock clients do not try again, which is right. */
+void
+place_refuse_connect(struct place *p, enum error err, const char *message)
+{
+	struct sio_socket *socket = p->socket;
+	char data[64];
+
+	snprintf(data, sizeof data, "{\"code\":\"%s\"}", error_rows[err].code);
+	sio_set_data(socket, NULL);
+	place_free(p);
+	sio_refuse(socket, message, span_of(data));
+}
+
+/*
+ * A pid is a secret, a dot, and the history the socket was in (zeros: none yet). The socket's id
+ * follows from the secret alone, so that any gateway can give it back and nobody can guess one:
+ * base64url of SHA-256.
+ */
+static void
+id_of_pid(const char *pid, char out[EIO_SID_TEXT + 1])
+{
+	struct sha256_ctx sha;
+	uint8_t digest[EIO_SID_BYTES];
+	struct eio_sid sid;
+
+	sha256_init(&sha);
+	sha256_update(&sha, EIO_SID_TEXT, (const uint8_t *)pid);
+	sha256_digest(&sha, sizeof digest, digest);
+	memcpy(sid.bytes, digest, sizeof sid.bytes);
+	eio_sid_format(&sid, out);
+}
+
+static const char no_history[] = "00000000-0000-0000-0000-000000000000";
+
+static void
+new_pid(struct place *p)
+{
+	struct eio_sid secret;
+
+	random_bytes(secret.bytes, sizeof secret.bytes);
+	eio_sid_format(&secret, p->pid);
+	p->pid[EIO_SID_TEXT] = '.';
+	memcpy(p->pid + EIO_SID_TEXT + 1, no_history, sizeof no_history);
+}
+
+/* The client takes the connection for recovered when the pid is the one it had: same secret, same
+ * history. */
+void
+place_accept(struct place *p, const struct uuid *log_id)
+{
+	if (!p->recovers) {
+		sio_accept(p->socket, (struct span){ 0 });
+		return;
+	}
+	if (log_id)
+		uuid_format(log_id, p->pid + EIO_SID_TEXT + 1);
+	sio_accept(p->socket, span_of(p->pid));
+}
+
+bool
+names_read(struct span text, enum names *out)
+{
+	if (!text.p)
+		return true;
+	*out = span_is(text, "dash") ? NAMES_DASH : NAMES_COLON;
+	return span_is(text, "dash") || span_is(text, "colon");
+}
+
+/* A seq as a number, or as the text that a query makes of it. */
+static bool
+since_read(struct span text, struct seat_wish *w)
+{
+	int64_t n;
+
+	if (!text.p)
+		return true;
+	if (!json_integer(text, &n) || n < 0)
+		return false;
+	w->has_since = true;
+	w->since = (uint64_t)n;
+	return true;
+}
+
+static struct span
+member_text(struct arena *arena, struct span object, const char *name)
+{
+	struct span value;
+
+	if (!json_find(object, name, &value) || json_type(value) != JSON_STRING)
+		return (struct span){ 0 };
+	return json_text(arena, value);
+}
+
+bool
+wish_read(struct arena *arena, struct span object, struct seat_wish *w, const char **fault)
+{
+	struct span value, text;
+	filter_set ignored;
+
+	*fault = NULL;
+	if ((text = member_text(arena, object, "events")).p)
+		w->events = text;
+	if ((text = member_text(arena, object, "log_id")).p)
+		w->log_id = text;
+	if (!names_read(member_text(arena, object, "names"), &w->names))
+		*fault = "names must be colon or dash.";
+	if (!filter_parse(w->events, &ignored))
+		*fault = "events names no event.";
+	if (json_find(object, "since", &value) && json_type(value) != JSON_NULL) {
+		value = json_type(value) == JSON_STRING ? json_text(arena, value) : value;
+		if (!since_read(value, w))
+			*fault = "since must be a seq.";
+	}
+	if (json_find(object, "subtree", &value) && json_type(value) != JSON_NULL)
+		*fault = "subtree is not served on this connection.";
+	return !*fault;
+}
+
+static char *
+query_copy(struct span query, const char *name)
+{
+	char text[512];
+	size_t n;
+
+	if (!eio_query_find(query, name, text, sizeof text, &n))
+		return NULL;
+	return xspandup((struct span){ text, n });
+}
+
+void
+sio_seats_open(void *context, struct sio_client *client, const struct eio_request *request)
+{
+	struct door *d = xcalloc(1, sizeof *d);
+
+	(void)context;
+	d->session_id = query_copy(request->query, "session_id");
+	d->names = query_copy(request->query, "names");
+	d->events = query_copy(request->query, "events");
+	d->since = query_copy(request->query, "since");
+	d->recover = query_copy(request->query, "recover");
+	d->actor = query_copy(request->query, "actor");
+	d->log_id = query_copy(request->query, "log_id");
+	sio_client_set_data(client, d);
+}
+
+void
+sio_seats_close(void *context, struct sio_client *client, enum sio_reason reason)
+{
+	struct door *d = sio_client_data(client);
+
+	(void)context;
+	(void)reason;
+	if (!d)
+		return;
+	free(d->session_id);
+	free(d->names);
+	free(d->events);
+	free(d->since);
+	free(d->recover);
+	free(d->actor);
+	free(d->log_id);
+	free(d);
+	sio_client_set_data(client, NULL);
+}
+
+static bool
+is_true(struct span value)
+{
+	return span_is(value, "true") || span_is(value, "1") || span_is(value, "\"true\"");
+}
+
+/*
+ * pid and offset of a former connection: the offset says where to go on, the pid who it was and in
+ * which history. One without a history came by join_session, and such clients use dash names.
+ */
+static void
+read_recovery(
+    struct arena *arena, struct span auth, struct place *p, struct seat_wish *w, bool names_given)
+{
+	struct span pid = member_text(arena, auth, "pid");
+	struct span offset = member_text(arena, auth, "offset");
+	struct uuid session;
+
+	if (pid.n != SIO_PID_TEXT || pid.p[EIO_SID_TEXT] != '.')
+		return;
+	memcpy(p->pid, pid.p, pid.n);
+	if (offset.n <= UUID_TEXT + 1 || offset.p[UUID_TEXT] != ':' ||
+	    !uuid_parse((struct span){ offset.p, UUID_TEXT }, &session))
+		return;
+	if (!uuid_is_nil(&w->session) && !uuid_equal(&w->session, &session))
+		return;
+	if (!since_read((struct span){ offset.p + UUID_TEXT + 1, offset.n - UUID_TEXT - 1 }, w))
+		return;
+	w->session = session;
+	w->keeps_pid = strcmp(p->pid + EIO_SID_TEXT + 1, no_history) == 0;
+	if (w->keeps_pid && !names_given)
+		w->names = NAMES_DASH;
+	if (!w->keeps_pid)
+		w->log_id = (struct span){ p->pid + EIO_SID_TEXT + 1, UUID_TEXT };
+}
+
+static void
+name_socket(struct place *p)
+{
+	char id[EIO_SID_TEXT + 1];
+
+	if (p->recovers && !p->pid[0])
+		new_pid(p);
+	if (p->recovers) {
+		id_of_pid(p->pid, id);
+		sio_set_id(p->socket, span_of(id));
+	}
+	sio_socket_id(p->socket, p->client_id);
+}
+
+/* Where the socket wants to be: auth first, then the handshake's query. */
+static void
+connect_with(
+    struct sio_seats *app, struct sio_socket *socket, struct span auth, struct arena *arena)
+{
+	static const struct door nothing;
+	const struct door *query = sio_client_data(sio_client_of(socket));
+	const struct door *d = query ? query : &nothing;
+	struct seat_wish w = {
+		.names = NAMES_COLON, .events = span_of(d->events), .log_id = span_of(d->log_id)
+	};
+	struct span actor = member_text(arena, auth, "actor"),
+		    session_id = member_text(arena, auth, "session_id"), value;
+	struct place *p = place_new(app, socket, actor.n ? actor : span_of(d->actor));
+	const char *fault = NULL;
+
+	p->recovers = sio_seats_recover_all(app) || is_true(span_of(d->recover)) ||
+	    (json_find(auth, "recover", &value) && is_true(value));
+	session_id = session_id.p ? session_id : span_of(d->session_id);
+	if (!names_read(span_of(d->names), &w.names) || !since_read(span_of(d->since), &w))
+		fault = "names or since is malformed.";
+	if (fault || !wish_read(arena, auth, &w, &fault)) {
+		place_refuse_connect(p, ERROR_invalid_request, fault);
+		return;
+	}
+	if (session_id.n && !uuid_parse(session_id, &w.session)) {
+		place_refuse_connect(p, ERROR_invalid_session, error_rows[ERROR_invalid_session].text);
+		return;
+	}
+	if (p->recovers)
+		read_recovery(arena, auth, p, &w, d->names || json_find(auth, "names", &value));
+	name_socket(p);
+	if (uuid_is_nil(&w.session))
+		place_accept(p, NULL);
+	else
+		seat_take(p, &w);
+}
+
+void
+sio_seats_connect(void *context, struct sio_socket *socket, struct span auth)
+{
+	struct arena arena;
+
+	arena_init(&arena);
+	connect_with(context, socket, auth, &arena);
+	arena_fini(&arena);
+}
+

@@ -1,0 +1,94 @@
+#include "graphd/archive_check.h"
+
+#include "common/json.h"
+#include "common/limits.h"
+#include "common/utf8.h"
+
+static bool
+is_text(const char *text, size_t max_bytes)
+{
+	size_t n = text ? strlen(text) : 0, length;
+
+	if (n > max_bytes)
+		return false;
+	for (size_t i = 0; i < n; i += length)
+		if ((length = utf8_sequence(text + i, n - i)) == 0)
+			return false;
+	return true;
+}
+
+/* Absent counts as sound: which values must be there, the graph knows. */
+static bool
+is_value(const char *json, size_t max_bytes)
+{
+	const struct json_bounds bounds = {
+		.depth = 2 * LIMIT_DEPTH,
+		.values = LIMIT_JSON_IMPORT_VALUES,
+		.text_bytes = LIMIT_IMPORT_BYTES,
+		.key_bytes = LIMIT_IMPORT_BYTES,
+	};
+
+	return !json ||
+	    (strlen(json) <= max_bytes && json_scan(span_of(json), &bounds, NULL) == JSON_OK);
+}
+
+/* Members without their braces. */
+static bool
+are_members(const char *members)
+{
+	struct json_out object = { 0 };
+	char *text;
+	bool sound;
+
+	if (!members)
+		return true;
+	json_out_bytes(&object, SPAN("{"));
+	json_out_bytes(&object, span_of(members));
+	json_out_bytes(&object, (struct span){ "}", 2 });
+	text = object.bytes;
+	sound = is_value(text, LIMIT_IMPORT_BYTES);
+	json_out_fini(&object);
+	return sound;
+}
+
+static bool
+is_content(const struct content *c)
+{
+	if (!c)
+		return true;
+	for (uint32_t i = 0; i < c->n_properties; i++)
+		if (!is_text(c->properties[i].key, LIMIT_JSON_KEY_BYTES) ||
+		    !c->properties[i].value || !is_value(c->properties[i].value, LIMIT_VALUE_BYTES))
+			return false;
+	return c->type && c->name && is_text(c->type, LIMIT_TYPE_BYTES) &&
+	    is_text(c->name, LIMIT_NAME_BYTES) && is_text(c->icon_id, LIMIT_NAME_BYTES) &&
+	    is_text(c->indicator_id, LIMIT_NAME_BYTES) &&
+	    is_text(c->indicator_set, LIMIT_NAME_BYTES) && are_members(c->extra);
+}
+
+static bool
+is_edit(const struct edit *e)
+{
+	size_t most = e->kind == EDIT_PROPERTY ? LIMIT_VALUE_BYTES : LIMIT_IMPORT_BYTES;
+
+	/* The details of a mark are spliced into its event and its meta into everything: objects
+	 * only. */
+	if ((e->kind == EDIT_MARK || e->kind == EDIT_META) && e->value_after &&
+	    *e->value_after != '{')
+		return false;
+	return is_text(e->key, LIMIT_JSON_KEY_BYTES) && is_value(e->value_before, most) &&
+	    is_value(e->value_after, most) && is_text(e->name_before, LIMIT_NAME_BYTES) &&
+	    is_text(e->name_after, LIMIT_NAME_BYTES) && is_content(e->content);
+}
+
+bool
+archive_is_sound(const struct step *step)
+{
+	for (size_t i = 0; i < step->n_edits; i++)
+		if (!is_edit(&step->edits[i]))
+			return false;
+	return step->type < COMMANDS && is_text(step->actor, LIMIT_ACTOR_BYTES) &&
+	    is_text(step->client_id, LIMIT_ACTOR_BYTES) &&
+	    is_text(step->scope_owner, LIMIT_ACTOR_BYTES) &&
+	    is_value(step->result, LIMIT_IMPORT_BYTES);
+}

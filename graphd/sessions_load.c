@@ -1,0 +1,102 @@
+#include "graphd/sessions_rows.h"
+
+#include "common/log.h"
+
+struct replay {
+	struct session *session;
+	bool damaged;
+};
+
+static bool
+replay_step(void *context, const struct store_step *stored)
+{
+	struct replay *r = context;
+	struct step step;
+
+	if (!step_decode(stored->bytes, &step)) {
+		r->damaged = true;
+		return false;
+	}
+	if (!session_replay(r->session, &step))
+		r->damaged = true;
+	return !r->damaged;
+}
+
+/* The newest snapshot, or an empty session when there is none. */
+static enum error
+load_snapshot(struct sessions *ss, const struct row *r, struct session **out)
+{
+	struct store *store = ss->store;
+	struct json_out bytes = { 0 };
+	uint64_t ordinal = 0;
+	enum error err;
+
+	*out = NULL;
+	err = store->ops->snapshot(store, &r->stored.id, UINT64_MAX, &bytes, &ordinal);
+	if (!err && ordinal == 0)
+		*out = session_new(&r->stored.id, &r->stored.log_id, r->stored.created_us);
+	else if (!err)
+		*out = session_restore(json_out_span(&bytes));
+	json_out_fini(&bytes);
+	if (err || !*out)
+		return err ? err : ERROR_session_damaged;
+	(*out)->snapshot_ordinal = ordinal;
+	return OK;
+}
+
+static enum error
+load(struct sessions *ss, struct row *r)
+{
+	struct replay replay = { 0 };
+	enum error err = load_snapshot(ss, r, &replay.session);
+	struct session *s = replay.session;
+
+	if (!err)
+		err = ss->store->ops->steps(
+		    ss->store, &r->stored.id, s->ordinal, replay_step, &replay);
+	/* A journal that ends before the row was written has lost its tail. */
+	if (!err && (replay.damaged || s->ordinal < r->stored.ordinal))
+		err = ERROR_session_damaged;
+	if (err) {
+		session_free(s);
+		return err;
+	}
+	s->durable_seq = s->seq;
+	s->epoch = r->stored.epoch;
+	if (s->active_us < r->stored.active_us)
+		s->active_us = r->stored.active_us;
+	sessions_attach(ss, r, s);
+	return OK;
+}
+
+static enum error
+load_or_mark(struct sessions *ss, struct row *r)
+{
+	enum error err = r->damaged ? ERROR_session_damaged : load(ss, r);
+	char id[UUID_TEXT + 1];
+
+	if (err == ERROR_session_damaged && !r->damaged) {
+		uuid_format(&r->stored.id, id);
+		log_warn(id, "the stored history of this session is damaged");
+		r->damaged = true;
+	}
+	return err;
+}
+
+enum error
+sessions_get(struct sessions *ss, const struct uuid *id, struct session **out)
+{
+	struct row *r = table_find(&ss->rows, id);
+	enum error err;
+
+	*out = NULL;
+	if (!r || (r->session && r->session->closed))
+		return ERROR_invalid_session;
+	if (!r->session && (err = load_or_mark(ss, r)))
+		return err;
+	if (r->session->closed)
+		return ERROR_invalid_session;
+	sessions_bind(ss, r->session);
+	*out = r->session;
+	return OK;
+}

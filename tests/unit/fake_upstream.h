@@ -1,0 +1,144 @@
+#pragma once
+/*
+ * A graphd that only takes notes: defines the functions of gatewayd/upstream.h, so that the test decides
+ * when and how each question is answered. Include it in one file of a program.
+ */
+
+#include "common/mem.h"
+#include "gatewayd/upstream.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+enum { FAKE_ASKS = 512 };
+
+struct fake_ask {
+	uint64_t number;
+	enum command command;
+	struct uuid session;
+	char *args;
+	char *client;
+	upstream_reply_fn *fn; /* NULL: answered or forgotten */
+	void *arg;
+};
+
+struct upstream {
+	struct fake_ask asks[FAKE_ASKS];
+	size_t n;
+	bool is_full; /* takes no more questions */
+	int subscribed, dash, resyncs;
+};
+
+static inline void
+fake_upstream_fini(struct upstream *u)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		free(u->asks[i].args);
+		free(u->asks[i].client);
+	}
+	*u = (struct upstream){ 0 };
+}
+
+uint64_t
+upstream_ask(struct upstream *u, const struct upstream_question *q, upstream_reply_fn *fn, void *arg)
+{
+	struct fake_ask *a = &u->asks[u->n];
+
+	if (u->is_full)
+		return 0;
+	ck_assert_uint_lt(u->n, FAKE_ASKS);
+	*a = (struct fake_ask){ .number = ++u->n, .command = q->command, .session = q->session, .fn = fn, .arg = arg };
+	a->args = xspandup(q->args);
+	a->client = xspandup(q->caller.client);
+	return a->number;
+}
+
+void
+upstream_forget(struct upstream *u, uint64_t number)
+{
+	ck_assert(number > 0 && number <= u->n);
+	u->asks[number - 1].fn = NULL;
+}
+
+void
+upstream_subscribe(struct upstream *u, const struct uuid *session, bool dash)
+{
+	(void)session;
+	u->subscribed++;
+	u->dash += dash;
+}
+
+void
+upstream_unsubscribe(struct upstream *u, const struct uuid *session, bool dash)
+{
+	(void)session;
+	u->subscribed--;
+	u->dash -= dash;
+	ck_assert(u->subscribed >= 0 && u->dash >= 0);
+}
+
+void
+upstream_resync(struct upstream *u, const struct uuid *session)
+{
+	(void)session;
+	u->resyncs++;
+}
+
+bool
+upstream_is_ready(const struct upstream *u)
+{
+	return !u->is_full;
+}
+
+size_t
+upstream_in_flight(const struct upstream *u)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->n; i++)
+		n += u->asks[i].fn != NULL;
+	return n;
+}
+
+void
+upstream_free(struct upstream *u)
+{
+	fake_upstream_fini(u);
+}
+
+/* The oldest open question of that command; NULL when there is none. */
+static inline struct fake_ask *
+fake_open(struct upstream *u, enum command command)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		if (u->asks[i].fn && u->asks[i].command == command)
+			return &u->asks[i];
+	}
+	return NULL;
+}
+
+static inline size_t
+fake_count(const struct upstream *u, enum command command)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->n; i++)
+		n += u->asks[i].command == command;
+	return n;
+}
+
+/* What is read comes in two parts, as big answers do. */
+static inline void
+fake_answer(struct upstream *u, enum command command, enum error status, const char *body)
+{
+	struct fake_ask *a = fake_open(u, command);
+	upstream_reply_fn *fn;
+	size_t n = strlen(body), half = command_rows[command].kind == COMMAND_READS ? n / 2 : 0;
+
+	ck_assert_msg(a != NULL, "%s was not asked", command_rows[command].name);
+	fn = a->fn;
+	if (half)
+		fn(a->arg, OK, (struct span){ body, half }, true);
+	a->fn = NULL;
+	fn(a->arg, status, (struct span){ body + half, n - half }, false);
+}

@@ -1,0 +1,157 @@
+#pragma once
+/* A graphd made of two sockets: what the gateway's tests ask, and what it answers, is theirs to say. */
+
+#include "common/clock.h"
+#include "common/frames.h"
+#include "common/limits.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "gatewayd/upstream.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 5000 };
+
+struct fake_graphd {
+	void *zmq, *router, *xpub;
+	char requests[64], events[64];
+	char boot_id[UUID_TEXT + 1];
+	const char *contract;
+};
+
+/* A request as it came. */
+struct asked {
+	struct frames frames;
+};
+
+static struct fake_graphd fake;
+static struct loop *loop;
+
+static inline void
+fake_bind(void)
+{
+	struct uuid boot;
+	int no_linger = 0;
+
+	uuid_random(&boot);
+	uuid_format(&boot, fake.boot_id);
+	fake.contract = WIRE_CONTRACT;
+	fake.router = zmq_socket(fake.zmq, ZMQ_ROUTER);
+	fake.xpub = zmq_socket(fake.zmq, ZMQ_XPUB);
+	zmq_setsockopt(fake.router, ZMQ_LINGER, &no_linger, sizeof(no_linger));
+	zmq_setsockopt(fake.xpub, ZMQ_LINGER, &no_linger, sizeof(no_linger));
+	ck_assert_int_eq(zmq_bind(fake.router, fake.requests), 0);
+	ck_assert_int_eq(zmq_bind(fake.xpub, fake.events), 0);
+}
+
+static inline void
+fake_start(void)
+{
+	fake.zmq = zmq_ctx_new();
+	if (!fake.requests[0]) {
+		struct uuid name;
+		char text[UUID_TEXT + 1];
+		uuid_random(&name);
+		uuid_format(&name, text);
+		snprintf(fake.requests, sizeof(fake.requests), "ipc:///tmp/%s.r", text);
+		snprintf(fake.events, sizeof(fake.events), "ipc:///tmp/%s.e", text);
+	}
+	fake_bind();
+}
+
+static inline void
+fake_stop(void)
+{
+	zmq_close(fake.router);
+	zmq_close(fake.xpub);
+	zmq_ctx_term(fake.zmq);
+	unlink(fake.requests + sizeof("ipc://") - 1);
+	unlink(fake.events + sizeof("ipc://") - 1);
+}
+
+static inline struct span
+asked_at(const struct asked *a, size_t i)
+{
+	return frames_at(&a->frames, i + 2); /* behind the routing id and the empty frame */
+}
+
+enum { ASKED_NUMBER = 1, ASKED_COMMAND, ASKED_SESSION, ASKED_CALLER, ASKED_ARGS };
+
+/* Answers with as many body frames as there are texts. */
+static inline void
+fake_answer(const struct asked *a, const char *status, struct span body)
+{
+	frames_send(fake.router, frames_at(&a->frames, 0), true);
+	frames_send(fake.router, SPAN(""), true);
+	frames_send(fake.router, SPAN(WIRE_PROTOCOL), true);
+	frames_send(fake.router, asked_at(a, ASKED_NUMBER), true);
+	frames_send(fake.router, span_of(status), true);
+	while (body.n > LIMIT_PART_BYTES) {
+		frames_send(fake.router, (struct span){ body.p, LIMIT_PART_BYTES }, true);
+		body.p += LIMIT_PART_BYTES;
+		body.n -= LIMIT_PART_BYTES;
+	}
+	frames_send(fake.router, body, false);
+}
+
+static inline struct span
+fake_greeting(char out[128])
+{
+	int n = snprintf(out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\"}", fake.boot_id, fake.contract);
+
+	return (struct span){ out, (size_t)n };
+}
+
+/* The next request that is not Hello, whose answer is given here. False: none waits. */
+static inline bool
+fake_asked(struct asked *a)
+{
+	char text[128];
+
+	while (frames_recv(&a->frames, fake.router)) {
+		if (!span_is(asked_at(a, ASKED_COMMAND), "Hello"))
+			return true;
+		fake_answer(a, "OK", fake_greeting(text));
+		frames_fini(&a->frames);
+	}
+	return false;
+}
+
+static inline void
+fake_publish(const char *topic, const struct wire_header *header, struct span body)
+{
+	uint8_t bytes[WIRE_HEADER_BYTES];
+
+	wire_header_put(header, bytes);
+	frames_send(fake.xpub, span_of(topic), true);
+	frames_send(fake.xpub, (struct span){ (char *)bytes, sizeof(bytes) }, true);
+	frames_send(fake.xpub, body, false);
+}
+
+static inline void
+fake_heartbeat(void)
+{
+	char text[128];
+
+	fake_publish(WIRE_HEARTBEAT_TOPIC, &(struct wire_header){ .version = 1 }, fake_greeting(text));
+}
+
+/* Runs turns until the condition holds; fails when it takes too long. */
+#define RUN_UNTIL(condition) \
+	do { \
+		uint64_t patience_ends_ms = clock_now_ms() + PATIENCE_MS; \
+		while (!(condition)) { \
+			ck_assert_msg(clock_now_ms() < patience_ends_ms, "never: " #condition); \
+			loop_turn(loop, 5); \
+		} \
+	} while (0)
+
+/* Until the gateway's side knows that graphd is there; requests but Hello must not be under way. */
+#define RUN_UNTIL_READY(upstream) \
+	do { \
+		struct asked not_asked; \
+		RUN_UNTIL((fake_asked(&not_asked), upstream_is_ready(upstream))); \
+	} while (0)

@@ -1,0 +1,354 @@
+#include "hub_fixture.h"
+
+#include "common/limits.h"
+
+static struct fake_client ann, bob, cem;
+
+START_TEST(a_member_hears_what_comes_after_it_joined)
+{
+	join_plainly(&ann);
+	turn();
+	ck_assert_uint_eq(ann.n_joined, 0); /* not before graphd has answered the subscription */
+	sync_at(7);
+	ck_assert_uint_eq(ann.result.seq, 7);
+	ck_assert(uuid_equal(&ann.result.log_id, &log_id));
+	durable(8);
+	ck_heard(&ann, "joined 7;"); /* given at the end of the turn */
+	turn();
+	ck_heard(&ann, "joined 7;node_created 8;");
+	ck_assert_uint_eq(hub_seq(&ann.member), 8);
+}
+END_TEST
+
+START_TEST(the_events_of_a_turn_are_one_delivery)
+{
+	join_plainly(&ann);
+	sync_at(0);
+	forget_heard(&ann);
+	for (uint64_t seq = 1; seq <= 5; seq++)
+		durable(seq);
+	turn();
+	ck_heard(&ann, "node_created 1;node_created 2;node_created 3;node_created 4;node_created 5;");
+	ck_assert_uint_eq(ann.n_deliveries, 1);
+}
+END_TEST
+
+START_TEST(an_event_is_encoded_once_for_all_who_hear_it_alike)
+{
+	join_plainly(&ann);
+	join_plainly(&bob);
+	join_filtered(&cem, "graph:*");
+	sync_at(0);
+	n_encoded = 0;
+	durable(1);
+	turn();
+	ck_assert_uint_eq(n_encoded, 1);
+	ck_heard(&ann, "joined 0;node_created 1;");
+	ck_heard(&bob, "joined 0;node_created 1;");
+	ck_heard(&cem, "joined 0;node_created 1;");
+}
+END_TEST
+
+START_TEST(an_event_that_overtakes_the_sync_is_neither_lost_nor_doubled)
+{
+	join_plainly(&ann);
+	durable(4);
+	durable(5);
+	sync_at(4); /* 4 is in it, 5 is not */
+	turn();
+	ck_heard(&ann, "joined 5;");
+	durable(6);
+	turn();
+	ck_heard(&ann, "joined 5;node_created 6;");
+}
+END_TEST
+
+START_TEST(repeated_events_are_dropped)
+{
+	join_plainly(&ann);
+	sync_at(3);
+	durable(3);
+	durable(4);
+	durable(4);
+	durable(2);
+	turn();
+	ck_heard(&ann, "joined 3;node_created 4;");
+}
+END_TEST
+
+START_TEST(since_brings_what_was_missed_and_then_goes_on_live)
+{
+	join_since(&ann, 2);
+	sync_at(5);
+	ck_heard(&ann, "joined 5;");
+	ck_assert_uint_eq(asked_since(), 2);
+	durable(6); /* comes while the journal is being read */
+	answer_page(3, 6, 6, 1);
+	turn();
+	durable(7);
+	turn();
+	ck_heard(&ann, "joined 5;node_created 3;node_created 4;node_created 5;node_created 6;node_created 7;");
+}
+END_TEST
+
+START_TEST(since_that_is_current_needs_no_reading)
+{
+	join_since(&ann, 5);
+	sync_at(5);
+	durable(6);
+	turn();
+	ck_heard(&ann, "joined 5;node_created 6;");
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_events), 0);
+}
+END_TEST
+
+START_TEST(a_gap_is_fetched_once_for_all_and_nothing_newer_goes_before_it)
+{
+	join_plainly(&ann);
+	join_plainly(&bob);
+	sync_at(1);
+	durable(4);
+	durable(5);
+	durable(7);
+	turn();
+	ck_heard(&ann, "joined 1;");
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_events), 1);
+	ck_assert_uint_eq(asked_since(), 1);
+	answer_page(2, 3, 7, 1); /* 4 and 5 were held back; 6 is still missing */
+	turn();
+	ck_heard(&ann, "joined 1;node_created 2;node_created 3;node_created 4;node_created 5;");
+	ck_assert_uint_eq(asked_since(), 5);
+	answer_page(6, 6, 7, 1);
+	turn();
+	ck_heard(&bob, "joined 1;node_created 2;node_created 3;node_created 4;node_created 5;node_created 6;node_created 7;");
+	ck_assert_uint_eq(upstream_in_flight(&fake), 0);
+}
+END_TEST
+
+START_TEST(a_lost_tail_is_noticed_by_the_beacon)
+{
+	join_plainly(&ann);
+	sync_at(1);
+	sync_at(3);
+	ck_assert_uint_eq(asked_since(), 1);
+	answer_page(2, 3, 3, 1);
+	turn();
+	ck_heard(&ann, "joined 1;node_created 2;node_created 3;");
+}
+END_TEST
+
+START_TEST(a_question_that_found_no_place_is_asked_again)
+{
+	join_plainly(&ann);
+	sync_at(1);
+	fake.is_full = true;
+	durable(3);
+	turn();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_events), 0);
+	fake.is_full = false;
+	pass(1000);
+	answer_page(2, 3, 3, 1);
+	turn();
+	ck_heard(&ann, "joined 1;node_created 2;node_created 3;");
+}
+END_TEST
+
+START_TEST(many_who_come_back_at_once_share_the_reading)
+{
+	static struct fake_client crowd[100];
+
+	for (size_t i = 0; i < 100; i++)
+		join_since(&crowd[i], 10 + i % 3);
+	sync_at(20);
+	ck_assert_uint_eq(asked_since(), 10); /* the one furthest behind leads */
+	answer_page(11, 20, 20, 1);
+	turn();
+	for (size_t i = 0; i < 100; i++)
+		ck_assert_uint_eq(hub_seq(&crowd[i].member), 20);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_events), 1);
+	for (size_t i = 0; i < 100; i++)
+		hub_leave(hub, &crowd[i].member);
+}
+END_TEST
+
+START_TEST(a_slow_member_is_not_queued_for_and_fed_from_the_journal_when_it_drains)
+{
+	join_plainly(&ann);
+	join_plainly(&bob);
+	sync_at(0);
+	ann.owed = LIMIT_QUEUE_BYTES;
+	durable(1);
+	turn();
+	durable(2);
+	turn();
+	ck_heard(&ann, "joined 0;");
+	ck_heard(&bob, "joined 0;node_created 1;node_created 2;");
+	ck_assert_uint_eq(hub_seq(&ann.member), 0);
+	hub_progress(hub, &ann.member); /* some went out, not enough */
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_list_events));
+	ann.owed = 0;
+	hub_progress(hub, &ann.member);
+	ck_assert_uint_eq(asked_since(), 0);
+	answer_page(1, 2, 2, 1);
+	durable(3);
+	turn();
+	ck_heard(&ann, "joined 0;node_created 1;node_created 2;node_created 3;");
+	ck_heard(&bob, "joined 0;node_created 1;node_created 2;node_created 3;");
+}
+END_TEST
+
+START_TEST(a_member_that_stalls_is_sent_away)
+{
+	join_plainly(&ann);
+	sync_at(0);
+	ann.owed = LIMIT_QUEUE_BYTES;
+	durable(1);
+	turn();
+	pass(LIMIT_STALLED_MS - 1000);
+	hub_progress(hub, &ann.member); /* it moves: its time begins anew */
+	pass(LIMIT_STALLED_MS - 1000);
+	ck_assert_ptr_null(ann.evicted);
+	pass(2000);
+	ck_assert_str_eq(ann.evicted, "slow");
+	ck_assert_uint_eq(hub_members(hub), 0);
+}
+END_TEST
+
+START_TEST(a_page_that_overfills_a_member_stops_feeding_it)
+{
+	join_since(&ann, 0);
+	sync_at(4);
+	ann.owed = LIMIT_QUEUE_BYTES; /* it is over its half after the first event */
+	answer_page(1, 4, 4, 1);
+	ck_heard(&ann, "joined 4;node_created 1;");
+	ann.owed = 0;
+	hub_progress(hub, &ann.member);
+	ck_assert_uint_eq(asked_since(), 1);
+	answer_page(2, 4, 4, 1);
+	ck_heard(&ann, "joined 4;node_created 1;node_created 2;node_created 3;node_created 4;");
+}
+END_TEST
+
+START_TEST(transient_events_go_to_the_live_and_count_nothing)
+{
+	join_plainly(&ann);
+	sync_at(2);
+	say(EVENT_command_executing, 2, 0, "{}");
+	durable(3);
+	turn();
+	ck_heard(&ann, "joined 2;command_executing 2;node_created 3;");
+}
+END_TEST
+
+START_TEST(another_sessions_events_are_nobodys)
+{
+	struct uuid other;
+	struct wire_header h = { .version = 1, .flags = WIRE_DURABLE, .event = EVENT_node_created, .log_id = log_id, .seq = 3 };
+
+	join_plainly(&ann);
+	sync_at(2);
+	uuid_of_name(SPAN("another session"), &other);
+	hub_event(hub, &other, &h, SPAN("{}"));
+	h.event = EVENTS;
+	hub_event(hub, &session, &h, SPAN("{}"));
+	turn();
+	ck_heard(&ann, "joined 2;");
+}
+END_TEST
+
+START_TEST(dash_clients_alone_hear_node_updated_which_is_asked_for_while_one_is_in)
+{
+	struct join j = { .session = session, .names = NAMES_DASH };
+
+	join_plainly(&ann);
+	bob = cem = (struct fake_client){ 0 };
+	hub_join(hub, &bob.member, &fake_transport, NAMES_DASH, &j);
+	hub_join(hub, &cem.member, &fake_transport, NAMES_DASH, &j);
+	ck_assert_int_eq(fake.dash, 1);
+	sync_at(1);
+	say(EVENT_node_updated, 1, WIRE_DASH_ONLY, "{}");
+	turn();
+	ck_heard(&ann, "joined 1;");
+	ck_heard(&bob, "joined 1;node-updated 1;");
+	hub_leave(hub, &bob.member);
+	ck_assert_int_eq(fake.dash, 1);
+	hub_leave(hub, &cem.member);
+	ck_assert_int_eq(fake.dash, 0);
+}
+END_TEST
+
+START_TEST(a_filter_leaves_out_and_a_mark_says_how_far_it_came)
+{
+	join_filtered(&ann, "command:executed,graph:property-*");
+	sync_at(0);
+	durable(1);
+	say(EVENT_property_changed, 2, WIRE_DURABLE, "{}");
+	durable(3);
+	turn();
+	ck_heard(&ann, "joined 0;property_changed 2;");
+	pass(1000);
+	ck_heard(&ann, "joined 0;property_changed 2;mark 3;");
+	pass(3000); /* nothing was left out since: no further mark */
+	ck_heard(&ann, "joined 0;property_changed 2;mark 3;");
+}
+END_TEST
+
+START_TEST(presence_is_not_echoed)
+{
+	join_counted(&ann, "A", &fake_transport);
+	join_plainly(&bob);
+	sync_at(0);
+	connected("A", 0);
+	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":true}");
+	turn();
+	forget_heard(&ann);
+	forget_heard(&bob);
+	say(EVENT_presence_update, 0, 0, "{\"client_id\":\"A\",\"data\":1}");
+	say(EVENT_presence_update, 0, 0, "{\"client_id\":\"\\u0041\",\"data\":2}");
+	turn();
+	ck_heard(&ann, "");
+	ck_heard(&bob, "presence_update 0;presence_update 0;");
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("hub");
+	TCase *t = tcase_create("delivery");
+
+	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
+	tcase_add_test(t, a_member_hears_what_comes_after_it_joined);
+	tcase_add_test(t, the_events_of_a_turn_are_one_delivery);
+	tcase_add_test(t, an_event_is_encoded_once_for_all_who_hear_it_alike);
+	tcase_add_test(t, an_event_that_overtakes_the_sync_is_neither_lost_nor_doubled);
+	tcase_add_test(t, repeated_events_are_dropped);
+	tcase_add_test(t, since_brings_what_was_missed_and_then_goes_on_live);
+	tcase_add_test(t, since_that_is_current_needs_no_reading);
+	tcase_add_test(t, a_gap_is_fetched_once_for_all_and_nothing_newer_goes_before_it);
+	tcase_add_test(t, a_lost_tail_is_noticed_by_the_beacon);
+	tcase_add_test(t, a_question_that_found_no_place_is_asked_again);
+	tcase_add_test(t, many_who_come_back_at_once_share_the_reading);
+	tcase_add_test(t, a_slow_member_is_not_queued_for_and_fed_from_the_journal_when_it_drains);
+	tcase_add_test(t, a_member_that_stalls_is_sent_away);
+	tcase_add_test(t, a_page_that_overfills_a_member_stops_feeding_it);
+	tcase_add_test(t, transient_events_go_to_the_live_and_count_nothing);
+	tcase_add_test(t, another_sessions_events_are_nobodys);
+	tcase_add_test(t, dash_clients_alone_hear_node_updated_which_is_asked_for_while_one_is_in);
+	tcase_add_test(t, a_filter_leaves_out_and_a_mark_says_how_far_it_came);
+	tcase_add_test(t, presence_is_not_echoed);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

@@ -1,0 +1,223 @@
+/* Idempotency: a key is used once, whatever happens. */
+
+#include "domain_fixture.h"
+
+#include "common/limits.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct domain *d;
+static struct uuid s;
+
+static void
+set_up(void)
+{
+	d = domain_new();
+	s = start(d, "restomod");
+}
+
+static void
+tear_down(void)
+{
+	domain_free(d);
+}
+
+START_TEST(a_repeated_key_gets_the_first_answer_and_does_nothing)
+{
+	char *first;
+	size_t nodes;
+
+	d->caller.minimal = true;
+	d->caller.key = SPAN("once");
+	first = xstrdup(ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase'}"));
+	nodes = graph_count(session_of(d, &s)->graph);
+	ask(d, COMMAND_create_node, &s, "{ 'blueprint_type_id' : 'phase' }");
+	ck_assert_str_eq(d->body, first);
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert_uint_eq(graph_count(session_of(d, &s)->graph), nodes);
+	domain_restart(d);
+	ck_assert_str_eq(ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase'}"), first);
+	ck_assert_uint_eq(graph_count(session_of(d, &s)->graph), nodes);
+	d->caller.minimal = false;
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase'}");
+	ck_assert_int_eq(memcmp(d->body, first, strlen(first) - 1), 0);
+	ck_assert(at(d->body, "graph.roots.1.id").p);
+	free(first);
+}
+END_TEST
+
+START_TEST(a_key_used_for_something_else_is_refused)
+{
+	d->caller.key = SPAN("once");
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase'}");
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'task'}");
+	ck_assert_int_eq(d->error, ERROR_idempotency_mismatch);
+	ask(d, COMMAND_undo, &s, "{}");
+	ck_assert_int_eq(d->error, ERROR_idempotency_mismatch);
+	ck_assert_uint_eq(d->n_heard, 0);
+}
+END_TEST
+
+START_TEST(a_refusal_is_remembered_under_its_key)
+{
+	const char *id = "11111111-1111-4111-8111-111111111111";
+
+	d->caller.key = SPAN("once");
+	ask(d, COMMAND_delete_node, &s, "{'node_id':'%s'}", id);
+	ck_assert_int_eq(d->error, ERROR_node_not_found);
+	d->caller.key = (struct span){ NULL, 0 };
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase','node_id':'%s'}", id);
+	ck_assert_int_eq(d->error, OK);
+	d->caller.key = SPAN("once");
+	ask(d, COMMAND_delete_node, &s, "{'node_id':'%s'}", id);
+	ck_assert_int_eq(d->error, ERROR_node_not_found);
+	ck_assert_uint_eq(d->n_heard, 0);
+}
+END_TEST
+
+START_TEST(a_command_id_chosen_by_the_client_is_the_commands_id)
+{
+	const char *id = "\"22222222-2222-4222-8222-222222222222\"";
+
+	d->caller.key = (struct span){ id + 1, UUID_TEXT };
+	d->caller.key_is_command_id = true;
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase'}");
+	ck_assert(at_is(d->body, "command_id", id));
+	d->caller.key = SPAN("no id");
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase'}");
+	ck_assert_int_eq(d->error, ERROR_invalid_request);
+	ck_assert(at_is(d->body, "error.field", "\"command_id\""));
+}
+END_TEST
+
+START_TEST(a_session_is_created_once_for_a_key_over_a_restart_too)
+{
+	struct uuid first, project;
+
+	d->caller.key = SPAN("new");
+	first = id_at(ask(d, COMMAND_create_session, NULL, "{}"), "session_id");
+	ck_assert(d->created);
+	d->caller.key = SPAN("project");
+	project =
+	    id_at(ask(d, COMMAND_create_project, NULL, "{'template_id':'book','project_name':'B'}"),
+		"project_id");
+	for (int i = 0; i < 2; i++) {
+		size_t n = sessions_count(d->sessions);
+		struct uuid again;
+
+		d->caller.key = SPAN("new");
+		again = id_at(ask(d, COMMAND_create_session, NULL, "{}"), "session_id");
+		ck_assert(uuid_equal(&first, &again));
+		d->caller.key = SPAN("project");
+		again = id_at(ask(d, COMMAND_create_project, NULL,
+				  "{'template_id':'book','project_name':'B'}"),
+		    "project_id");
+		ck_assert(uuid_equal(&project, &again));
+		ck_assert(at(d->body, "graph.roots.0.id").p);
+		ck_assert_uint_eq(sessions_count(d->sessions), n);
+		domain_restart(d);
+	}
+	d->caller.actor = SPAN("somebody else");
+	ask(d, COMMAND_create_session, NULL, "{}");
+	ck_assert_int_eq(d->error, OK);
+	ck_assert(d->created);
+}
+END_TEST
+
+START_TEST(a_key_whose_commit_failed_counts_as_never_used)
+{
+	size_t n = sessions_count(d->sessions);
+
+	d->caller.key = SPAN("new");
+	ask_in_vain(d, COMMAND_create_session, NULL, SPAN("{}"));
+	ck_assert_uint_eq(sessions_count(d->sessions), n);
+	ask(d, COMMAND_create_session, NULL, "{}");
+	ck_assert_int_eq(d->error, OK);
+	ck_assert(d->created);
+	ask_in_vain(d, COMMAND_create_node, &s, SPAN("{\"blueprint_type_id\":\"phase\"}"));
+	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase'}");
+	ck_assert_uint_eq(graph_count(session_of(d, &s)->graph), 2);
+}
+END_TEST
+
+START_TEST(ending_a_session_twice_under_one_key_succeeds_twice)
+{
+	d->caller.key = SPAN("end");
+	ask(d, COMMAND_end_session, &s, "{}");
+	ck_assert_int_eq(d->error, OK);
+	ck_assert_str_eq(heard_names(d), "session:closed");
+	ask(d, COMMAND_end_session, &s, "{}");
+	ck_assert_int_eq(d->error, OK);
+	ck_assert_uint_eq(d->n_heard, 0);
+	d->caller.key = SPAN("again");
+	ask(d, COMMAND_end_session, &s, "{}");
+	ck_assert_int_eq(d->error, ERROR_invalid_session);
+}
+END_TEST
+
+START_TEST(a_session_remembers_the_latest_keys_only)
+{
+	char key[16];
+
+	d->caller.minimal = true;
+	for (int i = 0; i <= LIMIT_KEYS; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		d->caller.key = span_of(key);
+		ask(d, COMMAND_undo, &s, "{}");
+	}
+	d->caller.key = SPAN("k1");
+	ask(d, COMMAND_redo, &s, "{}");
+	ck_assert_int_eq(d->error, ERROR_idempotency_mismatch);
+	d->caller.key = SPAN("k0");
+	ask(d, COMMAND_redo, &s, "{}");
+	ck_assert_int_eq(d->error, OK);
+}
+END_TEST
+
+START_TEST(keys_without_a_session_are_remembered_to_the_same_number)
+{
+	char key[16];
+
+	for (int i = 0; i <= LIMIT_KEYS; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		d->caller.key = span_of(key);
+		ask(d, COMMAND_delete_project, NULL, "{'project_id':'%s'}", text_of(&s));
+		ck_assert_int_eq(d->error, ERROR_project_not_found);
+	}
+	d->caller.key = SPAN("k1");
+	ask(d, COMMAND_create_session, NULL, "{}");
+	ck_assert_int_eq(d->error, ERROR_idempotency_mismatch);
+	d->caller.key = SPAN("k0");
+	ask(d, COMMAND_create_session, NULL, "{}");
+	ck_assert_int_eq(d->error, OK);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("keys");
+	TCase *tc = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_repeated_key_gets_the_first_answer_and_does_nothing);
+	tcase_add_test(tc, a_key_used_for_something_else_is_refused);
+	tcase_add_test(tc, a_refusal_is_remembered_under_its_key);
+	tcase_add_test(tc, a_command_id_chosen_by_the_client_is_the_commands_id);
+	tcase_add_test(tc, a_session_is_created_once_for_a_key_over_a_restart_too);
+	tcase_add_test(tc, a_key_whose_commit_failed_counts_as_never_used);
+	tcase_add_test(tc, ending_a_session_twice_under_one_key_succeeds_twice);
+	tcase_add_test(tc, a_session_remembers_the_latest_keys_only);
+	tcase_add_test(tc, keys_without_a_session_are_remembered_to_the_same_number);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

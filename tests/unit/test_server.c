@@ -1,0 +1,613 @@
+#include "server_fixture.h"
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/loop.h"
+#include "proto/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUIET_MS = 100 };
+
+#define MINIMAL "{\"minimal\":true}"
+
+static struct server_fixture f;
+
+static void
+open_memory(void)
+{
+	server_fixture_open(&f, "memory");
+}
+
+static void
+close_it(void)
+{
+	server_fixture_close(&f);
+}
+
+static void
+expect(const char *status, const char *command, const char *session, const char *caller, const char *args)
+{
+	struct answer a = client_ask(&f, command, session, caller, args);
+
+	ck_assert_msg(strcmp(a.status, status) == 0, "%s: %s, %.200s", command, a.status, a.body);
+	answer_fini(&a);
+}
+
+static void
+send_create(struct client_socket *c, const char *session, const char *name)
+{
+	char args[200];
+
+	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"name\":\"%s\"}", name);
+	client_send(c, "CreateNode", session, MINIMAL, args);
+}
+
+START_TEST(a_plain_req_socket_gets_an_answer)
+{
+	void *req = client_new(&f, ZMQ_REQ, f.requests);
+	struct frames frames;
+
+	frames_send(req, SPAN(WIRE_PROTOCOL), true);
+	frames_send(req, SPAN("one"), true);
+	frames_send(req, SPAN("Hello"), true);
+	frames_send(req, SPAN(""), true);
+	frames_send(req, SPAN("{}"), true);
+	frames_send(req, SPAN("{\"gateway\":\"g\"}"), false);
+	ck_assert(fixture_recv(&f, req, &frames, 5000));
+	ck_assert_uint_eq(frames.n, 4);
+	ck_assert(span_is(frames_at(&frames, 0), WIRE_PROTOCOL));
+	ck_assert(span_is(frames_at(&frames, 1), "one"));
+	ck_assert(span_is(frames_at(&frames, 2), WIRE_STATUS_OK));
+	frames_fini(&frames);
+	zmq_close(req);
+}
+END_TEST
+
+START_TEST(an_envelope_of_several_frames_is_given_back)
+{
+	static const char *const envelope[] = { "a", "bb", "ccc" };
+	struct frames frames;
+
+	for (int i = 0; i < 3; i++)
+		frames_send(f.asker.socket, span_of(envelope[i]), true);
+	client_send(&f.asker, "Hello", "", "", "{\"gateway\":\"g\"}");
+	ck_assert(fixture_recv(&f, f.asker.socket, &frames, 5000));
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(span_is(frames_at(&frames, i), envelope[i]));
+	ck_assert_uint_eq(frames_at(&frames, 3).n, 0);
+	frames_fini(&frames);
+}
+END_TEST
+
+START_TEST(what_is_no_request_is_dropped_and_harms_nobody)
+{
+	struct frames frames;
+
+	frames_send(f.asker.socket, SPAN("no empty frame"), false);
+	frames_send(f.asker.socket, SPAN(""), false); /* nothing behind the envelope */
+	frames_send(f.asker.socket, SPAN(""), true);
+	frames_send(f.asker.socket, SPAN(WIRE_PROTOCOL), false); /* no request id */
+	for (int i = 0; i < 200; i++)
+		frames_send(f.asker.socket, SPAN("x"), i < 199);
+	for (int i = 0; i < 2; i++)
+		frames_send(f.asker.socket, (struct span){ f.directory, sizeof f.directory }, true);
+	frames_send(f.asker.socket, SPAN("end"), false);
+	ck_assert(!fixture_recv(&f, f.asker.socket, &frames, QUIET_MS));
+	expect("OK", "Hello", "", "", "{\"gateway\":\"g\"}");
+}
+END_TEST
+
+START_TEST(a_request_id_is_enough_to_be_told_what_is_wrong)
+{
+	static const struct {
+		const char *protocol, *command, *session, *caller, *args, *status;
+	} wrong[] = {
+		{ "GRAPH/9", "Hello", "", "", "", "UNSUPPORTED_VERSION" },
+		{ WIRE_PROTOCOL, "Nonsense", "", "", "", "UNKNOWN_COMMAND" },
+		{ WIRE_PROTOCOL, "", "", "", "", "UNKNOWN_COMMAND" },
+		{ WIRE_PROTOCOL, "GetTree", "no-uuid", "", "", "INVALID_SESSION" },
+		{ WIRE_PROTOCOL, "GetTree", "00000000-0000-4000-8000-000000000001", "", "", "INVALID_SESSION" },
+		{ WIRE_PROTOCOL, "Hello", "", "[]", "", "INVALID_REQUEST" },
+		{ WIRE_PROTOCOL, "Hello", "", "{\"actor\":5}", "", "INVALID_REQUEST" },
+		{ WIRE_PROTOCOL, "Hello", "", "", "{", "INVALID_REQUEST" },
+		{ WIRE_PROTOCOL, "Hello", "", "", "[1]", "INVALID_REQUEST" },
+		{ WIRE_PROTOCOL, "Hello", "", "", "{\"gateway\":1e999}", "INVALID_REQUEST" },
+		{ WIRE_PROTOCOL, "Hello", "", "", "{}", "INVALID_REQUEST" },
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct answer a;
+
+		frames_send(f.asker.socket, SPAN(""), true);
+		frames_send(f.asker.socket, span_of(wrong[i].protocol), true);
+		frames_send(f.asker.socket, SPAN("7"), true);
+		frames_send(f.asker.socket, span_of(wrong[i].command), true);
+		frames_send(f.asker.socket, span_of(wrong[i].session), true);
+		frames_send(f.asker.socket, span_of(wrong[i].caller), true);
+		frames_send(f.asker.socket, span_of(wrong[i].args), false);
+		a = client_await(&f, &f.asker);
+		ck_assert_msg(strcmp(a.status, wrong[i].status) == 0, "row %zu: %s %s", i, a.status, a.body);
+		ck_assert_uint_eq(a.id, 7);
+		ck_assert_ptr_nonnull(strstr(a.body, "{\"error\":{\"code\":"));
+		answer_fini(&a);
+	}
+}
+END_TEST
+
+START_TEST(arguments_beyond_the_bound_are_refused_by_name)
+{
+	size_t n = LIMIT_BODY_BYTES + 100;
+	char *args = malloc(n + 1);
+
+	memset(args, ' ', n);
+	args[0] = '{';
+	args[n - 1] = '}';
+	args[n] = '\0';
+	expect("PAYLOAD_TOO_LARGE", "Hello", "", "", args);
+	/* Files to import may be longer, but must be files. */
+	expect("INVALID_REQUEST", "ImportProject", "", "", args);
+	free(args);
+}
+END_TEST
+
+START_TEST(a_command_is_heard_as_executing_then_its_changes_then_executed)
+{
+	char session[64], root[64];
+	struct tapped t;
+	void *tap;
+	uint64_t seq;
+
+	make_project(&f, session, root);
+	tap = tap_new(&f, session);
+	send_create(&f.asker, session, "Build");
+	t = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(t.name, "command:executing");
+	ck_assert_uint_eq(t.flags, 0);
+	seq = t.seq;
+	t = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(t.name, "graph:node-created");
+	ck_assert_uint_eq(t.flags, WIRE_DURABLE);
+	ck_assert_uint_eq(t.seq, seq + 1);
+	ck_assert_ptr_nonnull(strstr(t.body, "\"name\":\"Build\""));
+	t = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(t.name, "command:executed");
+	ck_assert_uint_eq(t.seq, seq + 2);
+	ck_assert_str_eq(tap_next(&f, tap, QUIET_MS).name, "");
+	zmq_close(tap);
+}
+END_TEST
+
+START_TEST(a_refused_command_is_heard_as_failed_and_raises_no_seq)
+{
+	char session[64], root[64];
+	struct tapped t;
+	void *tap;
+
+	make_project(&f, session, root);
+	tap = tap_new(&f, session);
+	client_send(&f.asker, "DeleteNode", session, MINIMAL,
+	    "{\"node_id\":\"00000000-0000-4000-8000-000000000001\"}");
+	do
+		t = tap_next(&f, tap, 5000);
+	while (strcmp(t.name, "command:executing") == 0);
+	ck_assert_str_eq(t.name, "command:failed");
+	ck_assert_uint_eq(t.flags, 0);
+	ck_assert_str_eq(tap_next(&f, tap, QUIET_MS).name, "");
+	zmq_close(tap);
+}
+END_TEST
+
+START_TEST(every_subscription_is_answered_with_a_sync)
+{
+	char session[64], root[64];
+	void *taps[3];
+
+	make_project(&f, session, root);
+	/* tap_new() waits for its own sync: the second and third must get one too. */
+	for (int i = 0; i < 3; i++)
+		taps[i] = tap_new(&f, session);
+	for (int i = 0; i < 3; i++)
+		zmq_close(taps[i]);
+	zmq_close(tap_new(&f, "00000000-0000-4000-8000-000000000001"));
+}
+END_TEST
+
+START_TEST(a_session_hears_nothing_of_another)
+{
+	char one[64], other[64], root[64];
+	void *tap;
+
+	make_project(&f, one, root);
+	make_project(&f, other, root);
+	tap = tap_new(&f, one);
+	send_create(&f.asker, other, "elsewhere");
+	ck_assert_str_eq(tap_next(&f, tap, QUIET_MS).name, "");
+	zmq_close(tap);
+}
+END_TEST
+
+START_TEST(parents_are_told_of_only_where_somebody_listens)
+{
+	char session[64], root[64], topic[96], args[200];
+	void *tap, *dash;
+	struct tapped t;
+
+	make_project(&f, session, root);
+	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"parent_id\":\"%s\"}", root);
+	tap = tap_new(&f, session);
+	expect("OK", "CreateNode", session, MINIMAL, args);
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_ne(tap_next(&f, tap, 5000).name, "dash/node-updated");
+	ck_assert_str_eq(tap_next(&f, tap, QUIET_MS).name, "");
+	dash = client_new(&f, ZMQ_SUB, f.events);
+	snprintf(topic, sizeof topic, "session_%s/dash/", session);
+	zmq_setsockopt(dash, ZMQ_SUBSCRIBE, topic, strlen(topic));
+	/* The dash subscription itself is not answered; the next event on it is the sign that it has arrived. */
+	do
+		expect("OK", "CreateNode", session, MINIMAL, args);
+	while ((t = tap_next(&f, dash, 20)).name[0] == '\0');
+	ck_assert_str_eq(t.name, "dash/node-updated");
+	ck_assert_uint_eq(t.flags, WIRE_DASH_ONLY);
+	ck_assert_ptr_nonnull(strstr(t.body, root));
+	ck_assert_ptr_nonnull(strstr(t.body, "\"children\":[\""));
+	zmq_close(dash);
+	zmq_close(tap);
+}
+END_TEST
+
+START_TEST(a_recently_active_session_is_told_of_again_by_two_beacons)
+{
+	char session[64], root[64], topic[96];
+	struct frames frames;
+	unsigned beacons = 0;
+	void *tap;
+
+	make_project(&f, session, root);
+	tap = tap_new(&f, session);
+	send_create(&f.asker, session, "x");
+	for (int i = 0; i < 3; i++)
+		tap_next(&f, tap, 5000);
+	snprintf(topic, sizeof topic, "session_%s/sync", session);
+	while (fixture_recv(&f, tap, &frames, 2 * LIMIT_BEACON_MS)) {
+		ck_assert(span_is(frames_at(&frames, 0), topic));
+		beacons++;
+		frames_fini(&frames);
+	}
+	ck_assert_uint_eq(beacons, 2);
+	zmq_close(tap);
+}
+END_TEST
+
+START_TEST(the_heartbeat_tells_the_same_boot_id_as_hello)
+{
+	void *tap = client_new(&f, ZMQ_SUB, f.events);
+	struct answer a = client_ask(&f, "Hello", "", "", "{\"gateway\":\"g\"}");
+	struct frames frames;
+	char boot[64];
+
+	answer_text(&a, "boot_id", boot);
+	zmq_setsockopt(tap, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, strlen(WIRE_HEARTBEAT_TOPIC));
+	ck_assert(fixture_recv(&f, tap, &frames, 5 * LIMIT_BUS_HEARTBEAT_MS));
+	ck_assert_ptr_nonnull(memmem(frames_at(&frames, 2).p, frames_at(&frames, 2).n, boot, strlen(boot)));
+	frames_fini(&frames);
+	answer_fini(&a);
+	zmq_close(tap);
+}
+END_TEST
+
+/* 20,000 nodes are a reply of about 5 MB. */
+static char *
+big_graph(void)
+{
+	enum { NODES = 20000 };
+	char *args = malloc((size_t)NODES * 128), *at = args;
+
+	at += sprintf(at, "{\"graph\":{\"roots\":[");
+	for (int i = 0; i < NODES; i++)
+		at += sprintf(at, "%s{\"id\":\"00000000-0000-4000-8000-%012d\",\"type\":\"task\",\"name\":\"n\"}",
+		    i ? "," : "", i + 1);
+	sprintf(at, "]}}");
+	return args;
+}
+
+START_TEST(a_big_answer_comes_in_parts_and_others_are_served_meanwhile)
+{
+	char one[64], other[64], root[64], *args = big_graph();
+	struct client_socket second = { client_new(&f, ZMQ_DEALER, f.requests), 0 };
+	struct answer tree, create;
+	struct frames frames;
+
+	make_project(&f, one, root);
+	make_project(&f, other, root);
+	expect("OK", "LoadGraph", one, MINIMAL, args);
+	client_send(&f.asker, "GetTree", one, "", "");
+	ck_assert(fixture_recv(&f, f.asker.socket, &frames, 5000));
+	ck_assert(span_is(frames_at(&frames, 3), WIRE_STATUS_PART));
+	frames_fini(&frames);
+	send_create(&second, other, "meanwhile");
+	create = client_await(&f, &second);
+	ck_assert_str_eq(create.status, "OK");
+	tree = client_await(&f, &f.asker);
+	ck_assert_str_eq(tree.status, "OK");
+	ck_assert_uint_gt(tree.parts, 3);
+	ck_assert_ptr_nonnull(strstr(tree.body, "000000020000"));
+	answer_fini(&create);
+	answer_fini(&tree);
+	zmq_close(second.socket);
+	free(args);
+}
+END_TEST
+
+START_TEST(a_graph_does_not_change_while_it_is_being_sent)
+{
+	char session[64], root[64], *args = big_graph();
+	struct answer tree, deleted;
+
+	make_project(&f, session, root);
+	expect("OK", "LoadGraph", session, MINIMAL, args);
+	client_send(&f.asker, "GetTree", session, "", "");
+	client_send(&f.asker, "DeleteNode", session, MINIMAL,
+	    "{\"node_id\":\"00000000-0000-4000-8000-000000019999\"}");
+	tree = client_await(&f, &f.asker);
+	deleted = client_await(&f, &f.asker);
+	ck_assert_uint_eq(tree.id + 1, deleted.id);
+	ck_assert_ptr_nonnull(strstr(tree.body, "000000019999"));
+	ck_assert_str_eq(deleted.status, "OK");
+	answer_fini(&tree);
+	answer_fini(&deleted);
+	free(args);
+}
+END_TEST
+
+START_TEST(a_requester_that_goes_away_ends_its_big_answer)
+{
+	char session[64], root[64], *args = big_graph();
+	void *leaver = client_new(&f, ZMQ_DEALER, f.requests);
+	struct client_socket c = { leaver, 0 };
+	struct frames frames;
+
+	make_project(&f, session, root);
+	expect("OK", "LoadGraph", session, MINIMAL, args);
+	client_send(&c, "GetTree", session, "", "");
+	ck_assert(fixture_recv(&f, leaver, &frames, 5000));
+	frames_fini(&frames);
+	zmq_close(leaver);
+	/* Would wait for ever if the answer still held the session. */
+	expect("OK", "DeleteNode", session, MINIMAL, "{\"node_id\":\"00000000-0000-4000-8000-000000019999\"}");
+	free(args);
+}
+END_TEST
+
+START_TEST(requests_that_come_together_are_answered_in_their_order)
+{
+	char session[64], root[64];
+
+	make_project(&f, session, root);
+	for (int i = 0; i < 1000; i++)
+		send_create(&f.asker, session, "n");
+	for (unsigned i = 0; i < 1000; i++) {
+		struct answer a = client_await(&f, &f.asker);
+
+		ck_assert_str_eq(a.status, "OK");
+		ck_assert_uint_eq(a.id, i + 2);
+		answer_fini(&a);
+	}
+}
+END_TEST
+
+/* What the graph looks like to a reader now. */
+static struct answer
+tree_of(const char *session)
+{
+	struct answer a = client_ask(&f, "GetTree", session, "", "");
+
+	ck_assert_str_eq(a.status, "OK");
+	return a;
+}
+
+static void
+check_failed_commit(const char *spec, const char *status)
+{
+	char session[64], root[64];
+	struct answer before, after, failed;
+	void *tap;
+
+	server_fixture_open(&f, spec);
+	make_project(&f, session, root);
+	before = tree_of(session);
+	tap = tap_new(&f, session);
+	send_create(&f.asker, session, "lost");
+	failed = client_await(&f, &f.asker);
+	ck_assert_str_eq(failed.status, status);
+	ck_assert_str_eq(tap_next(&f, tap, QUIET_MS).name, "");
+	after = tree_of(session);
+	ck_assert_str_eq(before.body, after.body);
+	answer_fini(&before);
+	answer_fini(&after);
+	answer_fini(&failed);
+	/* And the next one is stored. */
+	send_create(&f.asker, session, "kept");
+	after = client_await(&f, &f.asker);
+	ck_assert_str_eq(after.status, "OK");
+	answer_fini(&after);
+	zmq_close(tap);
+	server_fixture_close(&f);
+}
+
+START_TEST(a_failed_commit_is_answered_taken_back_and_never_heard_of)
+{
+	/* The first commit is that of the project. */
+	check_failed_commit("fail:commit:2", "STORAGE_FAILED");
+	check_failed_commit("fail:full:2", "STORAGE_FULL");
+}
+END_TEST
+
+START_TEST(all_that_came_with_or_after_a_failed_commit_is_taken_back)
+{
+	char session[64], root[64];
+	unsigned failed = 0, stored = 0;
+	struct answer a;
+	char last[64] = "";
+
+	server_fixture_open(&f, "fail:commit:2");
+	make_project(&f, session, root);
+	for (int i = 0; i < 600; i++)
+		send_create(&f.asker, session, "n");
+	client_send(&f.asker, "GetTree", session, "", "");
+	for (int i = 0; i < 600; i++) {
+		a = client_await(&f, &f.asker);
+		failed += strcmp(a.status, "STORAGE_FAILED") == 0;
+		if (strcmp(a.status, "OK") == 0) {
+			stored++;
+			answer_text(&a, "node_id", last);
+		}
+		answer_fini(&a);
+	}
+	ck_assert_uint_eq(failed + stored, 600);
+	ck_assert_uint_gt(failed, 0);
+	/* The read that saw them is answered from what is stored. */
+	a = client_await(&f, &f.asker);
+	ck_assert_str_eq(a.status, "OK");
+	if (stored)
+		ck_assert_ptr_nonnull(strstr(a.body, last));
+	failed = 0;
+	for (const char *at = a.body; (at = strstr(at, "\"name\":\"n\"")); at++)
+		failed++;
+	ck_assert_uint_eq(failed, stored);
+	answer_fini(&a);
+	server_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_session_whose_creation_was_not_stored_does_not_exist)
+{
+	struct answer a;
+
+	server_fixture_open(&f, "fail:commit:1");
+	expect("STORAGE_FAILED", "CreateSession", "", "", "{}");
+	a = client_ask(&f, "ListSessions", "", "", "{}");
+	ck_assert_ptr_nonnull(strstr(a.body, "\"total\":0"));
+	answer_fini(&a);
+	expect("OK", "CreateSession", "", "", "{}");
+	server_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_repeat_under_the_same_key_gets_the_first_answer)
+{
+	char session[64], root[64];
+	struct answer first, second;
+	static const char caller[] = "{\"minimal\":true,\"key\":\"k1\"}";
+	static const char args[] = "{\"blueprint_type_id\":\"phase\"}";
+
+	make_project(&f, session, root);
+	client_send(&f.asker, "CreateNode", session, caller, args);
+	client_send(&f.asker, "CreateNode", session, caller, args);
+	first = client_await(&f, &f.asker);
+	second = client_await(&f, &f.asker);
+	ck_assert_str_eq(first.body, second.body);
+	answer_fini(&first);
+	answer_fini(&second);
+	expect("IDEMPOTENCY_MISMATCH", "CreateNode", session, caller, "{\"blueprint_type_id\":\"job\"}");
+}
+END_TEST
+
+START_TEST(after_a_failed_flush_nothing_more_is_acknowledged)
+{
+	char session[64], root[64];
+
+	server_fixture_open(&f, "fail:fsync:2");
+	make_project(&f, session, root);
+	ck_assert(!server_has_failed(f.server));
+	send_create(&f.asker, session, "lost");
+	while (!server_has_failed(f.server))
+		loop_turn(f.loop, 10);
+	struct answer a = client_await(&f, &f.asker);
+	ck_assert_str_eq(a.status, "STORAGE_FAILED");
+	answer_fini(&a);
+	server_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(an_ended_session_is_heard_of_and_then_unknown)
+{
+	char session[64], root[64];
+	struct tapped t;
+	void *tap;
+
+	make_project(&f, session, root);
+	tap = tap_new(&f, session);
+	expect("OK", "EndSession", session, "", "{}");
+	do
+		t = tap_next(&f, tap, 5000);
+	while (strcmp(t.name, "session:closed") != 0 && t.name[0]);
+	ck_assert_str_eq(t.name, "session:closed");
+	expect("INVALID_SESSION", "GetTree", session, "", "");
+	zmq_close(tap);
+}
+END_TEST
+
+START_TEST(draining_answers_what_has_come_and_stops_the_loop)
+{
+	char session[64], root[64];
+
+	make_project(&f, session, root);
+	for (int i = 0; i < 50; i++)
+		send_create(&f.asker, session, "n");
+	for (int i = 0; i < 50; i++) {
+		struct answer a = client_await(&f, &f.asker);
+
+		answer_fini(&a);
+		if (i == 0)
+			server_drain(f.server);
+	}
+	loop_run(f.loop); /* returns because all is settled */
+	ck_assert(!server_has_failed(f.server));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("server");
+	TCase *served = tcase_create("served"), *failing = tcase_create("failing");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(served, open_memory, close_it);
+	tcase_set_timeout(served, 60);
+	tcase_set_timeout(failing, 60);
+	tcase_add_test(served, a_plain_req_socket_gets_an_answer);
+	tcase_add_test(served, an_envelope_of_several_frames_is_given_back);
+	tcase_add_test(served, what_is_no_request_is_dropped_and_harms_nobody);
+	tcase_add_test(served, a_request_id_is_enough_to_be_told_what_is_wrong);
+	tcase_add_test(served, arguments_beyond_the_bound_are_refused_by_name);
+	tcase_add_test(served, a_command_is_heard_as_executing_then_its_changes_then_executed);
+	tcase_add_test(served, a_refused_command_is_heard_as_failed_and_raises_no_seq);
+	tcase_add_test(served, every_subscription_is_answered_with_a_sync);
+	tcase_add_test(served, a_session_hears_nothing_of_another);
+	tcase_add_test(served, parents_are_told_of_only_where_somebody_listens);
+	tcase_add_test(served, a_recently_active_session_is_told_of_again_by_two_beacons);
+	tcase_add_test(served, the_heartbeat_tells_the_same_boot_id_as_hello);
+	tcase_add_test(served, a_big_answer_comes_in_parts_and_others_are_served_meanwhile);
+	tcase_add_test(served, a_graph_does_not_change_while_it_is_being_sent);
+	tcase_add_test(served, a_requester_that_goes_away_ends_its_big_answer);
+	tcase_add_test(served, requests_that_come_together_are_answered_in_their_order);
+	tcase_add_test(served, a_repeat_under_the_same_key_gets_the_first_answer);
+	tcase_add_test(served, an_ended_session_is_heard_of_and_then_unknown);
+	tcase_add_test(served, draining_answers_what_has_come_and_stops_the_loop);
+	tcase_add_test(failing, a_failed_commit_is_answered_taken_back_and_never_heard_of);
+	tcase_add_test(failing, all_that_came_with_or_after_a_failed_commit_is_taken_back);
+	tcase_add_test(failing, a_session_whose_creation_was_not_stored_does_not_exist);
+	tcase_add_test(failing, after_a_failed_flush_nothing_more_is_acknowledged);
+	suite_add_tcase(suite, served);
+	suite_add_tcase(suite, failing);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,474 @@
+/* Sessions: found, loaded, unloaded, listed, ended; their history; and who is in them. */
+
+#include "domain_fixture.h"
+
+#include "common/json.h"
+#include "common/limits.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct domain *d;
+static struct uuid s, root;
+
+static void
+set_up(void)
+{
+	d = domain_new();
+	s = start(d, "restomod");
+	root = root_of(d, &s);
+}
+
+static void
+tear_down(void)
+{
+	domain_free(d);
+}
+
+static void
+join(const char *client, const char *gateway)
+{
+	d->caller.gateway = span_of(gateway);
+	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
+	ck_assert_msg(d->error == OK, "%s", d->body);
+}
+
+START_TEST(a_session_comes_back_after_a_restart_as_it_was)
+{
+	char hash[33];
+	uint64_t seq;
+
+	make(d, &s, "phase", &root);
+	make(d, &s, "phase", &root);
+	ask(d, COMMAND_undo, &s, "{}");
+	strcpy(hash, hash_of(d, &s));
+	seq = session_of(d, &s)->seq;
+	domain_restart(d);
+	ck_assert_str_eq(hash_of(d, &s), hash);
+	ck_assert_uint_eq(session_of(d, &s)->seq, seq);
+	ck_assert_uint_eq(session_of(d, &s)->durable_seq, seq);
+	ck_assert_ptr_nonnull(session_of(d, &s)->blueprint);
+	ck_assert(session_can_redo(session_of(d, &s)));
+}
+END_TEST
+
+START_TEST(a_session_is_loaded_from_its_snapshot_and_the_steps_behind_it)
+{
+	struct session *session = session_of(d, &s);
+	struct json_out bytes = { 0 };
+	char hash[33];
+
+	make(d, &s, "phase", &root);
+	session_snapshot(session, &bytes);
+	d->store->ops->put_snapshot(
+	    d->store, &s, session->ordinal, session->seq, json_out_span(&bytes));
+	json_out_fini(&bytes);
+	make(d, &s, "phase", &root);
+	strcpy(hash, hash_of(d, &s));
+	domain_restart(d);
+	ck_assert_str_eq(hash_of(d, &s), hash);
+	ck_assert_uint_gt(session_of(d, &s)->snapshot_ordinal, 0);
+}
+END_TEST
+
+START_TEST(idle_sessions_leave_memory_unless_somebody_is_in_them)
+{
+	struct session *session = session_of(d, &s);
+	struct uuid project = session->meta.project_id;
+
+	join("c1", "g1");
+	domain_unload(d);
+	ck_assert_ptr_eq(session_of(d, &s), session);
+	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
+	sessions_unload_idle(d->sessions, session->idle_since_ms);
+	ck_assert_ptr_eq(sessions_of_project(d->sessions, &project), session);
+	domain_unload(d);
+	ck_assert_ptr_null(sessions_of_project(d->sessions, &project));
+	ck_assert(at(ask(d, COMMAND_get_tree, &s, "{}"), "roots.0.id").p);
+}
+END_TEST
+
+START_TEST(damaged_history_is_named_and_other_sessions_go_on)
+{
+	struct uuid other = start(d, "book");
+	struct store_step bad = { .session = s,
+		.ordinal = session_of(d, &s)->ordinal + 1,
+		.first_seq = session_of(d, &s)->seq + 1,
+		.last_seq = session_of(d, &s)->seq + 1,
+		.bytes = SPAN("no step") };
+
+	d->store->ops->append(d->store, &bad);
+	make(d, &other, "chapter", NULL);
+	domain_restart(d);
+	for (int i = 0; i < 2; i++) {
+		ask(d, COMMAND_get_tree, &s, "{}");
+		ck_assert_int_eq(d->error, ERROR_session_damaged);
+	}
+	ask(d, COMMAND_get_tree, &other, "{}");
+	ck_assert_int_eq(d->error, OK);
+}
+END_TEST
+
+START_TEST(a_session_whose_creation_was_not_stored_never_was)
+{
+	struct uuid id = id_at(ask(d, COMMAND_create_session, NULL, "{}"), "session_id");
+
+	ck_assert_uint_eq(sessions_count(d->sessions), 2);
+	ask_in_vain(d, COMMAND_create_session, NULL, SPAN("{}"));
+	ck_assert_uint_eq(sessions_count(d->sessions), 2);
+	ask_in_vain(d, COMMAND_end_session, &id, SPAN("{}"));
+	ck_assert(at_is(ask(d, COMMAND_get_session, &id, "{}"), "has_project", "false"));
+}
+END_TEST
+
+START_TEST(an_ended_session_is_gone_after_a_restart_too)
+{
+	ask(d, COMMAND_end_session, &s, "{}");
+	ck_assert_str_eq(heard_names(d), "session:closed");
+	ck_assert(at_is(d->heard[0].body, "reason", "\"deleted\""));
+	for (int i = 0; i < 2; i++) {
+		ask(d, COMMAND_get_session, &s, "{}");
+		ck_assert_int_eq(d->error, ERROR_invalid_session);
+		ck_assert_uint_eq(sessions_count(d->sessions), 0);
+		domain_restart(d);
+	}
+}
+END_TEST
+
+START_TEST(sessions_are_listed_in_pages_oldest_first)
+{
+	char cursor[80];
+
+	for (int i = 0; i < 4; i++)
+		ask(d, COMMAND_create_session, NULL, "{}");
+	for (int restarts = 0; restarts < 2; restarts++) {
+		ask(d, COMMAND_list_sessions, NULL, "{'limit':3}");
+		ck_assert(
+		    uuid_equal(&s, &(struct uuid[]){ id_at(d->body, "sessions.0.session_id") }[0]));
+		ck_assert(at_is(d->body, "sessions.0.has_project", "true"));
+		ck_assert(at_is(d->body, "sessions.1.has_project", "false"));
+		ck_assert(at_is(d->body, "total", "5"));
+		snprintf(cursor, sizeof(cursor), "%.*s", (int)at(d->body, "next_cursor").n - 2,
+		    at(d->body, "next_cursor").p + 1);
+		ask(d, COMMAND_list_sessions, NULL, "{'cursor':'%s'}", cursor);
+		ck_assert(at(d->body, "sessions.1").p && !at(d->body, "sessions.2").p);
+		ck_assert(at_is(d->body, "next_cursor", "null"));
+		domain_restart(d);
+	}
+	/* The session that the cursor names ends: the list goes on where it stood. */
+	ask(d, COMMAND_list_sessions, NULL, "{'limit':3}");
+	ask(d, COMMAND_end_session, &(struct uuid[]){ id_at(d->body, "sessions.2.session_id") }[0],
+	    "{}");
+	ask(d, COMMAND_list_sessions, NULL, "{'cursor':'%s'}", cursor);
+	ck_assert(at(d->body, "sessions.1").p && !at(d->body, "sessions.2").p);
+	ask(d, COMMAND_list_sessions, NULL, "{'cursor':'x'}");
+	ck_assert_int_eq(d->error, ERROR_invalid_request);
+}
+END_TEST
+
+START_TEST(cleanup_ends_what_nobody_used_and_nobody_is_in)
+{
+	struct uuid busy = start(d, "book"), old = s;
+
+	join("c1", "g1");
+	ask(d, COMMAND_create_session, NULL, "{}");
+	d->now_us += 2 * 3600000000ULL;
+	ask(d, COMMAND_get_session, &busy, "{}");
+	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':1.5}");
+	ck_assert_msg(at_is(d->body, "sessions_removed", "1"), "%s", d->body);
+	ck_assert(at_is(d->body, "active_sessions", "2"));
+	ck_assert_str_eq(heard_names(d), "session:closed");
+	ck_assert(at_is(d->heard[0].body, "reason", "\"inactive\""));
+	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':0}");
+	ck_assert(at_is(d->body, "active_sessions", "1"));
+	ck_assert(at_is(ask(d, COMMAND_get_session, &old, "{}"), "active_clients", "1"));
+	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':-1}");
+	ck_assert(at_is(d->body, "error.field", "\"max_inactive_hours\""));
+	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':'1'}");
+	ck_assert_int_eq(d->error, ERROR_invalid_request);
+}
+END_TEST
+
+START_TEST(the_time_of_last_use_outlives_a_restart)
+{
+	char before[40];
+
+	d->now_us += 3600000000ULL;
+	make(d, &s, "phase", &root);
+	ask(d, COMMAND_list_sessions, NULL, "{}");
+	snprintf(before, sizeof(before), "%.*s", 16, at(d->body, "sessions.0.last_activity").p);
+	domain_restart(d);
+	ask(d, COMMAND_list_sessions, NULL, "{}");
+	ck_assert_int_eq(strncmp(before, at(d->body, "sessions.0.last_activity").p, 16), 0);
+}
+END_TEST
+
+START_TEST(the_tree_can_be_read_as_it_was_at_any_seq)
+{
+	char hashes[20][36], quoted[36];
+	int64_t seqs[20];
+
+	for (int i = 0; i < 20; i++) {
+		if (i % 4 == 3)
+			ask(d, COMMAND_undo, &s, "{}");
+		else
+			make(d, &s, "phase", &root);
+		snprintf(hashes[i], sizeof(hashes[i]), "\"%s\"", hash_of(d, &s));
+		seqs[i] = (int64_t)session_of(d, &s)->seq;
+	}
+	for (int i = 0; i < 20; i++) {
+		ask(d, COMMAND_get_tree, &s, "{'at':%lld}", (long long)seqs[i]);
+		ck_assert_msg(at_is(d->body, "state_hash", hashes[i]), "%s", d->body);
+		ck_assert_int_eq(int_at(d->body, "seq"), seqs[i]);
+	}
+	snprintf(quoted, sizeof(quoted), "\"%s\"", hash_of(d, &s));
+	ck_assert(at_is(ask(d, COMMAND_get_tree, &s, "{}"), "state_hash", quoted));
+	ask(d, COMMAND_get_tree, &s, "{'at':100000}");
+	ck_assert(at_is(d->body, "error.field", "\"at\""));
+	ask(d, COMMAND_get_tree, &s, "{'at':-1}");
+	ck_assert_int_eq(d->error, ERROR_invalid_request);
+	ask(d, COMMAND_get_tree, &s, "{'at':0}");
+	ck_assert_msg(!at(d->body, "roots.0").p && d->error == OK, "%s", d->body);
+}
+END_TEST
+
+START_TEST(a_part_of_the_tree_can_be_read)
+{
+	struct uuid phase = make(d, &s, "phase", &root);
+
+	make(d, &s, "job", &phase);
+	ask(d, COMMAND_get_tree, &s, "{'node_id':'%s'}", text_of(&phase));
+	ck_assert(uuid_equal(&phase, &(struct uuid[]){ id_at(d->body, "roots.0.id") }[0]));
+	ck_assert(at(d->body, "roots.0.children.0.id").p);
+	ask(d, COMMAND_get_tree, &s, "{'depth':1}");
+	ck_assert(at(d->body, "roots.0.children.0.id").p);
+	ck_assert(!at(d->body, "roots.0.children.0.children.0").p);
+	ask(d, COMMAND_get_tree, &s, "{'node_id':'%s'}", text_of(&s));
+	ck_assert_int_eq(d->error, ERROR_node_not_found);
+	ask(d, COMMAND_get_tree, &s, "{'depth':-1}");
+	ck_assert(at_is(d->body, "error.field", "\"depth\""));
+	ask(d, COMMAND_get_graph, &s, "{}");
+	ck_assert(at(d->body, "graph.roots.0.id").p);
+}
+END_TEST
+
+START_TEST(events_are_read_back_byte_for_byte_in_pages)
+{
+	char *live[4];
+	int64_t since = (int64_t)session_of(d, &s)->seq, seq;
+
+	d->caller.actor = SPAN("ann");
+	make(d, &s, "phase", &root);
+	live[0] = xstrdup(d->heard[1].body);
+	live[1] = xstrdup(d->heard[2].body);
+	ask(d, COMMAND_undo, &s, "{}");
+	live[2] = xstrdup(d->heard[0].body);
+	live[3] = xstrdup(d->heard[1].body);
+	seq = since;
+	for (int i = 0; i < 4; i++) {
+		ask(d, COMMAND_list_events, &s, "{'since':%lld,'limit':1}", (long long)seq);
+		ck_assert_int_eq(int_at(d->body, "events.0.seq"), ++seq);
+		ck_assert_msg(at_is(d->body, "events.0.data", live[i]), "%s", d->body);
+		ck_assert(at_is(d->body, "more", i < 3 ? "true" : "false"));
+		free(live[i]);
+	}
+	ck_assert(at_is(d->body, "events.0.event", "\"command:undo\""));
+	ask(d, COMMAND_list_events, &s, "{'since':%lld}", (long long)seq);
+	ck_assert(!at(d->body, "events.0").p);
+	ck_assert_int_eq(int_at(d->body, "seq"), seq);
+	ck_assert(at_is(d->body, "first_seq", "1"));
+}
+END_TEST
+
+START_TEST(another_history_or_a_seq_to_come_is_answered_resync)
+{
+	ask(d, COMMAND_list_events, &s, "{'since':0,'log_id':'another'}");
+	ck_assert(at_is(d->body, "resync", "true"));
+	ck_assert(!at(d->body, "events.0").p);
+	ask(d, COMMAND_list_events, &s, "{'since':999}");
+	ck_assert(at_is(d->body, "resync", "true"));
+	ask(d, COMMAND_list_events, &s, "{'since':0,'log_id':%.*s}", (int)at(d->body, "log_id").n,
+	    at(d->body, "log_id").p);
+	ck_assert(!at(d->body, "resync").p && at(d->body, "events.0").p);
+	ask(d, COMMAND_list_events, &s, "{'since':-1}");
+	ck_assert(at_is(d->body, "error.field", "\"since\""));
+}
+END_TEST
+
+START_TEST(the_audit_trail_says_who_did_what_before_and_after)
+{
+	d->caller.actor = SPAN("ann");
+	d->caller.client = SPAN("c1");
+	ask(d, COMMAND_update_property, &s, "{'node_id':'%s','property_id':'notes','value':[1]}",
+	    text_of(&root));
+	ask(d, COMMAND_undo, &s, "{}");
+	ask(d, COMMAND_list_history, &s, "{'limit':1}");
+	ck_assert(at_is(d->body, "steps.0.command_type", "\"CreateProject\""));
+	ck_assert(at_is(d->body, "more", "true"));
+	ask(d, COMMAND_list_history, &s, "{'since':%lld}",
+	    (long long)int_at(d->body, "steps.0.seq"));
+	ck_assert(at_is(d->body, "steps.0.actor", "\"ann\""));
+	ck_assert(at_is(d->body, "steps.0.client_id", "\"c1\""));
+	ck_assert(at_is(d->body, "steps.0.kind", "\"do\""));
+	ck_assert(at_is(d->body, "steps.0.edits.0.before", "null"));
+	ck_assert(at_is(d->body, "steps.0.edits.0.after", "[1]"));
+	ck_assert(at_is(d->body, "steps.1.kind", "\"undo\""));
+	ck_assert(at_is(d->body, "steps.1.edits.0.after", "null"));
+	ck_assert(at_is(d->body, "more", "false"));
+}
+END_TEST
+
+START_TEST(clients_join_once_and_leave_once)
+{
+	d->caller.actor = SPAN("ann");
+	join("c1", "g1");
+	ck_assert_str_eq(heard_names(d), "session:connected");
+	ck_assert(at_is(d->heard[0].body, "client_count", "1"));
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
+	ck_assert(at_is(d->body, "active_clients", "1"));
+	ck_assert(at_is(d->body, "announced", "true"));
+	join("c1", "g2");
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert(at_is(d->body, "announced", "false"));
+	ck_assert(at_is(d->body, "active_clients", "1"));
+	join("c2", "g2");
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "clients.0.gateway", "\"g2\""));
+	ck_assert(at_is(d->body, "clients.0.actor", "\"ann\""));
+	ck_assert(at_is(d->body, "total", "2"));
+	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+	ck_assert(at_is(d->heard[0].body, "client_count", "1"));
+	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
+	ck_assert_int_eq(d->error, ERROR_client_not_found);
+	ask(d, COMMAND_join, &s, "{'client_id':''}");
+	ck_assert(at_is(d->body, "error.field", "\"client_id\""));
+}
+END_TEST
+
+START_TEST(clients_of_a_silent_or_leaving_gateway_go)
+{
+	join("c1", "g1");
+	join("c2", "g2");
+	join("c3", "");
+	forget_heard(d);
+	d->now_ms += LIMIT_BUS_SILENCE_MS - 100;
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1'}");
+	ck_assert(at_is(d->body, "contract", "\"" WIRE_CONTRACT "\""));
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+	ck_assert_uint_eq(d->n_heard, 0);
+	dispatch_expire(d->dispatcher, d->now_ms + 200, d->now_us, take_outcome, d);
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"c2\""));
+	ck_assert(at_is(d->heard[0].body, "client_count", "2"));
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1','leaving':true}");
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
+	ck_assert_uint_eq(session_of(d, &s)->n_clients, 1);
+}
+END_TEST
+
+START_TEST(presence_is_told_coalesced_and_forgotten)
+{
+	join("c1", "");
+	for (int i = 0; i < LIMIT_PRESENCE_PER_S; i++) {
+		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{'x':%d}}", i);
+		ck_assert_str_eq(heard_names(d), "presence:update");
+	}
+	ck_assert(at_is(d->heard[0].body, "data.x", "19"));
+	for (int i = 0; i < 3; i++) {
+		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{'late':%d}}", i);
+		ck_assert_uint_eq(d->n_heard, 0);
+	}
+	dispatch_expire(d->dispatcher, d->now_ms + 1000, d->now_us, take_outcome, d);
+	ck_assert_uint_eq(d->n_heard, 1);
+	ck_assert(at_is(d->heard[0].body, "data.late", "2"));
+	forget_heard(d);
+	dispatch_expire(
+	    d->dispatcher, d->now_ms + LIMIT_PRESENCE_TTL_MS, d->now_us, take_outcome, d);
+	ck_assert(at_is(d->heard[0].body, "data", "null"));
+	ask(d, COMMAND_presence, &s, "{'client_id':'c2','data':1}");
+	ck_assert_int_eq(d->error, ERROR_client_not_found);
+}
+END_TEST
+
+START_TEST(presence_has_a_limit_in_bytes)
+{
+	char data[LIMIT_PRESENCE_BYTES + 8];
+
+	join("c1", "");
+	memset(data, 'x', sizeof(data));
+	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':'%.*s'}", LIMIT_PRESENCE_BYTES - 2,
+	    data);
+	ck_assert_int_eq(d->error, OK);
+	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':'%.*s'}", LIMIT_PRESENCE_BYTES - 1,
+	    data);
+	ck_assert_int_eq(d->error, ERROR_limit_value);
+}
+END_TEST
+
+START_TEST(clients_of_an_ended_session_are_forgotten)
+{
+	join("c1", "g1");
+	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':1}");
+	ask(d, COMMAND_end_session, &s, "{}");
+	forget_heard(d);
+	dispatch_expire(
+	    d->dispatcher, d->now_ms + LIMIT_PRESENCE_TTL_MS, d->now_us, take_outcome, d);
+	ck_assert_uint_eq(d->n_heard, 0);
+}
+END_TEST
+
+START_TEST(a_session_has_only_so_many_clients)
+{
+	char client[16];
+
+	for (int i = 0; i < LIMIT_CLIENTS_PER_SESSION; i++) {
+		snprintf(client, sizeof(client), "c%d", i);
+		join(client, "g1");
+	}
+	ask(d, COMMAND_join, &s, "{'client_id':'one more'}");
+	ck_assert_int_eq(d->error, ERROR_too_many_clients);
+	ask(d, COMMAND_join, &s, "{'client_id':'c1'}");
+	ck_assert_int_eq(d->error, OK);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("sessions");
+	TCase *tc = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_session_comes_back_after_a_restart_as_it_was);
+	tcase_add_test(tc, a_session_is_loaded_from_its_snapshot_and_the_steps_behind_it);
+	tcase_add_test(tc, idle_sessions_leave_memory_unless_somebody_is_in_them);
+	tcase_add_test(tc, damaged_history_is_named_and_other_sessions_go_on);
+	tcase_add_test(tc, a_session_whose_creation_was_not_stored_never_was);
+	tcase_add_test(tc, an_ended_session_is_gone_after_a_restart_too);
+	tcase_add_test(tc, sessions_are_listed_in_pages_oldest_first);
+	tcase_add_test(tc, cleanup_ends_what_nobody_used_and_nobody_is_in);
+	tcase_add_test(tc, the_time_of_last_use_outlives_a_restart);
+	tcase_add_test(tc, the_tree_can_be_read_as_it_was_at_any_seq);
+	tcase_add_test(tc, a_part_of_the_tree_can_be_read);
+	tcase_add_test(tc, events_are_read_back_byte_for_byte_in_pages);
+	tcase_add_test(tc, another_history_or_a_seq_to_come_is_answered_resync);
+	tcase_add_test(tc, the_audit_trail_says_who_did_what_before_and_after);
+	tcase_add_test(tc, clients_join_once_and_leave_once);
+	tcase_add_test(tc, clients_of_a_silent_or_leaving_gateway_go);
+	tcase_add_test(tc, presence_is_told_coalesced_and_forgotten);
+	tcase_add_test(tc, presence_has_a_limit_in_bytes);
+	tcase_add_test(tc, clients_of_an_ended_session_are_forgotten);
+	tcase_add_test(tc, a_session_has_only_so_many_clients);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

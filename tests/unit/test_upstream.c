@@ -1,0 +1,496 @@
+#include "tests/unit/graphd_fixture.h"
+
+
+static struct upstream *upstream;
+static int n_up, n_restarted, n_down, n_events, n_turns;
+static char last_event[200];
+static uint64_t last_seq;
+
+static void
+on_up(void *context, bool restarted)
+{
+	(void)context;
+	n_up++;
+	n_restarted += restarted;
+}
+
+static void
+on_down(void *context)
+{
+	(void)context;
+	n_down++;
+}
+
+static void
+on_event(void *context, const struct uuid *session, const struct wire_header *header, struct span body)
+{
+	(void)context;
+	(void)session;
+	n_events++;
+	last_seq = header->seq;
+	snprintf(last_event, sizeof(last_event), "%.*s", (int)body.n, body.p);
+}
+
+static void
+on_turn(void *context)
+{
+	(void)context;
+	n_turns++;
+}
+
+/* The answers to one question. */
+struct answer {
+	int n, n_parts;
+	enum error status;
+	struct json_out body;
+};
+
+static void
+on_reply(void *arg, enum error status, struct span body, bool more)
+{
+	struct answer *a = arg;
+
+	a->n += !more;
+	a->n_parts += more;
+	a->status = status;
+	json_out_bytes(&a->body, body);
+}
+
+static void
+set_up(void)
+{
+	struct upstream_events events = { on_event, on_up, on_down, on_turn, NULL };
+
+	memset(&fake, 0, sizeof(fake));
+	n_up = n_restarted = n_down = n_events = n_turns = 0;
+	loop = loop_new();
+	fake_start();
+	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", &events);
+	ck_assert_ptr_nonnull(upstream);
+}
+
+static void
+tear_down(void)
+{
+	upstream_free(upstream);
+	loop_free(loop);
+	fake_stop();
+}
+
+static uint64_t
+ask(enum command command, const char *args, int64_t deadline_ms, struct answer *a)
+{
+	struct upstream_question q = { .command = command, .deadline_ms = deadline_ms };
+
+	memset(a, 0, sizeof(*a));
+	if (args)
+		q.args = span_of(args);
+	uuid_of_name(SPAN("session"), &q.session);
+	return upstream_ask(upstream, &q, on_reply, a);
+}
+
+static void
+answer_fini(struct answer *a)
+{
+	json_out_fini(&a->body);
+}
+
+/* Waits for a request and checks what it asks. */
+static void
+await(struct asked *a, const char *command)
+{
+	RUN_UNTIL(fake_asked(a));
+	ck_assert(span_is(asked_at(a, ASKED_COMMAND), command));
+}
+
+START_TEST(a_request_has_all_its_frames_and_its_answer_comes_back)
+{
+	struct asked q;
+	struct answer a;
+	struct span caller;
+
+	RUN_UNTIL_READY(upstream);
+	ck_assert_uint_ne(ask(COMMAND_get_dirty, "{\"x\":1}", 700, &a), 0);
+	await(&q, "GetDirty");
+	ck_assert(span_is(asked_at(&q, 0), WIRE_PROTOCOL));
+	ck_assert_uint_eq(asked_at(&q, ASKED_SESSION).n, UUID_TEXT);
+	ck_assert(span_is(asked_at(&q, ASKED_ARGS), "{\"x\":1}"));
+	caller = asked_at(&q, ASKED_CALLER);
+	ck_assert(memmem(caller.p, caller.n, "\"gateway\":\"gateway-1\"", 21));
+	ck_assert(memmem(caller.p, caller.n, "\"deadline_ms\":700", 17));
+	ck_assert(!memmem(caller.p, caller.n, "\"key\"", 5));
+	ck_assert_uint_eq(upstream_in_flight(upstream), 1);
+	fake_answer(&q, "OK", SPAN("{\"is_dirty\":false}"));
+	RUN_UNTIL(a.n == 1);
+	ck_assert_int_eq(a.status, OK);
+	ck_assert(span_is(json_out_span(&a.body), "{\"is_dirty\":false}"));
+	ck_assert_uint_eq(upstream_in_flight(upstream), 0);
+	answer_fini(&a);
+	frames_fini(&q.frames);
+}
+END_TEST
+
+START_TEST(an_error_code_becomes_the_error_and_an_unknown_one_internal)
+{
+	struct asked q;
+	struct answer a;
+
+	RUN_UNTIL_READY(upstream);
+	for (int i = 0; i < ERRORS; i++) {
+		ask(COMMAND_get_dirty, NULL, 0, &a);
+		await(&q, "GetDirty");
+		ck_assert(span_is(asked_at(&q, ASKED_ARGS), "{}"));
+		fake_answer(&q, i ? error_rows[i].code : "NO_SUCH_CODE", SPAN("{}"));
+		RUN_UNTIL(a.n == 1);
+		ck_assert_int_eq(a.status, i ? i : ERROR_internal);
+		answer_fini(&a);
+		frames_fini(&q.frames);
+	}
+}
+END_TEST
+
+START_TEST(long_bodies_are_cut_and_joined_both_ways)
+{
+	enum { BYTES = 3 * LIMIT_PART_BYTES + 7 };
+	char *args = xmalloc(BYTES + 1);
+	struct asked q;
+	struct answer a;
+	size_t n = 0;
+
+	RUN_UNTIL_READY(upstream);
+	memset(args, 'a', BYTES);
+	args[BYTES] = '\0';
+	ask(COMMAND_create_node, args, 0, &a);
+	await(&q, "CreateNode");
+	for (size_t i = ASKED_ARGS; asked_at(&q, i).p; i++) {
+		ck_assert_uint_le(asked_at(&q, i).n, LIMIT_PART_BYTES);
+		n += asked_at(&q, i).n;
+	}
+	ck_assert_uint_eq(n, BYTES);
+	fake_answer(&q, "PART", SPAN("first,"));
+	fake_answer(&q, "PART", SPAN("second,"));
+	fake_answer(&q, "OK", (struct span){ args, BYTES });
+	RUN_UNTIL(a.n == 1);
+	ck_assert_int_eq(a.n_parts, 2);
+	ck_assert_uint_eq(a.body.n, BYTES + 13);
+	ck_assert_int_eq(memcmp(a.body.bytes, "first,second,aaa", 16), 0);
+	answer_fini(&a);
+	frames_fini(&q.frames);
+	free(args);
+}
+END_TEST
+
+START_TEST(a_change_without_a_key_gets_one_and_a_key_of_the_caller_is_kept)
+{
+	struct upstream_question q = { .command = COMMAND_undo, .caller.key = SPAN("mine") };
+	struct asked asked;
+	static struct answer a, b;
+	struct span caller;
+
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_create_node, NULL, 0, &a);
+	await(&asked, "CreateNode");
+	caller = asked_at(&asked, ASKED_CALLER);
+	ck_assert(memmem(caller.p, caller.n, "\"key\":\"", 7));
+	ck_assert(memmem(caller.p, caller.n, "\"key_is_command_id\":true", 24));
+	frames_fini(&asked.frames);
+	memset(&b, 0, sizeof(b));
+	upstream_ask(upstream, &q, on_reply, &b);
+	await(&asked, "Undo");
+	caller = asked_at(&asked, ASKED_CALLER);
+	ck_assert(memmem(caller.p, caller.n, "\"key\":\"mine\"", 12));
+	ck_assert(!memmem(caller.p, caller.n, "key_is_command_id", 17));
+	frames_fini(&asked.frames);
+}
+END_TEST
+
+START_TEST(each_request_is_ended_at_its_own_deadline)
+{
+	static struct answer late, soon, never; /* the last is answered when all is over */
+	uint64_t began_ms = clock_now_ms();
+
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_get_dirty, NULL, 200, &late);
+	ask(COMMAND_get_dirty, NULL, 50, &soon);
+	ask(COMMAND_get_dirty, NULL, 100000, &never);
+	RUN_UNTIL(soon.n == 1);
+	ck_assert_int_eq(soon.status, ERROR_backend_unavailable);
+	ck_assert_int_eq(late.n, 0);
+	RUN_UNTIL(late.n == 1);
+	ck_assert_uint_ge(clock_now_ms() - began_ms, 200);
+	ck_assert_uint_lt(clock_now_ms() - began_ms, 1500);
+	ck_assert_int_eq(never.n, 0);
+	ck_assert_uint_eq(upstream_in_flight(upstream), 1);
+}
+END_TEST
+
+START_TEST(an_answer_that_nobody_waits_for_any_more_is_dropped)
+{
+	struct asked q;
+	struct answer forgotten, late, next;
+
+	RUN_UNTIL_READY(upstream);
+	upstream_forget(upstream, ask(COMMAND_get_dirty, NULL, 0, &forgotten));
+	await(&q, "GetDirty");
+	fake_answer(&q, "OK", SPAN("{}"));
+	frames_fini(&q.frames);
+	ask(COMMAND_get_dirty, NULL, 20, &late);
+	await(&q, "GetDirty");
+	RUN_UNTIL(late.n == 1);
+	fake_answer(&q, "OK", SPAN("{}"));
+	frames_fini(&q.frames);
+	/* The next one may use the same slot, but not the number. */
+	ask(COMMAND_get_session, NULL, 0, &next);
+	await(&q, "GetSession");
+	ck_assert_int_eq(next.n, 0);
+	fake_answer(&q, "OK", SPAN("[]"));
+	RUN_UNTIL(next.n == 1);
+	ck_assert(span_is(json_out_span(&next.body), "[]"));
+	ck_assert_int_eq(forgotten.n, 0);
+	ck_assert_int_eq(late.n, 1);
+	answer_fini(&next);
+	frames_fini(&q.frames);
+}
+END_TEST
+
+START_TEST(no_more_than_the_limit_is_in_flight)
+{
+	static struct answer a[LIMIT_IN_FLIGHT + 1];
+
+	for (int i = 0; i < LIMIT_IN_FLIGHT; i++)
+		ck_assert_uint_ne(ask(COMMAND_get_dirty, NULL, 60000, &a[i]), 0);
+	ck_assert_uint_eq(ask(COMMAND_get_dirty, NULL, 60000, &a[LIMIT_IN_FLIGHT]), 0);
+}
+END_TEST
+
+static void
+restart_fake(void)
+{
+	fake_stop();
+	fake_start();
+}
+
+START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
+{
+	struct asked q;
+	struct answer a;
+
+	RUN_UNTIL_READY(upstream);
+	fake_stop();
+	RUN_UNTIL(n_down == 1);
+	ck_assert(!upstream_is_ready(upstream));
+	ask(COMMAND_create_node, "{\"held\":true}", 4000, &a);
+	for (int i = 0; i < 5; i++)
+		loop_turn(loop, 5);
+	fake_start();
+	await(&q, "CreateNode");
+	ck_assert(span_is(asked_at(&q, ASKED_ARGS), "{\"held\":true}"));
+	fake_answer(&q, "OK", SPAN("{}"));
+	RUN_UNTIL(a.n == 1);
+	ck_assert_int_eq(a.status, OK);
+	ck_assert_int_eq(n_restarted, 1);
+	answer_fini(&a);
+	frames_fini(&q.frames);
+}
+END_TEST
+
+START_TEST(what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key)
+{
+	struct asked before, after, none;
+	static struct answer a, b;
+
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_create_node, "{}", 4000, &a);
+	ask(COMMAND_get_dirty, "{}", 4000, &b);
+	await(&before, "CreateNode");
+	restart_fake();
+	await(&after, "CreateNode");
+	ck_assert(span_equal(asked_at(&before, ASKED_CALLER), asked_at(&after, ASKED_CALLER)));
+	ck_assert(span_equal(asked_at(&before, ASKED_NUMBER), asked_at(&after, ASKED_NUMBER)));
+	fake_answer(&after, "OK", SPAN("{}"));
+	frames_fini(&after.frames);
+	await(&after, "GetDirty");
+	fake_answer(&after, "OK", SPAN("{}"));
+	RUN_UNTIL(a.n == 1 && b.n == 1);
+	ck_assert(!fake_asked(&none));
+	ck_assert_int_eq(a.status, OK);
+	answer_fini(&a);
+	answer_fini(&b);
+	frames_fini(&before.frames);
+	frames_fini(&after.frames);
+}
+END_TEST
+
+START_TEST(an_answer_that_broke_off_in_the_middle_is_an_error)
+{
+	struct asked q;
+	struct answer a;
+
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_get_tree, NULL, 4000, &a);
+	await(&q, "GetTree");
+	fake_answer(&q, "PART", SPAN("{\"roots\":["));
+	frames_fini(&q.frames);
+	RUN_UNTIL(a.n_parts == 1);
+	restart_fake();
+	RUN_UNTIL_READY(upstream);
+	RUN_UNTIL(a.n == 1);
+	ck_assert_int_eq(a.status, ERROR_backend_unavailable);
+	answer_fini(&a);
+}
+END_TEST
+
+START_TEST(another_contract_version_is_not_served)
+{
+	struct asked q;
+	struct answer a;
+
+	fake.contract = "7.0";
+	ask(COMMAND_get_dirty, NULL, 150, &a);
+	RUN_UNTIL((fake_asked(&q), a.n == 1));
+	ck_assert(!upstream_is_ready(upstream));
+	ck_assert_int_eq(n_up, 0);
+}
+END_TEST
+
+START_TEST(silence_is_noticed_and_a_heartbeat_ends_it)
+{
+	uint64_t now_ms;
+
+	RUN_UNTIL_READY(upstream);
+	now_ms = clock_now_ms();
+	/* The clock jumps; the link stands and says nothing. */
+	clock_set(now_ms + LIMIT_BUS_SILENCE_MS + 1500, 1);
+	loop_turn(loop, 0);
+	ck_assert_int_eq(n_down, 1);
+	ck_assert(!upstream_is_ready(upstream));
+	clock_set(0, 0);
+	fake_heartbeat();
+	RUN_UNTIL(upstream_is_ready(upstream));
+	ck_assert_int_eq(n_up, 2);
+	ck_assert_int_eq(n_restarted, 0);
+}
+END_TEST
+
+/* Events. */
+
+static bool
+has_subscription(const char *topic, bool is_on)
+{
+	struct frames f;
+	bool found = false;
+
+	while (frames_recv(&f, fake.xpub)) {
+		struct span message = frames_at(&f, 0);
+		found |= message.n > 0 && message.p[0] == is_on &&
+		    span_is((struct span){ message.p + 1, message.n - 1 }, topic);
+		frames_fini(&f);
+	}
+	return found;
+}
+
+START_TEST(events_of_subscribed_sessions_arrive_and_no_others)
+{
+	struct wire_header header = { .version = 1, .event = EVENT_node_created, .seq = 7 };
+	struct uuid session, other;
+	char topic[WIRE_TOPIC_MAX + 1] = { 0 }, full[WIRE_TOPIC_MAX + 1] = { 0 };
+
+	uuid_of_name(SPAN("a"), &session);
+	uuid_of_name(SPAN("b"), &other);
+	wire_topic(&session, EVENTS, topic);
+	RUN_UNTIL_READY(upstream);
+	upstream_subscribe(upstream, &session, false);
+	RUN_UNTIL(has_subscription(topic, true));
+	wire_topic(&session, EVENT_node_created, full);
+	fake_publish(full, &header, SPAN("{\"n\":1}"));
+	RUN_UNTIL(n_events == 1);
+	ck_assert_str_eq(last_event, "{\"n\":1}");
+	ck_assert_uint_eq(last_seq, 7);
+	ck_assert_int_ge(n_turns, 1);
+	/* Malformed ones are dropped, and the next good one is heard. */
+	header.event = EVENTS;
+	fake_publish(full, &header, SPAN("{\"n\":2}"));
+	frames_send(fake.xpub, span_of(full), true);
+	frames_send(fake.xpub, SPAN("short"), false);
+	memset(full, 0, sizeof(full));
+	wire_topic(&other, EVENT_node_created, full);
+	header.event = EVENT_node_created;
+	fake_publish(full, &header, SPAN("{\"n\":3}"));
+	memset(full, 0, sizeof(full));
+	wire_topic(&session, EVENT_node_created, full);
+	fake_publish(full, &header, SPAN("{\"n\":4}"));
+	RUN_UNTIL(strcmp(last_event, "{\"n\":4}") == 0);
+	ck_assert_int_eq(n_events, 2);
+}
+END_TEST
+
+START_TEST(subscriptions_are_counted)
+{
+	struct uuid session;
+	char topic[WIRE_TOPIC_MAX + 6] = { 0 }, dash[WIRE_TOPIC_MAX + 6] = { 0 };
+
+	uuid_of_name(SPAN("a"), &session);
+	strcpy(dash + wire_topic(&session, EVENTS, dash), "dash/");
+	wire_topic(&session, EVENTS, topic);
+	RUN_UNTIL_READY(upstream);
+	upstream_subscribe(upstream, &session, false);
+	upstream_subscribe(upstream, &session, true);
+	RUN_UNTIL(has_subscription(dash, true));
+	upstream_unsubscribe(upstream, &session, true);
+	RUN_UNTIL(has_subscription(dash, false));
+	for (int i = 0; i < 10; i++)
+		loop_turn(loop, 2);
+	ck_assert(!has_subscription(topic, false));
+	upstream_resync(upstream, &session);
+	RUN_UNTIL(has_subscription(topic, true));
+	upstream_unsubscribe(upstream, &session, false);
+	RUN_UNTIL(has_subscription(topic, false));
+	/* Unknown ones are no subscriptions. */
+	upstream_resync(upstream, &session);
+}
+END_TEST
+
+START_TEST(the_end_answers_what_is_still_in_flight)
+{
+	struct answer a;
+
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_get_dirty, NULL, 0, &a);
+	upstream_free(upstream);
+	upstream = NULL;
+	ck_assert_int_eq(a.n, 1);
+	ck_assert_int_eq(a.status, ERROR_backend_unavailable);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("upstream");
+	TCase *t = tcase_create("upstream");
+	SRunner *runner = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, a_request_has_all_its_frames_and_its_answer_comes_back);
+	tcase_add_test(t, an_error_code_becomes_the_error_and_an_unknown_one_internal);
+	tcase_add_test(t, long_bodies_are_cut_and_joined_both_ways);
+	tcase_add_test(t, a_change_without_a_key_gets_one_and_a_key_of_the_caller_is_kept);
+	tcase_add_test(t, each_request_is_ended_at_its_own_deadline);
+	tcase_add_test(t, an_answer_that_nobody_waits_for_any_more_is_dropped);
+	tcase_add_test(t, no_more_than_the_limit_is_in_flight);
+	tcase_add_test(t, what_is_asked_while_graphd_is_away_waits_for_it);
+	tcase_add_test(t, what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key);
+	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_is_an_error);
+	tcase_add_test(t, another_contract_version_is_not_served);
+	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
+	tcase_add_test(t, events_of_subscribed_sessions_arrive_and_no_others);
+	tcase_add_test(t, subscriptions_are_counted);
+	tcase_add_test(t, the_end_answers_what_is_still_in_flight);
+	suite_add_tcase(s, t);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed > 0;
+}
