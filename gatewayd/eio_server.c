@@ -236,14 +236,52 @@ take_get(struct eio_server *server, struct http_request *request, const struct e
 	json_out_fini(&body);
 }
 
+/* A POST whose body is on its way; lives in the request's arena. */
+struct posting {
+	struct eio_server *server;
+	struct http_request *request;
+	struct eio_sid sid;
+};
+
+static void
+on_post_gone(void *arg)
+{
+	struct posting *p = arg;
+
+	if (http_is_too_big(p->request))
+		eio_post_too_big(p->server->eio, &p->sid);
+	else
+		eio_post_abort(p->server->eio, &p->sid, now());
+}
+
+static void
+begin_post(struct eio_server *server, struct http_request *request, const struct eio_verdict *check)
+{
+	/* Its length has been looked at: a longer one than maxPayload is refused by the HTTP layer. */
+	struct eio_verdict v = eio_post_begin(
+	    server->eio, &check->sid, http_header(request, "Content-Type"), -1, now());
+	struct posting *p;
+
+	if (v.next != EIO_READ) {
+		refuse_request(request, &v);
+		return;
+	}
+	p = arena_take(http_arena(request), sizeof *p);
+	*p = (struct posting){ .server = server, .request = request, .sid = check->sid };
+	http_hold(request, on_post_gone, p);
+}
+
 static void
 take_post(struct eio_server *server, struct http_request *request, const struct eio_verdict *check)
 {
 	struct span body = http_body(request);
 	struct json_out out = { 0 };
-	struct eio_verdict v = eio_post_begin(
-	    server->eio, &check->sid, http_header(request, "Content-Type"), (int64_t)body.n, now());
+	struct eio_verdict v = { .next = EIO_READ };
 
+	/* Only an empty body has not been announced by its head. */
+	if (!http_holder(request))
+		v = eio_post_begin(server->eio, &check->sid, http_header(request, "Content-Type"),
+		    (int64_t)body.n, now());
 	if (v.next == EIO_READ)
 		v = eio_post_body(server->eio, &check->sid, body, now());
 	if (v.next != EIO_ANSWER) {
@@ -279,16 +317,32 @@ handshake(struct eio_server *server, struct http_request *http, const struct eio
 	answer(http, 200, EIO_ANSWER_TYPE, &body);
 }
 
-void
-eio_server_request(struct eio_server *server, struct http_request *http)
+static struct eio_request
+request_of(struct http_request *http)
 {
-	struct eio_request request = {
+	return (struct eio_request){
 		.method = method_name(http_method(http)),
 		.query = http_query(http),
 		.origin = http_header(http, "Origin"),
 		.is_upgrade = http_is_upgrade(http),
 		.http = http,
 	};
+}
+
+void
+eio_server_headed(struct eio_server *server, struct http_request *http)
+{
+	struct eio_request request = request_of(http);
+	struct eio_verdict v = eio_check_request(server->eio, &request, now());
+
+	if (v.next == EIO_POST)
+		begin_post(server, http, &v);
+}
+
+void
+eio_server_request(struct eio_server *server, struct http_request *http)
+{
+	struct eio_request request = request_of(http);
 	struct eio_verdict v;
 
 	v = eio_check_request(server->eio, &request, now());

@@ -31,5 +31,13 @@ void eio_server_free(struct eio_server *);
 struct sio *eio_server_sio(struct eio_server *);
 struct eio *eio_server_eio(struct eio_server *);
 bool eio_server_is_path(const struct eio_server *, struct span path);
-/* Takes one request whose path is ours. Origin and preflight have been looked at, headers for the answer may have been added. */
+/*
+ * The head of a request whose path is ours; its body is still to come. One POST at a time is a rule
+ * that must be seen to be broken then. For headed() of struct http_settings.
+ */
+void eio_server_headed(struct eio_server *, struct http_request *);
+/*
+ * Takes one request whose path is ours. Origin and preflight have been looked at, headers for the
+ * answer may have been added.
+ */
 void eio_server_request(struct eio_server *, struct http_request *);

@@ -95,7 +95,7 @@ watch_due(struct loop_timer *t)
 	}
 }
 
-static void
+__attribute__((format(printf, 2, 0))) static void
 log_library(void *cls, const char *format, va_list args)
 {
 	char text[256];
@@ -162,8 +162,10 @@ set_defaults(struct http_settings *s)
 static struct MHD_Daemon *
 start_daemon(struct http *h, int fd)
 {
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_UPGRADE |
-	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	/* Resuming would wake the daemon through a pipe of its own; our loop runs it anyway. */
+	unsigned resume = MHD_ALLOW_SUSPEND_RESUME & ~(unsigned)MHD_USE_ITC;
+	unsigned flags =
+	    MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | resume;
 
 	return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
 	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,

@@ -24,6 +24,11 @@ struct http_settings {
 	unsigned max_connections;
 	/* The largest body this target takes, told before the body is read. */
 	size_t (*body_limit)(void *context, enum http_method, struct span target);
+	/*
+	 * A request whose body is still to come, its head checked. May answer at once, and the body is not awaited;
+	 * or hold it: gone() is then called when the body breaks off before handle() has the request. May be NULL.
+	 */
+	void (*headed)(void *context, struct http_request *);
 	/* A whole request: body complete, hygiene checked. Answers with http_reply() now or later, or one of the others below. */
 	void (*handle)(void *context, struct http_request *);
 	/*
@@ -71,6 +76,10 @@ void http_close_after(struct http_request *);
 
 /* Answering later. gone() is called once when the peer has left or the server stops before the answer; after it the request must not be touched again. */
 void http_hold(struct http_request *, void (*gone)(void *arg), void *arg);
+/* Who holds it: the arg of http_hold(), or NULL. */
+void *http_holder(const struct http_request *);
+/* For gone(): it was this side that broke off, because the body outgrew its limit. */
+bool http_is_too_big(const struct http_request *);
 
 /* An answer without a known length, chunked. pull() is asked for bytes whenever the connection can take some: returns how many
  * it wrote into out (at most size), 0 for none just now, -1 for the end. After 0 call http_stream_wake() when there is more. gone() as above. */

@@ -127,6 +127,18 @@ http_hold(struct http_request *r, void (*gone)(void *arg), void *arg)
 	r->gone_arg = arg;
 }
 
+void *
+http_holder(const struct http_request *r)
+{
+	return r->gone ? r->gone_arg : NULL;
+}
+
+bool
+http_is_too_big(const struct http_request *r)
+{
+	return r->is_too_big;
+}
+
 void
 http_tell_gone(struct http_request *r)
 {

@@ -268,6 +268,23 @@ begin_body(struct http_connection *c, struct http_request *r)
 		http_set_deadline(c, clock_now_ms() + c->http->settings.body_ms);
 }
 
+/* The handler's word on the head alone; whatever it answers, the body is not read. */
+static bool
+answered_early(struct http_request *r)
+{
+	const struct http_settings *s = &http_connection_of(r)->http->settings;
+
+	if (!s->headed || (r->head.content_length <= 0 && !r->head.is_chunked))
+		return false;
+	r->state = HTTP_HANDLING;
+	r->close_after = true;
+	s->headed(s->context, r);
+	if (r->response)
+		return true;
+	r->close_after = false;
+	return false;
+}
+
 static enum MHD_Result
 head_complete(struct http_request *r, const char *method, const char *version)
 {
@@ -291,6 +308,8 @@ head_complete(struct http_request *r, const char *method, const char *version)
 	    LIMIT_BODY_BYTES;
 	if (r->head.content_length > 0 && (uint64_t)r->head.content_length > r->body_limit)
 		return refuse_now(r, ERROR_payload_too_large, NULL);
+	if (answered_early(r))
+		return http_give_answer(r);
 	begin_body(c, r);
 	return MHD_YES;
 }
@@ -301,6 +320,7 @@ take_body(struct http_request *r, const char *bytes, size_t n)
 	size_t need = r->body_n + n;
 
 	if (need > r->body_limit) {
+		r->is_too_big = true;
 		http_abort(http_connection_of(r), ERROR_payload_too_large);
 		return MHD_NO;
 	}

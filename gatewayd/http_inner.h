@@ -40,7 +40,7 @@ struct http_request {
 	struct http_extra *extras;
 	struct MHD_Response *response; /* owned until it is queued */
 	int status;
-	bool close_after, is_gone;
+	bool close_after, is_gone, is_too_big;
 	void (*gone)(void *arg);
 	void *gone_arg;
 	const struct http_stream_ops *stream;

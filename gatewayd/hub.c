@@ -149,7 +149,8 @@ hub_new(struct loop *loop, struct upstream *upstream)
 	hub->flush.run = on_turn_end;
 	loop_at_turn_end(loop, &hub->flush);
 	hub->tick.due = on_tick;
-	loop_set_timer(loop, &hub->tick, clock_now_ms() + TICK_MS);
+	hub->next_tick_ms = clock_now_ms() + TICK_MS;
+	set_tick(hub, clock_now_ms());
 	return hub;
 }
 

@@ -107,10 +107,13 @@ open_rest(struct gateway *g)
 		.hosts = g->options.hosts,
 		.n_hosts = g->options.n_hosts,
 		.deadline_ms = g->options.deadline_ms,
+		.max_websockets = g->options.max_websockets,
 		.live = { .hub = g->hub,
 			.websocket = transport_ws_accept,
 			.sse = transport_sse_accept,
 			.poll = transport_poll_accept,
+			.members = hub_members,
+			.socketio_headed = transport_sio_headed,
 			.socketio = transport_sio_request } };
 
 	g->assets = assets_new(g->options.assets);
@@ -138,6 +141,7 @@ listen_for_requests(struct gateway *g)
 		.port = g->options.port,
 		.max_connections = g->options.max_connections,
 		.body_limit = rest_body_limit,
+		.headed = rest_headed,
 		.handle = rest_handle,
 		.refuse = rest_refuse,
 		.context = g->rest };

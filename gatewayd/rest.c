@@ -235,6 +235,25 @@ route_request(struct rest *rest, struct http_request *r)
 }
 
 void
+rest_headed(void *context, struct http_request *r)
+{
+	struct rest *rest = context;
+	const struct rest_live *live = &rest->settings.live;
+
+	if (!is_socketio(http_path(r)) || !live->socketio_headed || check_source(rest, r))
+		return;
+	rest_add_headers(rest, r);
+	live->socketio_headed(live->socketio_context, r);
+}
+
+static void
+hand_to_socketio(struct rest *rest, struct http_request *r)
+{
+	rest_add_headers(rest, r);
+	rest->settings.live.socketio(rest->settings.live.socketio_context, r);
+}
+
+void
 rest_handle(void *context, struct http_request *r)
 {
 	struct rest *rest = context;
@@ -245,7 +264,7 @@ rest_handle(void *context, struct http_request *r)
 	else if (cors_is_preflight(r))
 		cors_answer_preflight(&rest->settings.cors, r);
 	else if (is_socketio(http_path(r)) && rest->settings.live.socketio)
-		rest->settings.live.socketio(rest->settings.live.socketio_context, r);
+		hand_to_socketio(rest, r);
 	else
 		route_request(rest, r);
 }

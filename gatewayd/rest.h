@@ -20,7 +20,10 @@ struct rest_live {
 	void (*sse)(struct hub *, struct http_request *, const struct join *, bool ndjson);
 	void (*poll)(struct hub *, struct http_request *, const struct join *, uint64_t limit,
 	    uint64_t wait_ms);
-	/* Everything below /socket.io/. */
+	/* How many there are now. */
+	size_t (*members)(const struct hub *);
+	/* Everything below /socket.io/; first, when there is a body, with the head alone. */
+	void (*socketio_headed)(void *context, struct http_request *);
 	void (*socketio)(void *context, struct http_request *);
 	void *socketio_context;
 };
@@ -32,6 +35,7 @@ struct rest_settings {
 	const char *const *hosts; /* what Host may say; borrowed */
 	size_t n_hosts; /* 0: anything */
 	int64_t deadline_ms; /* 0: LIMIT_DEADLINE_MS */
+	size_t max_websockets; /* live clients of all kinds; 0: no bound */
 	struct rest_live live;
 };
 
@@ -42,5 +46,6 @@ void rest_drain(struct rest *);
 
 /* For struct http_settings; context is the struct rest. */
 size_t rest_body_limit(void *context, enum http_method, struct span target);
+void rest_headed(void *context, struct http_request *);
 void rest_handle(void *context, struct http_request *);
 void rest_refuse(void *context, struct http_request *, enum error, const char *message);

@@ -46,8 +46,6 @@ rest_read_body(struct rest_call *c, unsigned flags)
 	if (err)
 		return err;
 	text = json_trim(text);
-	if (json_type(text) == JSON_NULL && flags & ROUTE_MAYBE_BODY)
-		return OK;
 	if (json_type(text) != JSON_OBJECT)
 		return refuse(&c->why, ERROR_invalid_request, NULL,
 		    "The body must be a JSON object, not %s.", json_type_name(json_type(text)));

@@ -133,11 +133,11 @@ read_request(struct rest_call *c, enum command *command, struct span *data)
 	read_envelope(c->body, http_arena(c->http), &e);
 	err = find_session(c, e.session_id);
 	if (!err)
+		err = rest_caller(c);
+	if (!err)
 		err = find_command(c, e.command_type, command);
 	if (!err)
 		err = find_data(c, e.data, data);
-	if (!err)
-		err = rest_caller(c);
 	if (!err)
 		err = find_key(c, e.command_id);
 	return err;
@@ -150,10 +150,15 @@ rest_execute(struct rest_call *c)
 	struct span data;
 	enum error err = read_request(c, &command, &data);
 
-	if (err)
+	/* Clients blank their screen at an answer without a graph, so a refusal brings it too. */
+	if (err && !uuid_is_nil(&c->session) && !c->caller.minimal) {
+		c->refused = err;
+		rest_ask(c, COMMAND_get_graph, SPAN("{}"));
+	} else if (err) {
 		rest_fail(c, err);
-	else
+	} else {
 		rest_ask(c, command, data);
+	}
 }
 
 /*

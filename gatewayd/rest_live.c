@@ -61,6 +61,14 @@ read_join(struct rest_call *c, struct join *join)
 	return err;
 }
 
+static bool
+is_full(const struct rest *rest)
+{
+	const struct rest_settings *s = &rest->settings;
+
+	return s->max_websockets && s->live.members && s->live.members(s->live.hub) >= s->max_websockets;
+}
+
 void
 rest_websocket(struct rest_call *c)
 {
@@ -73,7 +81,7 @@ rest_websocket(struct rest_call *c)
 		return;
 	}
 	err = read_join(c, &join);
-	if (!err && c->rest->is_draining)
+	if (!err && (c->rest->is_draining || is_full(c->rest)))
 		err = ERROR_overloaded;
 	if (!err && !http_is_upgrade(c->http)) {
 		http_add_header(c->http, "Sec-WebSocket-Version", SPAN("13"));
@@ -137,7 +145,7 @@ rest_events(struct rest_call *c)
 		    LIMIT_EVENTS_PAGE);
 	if (wait_ms > LIMIT_EVENTS_WAIT_MS)
 		wait_ms = LIMIT_EVENTS_WAIT_MS;
-	if (!err && c->rest->is_draining && (is_stream || wait_ms))
+	if (!err && (c->rest->is_draining || is_full(c->rest)) && (is_stream || wait_ms))
 		err = ERROR_overloaded;
 	is_stream = is_stream && live->sse;
 	is_poll = !is_stream && (wait_ms || join.events.p) && live->poll;

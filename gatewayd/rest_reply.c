@@ -131,6 +131,30 @@ rest_refuse(void *context, struct http_request *r, enum error err, const char *m
 	refusal_fini(&why);
 }
 
+/* RFC 7240 section 3: that the graph was left out. */
+static void
+add_preference(struct rest_call *c)
+{
+	enum command_kind kind = command_rows[c->command].kind;
+
+	if (c->caller.minimal && (kind == COMMAND_EDITS || kind == COMMAND_CHANGES))
+		http_add_header(c->http, "Preference-Applied", SPAN("return=minimal"));
+}
+
+/* What was refused here, and the graph where the session has one. */
+static void
+answer_refused(struct rest_call *c, enum error err, struct span body)
+{
+	struct json_out error = { 0 };
+	struct span graph = { 0 };
+
+	if (!err)
+		json_find(body, "graph", &graph);
+	error_write(&error, c->refused, &c->why);
+	reply_error(c->rest, c->http, error_rows[c->refused].status, json_out_span(&error), graph);
+	json_out_fini(&error);
+}
+
 /* What graphd refused: {"error":{…},"graph"?:…}, or nothing when it was not reached. */
 static void
 answer_error(struct rest_call *c, enum error err, struct span body)
@@ -218,9 +242,13 @@ void
 rest_answer(struct rest_call *c, enum error err, struct span body)
 {
 	struct span tag, file;
-	enum command_kind kind = command_rows[c->command].kind;
 
+	if (c->refused) {
+		answer_refused(c, err, body);
+		return;
+	}
 	if (err) {
+		add_preference(c);
 		answer_error(c, err, body);
 		return;
 	}
@@ -232,8 +260,7 @@ rest_answer(struct rest_call *c, enum error err, struct span body)
 			return;
 		}
 	}
-	if (c->caller.minimal && (kind == COMMAND_EDITS || kind == COMMAND_CHANGES))
-		http_add_header(c->http, "Preference-Applied", SPAN("return=minimal"));
+	add_preference(c);
 	if (c->match.route->flags & ROUTE_UNWRAP && json_find(body, "file", &file))
 		body = file;
 	if (c->echo.p && body.n >= 2) {

@@ -49,6 +49,15 @@ transport_sio_free(struct transport_sio *t)
 }
 
 void
+transport_sio_headed(void *context, struct http_request *request)
+{
+	struct transport_sio *t = context;
+
+	if (eio_server_is_path(t->engine, http_path(request)))
+		eio_server_headed(t->engine, request);
+}
+
+void
 transport_sio_request(void *context, struct http_request *request)
 {
 	struct transport_sio *t = context;

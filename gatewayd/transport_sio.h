@@ -10,5 +10,6 @@ struct transport_sio;
 struct transport_sio *transport_sio_new(struct hub *, bool recover_all);
 /* After http_free(), before hub_free(). */
 void transport_sio_free(struct transport_sio *);
-/* For struct rest_live; context is the struct transport_sio. */
+/* Both for struct rest_live; context is the struct transport_sio. */
+void transport_sio_headed(void *context, struct http_request *);
 void transport_sio_request(void *context, struct http_request *);

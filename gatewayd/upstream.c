@@ -329,8 +329,7 @@ upstream_ask(struct upstream *u, const struct upstream_question *q, upstream_rep
 		uuid_format(&q->session, p->session);
 	upstream_count_in_flight(u);
 	upstream_set_deadline(u);
-	if (u->is_linked && !u->is_other_version)
-		upstream_flush(u);
+	upstream_flush(u);
 	return p->number;
 }
 

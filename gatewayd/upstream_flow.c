@@ -57,12 +57,11 @@ send_request(struct upstream *u, uint64_t number, enum command command, struct s
 void
 upstream_flush(struct upstream *u)
 {
-	while (!list_is_empty(&u->requests.unsent)) {
+	while (u->is_linked && u->is_up && !list_is_empty(&u->requests.unsent)) {
 		struct upstream_request *p =
 		    LIST_OF(u->requests.unsent.next, struct upstream_request, unsent);
 		if (!send_request(u, p->number, p->command, span_of(p->session), p->caller, p->args)) {
-			if (u->is_linked)
-				loop_set_timer(u->loop, &u->retry, clock_now_ms() + RETRY_MS);
+			loop_set_timer(u->loop, &u->retry, clock_now_ms() + RETRY_MS);
 			return;
 		}
 		list_remove(&p->unsent);
@@ -165,6 +164,7 @@ upstream_linked(struct upstream *u)
 	resent.value += (int64_t)upstream_requests_count(&u->requests);
 	resend_all(u);
 	u->is_linked = true;
+	/* Its answer tells whether the two understand each other; then what waits is sent. */
 	upstream_hello(u, false);
 	upstream_flush(u);
 }
@@ -205,6 +205,7 @@ upstream_heard(struct upstream *u, struct span body)
 	restarted = !uuid_is_nil(&u->boot_id) && !uuid_equal(&u->boot_id, &boot_id);
 	u->boot_id = boot_id;
 	u->is_up = !u->is_other_version;
+	upstream_flush(u);
 	if (!u->is_up || (was_up && !restarted))
 		return;
 	log_info("graphd", "%s", restarted ? "is here after a restart" : "is here");

@@ -29,7 +29,7 @@ struct upstream {
 	bool is_up, is_linked, is_other_version;
 };
 
-/* Sends what waits, in the order it came, as far as the socket takes it. */
+/* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */
 void upstream_flush(struct upstream *);
 void upstream_hello(struct upstream *, bool leaving);
 void upstream_set_deadline(struct upstream *);

@@ -4,6 +4,8 @@
 #include "common/json_out.h"
 #include "graphd/step.h"
 
-/* {seq,first_seq,command_id,command_type,kind,actor,client_id,timestamp,edits:[{edit,…,before,after}]}
+/*
+ * {seq,first_seq,command_id,command_type,kind,target_id,actor,client_id,timestamp,edits}, an edit being
+ * {edit,node_id,before,after} or what its kind has instead.
  */
 void audit_write(struct json_out *, const struct step *);

@@ -91,6 +91,7 @@ batch_land(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_steps; i++) {
 		b->steps[i].session->durable_seq = b->steps[i].step->last_seq;
+		session_settled(b->steps[i].session, b->steps[i].step->ordinal);
 		release(b, b->steps[i].session);
 	}
 	for (size_t i = 0; i < b->n_created; i++)

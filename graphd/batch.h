@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What one commit covers: the steps it stores, the events that are published when it is on disk, and the replies that are
- * sent then. Those whose answer rests on what it stores wait here as well.
+ * What one commit covers: the steps it stores, the events that are published when it is on disk,
+ * and the replies that are sent then. Those whose answer rests on what it stores wait here as well.
  */
 
 #include "graphd/events_due.h"
@@ -20,11 +20,11 @@ struct reply {
 	enum error error;
 	char *body; /* owned; or NULL when stream is set */
 	size_t n;
-	struct stream *stream; /* owned; a body that is sent in parts */
+	struct stream *stream;	 /* owned; a body that is sent in parts */
 	struct session *session; /* whose graph the caller expects in an error too, or NULL */
-	uint64_t key_token; /* dispatch_uncommitted() */
-	bool changed; /* made a step or stored something: fails with the batch */
-	bool reported; /* REPORTS: stands even if the batch fails */
+	uint64_t key_token;	 /* dispatch_uncommitted() */
+	bool changed;		 /* made a step or stored something: fails with the batch */
+	bool reported;		 /* REPORTS: stands even if the batch fails */
 };
 
 struct batch {

@@ -56,8 +56,8 @@ changes_add_step(struct changes *c, const struct store_step *step)
 }
 
 struct change *
-changes_add_snapshot(
-    struct changes *c, const struct uuid *session, uint64_t ordinal, uint64_t seq, struct span bytes)
+changes_add_snapshot(struct changes *c, const struct uuid *session, uint64_t ordinal, uint64_t seq,
+    struct span bytes)
 {
 	struct change *change = add(c, CHANGE_SNAPSHOT, session);
 

@@ -46,7 +46,15 @@ static const bool names_no_session[COMMANDS] = {
 	[COMMAND_import_project] = true,
 	[COMMAND_list_templates] = true,
 	[COMMAND_get_template] = true,
+	[COMMAND_backup] = true,
 	[COMMAND_hello] = true,
+};
+
+/* Asking how a session is does not count as using it. */
+static const bool only_asks[COMMANDS] = {
+	[COMMAND_get_session] = true,
+	[COMMAND_get_dirty] = true,
+	[COMMAND_list_clients] = true,
 };
 
 static void
@@ -90,6 +98,12 @@ dispatcher_on_more(struct dispatcher *d, void (*fn)(void *, struct outcome *), v
 {
 	d->more = fn;
 	d->more_context = context;
+}
+
+void
+dispatcher_backup_to(struct dispatcher *d, const char *directory)
+{
+	d->backup_directory = directory;
 }
 
 void
@@ -139,7 +153,7 @@ find_session(struct call *c)
 	if (err)
 		return err;
 	c->session->idle_since_ms = req->now_ms;
-	sessions_touch(c->sessions, c->session, req->now_us);
+	sessions_touch(c->sessions, c->session, only_asks[req->command] ? 0 : req->now_us);
 	c->outcome->session = c->session;
 	return OK;
 }

@@ -66,6 +66,8 @@ size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_
  * returns. To be set before the first request.
  */
 void dispatcher_on_more(struct dispatcher *, void (*fn)(void *, struct outcome *), void *context);
+/* Where the backup command may write; borrowed; NULL, as at first: nowhere. */
+void dispatcher_backup_to(struct dispatcher *, const char *directory);
 /* The commit of an outcome with that key_token failed: its key counts as never used. */
 void dispatch_uncommitted(struct dispatcher *, uint64_t key_token);
 

@@ -16,6 +16,7 @@ struct dispatcher {
 	struct uuid boot_id;
 	struct arena arena; /* of one request */
 	struct json_out result, warnings;
+	const char *backup_directory; /* borrowed, or NULL */
 	void (*more)(void *, struct outcome *);
 	void *more_context;
 };

@@ -209,10 +209,21 @@ tell_moved(struct encoder *enc, const struct edit *e)
 		tell_link(enc, EVENT_node_linked, &e->after.parent, &e->node, e->after.index);
 }
 
+/* A name that does not stand among the properties is the node's own all the same. */
+static void
+put_value(struct json_out *out, const char *json, const char *name)
+{
+	if (json || !name)
+		put_json(out, json);
+	else
+		put_text(out, name);
+}
+
 static void
 tell_property(struct encoder *enc, const struct edit *e)
 {
 	struct json_out *out = &enc->body;
+	bool remains = e->value_after || e->name_after;
 
 	if (is_skipped(enc))
 		return;
@@ -221,12 +232,12 @@ tell_property(struct encoder *enc, const struct edit *e)
 	member_text(out, ",\"property_id\":", e->key);
 	member_text(out, ",\"property_name\":", e->key);
 	put_literal(out, ",\"old_value\":");
-	put_json(out, e->value_before);
-	if (e->value_after) {
+	put_value(out, e->value_before, e->name_before);
+	if (remains) {
 		put_literal(out, ",\"new_value\":");
-		put_json(out, e->value_after);
+		put_value(out, e->value_after, e->name_after);
 	}
-	finish(enc, e->value_after ? EVENT_property_changed : EVENT_property_deleted);
+	finish(enc, remains ? EVENT_property_changed : EVENT_property_deleted);
 }
 
 static void

@@ -67,7 +67,8 @@ add_event(void *context, enum event event, uint64_t seq, struct span body)
 {
 	struct adding *a = context;
 
-	events_due_add(a->due, a->session, event, seq, a->step->time_us, body)->flags = WIRE_DURABLE;
+	events_due_add(a->due, a->session, event, seq, a->step->time_us, body)->flags =
+	    WIRE_DURABLE;
 	return true;
 }
 
@@ -133,7 +134,8 @@ write_node(struct json_out *out, const struct node *node)
 }
 
 static void
-write_updated(struct json_out *out, const struct session *s, const struct step *step, const struct node *node)
+write_updated(
+    struct json_out *out, const struct session *s, const struct step *step, const struct node *node)
 {
 	json_out_open(out, '{');
 	json_out_key(out, "session_id");
@@ -161,7 +163,8 @@ write_updated(struct json_out *out, const struct session *s, const struct step *
 	json_out_close(out, '}');
 }
 
-/* Each parent once, in the order in which they were first touched; those deleted since are left out. */
+/* Each parent once, in the order in which they were first touched; those deleted since are left
+ * out. */
 static void
 add_parent(struct adding *a, struct table *told, const struct uuid *parent, struct json_out *body)
 {

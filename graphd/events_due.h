@@ -1,6 +1,7 @@
 #pragma once
 /*
- * Events on their way to the bus: encoded when the command runs, published when its batch is on disk.
+ * Events on their way to the bus: encoded when the command runs, published when its batch is on
+ * disk.
  */
 
 #include "graphd/session.h"
@@ -12,7 +13,7 @@ struct due_event {
 	uint64_t epoch, seq, time_us;
 	enum event event;
 	uint8_t flags; /* WIRE_DURABLE, WIRE_DASH_ONLY */
-	bool keep; /* stands although the batch fails: it tells of no change to be stored */
+	bool keep;     /* stands although the batch fails: it tells of no change to be stored */
 	size_t body_at, body_n; /* in bodies */
 };
 
@@ -26,8 +27,8 @@ void events_due_fini(struct events_due *);
 /* Empties it and keeps the memory, within reason. */
 void events_due_clear(struct events_due *);
 /* body is copied. */
-struct due_event *events_due_add(struct events_due *, const struct session *, enum event, uint64_t seq,
-    uint64_t time_us, struct span body);
+struct due_event *events_due_add(struct events_due *, const struct session *, enum event,
+    uint64_t seq, uint64_t time_us, struct span body);
 /* All durable events of a step. */
 void events_due_add_step(struct events_due *, const struct session *, const struct step *);
 /* node-updated for each parent whose children the step changed, as the graph is now. */

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Places where a test lets the process end as if it had been killed: FAILPOINT=name:n in the environment
- * ends it with status 9 when the point of that name is reached for the n-th time. Compiled
- * out unless the build asks for failpoints.
+ * Places where a test lets the process end as if it had been killed: FAILPOINT=name:n in the
+ * environment ends it with status 9 when the point of that name is reached for the n-th time.
+ * Compiled out unless the build asks for failpoints.
  */
 
 #ifdef FAILPOINTS

@@ -61,9 +61,12 @@ const char *node_property(const struct node *, const char *key);
 bool node_is_below(const struct node *, const struct node *ancestor); /* or the same */
 /* Next in depth-first order, parents first; within (may be NULL) bounds the walk to that subtree. */
 const struct node *graph_walk(const struct graph *, const struct node *at, const struct node *within);
-/* The last node of the subtree in children-first order and onward: for deletion. NULL when within itself was given. */
+/*
+ * Next in the reverse of depth-first order, so children before their parents: for deletion. Take it before
+ * the node goes. NULL when within itself was given.
+ */
 const struct node *graph_walk_up(const struct node *at, const struct node *within);
-/* The first of a children-first walk of the subtree. */
+/* Where such a walk begins: the last node of the subtree in depth-first order. */
 const struct node *graph_deepest_first(const struct node *within);
 /* Every invariant, slowly: for tests and graphctl check. NULL when all hold, else what is broken. */
 const char *graph_verify(const struct graph *);

@@ -78,6 +78,7 @@ find_place(struct outer *o, struct span key, bool graph, bool native, struct spa
 		{ "nodes", &o->nodes, graph },
 		{ "roots", &o->roots, graph },
 		{ "edges", &o->edges, graph },
+		{ "session_id", nowhere, !graph }, /* where it was sent; nobody else's business */
 		{ "seq", nowhere, graph },
 		{ "log_id", nowhere, graph },
 		{ "state_hash", nowhere, graph || native },

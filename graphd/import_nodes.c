@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "graphd/clip.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /*
@@ -143,6 +144,23 @@ find_member(struct span key, enum import_member *out)
 	return false;
 }
 
+/* How a message names a node: by its id, where that stands before what is wrong. */
+static struct span
+words_for(struct import_reader *r, const struct level *node)
+{
+	struct span id = node->draft.members[MEMBER_ID];
+	char text[CLIP_BYTES + 40];
+	int n;
+
+	if (!id.p)
+		id = node->map_key;
+	if (id.p)
+		n = snprintf(text, sizeof(text), "node %.*s", CLIP(id));
+	else
+		n = snprintf(text, sizeof(text), "node %zu of its list", node->position);
+	return span_of(arena_text(&r->arena, (struct span){ text, (size_t)n }));
+}
+
 static enum error
 take_member(struct walk *w, struct import_draft *d, struct span key, size_t position)
 {
@@ -206,6 +224,18 @@ open_node(struct walk *w, const struct level *list, struct span map_key)
 	return OK;
 }
 
+/* Below the outermost list, lists are the children of the node one level up. */
+static enum error
+refuse_element(struct walk *w, const struct level *list)
+{
+	struct span owner = SPAN("the graph");
+
+	if (w->depth > 1)
+		owner = words_for(w->reader, list - 1);
+	return refuse(w->reader->why, ERROR_invalid_graph, "graph",
+	    "Element %zu of the list in %.*s is no node.", list->position, CLIP(owner));
+}
+
 /* The next element of a list, or its end. */
 static enum error
 step_list(struct walk *w, struct level *list)
@@ -224,9 +254,7 @@ step_list(struct walk *w, struct level *list)
 	if (*w->c.at == '{')
 		return open_node(w, list, key);
 	if (*w->c.at != '"' || !list->owner)
-		return refuse(w->reader->why, ERROR_invalid_graph, "graph",
-		    "Element %zu of %s is no node.", list->position,
-		    list->owner ? "a list of children" : "the nodes");
+		return refuse_element(w, list);
 	add_ref(w->reader, list->owner, json_text(&w->reader->arena, take_text(&w->c)), NULL);
 	return OK;
 }
@@ -235,7 +263,7 @@ step_list(struct walk *w, struct level *list)
 static enum error
 step_node(struct walk *w, struct level *node)
 {
-	struct span key, value;
+	struct span key, value, words;
 	enum error err;
 
 	skip_space(&w->c);
@@ -256,8 +284,9 @@ step_node(struct walk *w, struct level *node)
 	value = take_value(&w->c);
 	if (span_is(value, "null"))
 		return OK;
+	words = words_for(w->reader, node);
 	return refuse(w->reader->why, ERROR_invalid_graph, "graph",
-	    "The children of node %zu of its list are no list.", node->position);
+	    "The children of %.*s are no list.", CLIP(words));
 }
 
 /* All state is in w.levels, so no depth of nesting costs stack. */

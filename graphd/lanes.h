@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Requests that must wait, in one queue for each session: while a big answer is being written from the
- * session's graph, or until a commit has landed. Other sessions' requests pass them by; those of one session
- * keep their order.
+ * Requests that must wait, in one queue for each session: while a big answer is being written from
+ * the session's graph, or until a commit has landed. Other sessions' requests pass them by; those
+ * of one session keep their order.
  */
 
 #include "common/id.h"
@@ -13,9 +13,9 @@
 
 struct lane {
 	struct uuid session; /* nil: requests that name none */
-	struct link link; /* in lanes.all */
-	struct link asks; /* struct ask */
-	unsigned holds; /* reasons why nothing may pass just now */
+	struct link link;    /* in lanes.all */
+	struct link asks;    /* struct ask */
+	unsigned holds;	     /* reasons why nothing may pass just now */
 };
 
 struct lanes {

@@ -178,6 +178,9 @@ lifecycle_refuse(struct call *c, enum error err)
 	struct outcome *out = c->outcome;
 
 	out->error = err;
+	/* Nothing was begun, as far as anybody is told. */
+	out->n_announcements = 0;
+	json_out_clear(&out->texts);
 	if (c->session && lifecycle_has(c->request->command))
 		announce_failed(c, err);
 	json_out_clear(&out->body);

@@ -35,8 +35,8 @@ on_signal(void *server, int signal)
 }
 
 /*
- * Taken before any socket is bound: libzmq would take a bound path over without a word. The kernel lets go of the lock when the
- * process ends, however it ends.
+ * Taken before any socket is bound: libzmq would take a bound path over without a word. The kernel
+ * lets go of the lock when the process ends, however it ends.
  */
 static bool
 lock_data(const char *data)
@@ -44,24 +44,28 @@ lock_data(const char *data)
 	int fd;
 
 	if (mkdir(data, 0700) != 0 && errno != EEXIST) {
-		log_line(LOG_FATAL, "graphd", "cannot make the data directory %s: %s", data, strerror(errno));
+		log_line(LOG_FATAL, "graphd", "cannot make the data directory %s: %s", data,
+		    strerror(errno));
 		return false;
 	}
 	fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
-		log_line(LOG_FATAL, "graphd", "cannot open the data directory %s: %s", data, strerror(errno));
+		log_line(LOG_FATAL, "graphd", "cannot open the data directory %s: %s", data,
+		    strerror(errno));
 		return false;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
-	log_line(LOG_FATAL, "graphd", errno == EWOULDBLOCK ? "another graphd uses the data directory %s" :
-	                                                      "cannot lock the data directory %s",
+	log_line(LOG_FATAL, "graphd",
+	    errno == EWOULDBLOCK ? "another graphd uses the data directory %s"
+				 : "cannot lock the data directory %s",
 	    data);
 	close(fd);
 	return false;
 }
 
-/* libzmq ends the process when an ipc listener runs out of descriptors, so there had better be plenty. */
+/* libzmq ends the process when an ipc listener runs out of descriptors, so there had better be
+ * plenty. */
 static void
 raise_descriptor_limit(void)
 {
@@ -75,7 +79,8 @@ raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Runs until a signal or a failure; false: a failure. Closes the store, which may still have something to report to the server. */
+/* Runs until a signal or a failure; false: a failure. Closes the store, which may still have
+ * something to report to the server. */
 static bool
 serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 {
@@ -110,7 +115,8 @@ run(const struct options *o, const char *spec)
 	bool good = false;
 
 	if (!blueprints)
-		log_line(LOG_FATAL, "graphd", "cannot open the templates in %s: %s", o->templates, strerror(errno));
+		log_line(LOG_FATAL, "graphd", "cannot open the templates in %s: %s", o->templates,
+		    strerror(errno));
 	else if (!(store = store_open(spec, loop, message)))
 		log_line(LOG_FATAL, "store", "%s", message);
 	if (store) {
@@ -144,7 +150,8 @@ main(int argc, char **argv)
 	log_init("graphd", o.log_level, o.log_json);
 	cJSON_InitHooks(&hooks);
 	signal(SIGPIPE, SIG_IGN);
-	/* Blocked before any thread starts, so that all of them inherit it and the loop alone hears of them. */
+	/* Blocked before any thread starts, so that all of them inherit it and the loop alone hears
+	 * of them. */
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);

@@ -21,9 +21,11 @@ static const char usage[] =
     "  --store SPEC            sqlite:PATH, memory, or fail:OPERATION[:N][+] for tests\n"
     "                          (sqlite:DIR/graph.db)\n"
     "  --templates DIR         blueprints (templates)\n"
+    "  --backup-dir DIR        where graphctl backup may write; without it there are no backups\n"
     "  --session-ttl-hours N   end sessions that nobody used for so long; 0: never (24)\n"
     "  --cleanup-every-s N     how often to look for them (600)\n"
-    "  --idle-unload-s N       take sessions that nobody used for so long out of memory; 0: never (300)\n"
+    "  --idle-unload-s N       take sessions that nobody used for so long out of memory; 0: never "
+    "(300)\n"
     "  --snd-hwm N             events queued for one subscriber before it loses some (10000)\n"
     "  --log-level LEVEL       debug, info, warn or fatal (info)\n"
     "  --log-json              one JSON object per line instead of words\n"
@@ -37,6 +39,7 @@ enum option_id {
 	OPTION_EVENTS,
 	OPTION_STORE,
 	OPTION_TEMPLATES,
+	OPTION_BACKUP_DIR,
 	OPTION_TTL,
 	OPTION_CLEANUP,
 	OPTION_UNLOAD,
@@ -53,6 +56,7 @@ static const struct option long_options[] = {
 	{ "bind-events", required_argument, NULL, OPTION_EVENTS },
 	{ "store", required_argument, NULL, OPTION_STORE },
 	{ "templates", required_argument, NULL, OPTION_TEMPLATES },
+	{ "backup-dir", required_argument, NULL, OPTION_BACKUP_DIR },
 	{ "session-ttl-hours", required_argument, NULL, OPTION_TTL },
 	{ "cleanup-every-s", required_argument, NULL, OPTION_CLEANUP },
 	{ "idle-unload-s", required_argument, NULL, OPTION_UNLOAD },
@@ -137,6 +141,9 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 	case OPTION_TEMPLATES:
 		o->templates = value;
 		return true;
+	case OPTION_BACKUP_DIR:
+		o->server.backup_directory = value;
+		return true;
 	case OPTION_TTL:
 		good = read_number(name, value, 0, 24 * 365 * 100, &n);
 		o->server.session_ttl_us = n * 3600 * 1000000;
@@ -168,10 +175,10 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 static bool
 is_complete(const struct options *o)
 {
-	const char *missing = !o->data ? "data" :
-	    !o->server.requests        ? "bind-requests" :
-	    !o->server.events          ? "bind-events" :
-	                                 NULL;
+	const char *missing = !o->data ? "data"
+	    : !o->server.requests      ? "bind-requests"
+	    : !o->server.events	       ? "bind-events"
+				       : NULL;
 
 	if (missing)
 		fprintf(stderr, "graphd: --%s is missing\n", missing);
@@ -203,7 +210,8 @@ options_read(struct options *o, int argc, char **argv)
 			print_version();
 			return OPTIONS_ANSWERED;
 		}
-		if (id == '?' || !read_option(o, (enum option_id)id, long_options[index].name, optarg)) {
+		if (id == '?' ||
+		    !read_option(o, (enum option_id)id, long_options[index].name, optarg)) {
 			fputs(usage, stderr);
 			return OPTIONS_WRONG;
 		}

@@ -16,7 +16,7 @@ struct options {
 enum options_result {
 	OPTIONS_RUN,
 	OPTIONS_ANSWERED, /* --help or --version were printed */
-	OPTIONS_WRONG, /* said on standard error */
+	OPTIONS_WRONG,	  /* said on standard error */
 };
 
 enum options_result options_read(struct options *, int argc, char **argv);

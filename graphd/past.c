@@ -72,6 +72,8 @@ replay_to(struct call *c, uint64_t at_seq, struct session **out)
 		session_free(r.session);
 		return err;
 	}
+	/* A restored backup goes on as another history than its steps name. */
+	r.session->log_id = c->session->log_id;
 	sessions_bind(c->sessions, r.session);
 	*out = r.session;
 	return OK;

@@ -42,7 +42,8 @@ on_requests(struct loop_zmq *z)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct server *s = (struct server *)(void *)((char *)hook - offsetof(struct server, turn_end));
+	struct server *s =
+	    (struct server *)(void *)((char *)hook - offsetof(struct server, turn_end));
 	bool idle;
 
 	server_run_lanes(s);
@@ -62,7 +63,8 @@ on_turn_end(struct loop_hook *hook)
 static void
 on_snapshot(struct snapshooter *p)
 {
-	struct server *s = (struct server *)(void *)((char *)p - offsetof(struct server, snapshooter));
+	struct server *s =
+	    (struct server *)(void *)((char *)p - offsetof(struct server, snapshooter));
 
 	s->open->stores = true;
 }
@@ -81,6 +83,7 @@ on_heartbeat(struct loop_timer *timer)
 {
 	struct server *s = SERVER_OF(timer, heartbeat);
 
+	guard_check(&s->guard);
 	bus_heartbeat(&s->bus);
 	dispatch_expire(s->dispatcher, clock_now_ms(), clock_wall_us(), server_take_more, s);
 	loop_set_timer(s->loop, timer, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
@@ -98,7 +101,8 @@ on_cleanup(struct loop_timer *timer)
 		loop_set_timer(s->loop, timer, clock_now_ms() + UNLOAD_EVERY_MS);
 		return;
 	}
-	n = dispatch_cleanup(s->dispatcher, clock_wall_us(), s->options.session_ttl_us, server_take_more, s);
+	n = dispatch_cleanup(
+	    s->dispatcher, clock_wall_us(), s->options.session_ttl_us, server_take_more, s);
 	if (n)
 		log_info("sessions", "ended %zu that nobody had used", n);
 	loop_set_timer(s->loop, timer, clock_now_ms() + every_ms);
@@ -154,8 +158,8 @@ start_timers(struct server *s)
 static void
 stop_timers(struct server *s)
 {
-	struct loop_timer *timers[] = { &s->beacon, &s->heartbeat, &s->cleanup, &s->unload, &s->unblock,
-		&s->deadline };
+	struct loop_timer *timers[] = { &s->beacon, &s->heartbeat, &s->cleanup, &s->unload,
+		&s->unblock, &s->deadline };
 
 	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
 		loop_cancel_timer(s->loop, timers[i]);
@@ -170,17 +174,23 @@ bind_both(struct server *s, char message[256])
 
 	s->router.socket = router_bind(s->zmq, s->options.requests);
 	if (!s->router.socket)
-		snprintf(message, 256, "cannot bind %.150s: %s", s->options.requests, zmq_strerror(errno));
+		snprintf(message, 256, "cannot bind %.150s: %s", s->options.requests,
+		    zmq_strerror(errno));
 	else if (!(events = bus_bind(s->zmq, s->options.events, s->options.snd_hwm)))
-		snprintf(message, 256, "cannot bind %.150s: %s", s->options.events, zmq_strerror(errno));
+		snprintf(
+		    message, 256, "cannot bind %.150s: %s", s->options.events, zmq_strerror(errno));
 	umask(mask);
-	if (events)
-		bus_init(&s->bus, events, s->loop, s->sessions, &s->dispatcher->boot_id);
-	return events != NULL;
+	if (!events)
+		return false;
+	bus_init(&s->bus, events, s->loop, s->sessions, &s->dispatcher->boot_id);
+	guard_init(&s->guard, s->zmq, s->loop, (void *[]){ s->router.socket, events },
+	    (const char *[]){ s->options.requests, s->options.events });
+	return true;
 }
 
 struct server *
-server_new(struct loop *loop, struct sessions *sessions, const struct server_options *options, char message[256])
+server_new(struct loop *loop, struct sessions *sessions, const struct server_options *options,
+    char message[256])
 {
 	struct server *s = xcalloc(1, sizeof *s);
 
@@ -199,6 +209,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 		return NULL;
 	}
 	dispatcher_on_more(s->dispatcher, server_take_more, s);
+	dispatcher_backup_to(s->dispatcher, options->backup_directory);
 	for (int i = 0; i < 2; i++)
 		batch_init(&s->batches[i]);
 	s->open = &s->batches[0];
@@ -244,6 +255,7 @@ server_free(struct server *s)
 	if (!s)
 		return;
 	stop_timers(s);
+	guard_fini(&s->guard, s->loop);
 	snapshooter_fini(&s->snapshooter);
 	for (struct link *l; (l = list_take(&s->streams));) {
 		struct stream *stream = LIST_OF(l, struct stream, link);

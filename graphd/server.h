@@ -1,8 +1,8 @@
 #pragma once
 /*
- * graphd's server: requests come in on a ROUTER socket, run against memory in the order in which they came, and are
- * answered when what they changed is on disk. One commit is under way at a time; requests that come meanwhile
- * gather in the next one.
+ * graphd's server: requests come in on a ROUTER socket, run against memory in the order in which
+ * they came, and are answered when what they changed is on disk. One commit is under way at a time;
+ * requests that come meanwhile gather in the next one.
  */
 
 #include <stdbool.h>
@@ -13,8 +13,9 @@ struct sessions;
 
 struct server_options {
 	const char *requests, *events; /* endpoints to bind */
-	int snd_hwm; /* messages queued for one subscriber of the bus */
-	uint64_t session_ttl_us; /* sessions unused for so long end; 0: never */
+	const char *backup_directory;  /* where backups may be written; borrowed; NULL: nowhere */
+	int snd_hwm;		       /* messages queued for one subscriber of the bus */
+	uint64_t session_ttl_us;       /* sessions unused for so long end; 0: never */
 	uint64_t cleanup_every_ms;
 	uint64_t idle_unload_ms; /* sessions unused for so long leave memory */
 };
@@ -22,9 +23,11 @@ struct server_options {
 struct server;
 
 /* Binds. Borrows loop and sessions. NULL with a message for the operator. */
-struct server *server_new(struct loop *, struct sessions *, const struct server_options *, char message[256]);
+struct server *server_new(
+    struct loop *, struct sessions *, const struct server_options *, char message[256]);
 /* Takes no more requests, answers those that came, and stops the loop when all is settled. */
 void server_drain(struct server *);
-/* The store has lost its footing: nothing was acknowledged since, the process must end with an error. */
+/* The store has lost its footing: nothing was acknowledged since, the process must end with an
+ * error. */
 bool server_has_failed(const struct server *);
 void server_free(struct server *);

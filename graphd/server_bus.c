@@ -39,7 +39,8 @@ bus_bind(void *zmq, const char *endpoint, int snd_hwm)
 		return NULL;
 	metrics_add(&published);
 	metrics_add(&subscribed);
-	/* A second gateway's subscription to a topic that is already subscribed must be seen too. */
+	/* A second gateway's subscription to a topic that is already subscribed must be seen too.
+	 */
 	zmq_setsockopt(socket, ZMQ_XPUB_VERBOSE, &on, sizeof on);
 	zmq_setsockopt(socket, ZMQ_SNDHWM, &snd_hwm, sizeof snd_hwm);
 	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
@@ -89,7 +90,8 @@ bus_publish(struct bus *b, const struct events_due *due, bool only_kept)
 }
 
 static void
-send_sync(struct bus *b, const struct uuid *session, const struct uuid *log_id, uint64_t epoch, uint64_t seq)
+send_sync(struct bus *b, const struct uuid *session, const struct uuid *log_id, uint64_t epoch,
+    uint64_t seq)
 {
 	char topic[WIRE_TOPIC_MAX];
 	size_t n = wire_topic(session, EVENT_sync, topic);
@@ -113,7 +115,8 @@ send_sync(struct bus *b, const struct uuid *session, const struct uuid *log_id, 
 	json_out_fini(&body);
 }
 
-/* The subscriber learns from which seq on it hears everything; of a session that is not there, that it is not. */
+/* The subscriber learns from which seq on it hears everything; of a session that is not there, that
+ * it is not. */
 static void
 answer_subscription(struct bus *b, const struct uuid *id)
 {
@@ -148,8 +151,8 @@ note_dash(struct bus *b, const struct uuid *session, bool on)
 }
 
 /*
- * ZeroMQ hands up every subscription, but the end of one only when no subscriber to that topic is left,
- * also when the last one just vanishes. So a set of topics is enough, without counts.
+ * ZeroMQ hands up every subscription, but the end of one only when no subscriber to that topic is
+ * left, also when the last one just vanishes. So a set of topics is enough, without counts.
  */
 static void
 take_subscription(struct bus *b, struct span message)
@@ -183,7 +186,8 @@ on_subscriptions(struct loop_zmq *z)
 		if (!frames_recv(&f, b->socket))
 			return false;
 		message = frames_at(&f, 0);
-		/* A subscriber may also send messages of its own upstream: those are none of ours. */
+		/* A subscriber may also send messages of its own upstream: those are none of ours.
+		 */
 		if (f.n == 1 && message.n > 1 && (uint8_t)message.p[0] <= 1)
 			take_subscription(b, message);
 		frames_fini(&f);
@@ -192,7 +196,8 @@ on_subscriptions(struct loop_zmq *z)
 }
 
 void
-bus_init(struct bus *b, void *socket, struct loop *loop, struct sessions *sessions, const struct uuid *boot_id)
+bus_init(struct bus *b, void *socket, struct loop *loop, struct sessions *sessions,
+    const struct uuid *boot_id)
 {
 	b->socket = socket;
 	b->sessions = sessions;

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * The event bus: a ZeroMQ XPUB socket. It publishes what is due, sees subscriptions arrive and answers
- * each with a sync, and bounds with beacons and a heartbeat how long a lost message goes unnoticed.
+ * The event bus: a ZeroMQ XPUB socket. It publishes what is due, sees subscriptions arrive and
+ * answers each with a sync, and bounds with beacons and a heartbeat how long a lost message goes
+ * unnoticed.
  */
 
 #include "common/loop.h"
@@ -18,10 +19,12 @@ struct bus {
 	struct uuid boot_id;
 };
 
-/* NULL with errno: cannot bind. snd_hwm: messages queued for one subscriber before it loses some. */
+/* NULL with errno: cannot bind. snd_hwm: messages queued for one subscriber before it loses some.
+ */
 void *bus_bind(void *zmq, const char *endpoint, int snd_hwm);
 /* Takes the socket's messages from the loop. Borrows the rest. */
-void bus_init(struct bus *, void *socket, struct loop *, struct sessions *, const struct uuid *boot_id);
+void bus_init(
+    struct bus *, void *socket, struct loop *, struct sessions *, const struct uuid *boot_id);
 void bus_fini(struct bus *, struct loop *);
 
 /* Publishes in order. only_kept: those that stand although their batch failed. */

@@ -9,9 +9,9 @@
 
 #include <stdlib.h>
 
-static struct metric commits = { .name = "graphd_commits_total",
-	.help = "Batches brought to disk.",
-	.type = "counter" };
+static struct metric commits = {
+	.name = "graphd_commits_total", .help = "Batches brought to disk.", .type = "counter"
+};
 static struct metric failures = { .name = "graphd_commit_failures_total",
 	.help = "Batches that could not be stored and were taken back.",
 	.type = "counter" };
@@ -56,7 +56,7 @@ wants_graph(struct server *s, const struct ask *ask)
 	arena_reset(&s->arena);
 	return wants &&
 	    (command_rows[ask->command].kind == COMMAND_EDITS || ask->command == COMMAND_undo ||
-	        ask->command == COMMAND_redo);
+		ask->command == COMMAND_redo);
 }
 
 /* The caller of a change that was not stored: the error, and the graph as it is again. */
@@ -105,7 +105,8 @@ take_replies(struct batch *batch, struct link *replies)
 	for (struct link *l; (l = list_take(&batch->replies));) {
 		struct reply *reply = LIST_OF(l, struct reply, link);
 
-		/* An answer with the lost state in it is not finished; who waits for its end need not. */
+		/* An answer with the lost state in it is not finished; who waits for its end need
+		 * not. */
 		if (reply->stream && reply->stream->lane) {
 			reply->stream->lane->holds--;
 			reply->stream->lane = NULL;
@@ -118,8 +119,10 @@ take_replies(struct batch *batch, struct link *replies)
 static void
 drop_created(struct server *s, struct batch *batch)
 {
-	for (size_t i = 0; i < batch->n_created; i++)
+	for (size_t i = 0; i < batch->n_created; i++) {
+		snapshooter_forget(&s->snapshooter, &batch->created[i]->id);
 		sessions_drop(s->sessions, batch->created[i]);
+	}
 	batch->n_created = 0;
 }
 
@@ -131,7 +134,9 @@ take_back(struct server *s, struct batch *failed, enum error error, bool fatal)
 	struct link replies;
 
 	failures.value++;
-	log_warn("store", "a batch of %zu steps and %zu more behind it could not be stored and was taken back: %s",
+	log_warn("store",
+	    "a batch of %zu steps and %zu more behind it could not be stored and was taken back: "
+	    "%s",
 	    failed->n_steps, s->open->n_steps, error_rows[error].code);
 	list_init(&replies);
 	batch_revert(s->open);
@@ -180,7 +185,8 @@ server_commit(struct server *s)
 bool
 server_is_settled(const struct server *s)
 {
-	return !s->flight && batch_is_empty(s->open) && list_is_empty(&s->streams) && s->lanes.n_asks == 0;
+	return !s->flight && batch_is_empty(s->open) && list_is_empty(&s->streams) &&
+	    s->lanes.n_asks == 0;
 }
 
 void
@@ -192,10 +198,12 @@ server_drop_ended(struct server *s)
 		struct session *session = s->ended[i];
 		struct lane *lane = lanes_find(&s->lanes, &session->id);
 
-		if (session->batch || (lane && lane->holds))
+		if (session->batch || (lane && lane->holds)) {
 			s->ended[kept++] = session;
-		else
-			sessions_drop(s->sessions, session);
+			continue;
+		}
+		snapshooter_forget(&s->snapshooter, &session->id);
+		sessions_drop(s->sessions, session);
 	}
 	s->n_ended = kept;
 }

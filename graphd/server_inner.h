@@ -1,11 +1,12 @@
 #pragma once
-/* The server's parts, for its own files: server.c (life and timers), server_turn.c (requests), server_commit.c
- * (batches). */
+/* The server's parts, for its own files: server.c (life and timers), server_turn.c (requests),
+ * server_commit.c (batches). */
 
 #include "graphd/batch.h"
 #include "graphd/dispatch.h"
 #include "graphd/server.h"
 #include "graphd/server_bus.h"
+#include "graphd/server_guard.h"
 #include "graphd/snapshooter.h"
 
 struct server {
@@ -19,15 +20,16 @@ struct server {
 	struct router router;
 	struct loop_zmq requests;
 	struct bus bus;
+	struct guard guard;
 	struct events_due now; /* events that wait for no commit; empty between requests */
 
 	struct batch batches[2];
-	struct batch *open; /* gathers */
+	struct batch *open;   /* gathers */
 	struct batch *flight; /* under way to the disk, or NULL */
 	struct lanes lanes;
-	struct link streams; /* struct stream */
+	struct link streams;	/* struct stream */
 	struct outcome outcome; /* of the request being run */
-	struct arena arena; /* of the request being run */
+	struct arena arena;	/* of the request being run */
 	struct json_out scratch;
 	struct snapshooter snapshooter;
 
@@ -42,7 +44,8 @@ struct server {
 
 /* server_turn.c: runs a request, or lets it wait in its session's lane. Takes the ask. */
 void server_ask(struct server *, struct ask *);
-/* What an outcome without a request did: ended sessions, clients gone. Shaped for the dispatcher's callbacks. */
+/* What an outcome without a request did: ended sessions, clients gone. Shaped for the dispatcher's
+ * callbacks. */
 void server_take_more(void *server, struct outcome *);
 /* Requests that waited and need not any more. */
 void server_run_lanes(struct server *);

@@ -35,8 +35,9 @@ router_bind(void *zmq, const char *endpoint)
 		return NULL;
 	metrics_add(&dropped);
 	metrics_add(&lost);
-	/* Without MANDATORY a reply to a peer that has left vanishes without a word; without HANDOVER a gateway that
-	 * comes back under its old id would be ignored while its dead connection lingers. */
+	/* Without MANDATORY a reply to a peer that has left vanishes without a word; without
+	 * HANDOVER a gateway that comes back under its old id would be ignored while its dead
+	 * connection lingers. */
 	set(socket, ZMQ_ROUTER_MANDATORY, 1);
 	set(socket, ZMQ_ROUTER_HANDOVER, 1);
 	set(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
@@ -60,7 +61,8 @@ struct layout {
 
 enum { AT_PROTOCOL, AT_ID, AT_COMMAND, AT_SESSION, AT_CALLER, AT_ARGS };
 
-/* The envelope ends with the first empty frame; a routing id is never empty. False: there is no such frame within bounds. */
+/* The envelope ends with the first empty frame; a routing id is never empty. False: there is no
+ * such frame within bounds. */
 static bool
 measure(const struct frames *f, struct layout *out)
 {
@@ -136,7 +138,8 @@ bounds_of(enum command command)
 }
 
 static enum error
-check_json(struct span *text, const char *what, const struct json_bounds *bounds, struct refusal *why)
+check_json(
+    struct span *text, const char *what, const struct json_bounds *bounds, struct refusal *why)
 {
 	enum json_fault fault;
 	size_t offset;
@@ -151,8 +154,9 @@ check_json(struct span *text, const char *what, const struct json_bounds *bounds
 		json_out_key(&why->details, "offset");
 		json_out_uint(&why->details, offset);
 		json_out_close(&why->details, '}');
-		return refuse(why, ERROR_invalid_request, what, "The %s are no acceptable JSON: %s at byte %zu.",
-		    what, json_fault_name(fault), offset);
+		return refuse(why, ERROR_invalid_request, what,
+		    "The %s are no acceptable JSON: %s at byte %zu.", what, json_fault_name(fault),
+		    offset);
 	}
 	*text = json_trim(*text);
 	if (json_type(*text) != JSON_OBJECT)
@@ -170,14 +174,18 @@ check_ask(struct ask *ask, const struct frames *f, struct refusal *why)
 	enum error err;
 
 	if (!span_is(frames_at(f, ask->n_envelope + AT_PROTOCOL), WIRE_PROTOCOL))
-		return refuse(why, ERROR_unsupported_version, "", "This server speaks %s.", WIRE_PROTOCOL);
+		return refuse(
+		    why, ERROR_unsupported_version, "", "This server speaks %s.", WIRE_PROTOCOL);
 	if (f->n < ask->n_envelope + AT_ARGS)
 		return refuse(why, ERROR_invalid_request, "", "The request has too few frames.");
 	ask->command = command_find(command);
 	if (ask->command == COMMANDS)
-		return refuse(why, ERROR_unknown_command, "command_type", "There is no command \"%.*s\".",
-		    (int)(command.n < 64 ? command.n : 64), command.p);
-	if (f->too_long || ask->args.n > (takes_whole_graphs(ask->command) ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES))
+		return refuse(why, ERROR_unknown_command, "command_type",
+		    "There is no command \"%.*s\".", (int)(command.n < 64 ? command.n : 64),
+		    command.p);
+	if (f->too_long ||
+	    ask->args.n >
+		(takes_whole_graphs(ask->command) ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES))
 		return refuse(why, ERROR_payload_too_large, "", "%s",
 		    error_rows[ERROR_payload_too_large].text);
 	if (session.n && !uuid_parse(session, &ask->session))
@@ -189,7 +197,8 @@ check_ask(struct ask *ask, const struct frames *f, struct refusal *why)
 }
 
 void
-router_refuse_for(struct router *r, const struct ask *ask, enum error err, const struct refusal *why)
+router_refuse_for(
+    struct router *r, const struct ask *ask, enum error err, const struct refusal *why)
 {
 	struct json_out body = { 0 };
 
@@ -210,7 +219,8 @@ router_refuse(struct router *r, const struct ask *ask, enum error err)
 	refusal_fini(&why);
 }
 
-/* A message without a request id cannot be answered so that anybody would know what the answer is to. */
+/* A message without a request id cannot be answered so that anybody would know what the answer is
+ * to. */
 static struct ask *
 parse(struct router *r, const struct frames *f)
 {

@@ -12,14 +12,14 @@
 
 /* One request, owning its bytes. */
 struct ask {
-	struct link link; /* in the lane it waits in */
+	struct link link;			     /* in the lane it waits in */
 	struct span envelope[LIMIT_ENVELOPE_FRAMES]; /* routing id first, the empty frame last */
 	size_t n_envelope;
 	struct span id;
 	enum command command;
-	struct uuid session; /* nil: none named */
+	struct uuid session;	  /* nil: none named */
 	struct span caller, args; /* scanned */
-	char bytes[]; /* what the spans point into */
+	char bytes[];		  /* what the spans point into */
 };
 
 struct router {
@@ -34,10 +34,12 @@ enum router_sent {
 
 /* NULL with errno: cannot bind. */
 void *router_bind(void *zmq, const char *endpoint);
-/* False when nothing waits. *ask is NULL when what came was refused or dropped; else owned by the caller: free(). */
+/* False when nothing waits. *ask is NULL when what came was refused or dropped; else owned by the
+ * caller: free(). */
 bool router_take(struct router *, struct ask **ask);
 /* body is at most LIMIT_PART_BYTES long. */
-enum router_sent router_reply(struct router *, const struct ask *, const char *status, struct span body);
+enum router_sent router_reply(
+    struct router *, const struct ask *, const char *status, struct span body);
 /* {"error":{…}} with the error's own text, or with what why says. */
 void router_refuse(struct router *, const struct ask *, enum error);
 void router_refuse_for(struct router *, const struct ask *, enum error, const struct refusal *why);

@@ -71,7 +71,8 @@ stream_step(struct stream *s, struct router *router, uint64_t now_ms)
 	if (part.n > LIMIT_PART_BYTES)
 		part.n = LIMIT_PART_BYTES;
 	last = !s->tree_active && s->sent + part.n == s->out.n;
-	switch (router_reply(router, s->ask, last ? error_rows[s->error].code : WIRE_STATUS_PART, part)) {
+	switch (router_reply(
+	    router, s->ask, last ? error_rows[s->error].code : WIRE_STATUS_PART, part)) {
 	case ROUTER_SENT:
 		s->sent += part.n;
 		s->progress_ms = now_ms;

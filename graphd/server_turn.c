@@ -12,14 +12,16 @@
 
 enum {
 	STREAMS_PER_TURN = 4,
+	PACE_MS = 1, /* between two parts of the same answer */
 	UNBLOCK_MS = 5, /* until a requester that does not read is tried again */
 };
 
-static struct metric commands = { .name = "graphd_commands_total",
-	.help = "Requests that were run.",
-	.type = "counter" };
+static struct metric commands = {
+	.name = "graphd_commands_total", .help = "Requests that were run.", .type = "counter"
+};
 
-/* The session whose requests this one must keep its place among. Some commands name it, or its project, in their arguments. */
+/* The session whose requests this one must keep its place among. Some commands name it, or its
+ * project, in their arguments. */
 static struct uuid
 lane_of(struct server *s, const struct ask *ask)
 {
@@ -47,7 +49,8 @@ put_announcements(struct events_due *due, const struct outcome *o, bool first, b
 		struct span body = { o->texts.bytes + a->body_at, a->body_n };
 
 		if (a->first == first)
-			events_due_add(due, a->session, a->event, a->seq, clock_wall_us(), body)->keep = keep;
+			events_due_add(due, a->session, a->event, a->seq, clock_wall_us(), body)
+			    ->keep = keep;
 	}
 }
 
@@ -90,8 +93,9 @@ changes_something(const struct outcome *o)
 }
 
 /*
- * Puts what the outcome did where it belongs and returns the batch it waits for: the open one when it stores
- * something, else the one that its session was changed in; NULL when it rests on nothing unstored.
+ * Puts what the outcome did where it belongs and returns the batch it waits for: the open one when
+ * it stores something, else the one that its session was changed in; NULL when it rests on nothing
+ * unstored.
  */
 static struct batch *
 place(struct server *s, struct outcome *o, bool reported)
@@ -221,7 +225,8 @@ server_run_lanes(struct server *s)
 		struct link *ask;
 
 		next = l->next;
-		/* Held while it runs, so that it is not freed underneath; what runs may hold it once more. */
+		/* Held while it runs, so that it is not freed underneath; what runs may hold it
+		 * once more. */
 		lane->holds++;
 		while (lane->holds == 1 && (ask = lane_next(&s->lanes, lane)))
 			run(s, LIST_OF(ask, struct ask, link));
@@ -263,10 +268,8 @@ server_run_streams(struct server *s)
 	}
 	if (list_is_empty(&s->streams))
 		return;
-	if (going)
-		loop_again(s->loop);
-	else
-		loop_set_timer(s->loop, &s->unblock, clock_now_ms() + UNBLOCK_MS);
+	/* One pipe leads to a gateway: what is sent faster than it reads stands in everybody's way. */
+	loop_set_timer(s->loop, &s->unblock, clock_now_ms() + (going ? PACE_MS : UNBLOCK_MS));
 }
 
 void

@@ -54,26 +54,61 @@ edit_fits(const struct graph *g, const struct edit *e)
 	return true;
 }
 
-/* Whether a later edit may be why an inverse edit does not fit. */
 static bool
-touches(const struct edit *later, const struct edit *inverse)
+is_existence(const struct edit *e)
 {
-	if (later->kind == EDIT_META || inverse->kind == EDIT_META)
-		return later->kind == inverse->kind;
-	if (uuid_equal(&later->node, &inverse->node))
-		return later->kind != EDIT_PROPERTY || inverse->kind != EDIT_PROPERTY ||
-		    is_same_text(later->key, inverse->key);
-	/* It took the parent away, or put something under what is to go. */
-	if (later->kind == EDIT_REMOVE && uuid_equal(&later->node, &inverse->after.parent))
+	return e->kind == EDIT_ADD || e->kind == EDIT_REMOVE;
+}
+
+/* Whether an edit puts its node under that parent, or took it from there. */
+static bool
+has_parent(const struct edit *e, const struct uuid *parent)
+{
+	if (e->kind != EDIT_MOVE && !is_existence(e))
+		return false;
+	return uuid_equal(&e->after.parent, parent) || uuid_equal(&e->before.parent, parent);
+}
+
+/*
+ * Whether two edits are about the same thing, so that one cannot be taken back from under the other:
+ * the same property, the same node's place, or a node that comes or goes and what is done to it or under it.
+ */
+static bool
+overlaps(const struct edit *a, const struct edit *b)
+{
+	if (a->kind == EDIT_MARK || b->kind == EDIT_MARK)
+		return false;
+	if (a->kind == EDIT_META || b->kind == EDIT_META)
+		return a->kind == b->kind;
+	if (!uuid_equal(&a->node, &b->node))
+		return (is_existence(a) && has_parent(b, &a->node)) ||
+		    (is_existence(b) && has_parent(a, &b->node));
+	if (is_existence(a) || is_existence(b))
 		return true;
-	return uuid_equal(&later->after.parent, &inverse->node) && !uuid_is_nil(&inverse->node);
+	if (a->kind != b->kind)
+		return false;
+	return a->kind == EDIT_MOVE || is_same_text(a->key, b->key);
 }
 
 static bool
 entry_touches(const struct history_entry *entry, const struct edit *inverse)
 {
 	for (size_t i = 0; i < entry->n_edits; i++)
-		if (touches(&entry->edits[i], inverse))
+		if (overlaps(&entry->edits[i], inverse))
+			return true;
+	return false;
+}
+
+/* Beyond so many pairs two entries count as overlapping without a look: both replace whole graphs. */
+enum { PAIRS_MOST = 10000000 };
+
+static bool
+entries_overlap(const struct history_entry *a, const struct history_entry *b)
+{
+	if (a->n_edits > PAIRS_MOST / (b->n_edits + 1))
+		return true;
+	for (size_t i = 0; i < b->n_edits; i++)
+		if (entry_touches(a, &b->edits[i]))
 			return true;
 	return false;
 }
@@ -97,14 +132,10 @@ find_in_way(const struct link *list, const struct history_entry *entry, const st
 }
 
 static enum error
-refuse_conflict(const struct session *s, const struct history_entry *entry,
-    const struct edit *inverse, struct refusal *why)
+refuse_for(const struct history_entry *in_way, struct refusal *why)
 {
-	const struct history_entry *in_way = find_in_way(&s->history.undo, entry, inverse);
 	char id[UUID_TEXT + 1];
 
-	if (!in_way)
-		in_way = find_in_way(&s->history.redo, entry, inverse);
 	if (!in_way)
 		return refuse(why, ERROR_undo_conflict, NULL,
 		    "Something that cannot be undone any more stands in the way.");
@@ -119,6 +150,32 @@ refuse_conflict(const struct session *s, const struct history_entry *entry,
 	json_out_string(&why->details, command_rows[in_way->type].name);
 	json_out_close(&why->details, '}');
 	return ERROR_undo_conflict;
+}
+
+static enum error
+refuse_conflict(const struct session *s, const struct history_entry *entry,
+    const struct edit *inverse, struct refusal *why)
+{
+	const struct history_entry *in_way = find_in_way(&s->history.undo, entry, inverse);
+
+	return refuse_for(in_way ? in_way : find_in_way(&s->history.redo, entry, inverse), why);
+}
+
+/*
+ * "mine" takes an entry from under later ones of others. They can be undone afterwards only when they are
+ * about other things, so one that overlaps stands in the way even if the inverse would apply.
+ */
+static const struct history_entry *
+find_dependent(const struct history *h, const struct history_entry *entry)
+{
+	for (struct link *l = h->undo.prev; l != &h->undo; l = l->prev) {
+		const struct history_entry *later = LIST_OF(l, struct history_entry, link);
+
+		if (later != entry && later->ordinal > entry->ordinal &&
+		    entries_overlap(later, entry))
+			return later;
+	}
+	return NULL;
 }
 
 static bool
@@ -176,10 +233,16 @@ enum error
 session_undo(struct session *s, const struct step_request *who, const char *scope_actor,
     struct history_entry **entry, struct refusal *why)
 {
+	const struct history_entry *dependent;
+
 	*entry = history_undo_next(&s->history, scope_actor);
-	return *entry ? take_back(s, who, *entry, STEP_UNDO, why) : OK;
+	if (!*entry)
+		return OK;
+	dependent = scope_actor ? find_dependent(&s->history, *entry) : NULL;
+	return dependent ? refuse_for(dependent, why) : take_back(s, who, *entry, STEP_UNDO, why);
 }
 
+/* A redo goes on top of everything, so that it fits now is enough. */
 enum error
 session_redo(struct session *s, const struct step_request *who, const char *scope_actor,
     struct history_entry **entry, struct refusal *why)

@@ -38,7 +38,7 @@ void sessions_each_loaded(struct sessions *, void (*fn)(void *, struct session *
 struct session *sessions_of_project(struct sessions *, const struct uuid *project_id);
 /* Unloads sessions idle since before_ms that have no clients and nothing uncommitted. */
 void sessions_unload_idle(struct sessions *, uint64_t before_ms);
-/* The session has changed or was used: keeps its row and its place by activity. */
+/* The session has changed or was used (now_us 0: was only asked about): keeps its row and place. */
 void sessions_touch(struct sessions *, struct session *, uint64_t now_us);
 /*
  * Puts the session's row into the open batch when it is new, closed, has another project, or says a

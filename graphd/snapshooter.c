@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 /*
- * Replaying a step costs about as much as restoring eight nodes, so a snapshot is due when the steps behind the
- * last one would take as long as the graph itself, and not before there are some hundreds of them.
+ * Replaying a step costs about as much as restoring eight nodes, so a snapshot is due when the
+ * steps behind the last one would take as long as the graph itself, and not before there are some
+ * hundreds of them.
  */
 enum {
 	STEPS_AT_LEAST = 500,
@@ -21,18 +22,19 @@ enum {
 	BYTES_AT_LEAST = 1024 * 1024,
 	BYTES_PER_NODE = 128,
 	NODES_INLINE = 2000, /* written down in about a millisecond */
-	PATIENCE_MS = 5000, /* in which an idle turn may come */
+	PATIENCE_MS = 5000,  /* in which an idle turn may come */
 };
 
 struct growth {
 	struct uuid session;
-	uint64_t bytes; /* of steps behind the last snapshot, as far as they were made since the start */
+	uint64_t
+	    bytes; /* of steps behind the last snapshot, as far as they were made since the start */
 	uint64_t due_ms;
 	struct link link; /* in due */
 };
 
-const struct uuid lane_of_all = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff } };
+const struct uuid lane_of_all = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 
 static struct snapshooter *
 snapshooter_of(struct loop_io *io)
@@ -48,7 +50,8 @@ forget(struct snapshooter *p, struct growth *g)
 	free(g);
 }
 
-/* A snapshot whose commit fails is just not there: the next one comes when the history has grown again. */
+/* A snapshot whose commit fails is just not there: the next one comes when the history has grown
+ * again. */
 static void
 put(struct snapshooter *p, struct session *s, struct span bytes)
 {
@@ -110,8 +113,8 @@ start_job(struct snapshooter *p, struct session *s)
 }
 
 void
-snapshooter_init(struct snapshooter *p, struct loop *loop, struct sessions *sessions, struct lanes *lanes,
-    void (*taken)(struct snapshooter *))
+snapshooter_init(struct snapshooter *p, struct loop *loop, struct sessions *sessions,
+    struct lanes *lanes, void (*taken)(struct snapshooter *))
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
@@ -170,13 +173,23 @@ snapshooter_note(struct snapshooter *p, const struct session *s, size_t step_byt
 	list_append(&p->due, &g->link);
 }
 
+void
+snapshooter_forget(struct snapshooter *p, const struct uuid *session)
+{
+	struct growth *g = table_find(&p->growth, session);
+
+	if (g)
+		forget(p, g);
+}
+
 bool
 snapshooter_is_reading(const struct snapshooter *p)
 {
 	return p->session != NULL;
 }
 
-/* Snapshots hold nothing that is not on disk yet, and none is begun while an answer is written from the session. */
+/* Snapshots hold nothing that is not on disk yet, and none is begun while an answer is written from
+ * the session. */
 static bool
 may_take(const struct snapshooter *p, const struct session *s)
 {

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Takes snapshots, so that a session's history need not be replayed from its beginning. A small session is written down
- * at once in an idle turn; a big one by a thread of its own, during which the session's requests wait in their lane
- * and all others go on.
+ * Takes snapshots, so that a session's history need not be replayed from its beginning. A small
+ * session is written down at once in an idle turn; a big one by a thread of its own, during which
+ * the session's requests wait in their lane and all others go on.
  */
 
 #include "common/json_out.h"
@@ -18,7 +18,7 @@ struct snapshooter {
 	struct lanes *lanes;
 	void (*taken)(struct snapshooter *); /* a snapshot was put into the store's open batch */
 	struct table growth; /* struct growth: sessions with steps behind their last snapshot */
-	struct link due; /* struct growth: those with enough of them, longest waiting first */
+	struct link due;     /* struct growth: those with enough of them, longest waiting first */
 
 	/* The thread's job; the session is NULL when there is none. */
 	struct session *session;
@@ -35,6 +35,8 @@ void snapshooter_init(struct snapshooter *, struct loop *, struct sessions *, st
 void snapshooter_fini(struct snapshooter *);
 /* A step of the session was stored. */
 void snapshooter_note(struct snapshooter *, const struct session *, size_t step_bytes);
+/* The session is about to leave for good. */
+void snapshooter_forget(struct snapshooter *, const struct uuid *session);
 /* Takes the next one that is due. busy: only one that has waited for long. */
 void snapshooter_work(struct snapshooter *, bool busy);
 /* A thread reads a session: none may be ended or leave memory. */

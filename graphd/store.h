@@ -52,6 +52,14 @@ typedef bool store_step_fn(void *context, const struct store_step *);
 typedef bool store_session_fn(void *context, const struct store_session *);
 typedef bool store_project_fn(void *context, const struct store_project *);
 
+/* Something on disk that is not as it was written. */
+struct store_flaw {
+	struct uuid session; /* nil: no single one */
+	uint64_t ordinal, first_seq; /* of the step; 0: no single one */
+	const char *text; /* until the call returns */
+};
+typedef void store_flaw_fn(void *context, const struct store_flaw *);
+
 struct store_ops {
 	const char *name; /* what stands before the colon of --store */
 	/* rest: what stands behind it. Fails with a message for the operator. */
@@ -78,6 +86,12 @@ struct store_ops {
 	/* Upkeep, between turns; idle: nothing else is to be done just now. */
 	void (*tend)(struct store *, bool idle);
 	enum error (*backup)(struct store *, const char *path, char message[256]); /* NULL: cannot */
+
+	/* For graphctl, on a store that nothing is waiting in. Either may be NULL: there is no such thing here. */
+	/* Tells of each checksum, link and row that is wrong. OK: everything could be looked at. */
+	enum error (*verify)(struct store *, store_flaw_fn *, void *context);
+	/* Steps up to ordinal, whose last seq is seq, go, and the snapshot of that ordinal stands for them; all at once. */
+	enum error (*cut)(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq, struct span snapshot);
 };
 
 struct store {

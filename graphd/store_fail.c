@@ -1,7 +1,7 @@
 /*
- * A memory store that fails on purpose, for tests: fail:<operation>[:n][+] lets the n-th call of the
- * operation fail (the first when n is not given), and with a plus sign every later one too. What is
- * appended cannot fail by itself; the commit of its batch does.
+ * A memory store that fails on purpose, for tests: fail:<operation>[:n][+] lets the n-th call of
+ * the operation fail (the first when n is not given), and with a plus sign every later one too.
+ * What is appended cannot fail by itself; the commit of its batch does.
  *
  * Operations are those of the store's interface, and besides: full (a commit finds the disk full),
  * fsync (a commit fails fatally), damage (the steps that are read are damaged).

@@ -1,42 +1,17 @@
 /*
  * A store that lives as long as the process: for tests, and for work that need not be kept. It
- * keeps the contract of a durable one: only committed data is read, and done() comes in a later turn.
+ * keeps the contract of a durable one: only committed data is read, and done() comes in a later
+ * turn.
  */
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/mem.h"
-#include "common/table.h"
-#include "graphd/changes.h"
 #include "graphd/store_backends.h"
+#include "graphd/store_memory_kept.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Older snapshots are of no use: the newest one may be newer than what is asked for, the one before serves then. */
-enum { SNAPSHOTS_KEPT = 4 };
-
-struct kept_bytes {
-	uint64_t ordinal;
-	char *bytes;
-	size_t n;
-};
-
-struct kept_session {
-	struct uuid id;
-	struct store_session row;
-	bool has_row;
-	struct store_step *steps; /* bytes owned; by ordinal, without holes */
-	size_t n_steps, capacity;
-	struct kept_bytes snapshots[SNAPSHOTS_KEPT]; /* oldest first */
-	size_t n_snapshots;
-};
-
-struct kept_project {
-	struct uuid id;
-	struct store_project row; /* name, template_id, bytes owned by the members below */
-	char *name, *template_id, *bytes;
-};
 
 struct memory {
 	struct store store;
@@ -44,7 +19,7 @@ struct memory {
 	struct loop_timer timer; /* due when commits wait to be carried out */
 	struct changes open;
 	struct link commits; /* struct commit, oldest first */
-	struct table sessions, projects;
+	struct kept kept;
 	enum error fail_with; /* of the next commit */
 	bool fail_fatally;
 };
@@ -53,133 +28,6 @@ static struct memory *
 memory_of(struct store *store)
 {
 	return (struct memory *)(void *)store;
-}
-
-static struct kept_session *
-session_of(struct memory *m, const struct uuid *id)
-{
-	struct kept_session *s = table_find(&m->sessions, id);
-
-	if (s)
-		return s;
-	s = xcalloc(1, sizeof *s);
-	s->id = s->row.id = *id;
-	table_add(&m->sessions, s);
-	return s;
-}
-
-static void
-session_free_kept(struct kept_session *s)
-{
-	for (size_t i = 0; i < s->n_steps; i++)
-		free((char *)s->steps[i].bytes.p);
-	for (size_t i = 0; i < s->n_snapshots; i++)
-		free(s->snapshots[i].bytes);
-	free(s->steps);
-	free(s);
-}
-
-static void
-project_free_kept(struct kept_project *p)
-{
-	if (!p)
-		return;
-	free(p->name);
-	free(p->template_id);
-	free(p->bytes);
-	free(p);
-}
-
-/* The step's bytes move from the change into the journal. */
-static void
-keep_step(struct memory *m, struct change *change)
-{
-	struct kept_session *s = session_of(m, &change->id);
-
-	if (s->n_steps == s->capacity) {
-		s->capacity = s->capacity ? 2 * s->capacity : 16;
-		s->steps = xrealloc(s->steps, s->capacity, sizeof *s->steps);
-	}
-	s->steps[s->n_steps++] = change->of.step;
-	change->bytes = NULL;
-	s->row.seq = change->of.step.last_seq;
-	s->row.ordinal = change->of.step.ordinal;
-	if (change->of.step.time_us > s->row.active_us)
-		s->row.active_us = change->of.step.time_us;
-}
-
-static void
-keep_snapshot(struct memory *m, struct change *change)
-{
-	struct kept_session *s = session_of(m, &change->id);
-
-	if (s->n_snapshots == SNAPSHOTS_KEPT) {
-		free(s->snapshots[0].bytes);
-		memmove(s->snapshots, s->snapshots + 1, (SNAPSHOTS_KEPT - 1) * sizeof *s->snapshots);
-		s->n_snapshots--;
-	}
-	s->snapshots[s->n_snapshots++] = (struct kept_bytes){
-		.ordinal = change->of.snapshot.ordinal,
-		.bytes = change->bytes,
-		.n = change->of.snapshot.bytes.n,
-	};
-	change->bytes = NULL;
-}
-
-/* The row may have been written down before the newest steps were: what they say about seq stands. */
-static void
-keep_session(struct memory *m, const struct change *change)
-{
-	struct kept_session *s = session_of(m, &change->id);
-	uint64_t seq = s->row.seq, ordinal = s->row.ordinal;
-
-	s->row = change->of.session;
-	s->has_row = true;
-	if (s->row.seq < seq)
-		s->row.seq = seq;
-	if (s->row.ordinal < ordinal)
-		s->row.ordinal = ordinal;
-}
-
-static void
-keep_project(struct memory *m, struct change *change)
-{
-	struct kept_project *p = xcalloc(1, sizeof *p);
-
-	project_free_kept(table_remove(&m->projects, &change->id));
-	p->id = change->id;
-	p->row = change->of.project;
-	p->name = change->name;
-	p->template_id = change->template_id;
-	p->bytes = change->bytes;
-	change->name = change->template_id = change->bytes = NULL;
-	table_add(&m->projects, p);
-}
-
-static void
-carry_out(struct memory *m, struct changes *changes)
-{
-	for (size_t i = 0; i < changes->n; i++) {
-		struct change *change = &changes->list[i];
-
-		switch (change->kind) {
-		case CHANGE_STEP:
-			keep_step(m, change);
-			break;
-		case CHANGE_SNAPSHOT:
-			keep_snapshot(m, change);
-			break;
-		case CHANGE_SESSION:
-			keep_session(m, change);
-			break;
-		case CHANGE_PROJECT:
-			keep_project(m, change);
-			break;
-		case CHANGE_DROP_PROJECT:
-			project_free_kept(table_remove(&m->projects, &change->id));
-			break;
-		}
-	}
 }
 
 /* Commits that done() adds are left for the next turn. */
@@ -196,12 +44,13 @@ settle(struct memory *m)
 
 		if (commit->error != OK) {
 			/* What came later goes the same way. */
-			LIST_EACH(later, &now) {
+			LIST_EACH(later, &now)
+			{
 				LIST_OF(later, struct commit, link)->error = commit->error;
 			}
 			changes_clear(&m->open);
 		} else {
-			carry_out(m, &commit->changes);
+			kept_carry_out(&m->kept, &commit->changes);
 		}
 		commit->done(commit->context, commit->error, commit->fatal);
 		commit_free(commit);
@@ -229,8 +78,7 @@ memory_open(const char *rest, struct loop *loop, char message[256])
 	m->timer.due = on_timer;
 	list_init(&m->commits);
 	changes_init(&m->open);
-	table_init(&m->sessions, offsetof(struct kept_session, id), UUID_BYTES);
-	table_init(&m->projects, offsetof(struct kept_project, id), UUID_BYTES);
+	kept_init(&m->kept);
 	return &m->store;
 }
 
@@ -238,20 +86,13 @@ static void
 memory_close(struct store *store)
 {
 	struct memory *m = memory_of(store);
-	struct kept_session *s;
-	struct kept_project *p;
 
 	settle(m);
 	loop_cancel_timer(m->loop, &m->timer);
 	for (struct link *l; (l = list_take(&m->commits));)
 		commit_free(LIST_OF(l, struct commit, link));
 	changes_clear(&m->open);
-	for (size_t i = 0; (s = table_next(&m->sessions, &i));)
-		session_free_kept(s);
-	for (size_t i = 0; (p = table_next(&m->projects, &i));)
-		project_free_kept(p);
-	table_fini(&m->sessions);
-	table_fini(&m->projects);
+	kept_fini(&m->kept);
 	free(m);
 }
 
@@ -306,7 +147,7 @@ memory_sessions(struct store *store, store_session_fn *fn, void *context)
 	struct memory *m = memory_of(store);
 	struct kept_session *s;
 
-	for (size_t i = 0; (s = table_next(&m->sessions, &i));)
+	for (size_t i = 0; (s = table_next(&m->kept.sessions, &i));)
 		if (s->has_row && !fn(context, &s->row))
 			break;
 	return OK;
@@ -316,7 +157,7 @@ static enum error
 memory_snapshot(struct store *store, const struct uuid *session, uint64_t not_after_ordinal,
     struct json_out *bytes, uint64_t *ordinal)
 {
-	struct kept_session *s = table_find(&memory_of(store)->sessions, session);
+	struct kept_session *s = table_find(&memory_of(store)->kept.sessions, session);
 
 	*ordinal = 0;
 	for (size_t i = s ? s->n_snapshots : 0; i > 0; i--) {
@@ -331,7 +172,8 @@ memory_snapshot(struct store *store, const struct uuid *session, uint64_t not_af
 	return OK;
 }
 
-/* Both orders, by ordinal and by seq, are that of the journal: the first step beyond a bound is found by halving. */
+/* Both orders, by ordinal and by seq, are that of the journal: the first step beyond a bound is
+ * found by halving. */
 static size_t
 first_beyond(const struct kept_session *s, uint64_t bound, bool by_seq)
 {
@@ -353,7 +195,7 @@ static enum error
 give_steps(struct store *store, const struct uuid *session, uint64_t bound, bool by_seq,
     store_step_fn *fn, void *context)
 {
-	struct kept_session *s = table_find(&memory_of(store)->sessions, session);
+	struct kept_session *s = table_find(&memory_of(store)->kept.sessions, session);
 
 	if (!s)
 		return OK;
@@ -398,10 +240,10 @@ static enum error
 memory_projects(struct store *store, store_project_fn *fn, void *context)
 {
 	struct memory *m = memory_of(store);
-	struct kept_project **all = xcalloc(m->projects.n + 1, sizeof *all), *p;
+	struct kept_project **all = xcalloc(m->kept.projects.n + 1, sizeof *all), *p;
 	size_t n = 0;
 
-	for (size_t i = 0; (p = table_next(&m->projects, &i));)
+	for (size_t i = 0; (p = table_next(&m->kept.projects, &i));)
 		all[n++] = p;
 	qsort(all, n, sizeof *all, by_name);
 	for (size_t i = 0; i < n; i++) {
@@ -418,7 +260,7 @@ memory_projects(struct store *store, store_project_fn *fn, void *context)
 static enum error
 memory_project(struct store *store, const struct uuid *id, store_project_fn *fn, void *context)
 {
-	struct kept_project *p = table_find(&memory_of(store)->projects, id);
+	struct kept_project *p = table_find(&memory_of(store)->kept.projects, id);
 
 	if (p)
 		fn(context, &p->row);

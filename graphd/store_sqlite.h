@@ -1,11 +1,13 @@
 #pragma once
 /*
- * The durable store, for its own files: store_sqlite.c (life, the open batch, commits as the loop sees them),
- * store_sqlite_schema.c (opening the file), store_sqlite_write.c (the writer's thread), store_sqlite_read.c (reading
- * back), store_sqlite_heads.c (where each session's chain ends). docs/decisions/0003-journal.md says why it is so.
+ * The durable store, for its own files: store_sqlite.c (life, the open batch, commits as the loop
+ * sees them), store_sqlite_schema.c (opening the file), store_sqlite_write.c (the writer's thread),
+ * store_sqlite_read.c (reading back), store_sqlite_cut.c and store_sqlite_verify.c (what graphctl
+ * asks for), store_sqlite_heads.c (where each session's chain ends). docs/decisions/0003-journal.md
+ * says why it is so.
  *
- * One connection in one process, under one mutex that the writer holds for a whole transaction: what is read is
- * therefore committed.
+ * One connection in one process, under one mutex that the writer holds for a whole transaction:
+ * what is read is therefore committed.
  */
 
 #include "common/loop.h"
@@ -17,7 +19,8 @@
 #include <sqlite3.h>
 
 enum {
-	SQLITE_MARK_EVERY = 64, /* every so many steps of a session its place in the journal is noted */
+	SQLITE_MARK_EVERY =
+	    64, /* every so many steps of a session its place in the journal is noted */
 	SQLITE_PART_BYTES = 512 * 1024, /* of a snapshot, written in one transaction */
 	SQLITE_SNAPSHOTS_KEPT = 2,
 };
@@ -32,10 +35,11 @@ struct chain_end {
 struct head {
 	struct uuid id;
 	struct store_session row, pending_row; /* log_id nil: known from its steps only */
-	int64_t ref; /* what stands for it in the journal */
-	bool written, pending_written; /* there is a row in the database */
-	bool damaged; /* the chain breaks behind the end */
-	bool dirty; /* the row in the database is behind the journal */
+	int64_t ref;			       /* what stands for it in the journal */
+	bool written, pending_written;	       /* there is a row in the database */
+	bool damaged;			       /* the chain breaks behind the end */
+	bool dirty;			       /* the row in the database is behind the journal */
+	struct chain_end cut; /* the last record that was folded into a snapshot; lsn 0: none was */
 	struct chain_end committed, pending;
 };
 
@@ -54,8 +58,8 @@ enum work_kind { WORK_COMMIT, WORK_PART, WORK_TIDY };
 struct work {
 	struct link link;
 	enum work_kind kind;
-	struct commit *commit; /* owned; COMMIT: the changes; TIDY: session rows */
-	int64_t scanned_lsn; /* all rows are up to date until there; 0: not to be written */
+	struct commit *commit;	   /* owned; COMMIT: the changes; TIDY: session rows */
+	int64_t scanned_lsn;	   /* all rows are up to date until there; 0: not to be written */
 	struct snapshot_job *part; /* PART: borrowed from the store until the work is back */
 	bool checkpoint;
 	unsigned epoch; /* see sqlite_store.epoch */
@@ -105,6 +109,9 @@ struct sqlite_store {
 	size_t n_refs, refs_capacity; /* refs begin with 1; by_ref[ref - 1] */
 	size_t n_dirty;
 	int64_t next_lsn, committed_lsn, scanned_lsn;
+	bool in_round; /* of bringing rows up to date */
+	int64_t round_lsn;
+	size_t round_at;       /* next in by_ref */
 	struct link snapshots; /* struct snapshot_job, the first one being written */
 	int64_t next_snapshot;
 	bool part_under_way;
@@ -123,7 +130,7 @@ struct sqlite_store {
 	pthread_t thread;
 	unsigned failed_epoch; /* the newest one with a failure; epochs begin with 1 */
 	enum error failed_error;
-	bool fatal; /* no further commit, ever */
+	bool fatal;    /* no further commit, ever */
 	int wal_pages; /* written since the last checkpoint */
 };
 
@@ -132,7 +139,8 @@ bool sqlite_open_file(struct sqlite_store *, const char *path, char message[256]
 void sqlite_close_file(struct sqlite_store *);
 /* Runs statements without results: SQLITE_OK or the extended code. */
 int sqlite_run(sqlite3 *, const char *sql);
-/* An error as the store's interface knows it; fatal is set when the disk cannot be trusted any more. */
+/* An error as the store's interface knows it; fatal is set when the disk cannot be trusted any
+ * more. */
 enum error sqlite_error(int code, bool *fatal);
 
 /* store_sqlite_heads.c: reads the rows and what the journal has behind them. */
@@ -145,8 +153,9 @@ struct head *sqlite_head_get(struct sqlite_store *, const struct uuid *session);
 void sqlite_head_append(struct sqlite_store *, struct change *);
 /* A change that writes the session's pending row as it will be after all that was appended. */
 void sqlite_head_put_row(struct sqlite_store *, struct changes *, struct head *);
-/* Rows of all sessions whose row is behind. Returns the lsn until which all rows will be up to date. */
-int64_t sqlite_heads_flush(struct sqlite_store *, struct changes *);
+/* Rows of some sessions whose row is behind. Returns the lsn until which all rows will be up to
+ * date; 0: not done yet. */
+int64_t sqlite_heads_flush(struct sqlite_store *, struct changes *, size_t most_rows);
 void sqlite_heads_committed(struct sqlite_store *, const struct work *);
 /* Rows could not be brought up to date: they still lag. */
 void sqlite_heads_redirty(struct sqlite_store *);
@@ -155,19 +164,27 @@ void sqlite_heads_revert(struct sqlite_store *);
 uint64_t sqlite_step_checksum(const struct store_step *, uint64_t previous_checksum);
 uint64_t sqlite_bytes_checksum(struct span);
 
+/* store_sqlite_cut.c */
+enum error sqlite_cut(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq,
+    struct span snapshot);
+
+/* store_sqlite_verify.c */
+enum error sqlite_verify(struct store *, store_flaw_fn *, void *context);
+
 /* store_sqlite_write.c */
 void *sqlite_writer(void *store);
 
 /* store_sqlite_read.c */
 enum error sqlite_read_sessions(struct store *, store_session_fn *, void *context);
-enum error sqlite_read_snapshot(struct store *, const struct uuid *session, uint64_t not_after_ordinal,
-    struct json_out *bytes, uint64_t *ordinal);
+enum error sqlite_read_snapshot(struct store *, const struct uuid *session,
+    uint64_t not_after_ordinal, struct json_out *bytes, uint64_t *ordinal);
 enum error sqlite_read_steps(struct store *, const struct uuid *session, uint64_t after_ordinal,
     store_step_fn *, void *context);
-enum error sqlite_read_steps_by_seq(struct store *, const struct uuid *session, uint64_t after_seq,
-    store_step_fn *, void *context);
+enum error sqlite_read_steps_by_seq(
+    struct store *, const struct uuid *session, uint64_t after_seq, store_step_fn *, void *context);
 enum error sqlite_read_projects(struct store *, store_project_fn *, void *context);
-enum error sqlite_read_project(struct store *, const struct uuid *id, store_project_fn *, void *context);
+enum error sqlite_read_project(
+    struct store *, const struct uuid *id, store_project_fn *, void *context);
 
 static inline struct sqlite_store *
 sqlite_store_of(struct store *store)

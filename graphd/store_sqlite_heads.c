@@ -9,13 +9,16 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-/* The record's own fields and the checksum of the one before it, so that no record can be changed, left out or exchanged
- * without breaking the chain. */
+enum { VISITS_PER_ROW = 64 };
+
+/* The record's own fields and the checksum of the one before it, so that no record can be changed,
+ * left out or exchanged without breaking the chain. */
 uint64_t
 sqlite_step_checksum(const struct store_step *step, uint64_t previous_checksum)
 {
-	uint64_t fields[6] = { htole64(previous_checksum), htole64(step->ordinal), htole64(step->first_seq),
-		htole64(step->last_seq), htole64(step->time_us), XXH3_64bits(step->bytes.p, step->bytes.n) };
+	uint64_t fields[6] = { htole64(previous_checksum), htole64(step->ordinal),
+		htole64(step->first_seq), htole64(step->last_seq), htole64(step->time_us),
+		XXH3_64bits(step->bytes.p, step->bytes.n) };
 	char text[sizeof fields + UUID_BYTES];
 
 	fields[5] = htole64(fields[5]);
@@ -42,7 +45,8 @@ head_add(struct sqlite_store *s, const struct uuid *id, int64_t ref)
 		size_t capacity = s->refs_capacity ? 2 * s->refs_capacity : 1024;
 
 		s->by_ref = xrealloc(s->by_ref, capacity, sizeof *s->by_ref);
-		memset(s->by_ref + s->refs_capacity, 0, (capacity - s->refs_capacity) * sizeof *s->by_ref);
+		memset(s->by_ref + s->refs_capacity, 0,
+		    (capacity - s->refs_capacity) * sizeof *s->by_ref);
 		s->refs_capacity = capacity;
 	}
 	s->by_ref[ref - 1] = h;
@@ -120,13 +124,33 @@ sqlite_head_put_row(struct sqlite_store *s, struct changes *changes, struct head
 	h->pending_written = true;
 }
 
+/*
+ * A round visits all sessions, a few in each commit. Whoever was behind when it began is up to date
+ * when it ends, and what was appended meanwhile lies behind the lsn of its beginning: until there
+ * nothing needs to be read at a start.
+ */
 int64_t
-sqlite_heads_flush(struct sqlite_store *s, struct changes *changes)
+sqlite_heads_flush(struct sqlite_store *s, struct changes *changes, size_t most_rows)
 {
-	for (size_t i = 0; i < s->n_refs && s->n_dirty > 0; i++)
-		if (s->by_ref[i] && s->by_ref[i]->dirty)
-			sqlite_head_put_row(s, changes, s->by_ref[i]);
-	return s->next_lsn - 1;
+	size_t visits = most_rows * VISITS_PER_ROW, rows = 0;
+
+	if (!s->in_round) {
+		s->in_round = true;
+		s->round_lsn = s->next_lsn - 1;
+		s->round_at = 0;
+	}
+	for (; s->round_at < s->n_refs && rows < most_rows && visits > 0; s->round_at++, visits--) {
+		struct head *h = s->by_ref[s->round_at];
+
+		if (!h || !h->dirty)
+			continue;
+		sqlite_head_put_row(s, changes, h);
+		rows++;
+	}
+	if (s->round_at < s->n_refs)
+		return 0;
+	s->in_round = false;
+	return s->round_lsn;
 }
 
 void
@@ -161,6 +185,7 @@ void
 sqlite_heads_redirty(struct sqlite_store *s)
 {
 	s->n_dirty = 0;
+	s->in_round = false;
 	for (size_t i = 0; i < s->n_refs; i++) {
 		struct head *h = s->by_ref[i];
 
@@ -236,7 +261,9 @@ read_tail_record(struct sqlite_store *s, sqlite3_stmt *q)
 		uuid_format(&h->id, id);
 	if (!h || h->damaged || sqlite3_column_int64(q, 2) != h->committed.lsn ||
 	    (uint64_t)sqlite3_column_int64(q, 7) != h->committed.checksum) {
-		log_warn(id, "the journal is damaged at record %lld: it does not continue the session's chain",
+		log_warn(id,
+		    "the journal is damaged at record %lld: it does not continue the session's "
+		    "chain",
 		    (long long)lsn);
 		if (h)
 			h->damaged = true;
@@ -254,7 +281,8 @@ read_tail_record(struct sqlite_store *s, sqlite3_stmt *q)
 }
 
 static bool
-read_all(struct sqlite_store *s, const char *sql, int64_t bound, void (*fn)(struct sqlite_store *, sqlite3_stmt *))
+read_all(struct sqlite_store *s, const char *sql, int64_t bound,
+    void (*fn)(struct sqlite_store *, sqlite3_stmt *))
 {
 	sqlite3_stmt *q;
 	int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
@@ -276,6 +304,18 @@ read_scanned(struct sqlite_store *s, sqlite3_stmt *q)
 }
 
 static void
+read_cut(struct sqlite_store *s, sqlite3_stmt *q)
+{
+	int64_t ref = sqlite3_column_int64(q, 0);
+
+	if (ref > 0 && (size_t)ref <= s->n_refs && s->by_ref[ref - 1])
+		s->by_ref[ref - 1]->cut = (struct chain_end){ .lsn = sqlite3_column_int64(q, 3),
+			.ordinal = (uint64_t)sqlite3_column_int64(q, 1),
+			.seq = (uint64_t)sqlite3_column_int64(q, 2),
+			.checksum = (uint64_t)sqlite3_column_int64(q, 4) };
+}
+
+static void
 read_newest_snapshot(struct sqlite_store *s, sqlite3_stmt *q)
 {
 	s->next_snapshot = sqlite3_column_int64(q, 0) + 1;
@@ -286,13 +326,17 @@ sqlite_heads_load(struct sqlite_store *s, char message[256])
 {
 	table_init(&s->heads, offsetof(struct head, id), UUID_BYTES);
 	s->next_snapshot = 1;
-	if (!read_all(s, "SELECT value FROM meta WHERE name = 'scanned_lsn' AND ?1 = 0", 0, read_scanned) ||
+	if (!read_all(s, "SELECT value FROM meta WHERE name = 'scanned_lsn' AND ?1 = 0", 0,
+		read_scanned) ||
 	    !read_all(s, "SELECT * FROM sessions WHERE ref > ?1", 0, read_row) ||
+	    !read_all(s, "SELECT * FROM cuts WHERE session > ?1", 0, read_cut) ||
 	    !read_all(s,
-	        "SELECT lsn, session, previous, ordinal, last_seq, time_us, checksum, previous_checksum"
-	        " FROM journal WHERE lsn > ?1 ORDER BY lsn",
-	        s->scanned_lsn, read_tail_record) ||
-	    !read_all(s, "SELECT ifnull(max(id), 0) FROM snapshots WHERE id > ?1", 0, read_newest_snapshot)) {
+		"SELECT lsn, session, previous, ordinal, last_seq, time_us, checksum, "
+		"previous_checksum"
+		" FROM journal WHERE lsn > ?1 ORDER BY lsn",
+		s->scanned_lsn, read_tail_record) ||
+	    !read_all(s, "SELECT ifnull(max(id), 0) FROM snapshots WHERE id > ?1", 0,
+		read_newest_snapshot)) {
 		snprintf(message, 256, "cannot read the database: %s", sqlite3_errmsg(s->db));
 		return false;
 	}

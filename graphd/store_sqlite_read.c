@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 /*
- * A session's records are linked backwards. They are read forwards in blocks that end with a mark, or with the
- * chain's end: back through the links of one block, then forth. So a range costs its own length and at most one block.
+ * A session's records are linked backwards. They are read forwards in blocks that end with a mark,
+ * or with the chain's end: back through the links of one block, then forth. So a range costs its
+ * own length and at most one block.
  */
 struct walk {
 	struct sqlite_store *store;
@@ -49,7 +50,8 @@ read_failed(const struct walk *w, int64_t lsn, int rc)
 		return damaged(w, lsn, "it is missing");
 	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
 		return damaged(w, lsn, "its page cannot be read");
-	log_warn("store", "reading record %" PRId64 " failed: %s (%d)", lsn, sqlite3_errstr(rc), rc);
+	log_warn(
+	    "store", "reading record %" PRId64 " failed: %s (%d)", lsn, sqlite3_errstr(rc), rc);
 	return ERROR_storage_failed;
 }
 
@@ -98,7 +100,8 @@ check_record(const struct walk *w, const struct record *r, int64_t lsn)
 {
 	if (sqlite_step_checksum(&r->step, r->previous_checksum) != r->checksum)
 		return damaged(w, lsn, "its checksum is wrong");
-	if (w->has_last && (r->previous_lsn != w->last_lsn || r->previous_checksum != w->last_checksum))
+	if (w->has_last &&
+	    (r->previous_lsn != w->last_lsn || r->previous_checksum != w->last_checksum))
 		return damaged(w, lsn, "it does not continue the session's chain");
 	if (lsn == w->head->committed.lsn && r->checksum != w->head->committed.checksum)
 		return damaged(w, lsn, "it is not the end that the session's row tells of");
@@ -153,7 +156,8 @@ read_mark(struct walk *w, uint64_t ordinal, uint64_t *seq, int64_t *lsn)
 	return rc == SQLITE_ROW ? OK : read_failed(w, 0, rc);
 }
 
-/* Block k holds the ordinals k * SQLITE_MARK_EVERY + 1 to (k + 1) * SQLITE_MARK_EVERY, or to the chain's end. */
+/* Block k holds the ordinals k * SQLITE_MARK_EVERY + 1 to (k + 1) * SQLITE_MARK_EVERY, or to the
+ * chain's end. */
 static enum error
 give_block(struct walk *w, uint64_t k)
 {
@@ -172,7 +176,8 @@ give_block(struct walk *w, uint64_t k)
 		lsns[n++] = lsn;
 		err = read_link(w, lsn, at, &lsn);
 	}
-	/* A broken link does not take away what stands before the break: but it cannot be found from here. */
+	/* A broken link does not take away what stands before the break: but it cannot be found
+	 * from here. */
 	while (!err && n > 0 && !w->stopped)
 		err = give_record(w, lsns[--n]);
 	return err;
@@ -184,7 +189,10 @@ give_all(struct walk *w)
 	const struct chain_end *end = &w->head->committed;
 	enum error err = OK;
 
-	for (uint64_t k = w->after_ordinal / SQLITE_MARK_EVERY; k * SQLITE_MARK_EVERY < end->ordinal; k++) {
+	if (w->after_ordinal < w->head->cut.ordinal)
+		w->after_ordinal = w->head->cut.ordinal;
+	for (uint64_t k = w->after_ordinal / SQLITE_MARK_EVERY;
+	     k * SQLITE_MARK_EVERY < end->ordinal; k++) {
 		err = give_block(w, k);
 		if (err || w->stopped)
 			return err;
@@ -206,7 +214,8 @@ sqlite_read_steps(struct store *store, const struct uuid *session, uint64_t afte
 	return w.head ? give_all(&w) : OK;
 }
 
-/* The block with the first step beyond a seq is found by halving: marks are in the order of both. */
+/* The block with the first step beyond a seq is found by halving: marks are in the order of both.
+ */
 static enum error
 find_block(struct walk *w)
 {
@@ -274,7 +283,8 @@ read_parts(struct sqlite_store *s, int64_t snapshot, struct json_out *bytes)
 	return rc;
 }
 
-/* The newest one that is whole: a damaged snapshot costs time and nothing else, for the journal has it all. */
+/* The newest one that is whole: a damaged snapshot costs time and nothing else, for the journal has
+ * it all. */
 enum error
 sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t not_after_ordinal,
     struct json_out *bytes, uint64_t *ordinal)
@@ -304,7 +314,8 @@ sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t n
 		if (rc != SQLITE_ROW)
 			break;
 		if (read_parts(s, id, bytes) == SQLITE_DONE &&
-		    sqlite_bytes_checksum((struct span){ bytes->bytes + before, bytes->n - before }) == checksum) {
+		    sqlite_bytes_checksum(
+			(struct span){ bytes->bytes + before, bytes->n - before }) == checksum) {
 			*ordinal = (uint64_t)found;
 			break;
 		}
@@ -360,11 +371,13 @@ sqlite_read_project(struct store *store, const struct uuid *id, store_project_fn
 	sqlite3_bind_blob(q, 1, id->bytes, UUID_BYTES, SQLITE_STATIC);
 	rc = sqlite3_step(q);
 	if (rc == SQLITE_ROW && fill_project(&p, q)) {
-		p.bytes = (struct span){ sqlite3_column_blob(q, 6), (size_t)sqlite3_column_bytes(q, 6) };
+		p.bytes =
+		    (struct span){ sqlite3_column_blob(q, 6), (size_t)sqlite3_column_bytes(q, 6) };
 		if (sqlite_bytes_checksum(p.bytes) == (uint64_t)sqlite3_column_int64(q, 5)) {
 			fn(context, &p);
 		} else {
-			log_warn("store", "the newest revision of project \"%s\" is damaged", p.name);
+			log_warn(
+			    "store", "the newest revision of project \"%s\" is damaged", p.name);
 			err = ERROR_session_damaged;
 		}
 	} else if (rc != SQLITE_DONE) {

@@ -8,31 +8,42 @@
 enum { APPLICATION_ID = 0x47725068 };
 
 /*
- * migrations[n] leads from version n to n + 1. The version stands in the file's header (user_version); a file of a
- * later version than this list knows is refused.
+ * migrations[n] leads from version n to n + 1. The version stands in the file's header
+ * (user_version); a file of a later version than this list knows is refused.
  */
 static const char *const migrations[] = {
-	"CREATE TABLE journal(lsn INTEGER PRIMARY KEY, session INTEGER NOT NULL, previous INTEGER NOT NULL,"
+	"CREATE TABLE journal(lsn INTEGER PRIMARY KEY, session INTEGER NOT NULL, previous INTEGER "
+	"NOT NULL,"
 	" ordinal INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
 	" time_us INTEGER NOT NULL, checksum INTEGER NOT NULL, previous_checksum INTEGER NOT NULL,"
 	" bytes BLOB NOT NULL) STRICT;"
-	"CREATE TABLE marks(session INTEGER NOT NULL, ordinal INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
+	"CREATE TABLE marks(session INTEGER NOT NULL, ordinal INTEGER NOT NULL, last_seq INTEGER "
+	"NOT NULL,"
 	" lsn INTEGER NOT NULL, PRIMARY KEY(session, ordinal)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE sessions(ref INTEGER PRIMARY KEY, id BLOB NOT NULL, log_id BLOB NOT NULL,"
 	" epoch INTEGER NOT NULL, created_us INTEGER NOT NULL, active_us INTEGER NOT NULL,"
-	" seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, lsn INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, lsn INTEGER NOT NULL, checksum INTEGER "
+	"NOT NULL,"
 	" has_project INTEGER NOT NULL, closed INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE snapshots(id INTEGER PRIMARY KEY, session INTEGER NOT NULL, ordinal INTEGER NOT NULL,"
+	"CREATE TABLE snapshots(id INTEGER PRIMARY KEY, session INTEGER NOT NULL, ordinal INTEGER "
+	"NOT NULL,"
 	" seq INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX snapshots_by_session ON snapshots(session, ordinal);"
 	/* A part's id is that of its snapshot times 65536 plus its place. */
 	"CREATE TABLE snapshot_parts(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"
-	"CREATE TABLE projects(id BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL, template_id TEXT NOT NULL,"
+	"CREATE TABLE projects(id BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL, template_id TEXT "
+	"NOT NULL,"
 	" revision INTEGER NOT NULL, saved_us INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE revisions(project BLOB NOT NULL, revision INTEGER NOT NULL, saved_us INTEGER NOT NULL,"
+	"CREATE TABLE revisions(project BLOB NOT NULL, revision INTEGER NOT NULL, saved_us INTEGER "
+	"NOT NULL,"
 	" checksum INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(project, revision)) STRICT;"
 	"CREATE TABLE meta(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
 	"INSERT INTO meta VALUES('scanned_lsn', 0);",
+	/* Where a session's records begin: those up to this one were folded into the snapshot of
+	   that ordinal. */
+	"CREATE TABLE cuts(session INTEGER PRIMARY KEY, ordinal INTEGER NOT NULL, seq INTEGER NOT "
+	"NULL,"
+	" lsn INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -42,8 +53,8 @@ static const char *const texts[STATEMENTS] = {
 	[Q_ROLLBACK] = "ROLLBACK",
 	[Q_STEP_ADD] = "INSERT INTO journal VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[Q_MARK_ADD] = "INSERT INTO marks VALUES(?1, ?2, ?3, ?4)",
-	[Q_SESSION_PUT] =
-	    "INSERT OR REPLACE INTO sessions VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[Q_SESSION_PUT] = "INSERT OR REPLACE INTO sessions VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+			  "?9, ?10, ?11, ?12)",
 	[Q_META_PUT] = "UPDATE meta SET value = ?1 WHERE name = 'scanned_lsn'",
 	[Q_PROJECT_PUT] = "INSERT OR REPLACE INTO projects VALUES(?1, ?2, ?3, ?4, ?5)",
 	[Q_REVISION_ADD] = "INSERT OR REPLACE INTO revisions VALUES(?1, ?2, ?3, ?4, ?5)",
@@ -52,27 +63,36 @@ static const char *const texts[STATEMENTS] = {
 	[Q_PARTS_CLEAR] = "DELETE FROM snapshot_parts WHERE id >= ?1 * 65536",
 	[Q_PART_ADD] = "INSERT INTO snapshot_parts VALUES(?1 * 65536 + ?2, ?3)",
 	[Q_SNAPSHOT_ADD] = "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4, ?5)",
-	[Q_SNAPSHOTS_OLD] = "SELECT id FROM snapshots WHERE session = ?1 ORDER BY ordinal DESC LIMIT 1 OFFSET ?2",
+	[Q_SNAPSHOTS_OLD] = "SELECT id FROM snapshots WHERE session = ?1"
+			    /* Without this one the records behind it would be worth nothing. */
+			    " AND ordinal NOT IN (SELECT ordinal FROM cuts WHERE session = ?1)"
+			    " ORDER BY ordinal DESC LIMIT 1 OFFSET ?2",
 	[Q_SNAPSHOT_DROP] = "DELETE FROM snapshots WHERE id = ?1",
-	[Q_PARTS_DROP] = "DELETE FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536",
+	[Q_PARTS_DROP] =
+	    "DELETE FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536",
 	[Q_STEP_LINK] = "SELECT session, previous, ordinal FROM journal WHERE lsn = ?1",
 	[Q_STEP_READ] = "SELECT session, previous, ordinal, first_seq, last_seq, time_us, checksum,"
 			" previous_checksum, bytes FROM journal WHERE lsn = ?1",
 	[Q_MARK_READ] = "SELECT last_seq, lsn FROM marks WHERE session = ?1 AND ordinal = ?2",
-	[Q_SNAPSHOT_FIND] = "SELECT id, ordinal, checksum FROM snapshots WHERE session = ?1 AND ordinal <= ?2"
-			    " ORDER BY ordinal DESC LIMIT 1",
-	[Q_PARTS_READ] = "SELECT bytes FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536"
-			 " ORDER BY id",
-	[Q_PROJECTS_READ] = "SELECT id, name, template_id, revision, saved_us FROM projects ORDER BY name, id",
-	[Q_PROJECT_READ] = "SELECT p.id, p.name, p.template_id, p.revision, p.saved_us, r.checksum, r.bytes"
-			   " FROM projects p JOIN revisions r ON r.project = p.id AND r.revision = p.revision"
-			   " WHERE p.id = ?1",
+	[Q_SNAPSHOT_FIND] =
+	    "SELECT id, ordinal, checksum FROM snapshots WHERE session = ?1 AND ordinal <= ?2"
+	    " ORDER BY ordinal DESC LIMIT 1",
+	[Q_PARTS_READ] =
+	    "SELECT bytes FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536"
+	    " ORDER BY id",
+	[Q_PROJECTS_READ] =
+	    "SELECT id, name, template_id, revision, saved_us FROM projects ORDER BY name, id",
+	[Q_PROJECT_READ] =
+	    "SELECT p.id, p.name, p.template_id, p.revision, p.saved_us, r.checksum, r.bytes"
+	    " FROM projects p JOIN revisions r ON r.project = p.id AND r.revision = p.revision"
+	    " WHERE p.id = ?1",
 };
 
 /*
- * EXCLUSIVE comes before the first access in WAL mode: no other process can open the file then, which SQLite 3.40
- * needs (two connections that write and checkpoint at one moment can lose pages), and no shared-memory file is made.
- * FULL is what makes an answer mean "on disk". Checkpoints are ours to choose, never inside a commit.
+ * EXCLUSIVE comes before the first access in WAL mode: no other process can open the file then,
+ * which SQLite 3.40 needs (two connections that write and checkpoint at one moment can lose pages),
+ * and no shared-memory file is made. FULL is what makes an answer mean "on disk". Checkpoints are
+ * ours to choose, never inside a commit.
  */
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA journal_mode = WAL;"
@@ -103,9 +123,10 @@ sqlite_error(int code, bool *fatal)
 
 	if (primary == SQLITE_FULL)
 		return ERROR_storage_full;
-	/* After a failed flush nobody knows what is on the disk; a page that is no page says the same. */
-	*fatal = code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC || primary == SQLITE_CORRUPT ||
-	    primary == SQLITE_NOTADB;
+	/* After a failed flush nobody knows what is on the disk; a page that is no page says the
+	 * same. */
+	*fatal = code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC ||
+	    primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
 	return ERROR_storage_failed;
 }
 
@@ -125,7 +146,8 @@ static bool
 read_number(struct sqlite_store *s, const char *sql, int64_t *out)
 {
 	sqlite3_stmt *q;
-	bool good = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+	bool good = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW;
 
 	if (good)
 		*out = sqlite3_column_int64(q, 0);
@@ -139,7 +161,8 @@ migrate(struct sqlite_store *s, int64_t version, char message[256])
 {
 	char set[128];
 
-	snprintf(set, sizeof set, "PRAGMA application_id = %d; PRAGMA user_version = %d;", APPLICATION_ID, VERSION);
+	snprintf(set, sizeof set, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+	    APPLICATION_ID, VERSION);
 	if (sqlite_run(s->db, "BEGIN IMMEDIATE") != SQLITE_OK)
 		return say(s, "cannot set the database up", message);
 	for (; version < VERSION; version++)
@@ -155,7 +178,8 @@ check_version(struct sqlite_store *s, char message[256])
 {
 	int64_t id, version, tables;
 
-	if (!read_number(s, "PRAGMA application_id", &id) || !read_number(s, "PRAGMA user_version", &version) ||
+	if (!read_number(s, "PRAGMA application_id", &id) ||
+	    !read_number(s, "PRAGMA user_version", &version) ||
 	    !read_number(s, "SELECT count(*) FROM sqlite_schema", &tables))
 		return say(s, "cannot read the database", message);
 	if (tables > 0 && id != APPLICATION_ID) {
@@ -163,7 +187,8 @@ check_version(struct sqlite_store *s, char message[256])
 		return false;
 	}
 	if (version > VERSION) {
-		snprintf(message, 256, "the database has version %lld, this graphd knows %d: use a newer one",
+		snprintf(message, 256,
+		    "the database has version %lld, this graphd knows %d: use a newer one",
 		    (long long)version, VERSION);
 		return false;
 	}
@@ -174,8 +199,8 @@ static bool
 prepare(struct sqlite_store *s, char message[256])
 {
 	for (int i = 0; i < STATEMENTS; i++)
-		if (sqlite3_prepare_v3(s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
-		        NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+			&s->statements[i], NULL) != SQLITE_OK)
 			return say(s, "cannot prepare a statement", message);
 	return true;
 }
@@ -194,7 +219,8 @@ note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
 bool
 sqlite_open_file(struct sqlite_store *s, const char *path, char message[256])
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+	    SQLITE_OPEN_EXRESCODE;
 	mode_t mask = umask(077);
 	bool good;
 

@@ -6,8 +6,9 @@
 #include <assert.h>
 #include <sys/eventfd.h>
 
-/* A write-ahead log beyond this is brought home after the commit that made it so long: 16 MiB of it take about 10 ms,
- * and the longer it is, the more of its pages are old versions that need not be written at all. */
+/* A write-ahead log beyond this is brought home after the commit that made it so long: 16 MiB of it
+ * take about 10 ms, and the longer it is, the more of its pages are old versions that need not be
+ * written at all. */
 enum { WAL_PAGES = 4096 };
 
 /* Runs a statement whose parameters are bound; it is ready for the next time. */
@@ -56,10 +57,12 @@ add_step(struct sqlite_store *s, const struct change *change)
 {
 	const struct store_step *step = &change->of.step;
 	const struct chain_place *place = &change->place;
-	int64_t row[] = { place->lsn, place->session_ref, place->previous_lsn, (int64_t)step->ordinal,
-		(int64_t)step->first_seq, (int64_t)step->last_seq, (int64_t)step->time_us,
-		(int64_t)place->checksum, (int64_t)place->previous_checksum };
-	int64_t mark[] = { place->session_ref, (int64_t)step->ordinal, (int64_t)step->last_seq, place->lsn };
+	int64_t row[] = { place->lsn, place->session_ref, place->previous_lsn,
+		(int64_t)step->ordinal, (int64_t)step->first_seq, (int64_t)step->last_seq,
+		(int64_t)step->time_us, (int64_t)place->checksum,
+		(int64_t)place->previous_checksum };
+	int64_t mark[] = { place->session_ref, (int64_t)step->ordinal, (int64_t)step->last_seq,
+		place->lsn };
 	int rc;
 
 	failpoint("before-insert");
@@ -78,9 +81,10 @@ put_session(struct sqlite_store *s, const struct change *change)
 {
 	const struct store_session *row = &change->of.session;
 	sqlite3_stmt *q = s->statements[Q_SESSION_PUT];
-	int64_t numbers[] = { change->place.session_ref, 0, 0, (int64_t)row->epoch, (int64_t)row->created_us,
-		(int64_t)row->active_us, (int64_t)row->seq, (int64_t)row->ordinal, change->place.lsn,
-		(int64_t)change->place.checksum, row->has_project, row->closed };
+	int64_t numbers[] = { change->place.session_ref, 0, 0, (int64_t)row->epoch,
+		(int64_t)row->created_us, (int64_t)row->active_us, (int64_t)row->seq,
+		(int64_t)row->ordinal, change->place.lsn, (int64_t)change->place.checksum,
+		row->has_project, row->closed };
 
 	bind_numbers(q, numbers, 12);
 	bind_id(q, 2, &row->id);
@@ -155,11 +159,13 @@ write_changes(struct sqlite_store *s, const struct work *w)
 	return rc;
 }
 
-/* The snapshot's row comes with its last part: an unfinished snapshot is never seen. Then the oldest one goes. */
+/* The snapshot's row comes with its last part: an unfinished snapshot is never seen. Then the
+ * oldest one goes. */
 static int
 finish_snapshot(struct sqlite_store *s, const struct snapshot_job *j)
 {
-	int64_t row[] = { j->id, j->session_ref, (int64_t)j->ordinal, (int64_t)j->seq, (int64_t)j->checksum };
+	int64_t row[] = { j->id, j->session_ref, (int64_t)j->ordinal, (int64_t)j->seq,
+		(int64_t)j->checksum };
 	sqlite3_stmt *q = s->statements[Q_SNAPSHOTS_OLD];
 	int64_t old = 0;
 	int rc;
@@ -203,7 +209,8 @@ write_part(struct sqlite_store *s, const struct work *w)
 	return rc;
 }
 
-/* SQLite may have rolled back by itself already; then there is nothing to roll back and that is no error. */
+/* SQLite may have rolled back by itself already; then there is nothing to roll back and that is no
+ * error. */
 static int
 transaction(struct sqlite_store *s, const struct work *w)
 {
@@ -243,7 +250,8 @@ fail_after(struct sqlite_store *s, struct work *w, int code)
 	s->failed_error = w->error;
 }
 
-/* After a failed flush nothing is tried again: the pages it was about may be marked clean and yet not be on the disk. */
+/* After a failed flush nothing is tried again: the pages it was about may be marked clean and yet
+ * not be on the disk. */
 static void
 write_work(struct sqlite_store *s, struct work *w)
 {
@@ -263,7 +271,8 @@ write_work(struct sqlite_store *s, struct work *w)
 		fail_after(s, w, rc);
 }
 
-/* A failed checkpoint loses nothing: the log stays as it is. A failed flush in it is as bad as any other. */
+/* A failed checkpoint loses nothing: the log stays as it is. A failed flush in it is as bad as any
+ * other. */
 static void
 checkpoint(struct sqlite_store *s)
 {

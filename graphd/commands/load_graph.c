@@ -1,3 +1,4 @@
+#include "common/json.h"
 #include "graphd/call.h"
 #include "graphd/import.h"
 
@@ -47,12 +48,31 @@ load(struct call *c, const struct load_graph_args *a, struct import *import)
 	return err;
 }
 
+/* Whether the graph is a file by itself: one with a graph in it, or the oldest shape. */
+static bool
+is_file(struct span graph)
+{
+	struct span found;
+
+	if (json_type(graph) != JSON_OBJECT)
+		return false;
+	return json_find(graph, "graph", &found) || json_find(graph, "templates", &found) ||
+	    (json_find(graph, "nodes", &found) && json_type(found) == JSON_OBJECT);
+}
+
+/* A frontend sends its whole file as arguments: what stands around the graph is kept with it. */
+static struct span
+document_of(struct call *c, struct span graph)
+{
+	return is_file(graph) ? graph : c->request->args;
+}
+
 enum error
 cmd_load_graph(struct call *c, const struct load_graph_args *a)
 {
 	struct import import = { 0 };
 	struct blueprints *blueprints = sessions_blueprints(c->sessions);
-	enum error err = import_read(a->graph, blueprints, a->template_id, &import, c->why);
+	enum error err = import_read(document_of(c, a->graph), blueprints, a->template_id, &import, c->why);
 
 	if (!err)
 		err = load(c, a, &import);

@@ -7,8 +7,12 @@
 static enum error
 check(struct call *c, const struct node *node, struct edit *edit, struct span value)
 {
+	enum error err = OK;
+
 	if (strcmp(edit->key, "name") == 0)
-		return new_node_name(c, "value", value, &edit->name_after);
+		err = new_node_name(c, "value", value, &edit->name_after);
+	if (err)
+		return err;
 	return rules_check_value(c->session, &edit->node, node_content(node)->type, edit->key,
 	    edit->value_after, c->why);
 }

@@ -1,12 +1,12 @@
 /*
  * The echo application of the public protocol suites, on the very modules that the gateway ships:
- *HTTP, WebSocket, Engine.IO and Socket.IO; nothing of ZeroMQ or graphs.
+ * HTTP, WebSocket, Engine.IO and Socket.IO; nothing of ZeroMQ or graphs.
  *
  *	echo eio|sio|ws [--port N] [--ping-interval MS] [--ping-timeout MS]
  *
  * eio: what a client sends comes back. sio: `auth` on connect, `message` -> `message-back`,
- *`message-with-ack` -> an ack; on /custom the `auth` alone. ws: plain WebSocket messages of up to
- *16 MiB come back. Prints its port.
+ * `message-with-ack` -> an ack; on /custom the `auth` alone. ws: plain WebSocket messages of up to
+ * 16 MiB come back. Prints its port.
  */
 
 #include "common/limits.h"
@@ -129,6 +129,15 @@ body_limit(void *context, enum http_method method, struct span target)
 }
 
 static void
+headed(void *context, struct http_request *request)
+{
+	struct echo *e = context;
+
+	if (e->engine && eio_server_is_path(e->engine, http_path(request)))
+		eio_server_headed(e->engine, request);
+}
+
+static void
 handle(void *context, struct http_request *request)
 {
 	struct echo *e = context;
@@ -192,6 +201,7 @@ main(int argc, char **argv)
 		.port = 3000,
 		.max_connections = 1000,
 		.body_limit = body_limit,
+		.headed = headed,
 		.handle = handle };
 	uint32_t interval_ms = 300, timeout_ms = 200;
 	struct echo e = { 0 };
@@ -227,7 +237,8 @@ main(int argc, char **argv)
 	loop_run(e.loop);
 	http_free(e.http);
 	eio_server_free(e.engine);
-	ws_server_free(e.sockets);
+	if (e.sockets)
+		ws_server_free(e.sockets);
 	loop_free(e.loop);
 	return 0;
 }

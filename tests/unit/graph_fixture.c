@@ -164,6 +164,17 @@ do_edit(struct session *s, const char *actor, struct edit e)
 	return session_end(s, (struct span){ NULL, 0 });
 }
 
+struct session *
+session_of_three(void)
+{
+	struct session *s = new_session();
+
+	free_step(do_edit(s, NULL, add_edit(1, 0, 0, "one")));
+	free_step(do_edit(s, NULL, add_edit(2, 0, 0, "two")));
+	free_step(do_edit(s, NULL, add_edit(3, 0, 0, "three")));
+	return s;
+}
+
 static struct step *
 take_back_as(struct session *s, const char *actor, const char *scope, enum error *err, bool redo)
 {

@@ -37,6 +37,8 @@ struct session *new_session(void);
 void begin_as(struct session *, const char *actor, enum step_kind, enum command);
 /* One edit as one step; gives the step. Fails the test when it is refused. */
 struct step *do_edit(struct session *, const char *actor, struct edit);
+/* The roots 1, 2 and 3, made by nobody. */
+struct session *session_of_three(void);
 struct step *undo_as(struct session *, const char *actor, const char *scope, enum error *);
 struct step *redo_as(struct session *, const char *actor, const char *scope, enum error *);
 void free_step(struct step *);

@@ -97,7 +97,7 @@ static const struct transport fake_transport = {
 	.evict = fake_evict,
 };
 
-static const struct transport early_transport = {
+static const struct transport early_transport __attribute__((unused)) = {
 	.name = "early",
 	.announces_first = true,
 	.encode = fake_encode,

@@ -112,9 +112,11 @@ client_await(struct server_fixture *f, struct client_socket *c)
 	do {
 		ck_assert_msg(fixture_recv(f, c->socket, &frames, PATIENCE_MS), "no answer came");
 		ck_assert_uint_ge(frames.n, 5);
-		ck_assert(frames_at(&frames, 0).n == 0 && span_is(frames_at(&frames, 1), WIRE_PROTOCOL));
+		ck_assert(
+		    frames_at(&frames, 0).n == 0 && span_is(frames_at(&frames, 1), WIRE_PROTOCOL));
 		a.id = (unsigned)atoi(frames_at(&frames, 2).p);
-		snprintf(a.status, sizeof a.status, "%.*s", (int)frames_at(&frames, 3).n, frames_at(&frames, 3).p);
+		snprintf(a.status, sizeof a.status, "%.*s", (int)frames_at(&frames, 3).n,
+		    frames_at(&frames, 3).p);
 		for (size_t i = 4; i < frames.n; i++)
 			json_out_bytes(&body, frames_at(&frames, i));
 		more = strcmp(a.status, WIRE_STATUS_PART) == 0;
@@ -160,8 +162,8 @@ answer_text(const struct answer *a, const char *name, char out[64])
 void
 make_project(struct server_fixture *f, char session[64], char root[64])
 {
-	struct answer a =
-	    client_ask(f, "CreateProject", "", "", "{\"template_id\":\"restomod\",\"project_name\":\"P\"}");
+	struct answer a = client_ask(
+	    f, "CreateProject", "", "", "{\"template_id\":\"restomod\",\"project_name\":\"P\"}");
 
 	ck_assert_msg(strcmp(a.status, "OK") == 0, "%s", a.body);
 	answer_text(&a, "session_id", session);
@@ -184,8 +186,10 @@ tap_any(struct server_fixture *f, void *tap, int limit_ms)
 	slash = memchr(frames_at(&frames, 0).p, '/', frames_at(&frames, 0).n);
 	ck_assert_ptr_nonnull(slash);
 	snprintf(t.name, sizeof t.name, "%.*s",
-	    (int)(frames_at(&frames, 0).n - (size_t)(slash + 1 - frames_at(&frames, 0).p)), slash + 1);
-	snprintf(t.body, sizeof t.body, "%.*s", (int)frames_at(&frames, 2).n, frames_at(&frames, 2).p);
+	    (int)(frames_at(&frames, 0).n - (size_t)(slash + 1 - frames_at(&frames, 0).p)),
+	    slash + 1);
+	snprintf(
+	    t.body, sizeof t.body, "%.*s", (int)frames_at(&frames, 2).n, frames_at(&frames, 2).p);
 	t.seq = header.seq;
 	t.flags = header.flags;
 	frames_fini(&frames);

@@ -1,5 +1,6 @@
 #pragma once
-/* A server on a store of choice, in this process, and clients of its two sockets. Waiting means turning the loop. */
+/* A server on a store of choice, in this process, and clients of its two sockets. Waiting means
+ * turning the loop. */
 
 #include "common/frames.h"
 #include "graphd/server.h"
@@ -19,7 +20,7 @@ struct server_fixture {
 	struct blueprints *blueprints;
 	struct sessions *sessions;
 	struct server *server;
-	void *zmq; /* of the clients */
+	void *zmq;		    /* of the clients */
 	struct client_socket asker; /* a DEALER */
 };
 
@@ -28,8 +29,8 @@ void server_fixture_close(struct server_fixture *);
 
 void *client_new(struct server_fixture *, int type, const char *endpoint);
 /* Sends a request and does not wait. Returns its id. caller and args: JSON or "". */
-unsigned client_send(struct client_socket *, const char *command, const char *session, const char *caller,
-    const char *args);
+unsigned client_send(struct client_socket *, const char *command, const char *session,
+    const char *caller, const char *args);
 /* Turns the loop until a message is there. False: none came in limit_ms. */
 bool fixture_recv(struct server_fixture *, void *socket, struct frames *, int limit_ms);
 
@@ -41,8 +42,8 @@ struct answer {
 };
 struct answer client_await(struct server_fixture *, struct client_socket *);
 /* Both. */
-struct answer client_ask(struct server_fixture *, const char *command, const char *session, const char *caller,
-    const char *args);
+struct answer client_ask(struct server_fixture *, const char *command, const char *session,
+    const char *caller, const char *args);
 void answer_fini(struct answer *);
 /* The text of a member anywhere in the body: "name":"text". */
 void answer_text(const struct answer *, const char *name, char out[64]);
@@ -50,9 +51,11 @@ void answer_text(const struct answer *, const char *name, char out[64]);
 /* A project with its root; ids as text. */
 void make_project(struct server_fixture *, char session[64], char root[64]);
 
-/* A SUB socket that hears all of a session; the sync that answers the subscription has been taken. */
+/* A SUB socket that hears all of a session; the sync that answers the subscription has been taken.
+ */
 void *tap_new(struct server_fixture *, const char *session);
-/* The next event's name, heartbeats and beacons left out; "" when none comes. *seq and *flags of its header. */
+/* The next event's name, heartbeats and beacons left out; "" when none comes. *seq and *flags of
+ * its header. */
 struct tapped {
 	char name[64];
 	uint64_t seq;

@@ -168,7 +168,8 @@ on_step(void *context, const struct store_step *step)
 }
 
 enum error
-fixture_read(struct store_fixture *f, unsigned session, uint64_t after_ordinal, struct steps_read *r)
+fixture_read(
+    struct store_fixture *f, unsigned session, uint64_t after_ordinal, struct steps_read *r)
 {
 	struct uuid id = fixture_id(session);
 
@@ -178,7 +179,8 @@ fixture_read(struct store_fixture *f, unsigned session, uint64_t after_ordinal, 
 }
 
 enum error
-fixture_read_by_seq(struct store_fixture *f, unsigned session, uint64_t after_seq, struct steps_read *r)
+fixture_read_by_seq(
+    struct store_fixture *f, unsigned session, uint64_t after_seq, struct steps_read *r)
 {
 	struct uuid id = fixture_id(session);
 

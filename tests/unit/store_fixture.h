@@ -1,5 +1,6 @@
 #pragma once
-/* A store with a loop and a directory of its own, and short ways to write to it and to read it back. */
+/* A store with a loop and a directory of its own, and short ways to write to it and to read it
+ * back. */
 
 #include "common/loop.h"
 #include "graphd/store.h"
@@ -37,10 +38,12 @@ void fixture_idle(struct store_fixture *, unsigned turns);
 struct steps_read {
 	unsigned session, n;
 	uint64_t first, last; /* ordinals */
-	unsigned stop_after; /* 0: never */
+	unsigned stop_after;  /* 0: never */
 };
-enum error fixture_read(struct store_fixture *, unsigned session, uint64_t after_ordinal, struct steps_read *);
-enum error fixture_read_by_seq(struct store_fixture *, unsigned session, uint64_t after_seq, struct steps_read *);
+enum error fixture_read(
+    struct store_fixture *, unsigned session, uint64_t after_ordinal, struct steps_read *);
+enum error fixture_read_by_seq(
+    struct store_fixture *, unsigned session, uint64_t after_seq, struct steps_read *);
 
 /* The laws of every store, as one test case; spec as in fixture_open(). */
 TCase *store_laws(const char *spec);

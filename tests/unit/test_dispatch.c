@@ -130,11 +130,25 @@ static const char *const working_args[COMMANDS] = {
 	[COMMAND_presence] = "{'client_id':'c1','data':{}}",
 };
 
+/* What a command without arguments above may succeed with: the child wherever a node is wanted. */
+static void
+guess_args(const struct command_row *row, char *out, size_t size)
+{
+	size_t n = (size_t)snprintf(out, size, "{");
+
+	for (const struct field_row *f = row->args; f->name; f++)
+		if (f->required)
+			n += (size_t)snprintf(out + n, size - n, "%s'%s':%s", n > 1 ? "," : "",
+			    f->name, f->type == ARG_node ? "'%2$s'" : example(f->type, true));
+	snprintf(out + n, size - n, "}");
+}
+
 /* A session where all of these succeed, and the arguments of one. */
 static void
 prepare(enum command command, char *args, size_t size)
 {
-	const char *form = working_args[command] ? working_args[command] : "{}";
+	const char *form = working_args[command];
+	char guessed[512];
 	struct uuid root, child, project;
 	char texts[3][UUID_TEXT + 1], *at_text;
 
@@ -147,6 +161,10 @@ prepare(enum command command, char *args, size_t size)
 	uuid_format(&root, texts[0]);
 	uuid_format(&child, texts[1]);
 	uuid_format(&project, texts[2]);
+	if (!form) {
+		guess_args(&command_rows[command], guessed, sizeof(guessed));
+		form = guessed;
+	}
 	at_text = args;
 	for (const char *p = form; *p; p++)
 		if (p[0] == '%') {
@@ -173,6 +191,9 @@ START_TEST(every_reply_has_every_field_that_the_table_names)
 	char args[512];
 
 	for (int i = 0; i < COMMANDS; i++) {
+		/* It takes a store that is a file. */
+		if (i == COMMAND_backup)
+			continue;
 		prepare((enum command)i, args, sizeof(args));
 		ask_exactly(d, (enum command)i, &s, span_of(args));
 		ck_assert_msg(d->error == OK, "%s %s: %s", command_rows[i].name, args, d->body);

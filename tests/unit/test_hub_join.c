@@ -142,6 +142,8 @@ START_TEST(leaving_is_reported_and_the_others_go_on)
 	hub_leave(hub, &ann.member);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
 	ck_assert_str_eq(fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\"}");
+	forget_heard(&ann);
+	forget_heard(&bob);
 	forget_heard(&cem);
 	durable(1);
 	turn();

@@ -17,7 +17,6 @@ static const struct {
 	int status;
 } rows[] = {
 	{ "POST", API "/sessions", "", "", "CreateSession", "", "{}", 201 },
-	{ "POST", API "/sessions", "", "null", "CreateSession", "", "{}", 201 },
 	{ "GET", API "/sessions?limit=5&cursor=a%20b&other=1", "", "", "ListSessions", "",
 	    "{\"limit\":5,\"cursor\":\"a b\"}", 200 },
 	{ "GET", S, "", "", "GetSession", SESSION, "{}", 200 },
@@ -115,16 +114,7 @@ static const struct {
 	{ "POST", API "/commands/execute", "", "{}", 400, "\"field\":\"session_id\"" },
 	{ "POST", API "/commands/execute", "", "{\"session_id\":7}", 400, "\"field\":\"session_id\"" },
 	{ "POST", API "/commands/execute", "", "{\"session_id\":\"7\"}", 404, "INVALID_SESSION" },
-	{ "POST", API "/commands/execute", "", "{\"session_id\":\"" SESSION "\"}", 400,
-	    "\"field\":\"command_type\"" },
-	{ "POST", API "/commands/execute", "", "{\"session_id\":\"" SESSION "\",\"command_type\":\"GetTree\"}",
-	    400, "UNKNOWN_COMMAND" },
-	{ "POST", API "/commands/execute", "",
-	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"CreateNode\",\"data\":[]}", 400,
-	    "\"field\":\"data\"" },
-	{ "POST", API "/commands/execute", "",
-	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"CreateNode\",\"command_id\":\"7\"}", 400,
-	    "\"field\":\"command_id\"" },
+	{ "POST", API "/sessions", "", "null", 400, "must be a JSON object, not null" },
 };
 
 START_TEST(what_is_wrong_is_refused_by_name_and_nobody_is_asked)
@@ -139,6 +129,40 @@ START_TEST(what_is_wrong_is_refused_by_name_and_nobody_is_asked)
 	    refused[_i].target, answer);
 	ck_assert_ptr_nonnull(strstr(answer, "{\"error\":{\"code\":\""));
 	ck_assert(!fake_asked(&q));
+}
+END_TEST
+
+/* Behind the session of an execute body, and the field that is at fault. */
+static const struct {
+	const char *members, *says;
+} refused_commands[] = {
+	{ "", "\"field\":\"command_type\"" },
+	{ ",\"command_type\":7", "\"field\":\"command_type\"" },
+	{ ",\"command_type\":\"GetTree\"", "UNKNOWN_COMMAND" },
+	{ ",\"command_type\":\"Undo\"", "UNKNOWN_COMMAND" },
+	{ ",\"command_type\":\"CreateNode\",\"data\":[]", "\"field\":\"data\"" },
+	{ ",\"command_type\":\"CreateNode\",\"command_id\":\"7\"", "\"field\":\"command_id\"" },
+	{ ",\"command_type\":\"CreateNode\",\"actor\":7", "\"field\":\"actor\"" },
+};
+
+START_TEST(a_command_refused_here_brings_the_graph_of_its_session)
+{
+	char body[300];
+	struct asked q;
+	const char *answer;
+
+	snprintf(body, sizeof(body), "{\"session_id\":\"" SESSION "\"%s}", refused_commands[_i].members);
+	answer = fetch_through(&q, "POST", API "/commands/execute", "", body, "OK",
+	    "{\"graph\":{\"roots\":[]}}");
+	ck_assert(asked_is(&q, "GetGraph", SESSION, "{}"));
+	ck_assert_int_eq(status_of(answer), 400);
+	ck_assert_ptr_nonnull(strstr(answer, refused_commands[_i].says));
+	ck_assert_ptr_nonnull(strstr(answer, "\"graph\":{\"roots\":[]}"));
+	frames_fini(&q.frames);
+	/* Those who do not want it get the error alone, and nobody is asked. */
+	answer = fetch("POST", API "/commands/execute", "Prefer: return=minimal\r\n", body);
+	ck_assert(!fake_asked(&q));
+	ck_assert_ptr_nonnull(strstr(answer, refused_commands[_i].says));
 }
 END_TEST
 
@@ -364,6 +388,8 @@ main(void)
 	tcase_add_loop_test(t, each_url_asks_what_its_row_says, 0, sizeof(rows) / sizeof(*rows));
 	tcase_add_loop_test(t, what_is_wrong_is_refused_by_name_and_nobody_is_asked, 0,
 	    sizeof(refused) / sizeof(*refused));
+	tcase_add_loop_test(t, a_command_refused_here_brings_the_graph_of_its_session, 0,
+	    sizeof(refused_commands) / sizeof(*refused_commands));
 	tcase_add_test(t, every_error_of_graphd_has_its_status_and_comes_as_it_is);
 	tcase_add_test(t, errors_are_problems_for_those_who_want_them);
 	tcase_add_test(t, the_caller_is_named_by_body_query_header_or_password);

@@ -267,143 +267,6 @@ START_TEST(meta_follows_its_edits_and_their_undo)
 }
 END_TEST
 
-/* Ann's newest step cannot be undone alone, because of bob's. Names bob's command. */
-static void
-assert_conflict(struct session *s, const char *in_way_type, const struct uuid *in_way)
-{
-	struct step_request who = { .type = COMMAND_undo, .actor = SPAN("ann") };
-	struct history_entry *entry;
-	struct refusal why = { .message = "" };
-	char *before = snapshot_text(s), id[UUID_TEXT + 1];
-
-	ck_assert_int_eq(session_undo(s, &who, "ann", &entry, &why), ERROR_undo_conflict);
-	uuid_format(in_way, id);
-	ck_assert_ptr_nonnull(strstr(why.message, id));
-	ck_assert_ptr_nonnull(strstr(why.message, in_way_type));
-	ck_assert_ptr_nonnull(memmem(why.details.bytes, why.details.n, id, UUID_TEXT));
-	assert_same(snapshot_text(s), before);
-	refusal_fini(&why);
-}
-
-static struct uuid
-by_bob(struct session *s, struct edit e)
-{
-	struct step *step = do_edit(s, "bob", e);
-	struct uuid id = step->command_id;
-
-	free_step(step);
-	/* Something else of his on top, which is not in the way. */
-	free_step(do_edit(s, "bob", set_edit(2, "elsewhere", "1")));
-	return id;
-}
-
-static struct session *
-session_of_two_nodes(void)
-{
-	struct session *s = new_session();
-
-	free_step(do_edit(s, NULL, add_edit(1, 0, 0, "one")));
-	free_step(do_edit(s, NULL, add_edit(2, 0, 0, "two")));
-	free_step(do_edit(s, NULL, add_edit(3, 0, 0, "three")));
-	return s;
-}
-
-START_TEST(a_value_that_another_changed_since_is_a_conflict)
-{
-	struct session *s = session_of_two_nodes();
-	struct uuid id;
-
-	free_step(do_edit(s, "ann", set_edit(1, "a", "1")));
-	id = by_bob(s, set_edit(1, "a", "2"));
-	assert_conflict(s, "UpdateProperty", &id);
-	session_free(s);
-}
-END_TEST
-
-START_TEST(a_new_node_that_another_changed_since_is_a_conflict)
-{
-	struct session *s = session_of_two_nodes();
-	struct uuid id;
-
-	free_step(do_edit(s, "ann", add_edit(5, 1, 0, "ann's")));
-	id = by_bob(s, set_edit(5, "a", "2"));
-	assert_conflict(s, "UpdateProperty", &id);
-	session_free(s);
-}
-END_TEST
-
-START_TEST(a_new_node_that_got_a_child_since_is_a_conflict)
-{
-	struct session *s = session_of_two_nodes();
-	struct uuid id;
-
-	free_step(do_edit(s, "ann", add_edit(5, 1, 0, "ann's")));
-	id = by_bob(s, add_edit(6, 5, 0, "bob's"));
-	assert_conflict(s, "UpdateProperty", &id);
-	session_free(s);
-}
-END_TEST
-
-START_TEST(a_node_that_another_moved_since_is_a_conflict)
-{
-	struct session *s = session_of_two_nodes();
-	struct uuid id;
-
-	free_step(do_edit(s, "ann", move_edit(3, 1, 0)));
-	id = by_bob(s, move_edit(3, 2, 0));
-	assert_conflict(s, "UpdateProperty", &id);
-	session_free(s);
-}
-END_TEST
-
-START_TEST(a_parent_that_another_removed_since_is_a_conflict)
-{
-	struct session *s = session_of_two_nodes();
-	struct uuid id;
-
-	free_step(do_edit(s, "ann", add_edit(5, 1, 0, "x")));
-	free_step(do_edit(s, "ann", remove_edit(5)));
-	id = by_bob(s, remove_edit(1));
-	assert_conflict(s, "UpdateProperty", &id);
-	session_free(s);
-}
-END_TEST
-
-START_TEST(places_are_found_again_although_others_moved_about)
-{
-	struct session *s = session_of_two_nodes();
-	struct uuid two = id_of(2), removed = id_of(5);
-	enum error err;
-
-	free_step(do_edit(s, NULL, move_edit(2, 1, 0)));
-	free_step(do_edit(s, NULL, add_edit(5, 1, UINT32_MAX, "behind two")));
-	free_step(do_edit(s, "ann", remove_edit(5)));
-	for (uint64_t i = 10; i < 20; i++)
-		free_step(do_edit(s, "bob", add_edit(i, 1, 0, "in front")));
-	free_step(undo_as(s, "ann", "ann", &err));
-	ck_assert_int_eq(err, OK);
-	ck_assert(uuid_equal(node_id(node_previous(graph_find(s->graph, &removed))), &two));
-	session_free(s);
-}
-END_TEST
-
-START_TEST(names_come_back_with_the_property_name)
-{
-	struct session *s = session_of_two_nodes();
-	struct edit e = set_edit(1, "name", "\"new\"");
-	struct uuid one = id_of(1);
-	enum error err;
-
-	e.name_after = xstrdup("new");
-	free_step(do_edit(s, "ann", e));
-	ck_assert_str_eq(node_content(graph_find(s->graph, &one))->name, "new");
-	free_step(undo_as(s, "ann", NULL, &err));
-	ck_assert_str_eq(node_content(graph_find(s->graph, &one))->name, "one");
-	ck_assert_ptr_null(node_property(graph_find(s->graph, &one), "name"));
-	session_free(s);
-}
-END_TEST
-
 START_TEST(the_oldest_answer_is_forgotten_beyond_the_limit)
 {
 	struct session *s = new_session();
@@ -451,64 +314,6 @@ START_TEST(an_answer_that_was_pushed_out_comes_back_with_the_step_taken_back)
 }
 END_TEST
 
-static struct edit
-meta_edit(const char *project_name)
-{
-	struct meta meta = { .project_id = id_of(9), .project_name = (char *)project_name };
-	struct json_out out = { 0 };
-	struct edit e = { .kind = EDIT_META };
-
-	meta_write(&out, &meta);
-	e.value_after = xspandup(json_out_span(&out));
-	json_out_fini(&out);
-	return e;
-}
-
-START_TEST(a_project_that_another_changed_since_is_a_conflict)
-{
-	struct session *s = session_of_two_nodes();
-	struct uuid id;
-
-	free_step(do_edit(s, "ann", meta_edit("ann's")));
-	id = by_bob(s, meta_edit("bob's"));
-	assert_conflict(s, "UpdateProperty", &id);
-	session_free(s);
-}
-END_TEST
-
-START_TEST(redo_is_cleared_again_by_the_same_actor_when_it_has_something_again)
-{
-	struct session *s = session_of_two_nodes();
-	struct step *step;
-	enum error err;
-
-	free_step(do_edit(s, "bob", set_edit(1, "a", "1")));
-	free_step(undo_as(s, "bob", NULL, &err));
-	step = do_edit(s, "ann", set_edit(2, "a", "1"));
-	ck_assert(!session_can_redo(s));
-	session_revert(s, step);
-	ck_assert(session_can_redo(s));
-	free_step(step);
-	free_step(do_edit(s, "ann", set_edit(2, "a", "2")));
-	ck_assert(!session_can_redo(s));
-	free_step(undo_as(s, "bob", NULL, &err));
-	ck_assert(session_can_redo(s));
-	free_step(do_edit(s, "ann", set_edit(2, "a", "3")));
-	ck_assert(!session_can_redo(s));
-	ck_assert_ptr_null(redo_as(s, "ann", "ann", &err));
-	/* Her own, too. */
-	free_step(undo_as(s, "ann", NULL, &err));
-	step = do_edit(s, "ann", set_edit(2, "a", "4"));
-	session_revert(s, step);
-	free_step(step);
-	ck_assert(session_can_redo(s));
-	free_step(do_edit(s, "ann", set_edit(2, "a", "5")));
-	ck_assert(!session_can_redo(s));
-	ck_assert_ptr_null(history_redo_next(&s->history, "ann"));
-	session_free(s);
-}
-END_TEST
-
 START_TEST(a_stored_step_whose_content_is_another_is_refused)
 {
 	struct session *s = new_session(), *again = new_session();
@@ -528,7 +333,7 @@ END_TEST
 
 START_TEST(a_stored_step_that_does_not_fit_is_refused)
 {
-	struct session *s = session_of_two_nodes(), *again;
+	struct session *s = session_of_three(), *again;
 	struct step *step = do_edit(s, "ann", set_edit(1, "a", "1")), stored;
 	struct json_out bytes = { 0 };
 
@@ -601,17 +406,8 @@ main(void)
 	tcase_add_test(tests, saving_makes_clean_and_undo_gives_the_clean_state_back);
 	tcase_add_test(tests, closing_is_a_step_and_can_be_taken_back);
 	tcase_add_test(tests, meta_follows_its_edits_and_their_undo);
-	tcase_add_test(tests, a_value_that_another_changed_since_is_a_conflict);
-	tcase_add_test(tests, a_new_node_that_another_changed_since_is_a_conflict);
-	tcase_add_test(tests, a_new_node_that_got_a_child_since_is_a_conflict);
-	tcase_add_test(tests, a_node_that_another_moved_since_is_a_conflict);
-	tcase_add_test(tests, a_parent_that_another_removed_since_is_a_conflict);
-	tcase_add_test(tests, places_are_found_again_although_others_moved_about);
-	tcase_add_test(tests, names_come_back_with_the_property_name);
 	tcase_add_test(tests, the_oldest_answer_is_forgotten_beyond_the_limit);
 	tcase_add_test(tests, an_answer_that_was_pushed_out_comes_back_with_the_step_taken_back);
-	tcase_add_test(tests, a_project_that_another_changed_since_is_a_conflict);
-	tcase_add_test(tests, redo_is_cleared_again_by_the_same_actor_when_it_has_something_again);
 	tcase_add_test(tests, a_stored_step_whose_content_is_another_is_refused);
 	tcase_add_test(tests, a_stored_step_that_does_not_fit_is_refused);
 	tcase_add_test(tests, deleting_and_restoring_100000_nodes_is_one_step_each);

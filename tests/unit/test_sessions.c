@@ -1,4 +1,4 @@
-/* Sessions: found, loaded, unloaded, listed, ended; their history; and who is in them. */
+/* Sessions: found, loaded, unloaded, listed and ended; and their history. */
 
 #include "domain_fixture.h"
 
@@ -174,7 +174,7 @@ START_TEST(cleanup_ends_what_nobody_used_and_nobody_is_in)
 	join("c1", "g1");
 	ask(d, COMMAND_create_session, NULL, "{}");
 	d->now_us += 2 * 3600000000ULL;
-	ask(d, COMMAND_get_session, &busy, "{}");
+	ask(d, COMMAND_get_tree, &busy, "{}");
 	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':1.5}");
 	ck_assert_msg(at_is(d->body, "sessions_removed", "1"), "%s", d->body);
 	ck_assert(at_is(d->body, "active_sessions", "2"));
@@ -201,6 +201,45 @@ START_TEST(the_time_of_last_use_outlives_a_restart)
 	domain_restart(d);
 	ask(d, COMMAND_list_sessions, NULL, "{}");
 	ck_assert_int_eq(strncmp(before, at(d->body, "sessions.0.last_activity").p, 16), 0);
+}
+END_TEST
+
+START_TEST(asking_how_a_session_is_does_not_keep_it)
+{
+	d->now_us += 2 * 3600000000ULL;
+	ask(d, COMMAND_get_session, &s, "{}");
+	ask(d, COMMAND_get_dirty, &s, "{}");
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':1}");
+	ck_assert(at_is(d->body, "sessions_removed", "1"));
+}
+END_TEST
+
+static enum error
+give_many_rows(struct store *store, store_session_fn *fn, void *context)
+{
+	struct store_session row = { .created_us = 1 };
+
+	(void)store;
+	for (int i = 0; i < LIMIT_SESSIONS; i++) {
+		uuid_random(&row.id);
+		row.created_us++;
+		fn(context, &row);
+	}
+	return OK;
+}
+
+START_TEST(there_are_only_so_many_sessions)
+{
+	const struct store_ops ops = { .sessions = give_many_rows };
+	struct store store = { &ops };
+	struct sessions *many = sessions_new(&store, d->blueprints);
+	struct session *one_more;
+
+	ck_assert_uint_eq(sessions_count(many), LIMIT_SESSIONS);
+	ck_assert_int_eq(sessions_create(many, 1, &one_more), ERROR_too_many_sessions);
+	ck_assert_ptr_null(one_more);
+	sessions_free(many);
 }
 END_TEST
 
@@ -319,122 +358,6 @@ START_TEST(the_audit_trail_says_who_did_what_before_and_after)
 }
 END_TEST
 
-START_TEST(clients_join_once_and_leave_once)
-{
-	d->caller.actor = SPAN("ann");
-	join("c1", "g1");
-	ck_assert_str_eq(heard_names(d), "session:connected");
-	ck_assert(at_is(d->heard[0].body, "client_count", "1"));
-	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
-	ck_assert(at_is(d->body, "active_clients", "1"));
-	ck_assert(at_is(d->body, "announced", "true"));
-	join("c1", "g2");
-	ck_assert_uint_eq(d->n_heard, 0);
-	ck_assert(at_is(d->body, "announced", "false"));
-	ck_assert(at_is(d->body, "active_clients", "1"));
-	join("c2", "g2");
-	ask(d, COMMAND_list_clients, &s, "{}");
-	ck_assert(at_is(d->body, "clients.0.gateway", "\"g2\""));
-	ck_assert(at_is(d->body, "clients.0.actor", "\"ann\""));
-	ck_assert(at_is(d->body, "total", "2"));
-	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
-	ck_assert_str_eq(heard_names(d), "session:disconnected");
-	ck_assert(at_is(d->heard[0].body, "client_count", "1"));
-	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
-	ck_assert_int_eq(d->error, ERROR_client_not_found);
-	ask(d, COMMAND_join, &s, "{'client_id':''}");
-	ck_assert(at_is(d->body, "error.field", "\"client_id\""));
-}
-END_TEST
-
-START_TEST(clients_of_a_silent_or_leaving_gateway_go)
-{
-	join("c1", "g1");
-	join("c2", "g2");
-	join("c3", "");
-	forget_heard(d);
-	d->now_ms += LIMIT_BUS_SILENCE_MS - 100;
-	ask(d, COMMAND_hello, NULL, "{'gateway':'g1'}");
-	ck_assert(at_is(d->body, "contract", "\"" WIRE_CONTRACT "\""));
-	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
-	ck_assert_uint_eq(d->n_heard, 0);
-	dispatch_expire(d->dispatcher, d->now_ms + 200, d->now_us, take_outcome, d);
-	ck_assert_str_eq(heard_names(d), "session:disconnected");
-	ck_assert(at_is(d->heard[0].body, "client_id", "\"c2\""));
-	ck_assert(at_is(d->heard[0].body, "client_count", "2"));
-	ask(d, COMMAND_hello, NULL, "{'gateway':'g1','leaving':true}");
-	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
-	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
-	ck_assert_uint_eq(session_of(d, &s)->n_clients, 1);
-}
-END_TEST
-
-START_TEST(presence_is_told_coalesced_and_forgotten)
-{
-	join("c1", "");
-	for (int i = 0; i < LIMIT_PRESENCE_PER_S; i++) {
-		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{'x':%d}}", i);
-		ck_assert_str_eq(heard_names(d), "presence:update");
-	}
-	ck_assert(at_is(d->heard[0].body, "data.x", "19"));
-	for (int i = 0; i < 3; i++) {
-		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{'late':%d}}", i);
-		ck_assert_uint_eq(d->n_heard, 0);
-	}
-	dispatch_expire(d->dispatcher, d->now_ms + 1000, d->now_us, take_outcome, d);
-	ck_assert_uint_eq(d->n_heard, 1);
-	ck_assert(at_is(d->heard[0].body, "data.late", "2"));
-	forget_heard(d);
-	dispatch_expire(
-	    d->dispatcher, d->now_ms + LIMIT_PRESENCE_TTL_MS, d->now_us, take_outcome, d);
-	ck_assert(at_is(d->heard[0].body, "data", "null"));
-	ask(d, COMMAND_presence, &s, "{'client_id':'c2','data':1}");
-	ck_assert_int_eq(d->error, ERROR_client_not_found);
-}
-END_TEST
-
-START_TEST(presence_has_a_limit_in_bytes)
-{
-	char data[LIMIT_PRESENCE_BYTES + 8];
-
-	join("c1", "");
-	memset(data, 'x', sizeof(data));
-	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':'%.*s'}", LIMIT_PRESENCE_BYTES - 2,
-	    data);
-	ck_assert_int_eq(d->error, OK);
-	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':'%.*s'}", LIMIT_PRESENCE_BYTES - 1,
-	    data);
-	ck_assert_int_eq(d->error, ERROR_limit_value);
-}
-END_TEST
-
-START_TEST(clients_of_an_ended_session_are_forgotten)
-{
-	join("c1", "g1");
-	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':1}");
-	ask(d, COMMAND_end_session, &s, "{}");
-	forget_heard(d);
-	dispatch_expire(
-	    d->dispatcher, d->now_ms + LIMIT_PRESENCE_TTL_MS, d->now_us, take_outcome, d);
-	ck_assert_uint_eq(d->n_heard, 0);
-}
-END_TEST
-
-START_TEST(a_session_has_only_so_many_clients)
-{
-	char client[16];
-
-	for (int i = 0; i < LIMIT_CLIENTS_PER_SESSION; i++) {
-		snprintf(client, sizeof(client), "c%d", i);
-		join(client, "g1");
-	}
-	ask(d, COMMAND_join, &s, "{'client_id':'one more'}");
-	ck_assert_int_eq(d->error, ERROR_too_many_clients);
-	ask(d, COMMAND_join, &s, "{'client_id':'c1'}");
-	ck_assert_int_eq(d->error, OK);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -454,17 +377,13 @@ main(void)
 	tcase_add_test(tc, sessions_are_listed_in_pages_oldest_first);
 	tcase_add_test(tc, cleanup_ends_what_nobody_used_and_nobody_is_in);
 	tcase_add_test(tc, the_time_of_last_use_outlives_a_restart);
+	tcase_add_test(tc, asking_how_a_session_is_does_not_keep_it);
+	tcase_add_test(tc, there_are_only_so_many_sessions);
 	tcase_add_test(tc, the_tree_can_be_read_as_it_was_at_any_seq);
 	tcase_add_test(tc, a_part_of_the_tree_can_be_read);
 	tcase_add_test(tc, events_are_read_back_byte_for_byte_in_pages);
 	tcase_add_test(tc, another_history_or_a_seq_to_come_is_answered_resync);
 	tcase_add_test(tc, the_audit_trail_says_who_did_what_before_and_after);
-	tcase_add_test(tc, clients_join_once_and_leave_once);
-	tcase_add_test(tc, clients_of_a_silent_or_leaving_gateway_go);
-	tcase_add_test(tc, presence_is_told_coalesced_and_forgotten);
-	tcase_add_test(tc, presence_has_a_limit_in_bytes);
-	tcase_add_test(tc, clients_of_an_ended_session_are_forgotten);
-	tcase_add_test(tc, a_session_has_only_so_many_clients);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

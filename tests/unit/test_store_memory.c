@@ -93,7 +93,9 @@ START_TEST(every_operation_that_is_appended_can_fail)
 	static const char *const specs[] = { "fail:append", "fail:put_snapshot", "fail:put_session",
 		"fail:put_project", "fail:drop_project" };
 	struct uuid id = fixture_id(1);
-	struct store_project project = { .id = id, .name = "p", .template_id = "t", .bytes = SPAN("x") };
+	struct store_project project = {
+		.id = id, .name = "p", .template_id = "t", .bytes = SPAN("x")
+	};
 	struct store_fixture f;
 
 	for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
@@ -123,7 +125,8 @@ START_TEST(every_way_of_reading_can_fail_once)
 	ck_assert_int_eq(f.store->ops->sessions(f.store, no_row, NULL), OK);
 	fixture_remove(&f);
 	fixture_open(&f, "fail:snapshot:1");
-	ck_assert_int_eq(f.store->ops->snapshot(f.store, &id, 9, &bytes, &ordinal), ERROR_storage_failed);
+	ck_assert_int_eq(
+	    f.store->ops->snapshot(f.store, &id, 9, &bytes, &ordinal), ERROR_storage_failed);
 	ck_assert_int_eq(f.store->ops->snapshot(f.store, &id, 9, &bytes, &ordinal), OK);
 	fixture_remove(&f);
 	fixture_open(&f, "fail:steps:1");
@@ -138,15 +141,17 @@ START_TEST(every_way_of_reading_can_fail_once)
 	ck_assert_int_eq(f.store->ops->projects(f.store, no_project, NULL), ERROR_storage_failed);
 	fixture_remove(&f);
 	fixture_open(&f, "fail:project:1");
-	ck_assert_int_eq(f.store->ops->project(f.store, &id, no_project, NULL), ERROR_storage_failed);
+	ck_assert_int_eq(
+	    f.store->ops->project(f.store, &id, no_project, NULL), ERROR_storage_failed);
 	fixture_remove(&f);
 }
 END_TEST
 
 START_TEST(a_wrong_name_is_refused_with_a_message)
 {
-	static const char *const wrong[] = { "", "memory:x", "fail", "fail:", "fail:nothing", "fail:commit:0",
-		"fail:commit:x", "fail:commit:1x", "fail:commit:", "memor", "postgres:x", "sqlite:/nowhere/at/all" };
+	static const char *const wrong[] = { "", "memory:x", "fail", "fail:", "fail:nothing",
+		"fail:commit:0", "fail:commit:x", "fail:commit:1x", "fail:commit:", "memor",
+		"postgres:x", "sqlite:/nowhere/at/all" };
 	struct loop *loop = loop_new();
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

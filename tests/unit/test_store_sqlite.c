@@ -36,8 +36,10 @@ tamper(const char *sql)
 	if (f.store)
 		fixture_close(&f);
 	ck_assert_int_eq(sqlite3_open(f.path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	ck_assert_int_eq(
+	    sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_msg(
+	    sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
 	sqlite3_close(db);
 }
 
@@ -143,7 +145,8 @@ START_TEST(a_changed_record_damages_its_session_and_no_other)
 	fill(1, 300);
 	fill(2, 300);
 	/* The 100th record of session 1. */
-	tamper("UPDATE journal SET bytes = CAST('step 100 of session 2' AS BLOB) WHERE session = 1 AND ordinal = 100");
+	tamper("UPDATE journal SET bytes = CAST('step 100 of session 2' AS BLOB) WHERE session = 1 "
+	       "AND ordinal = 100");
 	fixture_reopen(&f);
 	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), ERROR_session_damaged);
 	ck_assert_uint_eq(r.n, 99);
@@ -188,7 +191,8 @@ START_TEST(a_broken_chain_in_the_unread_tail_is_found_at_the_start)
 	fill(1, 50);
 	fill(2, 50);
 	/* As after a crash: the rows know nothing of the records, and one of these is gone. */
-	tamper("UPDATE sessions SET seq = 0, ordinal = 0, lsn = 0, checksum = 0; UPDATE meta SET value = 0;"
+	tamper("UPDATE sessions SET seq = 0, ordinal = 0, lsn = 0, checksum = 0; UPDATE meta SET "
+	       "value = 0;"
 	       "DELETE FROM journal WHERE session = 1 AND ordinal = 20");
 	fixture_reopen(&f);
 	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), ERROR_session_damaged);
@@ -203,7 +207,9 @@ START_TEST(a_full_disk_fails_the_commit_and_passes_when_there_is_space_again)
 	struct sqlite_store *s = sqlite_store_of(f.store);
 	struct steps_read r = { 0 };
 	char *big = malloc(1 << 20);
-	struct store_step step = { .session = fixture_id(3), .ordinal = 1, .first_seq = 1, .last_seq = 2 };
+	struct store_step step = {
+		.session = fixture_id(3), .ordinal = 1, .first_seq = 1, .last_seq = 2
+	};
 
 	memset(big, 'x', 1 << 20);
 	step.bytes = (struct span){ big, 1 << 20 };
@@ -232,7 +238,9 @@ START_TEST(a_failed_commit_leaves_the_chain_as_it_was)
 
 	fill(1, 5);
 	/* The next record's number is taken: the insert fails, as it might for any reason. */
-	ck_assert_int_eq(sqlite_run(s->db, "INSERT INTO journal VALUES(6, 1, 0, 0, 0, 0, 0, 0, 0, x'')"), SQLITE_OK);
+	ck_assert_int_eq(
+	    sqlite_run(s->db, "INSERT INTO journal VALUES(6, 1, 0, 0, 0, 0, 0, 0, 0, x'')"),
+	    SQLITE_OK);
 	fixture_append(&f, 1, 6);
 	fixture_append(&f, 2, 1);
 	fixture_start_commit(&f);
@@ -333,7 +341,8 @@ START_TEST(a_damaged_snapshot_is_passed_over_and_old_ones_go)
 	}
 	ck_assert_int_eq(read_snapshot(1, &bytes, &ordinal), OK);
 	ck_assert_uint_eq(ordinal, 50);
-	tamper("UPDATE snapshot_parts SET bytes = x'00' WHERE id / 65536 = (SELECT max(id) FROM snapshots)");
+	tamper("UPDATE snapshot_parts SET bytes = x'00' WHERE id / 65536 = (SELECT max(id) FROM "
+	       "snapshots)");
 	fixture_reopen(&f);
 	ck_assert_int_eq(read_snapshot(1, &bytes, &ordinal), OK);
 	ck_assert_uint_eq(ordinal, 40);
@@ -376,7 +385,8 @@ START_TEST(the_log_is_brought_home_when_there_is_nothing_to_do)
 	fixture_idle(&f, 50);
 	clock_set(0, 0);
 	pthread_mutex_lock(&s->db_lock);
-	sqlite3_prepare_v2(s->db, "SELECT value FROM meta WHERE name = 'scanned_lsn'", -1, &q, NULL);
+	sqlite3_prepare_v2(
+	    s->db, "SELECT value FROM meta WHERE name = 'scanned_lsn'", -1, &q, NULL);
 	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
 	left = 2000 - sqlite3_column_int(q, 0);
 	sqlite3_finalize(q);

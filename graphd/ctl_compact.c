@@ -1,0 +1,177 @@
+/* graphctl compact: folds what is older than asked for into one snapshot for each session. */
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "graphd/ctl.h"
+#include "graphd/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Which steps of a session may go. */
+struct horizon {
+	uint64_t before_us, ordinal;
+};
+
+static bool
+note_older(void *context, const struct store_step *step)
+{
+	struct horizon *h = context;
+
+	if (step->time_us >= h->before_us)
+		return false;
+	h->ordinal = step->ordinal;
+	return true;
+}
+
+/* The last step to be folded; 0: none. */
+static enum error
+find_horizon(struct store *store, const struct ctl_options *o, const struct store_session *row, uint64_t *ordinal)
+{
+	uint64_t keep = (uint64_t)o->keep_steps;
+	struct horizon h = { 0 };
+	enum error err = OK;
+
+	if (o->keep_steps >= 0) {
+		*ordinal = row->ordinal > keep ? row->ordinal - keep : 0;
+		return OK;
+	}
+	h.before_us = clock_wall_us() - (uint64_t)o->keep_hours * 3600 * 1000000;
+	err = store->ops->steps(store, &row->id, 0, note_older, &h);
+	*ordinal = h.ordinal;
+	return err;
+}
+
+struct replay {
+	struct session *session;
+	uint64_t last_ordinal;
+	bool broken;
+};
+
+static bool
+replay_step(void *context, const struct store_step *stored)
+{
+	struct replay *r = context;
+	struct step step;
+
+	if (stored->ordinal > r->last_ordinal)
+		return false;
+	r->broken = !step_decode(stored->bytes, &step) || !session_replay(r->session, &step);
+	session_settled(r->session, UINT64_MAX);
+	return !r->broken;
+}
+
+/* The session as it was behind that step. */
+static enum error
+replay_to(struct store *store, const struct store_session *row, uint64_t ordinal, struct session **out)
+{
+	struct replay r = { .last_ordinal = ordinal };
+	struct json_out bytes = { 0 };
+	uint64_t from = 0;
+	enum error err = store->ops->snapshot(store, &row->id, ordinal, &bytes, &from);
+
+	if (!err)
+		r.session = from ? session_restore(json_out_span(&bytes)) :
+		                   session_new(&row->id, &row->log_id, row->created_us);
+	json_out_fini(&bytes);
+	if (!err && r.session)
+		err = store->ops->steps(store, &row->id, from, replay_step, &r);
+	if (!err && (!r.session || r.broken || r.session->ordinal != ordinal))
+		err = ERROR_session_damaged;
+	if (err) {
+		session_free(r.session);
+		return err;
+	}
+	*out = r.session;
+	return OK;
+}
+
+static enum error
+compact_session(struct store *store, const struct ctl_options *o, const struct store_session *row)
+{
+	struct json_out bytes = { 0 };
+	struct session *s = NULL;
+	uint64_t ordinal;
+	enum error err = find_horizon(store, o, row, &ordinal);
+
+	if (err || ordinal == 0)
+		return err;
+	err = replay_to(store, row, ordinal, &s);
+	/* Folded already, by an earlier run that kept less. */
+	if (err || s->seq + 1 <= store->ops->first_seq(store, &row->id)) {
+		session_free(s);
+		return err;
+	}
+	session_snapshot(s, &bytes);
+	err = store->ops->cut(store, &row->id, ordinal, s->seq, json_out_span(&bytes));
+	session_free(s);
+	json_out_fini(&bytes);
+	return err;
+}
+
+/* A damaged session is left as it is, for whoever wants to save what can be saved. */
+static size_t
+compact_all(struct ctl_file *f, const struct ctl_options *o)
+{
+	size_t n, failed = 0;
+	struct store_session *rows = ctl_file_sessions(f, &n);
+	char id[UUID_TEXT + 1];
+
+	for (size_t i = 0; i < n; i++) {
+		enum error err = compact_session(f->store, o, &rows[i]);
+
+		if (!err)
+			continue;
+		failed++;
+		uuid_format(&rows[i].id, id);
+		ctl_say("session %s is left as it is: %s", id, error_rows[err].text);
+	}
+	free(rows);
+	return failed;
+}
+
+/* A copy holds no free pages; it takes the file's place at once or not at all. The directory stays locked until then. */
+static int
+give_room_back(struct ctl_file *f, const char *path)
+{
+	char *copy, message[256] = "";
+	enum error err;
+	int status = CTL_OK;
+
+	if (asprintf(&copy, "%s.compacted", path) < 0)
+		abort();
+	unlink(copy);
+	err = f->store->ops->backup(f->store, copy, message);
+	f->store->ops->close(f->store);
+	f->store = NULL;
+	if (err)
+		status = ctl_say("%s: %s", copy, message);
+	else if (rename(copy, path) != 0 || fsync(f->directory) != 0)
+		status = ctl_say("%s: %s", path, strerror(errno));
+	unlink(copy);
+	free(copy);
+	return status;
+}
+
+int
+ctl_compact(const struct ctl_options *o)
+{
+	struct ctl_file f;
+	size_t failed;
+	int status;
+
+	if ((o->keep_steps < 0) == (o->keep_hours < 0)) {
+		ctl_say("compact needs either --keep-steps or --keep-hours");
+		return CTL_WRONG;
+	}
+	if (!ctl_file_open(&f, o->operands[0]))
+		return CTL_FAILED;
+	failed = compact_all(&f, o);
+	status = give_room_back(&f, o->operands[0]);
+	loop_free(f.loop);
+	close(f.directory);
+	return failed ? CTL_FAILED : status;
+}

@@ -1,0 +1,139 @@
+/* Steps from files: only what a command could have made passes. */
+
+#include "graphd/archive_check.h"
+
+#include "common/limits.h"
+#include "common/mem.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct edit edit;
+static struct step step;
+
+static void
+set_up(void)
+{
+	edit = (struct edit){ .kind = EDIT_ADD, .content = xcalloc(1, sizeof(*edit.content)) };
+	edit.content->type = xstrdup("phase");
+	edit.content->name = xstrdup("Müller");
+	edit.content->extra = xstrdup("\"a\":1,\"b\":[2]");
+	edit.content->properties = xcalloc(1, sizeof(struct property));
+	edit.content->properties[0] = (struct property){ xstrdup("notes"), xstrdup("{\"x\":1}") };
+	edit.content->n_properties = 1;
+	step = (struct step){ .type = COMMAND_create_node, .edits = &edit, .n_edits = 1 };
+}
+
+static void
+tear_down(void)
+{
+	edit_fini(&edit);
+}
+
+static void
+put(char **place, const char *text)
+{
+	free(*place);
+	*place = xstrdup(text);
+}
+
+START_TEST(what_commands_make_passes)
+{
+	ck_assert(archive_is_sound(&step));
+	put(&edit.content->extra, "");
+	ck_assert(archive_is_sound(&step));
+}
+END_TEST
+
+START_TEST(texts_must_be_utf8)
+{
+	put(&edit.content->name, "M\xfcller");
+	ck_assert(!archive_is_sound(&step));
+	put(&edit.content->name, "cut \xc3");
+	ck_assert(!archive_is_sound(&step));
+	put(&edit.content->name, "x");
+	put(&edit.content->type, "\xed\xa0\x80");
+	ck_assert(!archive_is_sound(&step));
+	put(&edit.content->type, "phase");
+	step.actor = (char[]){ "\xff" };
+	ck_assert(!archive_is_sound(&step));
+}
+END_TEST
+
+START_TEST(values_must_be_json)
+{
+	const char *bad[] = { "", "{", "1,2", "\"", "nul", "1} ,{" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		put(&edit.content->properties[0].value, bad[i]);
+		ck_assert_msg(!archive_is_sound(&step), "%s", bad[i]);
+	}
+	put(&edit.content->properties[0].value, "1");
+	put(&edit.content->extra, "\"a\":1},{\"b\":2");
+	ck_assert(!archive_is_sound(&step));
+	put(&edit.content->extra, "");
+	step.result = (char[]){ "{\"a\"" };
+	ck_assert(!archive_is_sound(&step));
+}
+END_TEST
+
+START_TEST(details_of_marks_must_be_objects)
+{
+	struct edit mark = {
+		.kind = EDIT_MARK, .mark = MARK_SAVED, .value_after = (char[]){ "[1]" }
+	};
+
+	step.edits = &mark;
+	ck_assert(!archive_is_sound(&step));
+	mark.value_after = (char[]){ "{\"revision\":1}" };
+	ck_assert(archive_is_sound(&step));
+	mark.value_after = NULL;
+	ck_assert(archive_is_sound(&step));
+}
+END_TEST
+
+START_TEST(limits_hold_for_files_too)
+{
+	char long_name[LIMIT_NAME_BYTES + 2];
+
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	put(&edit.content->name, long_name);
+	ck_assert(!archive_is_sound(&step));
+	long_name[LIMIT_NAME_BYTES] = '\0';
+	put(&edit.content->name, long_name);
+	ck_assert(archive_is_sound(&step));
+	put(&edit.content->properties[0].key, long_name);
+	ck_assert(!archive_is_sound(&step));
+}
+END_TEST
+
+START_TEST(a_command_that_is_none_is_refused)
+{
+	step.type = COMMANDS;
+	ck_assert(!archive_is_sound(&step));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("archive_check");
+	TCase *tc = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, what_commands_make_passes);
+	tcase_add_test(tc, texts_must_be_utf8);
+	tcase_add_test(tc, values_must_be_json);
+	tcase_add_test(tc, details_of_marks_must_be_objects);
+	tcase_add_test(tc, limits_hold_for_files_too);
+	tcase_add_test(tc, a_command_that_is_none_is_refused);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,172 @@
+/* What becomes of requests whose commit fails. */
+#include "server_fixture.h"
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/loop.h"
+#include "proto/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUIET_MS = 100 };
+
+#define MINIMAL "{\"minimal\":true}"
+
+static struct server_fixture f;
+
+static void
+expect(const char *status, const char *command, const char *session, const char *caller,
+    const char *args)
+{
+	struct answer a = client_ask(&f, command, session, caller, args);
+
+	ck_assert_msg(strcmp(a.status, status) == 0, "%s: %s, %.200s", command, a.status, a.body);
+	answer_fini(&a);
+}
+
+static void
+send_create(struct client_socket *c, const char *session, const char *name)
+{
+	char args[200];
+
+	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"name\":\"%s\"}", name);
+	client_send(c, "CreateNode", session, MINIMAL, args);
+}
+
+/* What the graph looks like to a reader now. */
+static struct answer
+tree_of(const char *session)
+{
+	struct answer a = client_ask(&f, "GetTree", session, "", "");
+
+	ck_assert_str_eq(a.status, "OK");
+	return a;
+}
+
+static void
+check_failed_commit(const char *spec, const char *status)
+{
+	char session[64], root[64];
+	struct answer before, after, failed;
+	void *tap;
+
+	server_fixture_open(&f, spec);
+	make_project(&f, session, root);
+	before = tree_of(session);
+	tap = tap_new(&f, session);
+	send_create(&f.asker, session, "lost");
+	failed = client_await(&f, &f.asker);
+	ck_assert_str_eq(failed.status, status);
+	ck_assert_str_eq(tap_next(&f, tap, QUIET_MS).name, "");
+	after = tree_of(session);
+	ck_assert_str_eq(before.body, after.body);
+	answer_fini(&before);
+	answer_fini(&after);
+	answer_fini(&failed);
+	/* And the next one is stored. */
+	send_create(&f.asker, session, "kept");
+	after = client_await(&f, &f.asker);
+	ck_assert_str_eq(after.status, "OK");
+	answer_fini(&after);
+	zmq_close(tap);
+	server_fixture_close(&f);
+}
+
+START_TEST(a_failed_commit_is_answered_taken_back_and_never_heard_of)
+{
+	/* The first commit is that of the project. */
+	check_failed_commit("fail:commit:2", "STORAGE_FAILED");
+	check_failed_commit("fail:full:2", "STORAGE_FULL");
+}
+END_TEST
+
+START_TEST(all_that_came_with_or_after_a_failed_commit_is_taken_back)
+{
+	char session[64], root[64];
+	unsigned failed = 0, stored = 0;
+	struct answer a;
+	char last[64] = "";
+
+	server_fixture_open(&f, "fail:commit:2");
+	make_project(&f, session, root);
+	for (int i = 0; i < 600; i++)
+		send_create(&f.asker, session, "n");
+	client_send(&f.asker, "GetTree", session, "", "");
+	for (int i = 0; i < 600; i++) {
+		a = client_await(&f, &f.asker);
+		failed += strcmp(a.status, "STORAGE_FAILED") == 0;
+		if (strcmp(a.status, "OK") == 0) {
+			stored++;
+			answer_text(&a, "node_id", last);
+		}
+		answer_fini(&a);
+	}
+	ck_assert_uint_eq(failed + stored, 600);
+	ck_assert_uint_gt(failed, 0);
+	/* The read that saw them is answered from what is stored. */
+	a = client_await(&f, &f.asker);
+	ck_assert_str_eq(a.status, "OK");
+	if (stored)
+		ck_assert_ptr_nonnull(strstr(a.body, last));
+	failed = 0;
+	for (const char *at = a.body; (at = strstr(at, "\"name\":\"n\"")); at++)
+		failed++;
+	ck_assert_uint_eq(failed, stored);
+	answer_fini(&a);
+	server_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_session_whose_creation_was_not_stored_does_not_exist)
+{
+	struct answer a;
+
+	server_fixture_open(&f, "fail:commit:1");
+	expect("STORAGE_FAILED", "CreateSession", "", "", "{}");
+	a = client_ask(&f, "ListSessions", "", "", "{}");
+	ck_assert_ptr_nonnull(strstr(a.body, "\"total\":0"));
+	answer_fini(&a);
+	expect("OK", "CreateSession", "", "", "{}");
+	server_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(after_a_failed_flush_nothing_more_is_acknowledged)
+{
+	char session[64], root[64];
+
+	server_fixture_open(&f, "fail:fsync:2");
+	make_project(&f, session, root);
+	ck_assert(!server_has_failed(f.server));
+	send_create(&f.asker, session, "lost");
+	while (!server_has_failed(f.server))
+		loop_turn(f.loop, 10);
+	struct answer a = client_await(&f, &f.asker);
+	ck_assert_str_eq(a.status, "STORAGE_FAILED");
+	answer_fini(&a);
+	server_fixture_close(&f);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("server_failures");
+	TCase *failing = tcase_create("failing");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(failing, 60);
+	tcase_add_test(failing, a_failed_commit_is_answered_taken_back_and_never_heard_of);
+	tcase_add_test(failing, all_that_came_with_or_after_a_failed_commit_is_taken_back);
+	tcase_add_test(failing, a_session_whose_creation_was_not_stored_does_not_exist);
+	tcase_add_test(failing, after_a_failed_flush_nothing_more_is_acknowledged);
+	suite_add_tcase(suite, failing);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
