@@ -81,7 +81,7 @@ enum {
 	LIMIT_POLL_PACKETS = 16, /* in one poll answer: what python-engineio takes */
 	LIMIT_ATTACHMENTS = 10, /* of one Socket.IO packet: what current stock parsers take */
 	LIMIT_SESSIONS_PER_CLIENT = 64,
-	LIMIT_ASKS_PER_CLIENT = 256, /* questions to graphd one live client may wait for */
+	LIMIT_ASKS_PER_CLIENT = 1024, /* questions to graphd one live client may wait for */
 	LIMIT_SSE_KEEPALIVE_MS = 15000, /* a comment line, so that proxies do not give up */
 	LIMIT_SSE_RETRY_MS = 1000, /* what a browser waits before it connects again */
 	LIMIT_PRESENCE_BYTES = 4096,

@@ -20,7 +20,8 @@ item_events(struct span item)
 	for (int e = 0; e < EVENTS; e++) {
 		if (event_rows[e].durability == EVENT_INTERNAL)
 			continue;
-		if (item_matches(item, event_rows[e].colon) || item_matches(item, event_rows[e].dash))
+		if (item_matches(item, event_rows[e].colon) ||
+		    item_matches(item, event_rows[e].dash))
 			set |= (filter_set)1 << e;
 	}
 	return set;
@@ -30,7 +31,8 @@ bool
 filter_parse(struct span list, filter_set *out)
 {
 	/* What tells a client that its view has ended is never filtered out. */
-	filter_set set = (filter_set)1 << EVENT_session_closed | (filter_set)1 << EVENT_session_resync;
+	filter_set set =
+	    (filter_set)1 << EVENT_session_closed | (filter_set)1 << EVENT_session_resync;
 
 	if (!list.p) {
 		*out = FILTER_ALL;

@@ -11,7 +11,8 @@
 
 enum { TICK_MS = 1000, JOINING_TICK_MS = 50, TRIM_JOINS = 256 };
 
-/* graphd tells where the session stands: once behind each subscription, and from time to time after that. */
+/* graphd tells where the session stands: once behind each subscription, and from time to time after
+ * that. */
 static void
 on_sync(struct room *r, const struct wire_header *h)
 {
@@ -47,7 +48,8 @@ on_transient(struct room *r, const struct delivery *d)
 }
 
 void
-hub_event(struct hub *hub, const struct uuid *session, const struct wire_header *h, struct span body)
+hub_event(
+    struct hub *hub, const struct uuid *session, const struct wire_header *h, struct span body)
 {
 	struct room *r = table_find(&hub->rooms, session);
 	struct delivery d = {
@@ -72,8 +74,8 @@ hub_event(struct hub *hub, const struct uuid *session, const struct wire_header 
 }
 
 /*
- * Handshakes need 50 times what they leave behind, so after many of them the heap is mostly holes under
- * long-lived small objects. They are given back once nobody is coming in any more.
+ * Handshakes need 50 times what they leave behind, so after many of them the heap is mostly holes
+ * under long-lived small objects. They are given back once nobody is coming in any more.
  */
 static void
 give_memory_back(struct hub *hub)
@@ -116,7 +118,8 @@ on_tick(struct loop_timer *timer)
 	set_tick(hub, now_ms);
 }
 
-/* The end of a turn: joiners come in, and what the turn encoded is given to its members, once each. */
+/* The end of a turn: joiners come in, and what the turn encoded is given to its members, once each.
+ */
 static void
 on_turn_end(struct loop_hook *hook)
 {

@@ -1,9 +1,9 @@
 #pragma once
 /*
- * Sessions and who listens to them on this gateway. Each event is taken in order of seq, encoded once for each
- * dialect that is present, and put on the outboxes of its clients; a gap is fetched from graphd before
- * anything newer goes out; a client that is behind is fed from the journal by seq. All transports
- * attach the same way, so none can miss or repeat an event.
+ * Sessions and who listens to them on this gateway. Each event is taken in order of seq, encoded
+ * once for each dialect that is present, and put on the outboxes of its clients; a gap is fetched
+ * from graphd before anything newer goes out; a client that is behind is fed from the journal by
+ * seq. All transports attach the same way, so none can miss or repeat an event.
  */
 
 #include "common/list.h"
@@ -29,8 +29,8 @@ struct delivery {
 
 /* What a transport learns when its member is in. */
 struct join_result {
-	enum error error; /* OK, invalid_session, too_many_clients, backend_unavailable */
-	uint64_t seq; /* everything behind it will come */
+	enum error error;	 /* OK, invalid_session, too_many_clients, backend_unavailable */
+	uint64_t seq;		 /* everything behind it will come */
 	uint64_t active_clients; /* of counted members: how many are in the session */
 	struct uuid log_id;
 };
@@ -43,17 +43,22 @@ struct transport {
 	const char *name;
 	/* Encoded events may be joined into one buffer before they are delivered. */
 	bool is_stream;
-	/* May be absent. Whether this member takes joined buffers; else each event is delivered by itself. */
+	/* May be absent. Whether this member takes joined buffers; else each event is delivered by
+	 * itself. */
 	bool (*takes_stream)(const struct member *);
-	/* The joiner's own session:connected is delivered before joined() is called, not behind it. */
+	/* The joiner's own session:connected is delivered before joined() is called, not behind it.
+	 */
 	bool announces_first;
-	/* Makes the bytes for one event; returns owned (one reference), or NULL when this dialect leaves the event out. */
+	/* Makes the bytes for one event; returns owned (one reference), or NULL when this dialect
+	 * leaves the event out. */
 	struct shared_bytes *(*encode)(unsigned dialect, const struct delivery *);
-	/* Puts bytes on the way to this member; takes a reference of its own. Does not write and does not call back. */
+	/* Puts bytes on the way to this member; takes a reference of its own. Does not write and
+	 * does not call back. */
 	void (*deliver)(struct member *, struct shared_bytes *);
 	/* Bytes still owed to it; above LIMIT_QUEUE_BYTES nothing more is put there. */
 	size_t (*owed)(const struct member *);
-	/* Called once after hub_join(), before the first event. After an error the member is out. */
+	/* Called once after hub_join(), before the first event. After an error the member is out.
+	 */
 	void (*joined)(struct member *, const struct join_result *);
 	/* The member is out and must go: "closed" (the session ended), "slow", "drain". */
 	void (*evict)(struct member *, const char *reason);
@@ -66,29 +71,31 @@ enum member_state {
 	MEMBER_OUT,
 	MEMBER_JOINING, /* graphd has not answered yet */
 	MEMBER_WAITING, /* behind; the journal is being read for it */
-	MEMBER_SLOW, /* behind; it must drain first */
-	MEMBER_LIVE, /* its seq is the room's */
+	MEMBER_SLOW,	/* behind; it must drain first */
+	MEMBER_LIVE,	/* its seq is the room's */
 };
 
-/* A client's membership in one session; embedded in the transport's own client object, zeroed before use. */
+/* A client's membership in one session; embedded in the transport's own client object, zeroed
+ * before use. */
 struct member {
 	struct link link; /* in the room's list of its state; live ones are in their group */
 	struct room *room;
 	struct group *group;
 	uint32_t place; /* in the group, when live */
-	uint8_t state; /* enum member_state */
-	bool counted; /* graphd has been told of it */
-	bool answered; /* JOINING: graphd has answered, its announcement is still awaited */
+	uint8_t state;	/* enum member_state */
+	bool counted;	/* graphd has been told of it */
+	bool answered;	/* JOINING: graphd has answered, its announcement is still awaited */
 	bool has_since;
 	bool wants_dash; /* it hears node-updated, which graphd publishes on demand */
-	bool lost; /* WAITING: what it asks for is another history or no longer kept */
-	uint64_t seq; /* last durable event delivered, or passed over by its filter; stale when live */
+	bool lost;	 /* WAITING: what it asks for is another history or no longer kept */
+	uint64_t
+	    seq; /* last durable event delivered, or passed over by its filter; stale when live */
 	uint64_t resume_seq; /* where a member with a since begins */
-	size_t slow_owed; /* SLOW: what it owed when it was last looked at */
-	uint64_t since_ms; /* JOINING: began then; SLOW: last progress */
-	uint64_t asked; /* number of the Join request under way, or 0 */
+	size_t slow_owed;    /* SLOW: what it owed when it was last looked at */
+	uint64_t since_ms;   /* JOINING: began then; SLOW: last progress */
+	uint64_t asked;	     /* number of the Join request under way, or 0 */
 	uint64_t active_clients;
-	char *client_id, *actor; /* owned; NULL when not counted */
+	char *client_id, *actor;	   /* owned; NULL when not counted */
 	struct shared_bytes *announcement; /* JOINING: its own session:connected, encoded */
 	struct uuid log_id; /* JOINING: the history the client knows; nil: whichever */
 };
@@ -96,24 +103,30 @@ struct member {
 struct join {
 	struct uuid session;
 	struct span client_id, actor;
-	bool counted; /* announce it to the session: WebSocket and Socket.IO clients; not SSE, long poll */
+	bool counted; /* announce it to the session: WebSocket and Socket.IO clients; not SSE, long
+			 poll */
 	bool has_since;
 	uint64_t since;
 	struct span log_id; /* the history the client knows; {NULL,0}: whichever */
-	struct span events; /* filter: comma list of names or prefixes ("graph:*"); {NULL,0}: everything */
+	struct span
+	    events; /* filter: comma list of names or prefixes ("graph:*"); {NULL,0}: everything */
 	enum names names; /* for the filter, and for dash-only events */
 };
 
 struct hub *hub_new(struct loop *, struct upstream *);
-/* Evicts everybody, then stops the transports. Before upstream_free(), after the loop's last turn. */
+/* Evicts everybody, then stops the transports. Before upstream_free(), after the loop's last turn.
+ */
 void hub_free(struct hub *);
 /* From upstream_events. */
-void hub_event(struct hub *, const struct uuid *session, const struct wire_header *, struct span body);
+void hub_event(
+    struct hub *, const struct uuid *session, const struct wire_header *, struct span body);
 void hub_up(struct hub *, bool restarted);
 
 /* transport->joined() follows later, never from within. events has passed filter_parse(). */
-void hub_join(struct hub *, struct member *, const struct transport *, unsigned dialect, const struct join *);
-/* Leaves, announcing it when counted. Nothing happens when it is out. Not from within deliver() or encode(). */
+void hub_join(
+    struct hub *, struct member *, const struct transport *, unsigned dialect, const struct join *);
+/* Leaves, announcing it when counted. Nothing happens when it is out. Not from within deliver() or
+ * encode(). */
 void hub_leave(struct hub *, struct member *);
 /* The member's owed bytes have become fewer: go on feeding it if it was slow. */
 void hub_progress(struct hub *, struct member *);
@@ -121,7 +134,8 @@ void hub_progress(struct hub *, struct member *);
 uint64_t hub_seq(const struct member *);
 const struct uuid *hub_session(const struct member *);
 size_t hub_members(const struct hub *);
-/* What start() of that transport returned; it is called the first time. stop() is called by hub_free(). */
+/* What start() of that transport returned; it is called the first time. stop() is called by
+ * hub_free(). */
 void *hub_transport(struct hub *, const struct transport *);
 struct upstream *hub_upstream(struct hub *);
 struct loop *hub_loop(struct hub *);

@@ -1,4 +1,5 @@
-/* Leaving in good order: members are sent away a few at a time, so that they do not all come back at once elsewhere. */
+/* Leaving in good order: members are sent away a few at a time, so that they do not all come back
+ * at once elsewhere. */
 
 #include "common/clock.h"
 #include "gatewayd/hub_inner.h"
@@ -17,7 +18,8 @@ anybody(struct room *r)
 		if (!list_is_empty(lists[i]))
 			return LIST_OF(lists[i]->next, struct member, link);
 	}
-	LIST_EACH (at, &r->groups) {
+	LIST_EACH(at, &r->groups)
+	{
 		struct group *g = LIST_OF(at, struct group, in_room);
 
 		if (g->n)

@@ -1,7 +1,7 @@
 /*
  * What lies before: read from the journal in pages, one reading per room at a time. A page serves
- * everybody who lacks it: the room itself when it has a gap, and all members that wait at or behind its
- * beginning. Who waits longest says where the next page begins.
+ * everybody who lacks it: the room itself when it has a gap, and all members that wait at or behind
+ * its beginning. Who waits longest says where the next page begins.
  */
 
 #include "common/clock.h"
@@ -79,15 +79,20 @@ event_read(struct room *r, struct span item, struct delivery *d)
 	struct span name, seq, value;
 	int64_t n;
 
-	if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) || !json_find(item, "data", &value) ||
-		!json_integer(seq, &n) || name.n < 2)
+	if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) ||
+	    !json_find(item, "data", &value) || !json_integer(seq, &n) || name.n < 2)
 		return false;
 	name = (struct span){ name.p + 1, name.n - 2 };
-	*d = (struct delivery){ .session = r->id, .event = event_find(name), .seq = (uint64_t)n, .durable = true, .body = value };
+	*d = (struct delivery){ .session = r->id,
+		.event = event_find(name),
+		.seq = (uint64_t)n,
+		.durable = true,
+		.body = value };
 	return d->event != EVENTS;
 }
 
-/* Gives out a page: to the waiting, and to everybody live where the room lacked it. Returns how many events it held. */
+/* Gives out a page: to the waiting, and to everybody live where the room lacked it. Returns how
+ * many events it held. */
 static size_t
 give_page(struct room *r, struct span events)
 {
@@ -108,7 +113,8 @@ give_page(struct room *r, struct span events)
 	return n;
 }
 
-/* Those who have everything are live. The room knows as much as newest: nobody who is behind that is ahead of history. */
+/* Those who have everything are live. The room knows as much as newest: nobody who is behind that
+ * is ahead of history. */
 static void
 settle_after_page(struct room *r, uint64_t newest)
 {
@@ -131,7 +137,8 @@ find_lost(struct room *r, uint64_t first_seq, uint64_t newest)
 
 	if (r->seq + 1 < first_seq && room_has_gap(r))
 		found = r->lost = true;
-	LIST_EACH (at, &r->waiting) {
+	LIST_EACH(at, &r->waiting)
+	{
 		struct member *m = LIST_OF(at, struct member, link);
 
 		m->lost |= m->seq + 1 < first_seq || (m->seq > newest && m->seq > r->known_seq);
@@ -196,9 +203,9 @@ on_page(void *arg, enum error status, struct span body, bool more)
 }
 
 /*
- * Where to read from: the room's own gap first, since it holds up everybody who is live. Then whoever is
- * furthest behind: on its way forward it takes along all others, so that everything is read once.
- * Last, those who claim to be ahead, to see whether that history exists.
+ * Where to read from: the room's own gap first, since it holds up everybody who is live. Then
+ * whoever is furthest behind: on its way forward it takes along all others, so that everything is
+ * read once. Last, those who claim to be ahead, to see whether that history exists.
  */
 static bool
 next_since(const struct room *r, uint64_t *since)
@@ -208,7 +215,8 @@ next_since(const struct room *r, uint64_t *since)
 	*since = r->seq;
 	if (room_has_gap(r))
 		return true;
-	LIST_EACH (at, &r->waiting) {
+	LIST_EACH(at, &r->waiting)
+	{
 		const struct member *m = LIST_OF(at, struct member, link);
 
 		if (m->seq < *since || (!found && m->seq > r->seq && m->has_since)) {
@@ -277,13 +285,13 @@ static void
 restart_room(struct room *r, const struct delivery *d)
 {
 	room_spread(r, d);
-	LIST_EACH (at, &r->groups)
-		group_flush(LIST_OF(at, struct group, in_room));
+	LIST_EACH(at, &r->groups)
+	group_flush(LIST_OF(at, struct group, in_room));
 	room_drop_held(r);
 	r->seq = r->known_seq = d->seq;
 	r->lost = false;
-	LIST_EACH (at, &r->waiting)
-		LIST_OF(at, struct member, link)->lost = true;
+	LIST_EACH(at, &r->waiting)
+	LIST_OF(at, struct member, link)->lost = true;
 }
 
 static void
@@ -350,7 +358,9 @@ on_graph(void *arg, enum error status, struct span body, bool more)
 void
 room_resync(struct room *r)
 {
-	struct upstream_question q = { .command = COMMAND_get_tree, .session = r->id, .args = SPAN("{}") };
+	struct upstream_question q = {
+		.command = COMMAND_get_tree, .session = r->id, .args = SPAN("{}")
+	};
 
 	if (!r->reading)
 		ask(r, &q, on_graph);

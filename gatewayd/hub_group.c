@@ -1,4 +1,5 @@
-/* Groups: live members of one room that get the same bytes. What a turn brings for them is joined and given once. */
+/* Groups: live members of one room that get the same bytes. What a turn brings for them is joined
+ * and given once. */
 
 #include "common/limits.h"
 #include "common/mem.h"
@@ -12,7 +13,8 @@ group_get(struct room *r, const struct transport *transport, unsigned dialect, f
 {
 	struct group *g;
 
-	LIST_EACH (at, &r->groups) {
+	LIST_EACH(at, &r->groups)
+	{
 		g = LIST_OF(at, struct group, in_room);
 		if (g->transport == transport && g->dialect == dialect && g->filter == filter) {
 			g->users++;
@@ -91,7 +93,8 @@ group_queue(struct group *g, struct shared_bytes *bytes, uint64_t before)
 	g->pending[g->n_pending++] = shared_bytes_ref(bytes);
 }
 
-/* All pending frames as one buffer, so that each member costs one reference and one piece of a write. */
+/* All pending frames as one buffer, so that each member costs one reference and one piece of a
+ * write. */
 static struct shared_bytes *
 join_pending(struct group *g)
 {

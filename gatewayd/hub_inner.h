@@ -16,9 +16,10 @@ struct group {
 	filter_set filter;
 	struct member **members;
 	uint32_t n, capacity;
-	uint32_t users; /* members in any state that belong here */
+	uint32_t users;	  /* members in any state that belong here */
 	bool passed_over; /* the filter left out something since the last mark */
-	/* Encoded in this turn and not delivered yet; pending_since is the seq its members have without them. */
+	/* Encoded in this turn and not delivered yet; pending_since is the seq its members have
+	 * without them. */
 	uint64_t pending_since;
 	struct shared_bytes **pending;
 	uint32_t n_pending, pending_capacity;
@@ -36,19 +37,19 @@ struct room {
 	struct hub *hub;
 	struct uuid log_id;
 	uint64_t seq; /* live members have everything up to here */
-	bool synced; /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
+	bool synced;  /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
 	bool unknown; /* graphd knows no such session */
-	bool ended; /* its last event was given out: everybody goes at the end of the turn */
-	bool lost; /* the history is another one: live members begin anew too */
+	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
+	bool lost;    /* the history is another one: live members begin anew too */
 	struct reading *reading; /* the journal, or the graph for a new beginning; one at a time */
-	uint64_t known_seq; /* the highest seq heard of: a gap lies between seq and this */
-	uint64_t asked_ms; /* when graphd was last asked for a sync */
+	uint64_t known_seq;	 /* the highest seq heard of: a gap lies between seq and this */
+	uint64_t asked_ms;	 /* when graphd was last asked for a sync */
 	uint64_t empty_since_ms;
 	uint32_t dash_members;
 	struct link groups;
 	struct link joining, waiting, slow; /* struct member */
-	struct link starting; /* in hub.starting: joiners are to be looked at */
-	struct link held; /* struct held_event, by seq */
+	struct link starting;		    /* in hub.starting: joiners are to be looked at */
+	struct link held;		    /* struct held_event, by seq */
 	size_t held_bytes;
 };
 
@@ -96,7 +97,8 @@ struct shared_bytes *encodings_get(struct encodings *, const struct transport *,
 void encodings_fini(struct encodings *);
 /* An event for everybody who is live, in whatever order it is given. */
 void room_spread(struct room *, const struct delivery *);
-/* The same in order of seq: delivers, holds back until the gap before it is filled, or skips a repeat. */
+/* The same in order of seq: delivers, holds back until the gap before it is filled, or skips a
+ * repeat. */
 void room_durable(struct room *, const struct delivery *);
 /* Delivers what was held back, as far as it follows without a gap. */
 void room_drain_held(struct room *);
@@ -110,7 +112,8 @@ struct group *group_get(struct room *, const struct transport *, unsigned dialec
 void group_release(struct group *);
 void group_add(struct group *, struct member *);
 void group_remove(struct group *, struct member *);
-/* Queues encoded bytes (borrowed) for the group's members; before: the room's seq without this event. */
+/* Queues encoded bytes (borrowed) for the group's members; before: the room's seq without this
+ * event. */
 void group_queue(struct group *, struct shared_bytes *, uint64_t before);
 /* Everything encoded for the group so far goes to its members. */
 void group_flush(struct group *);

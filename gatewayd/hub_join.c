@@ -1,6 +1,7 @@
 /*
- * A member's way in and out. A counted one is reported to graphd once its room is subscribed, so that
- * it hears its own announcement; an uncounted one is in as soon as the room knows where it stands.
+ * A member's way in and out. A counted one is reported to graphd once its room is subscribed, so
+ * that it hears its own announcement; an uncounted one is in as soon as the room knows where it
+ * stands.
  */
 
 #include "common/clock.h"
@@ -176,7 +177,8 @@ on_joined(void *arg, enum error status, struct span body, bool more)
 		announced = value.p[0] == 't';
 	m->answered = true;
 	m->since_ms = clock_now_ms();
-	if (m->announcement || !announced || !filter_wants(m->group->filter, EVENT_session_connected))
+	if (m->announcement || !announced ||
+	    !filter_wants(m->group->filter, EVENT_session_connected))
 		enter(m);
 }
 
@@ -200,7 +202,8 @@ void
 room_start_joiners(struct room *r)
 {
 	if (r->unknown || r->hub->draining) {
-		room_fail_joiners(r, r->unknown ? ERROR_invalid_session : ERROR_backend_unavailable);
+		room_fail_joiners(
+		    r, r->unknown ? ERROR_invalid_session : ERROR_backend_unavailable);
 		return;
 	}
 	if (!r->synced)
@@ -265,14 +268,16 @@ room_rejoin(struct room *r)
 	struct link *const lists[] = { &r->waiting, &r->slow };
 
 	for (size_t i = 0; i < 2; i++) {
-		LIST_EACH (at, lists[i]) {
+		LIST_EACH(at, lists[i])
+		{
 			struct member *m = LIST_OF(at, struct member, link);
 
 			if (m->counted)
 				report(m, COMMAND_join, true, ignore_answer);
 		}
 	}
-	LIST_EACH (at, &r->groups) {
+	LIST_EACH(at, &r->groups)
+	{
 		struct group *g = LIST_OF(at, struct group, in_room);
 
 		for (uint32_t i = 0; i < g->n; i++) {
@@ -310,7 +315,8 @@ member_evict(struct member *m, const char *reason)
 }
 
 void
-hub_join(struct hub *hub, struct member *m, const struct transport *transport, unsigned dialect, const struct join *j)
+hub_join(struct hub *hub, struct member *m, const struct transport *transport, unsigned dialect,
+    const struct join *j)
 {
 	struct room *r = hub_room(hub, &j->session);
 	filter_set filter;
@@ -318,7 +324,9 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	assert(m->state == MEMBER_OUT && !m->room);
 	if (!filter_parse(j->events, &filter))
 		filter = FILTER_ALL;
-	*m = (struct member){ .room = r, .counted = j->counted, .has_since = j->has_since, .resume_seq = j->since };
+	*m = (struct member){
+		.room = r, .counted = j->counted, .has_since = j->has_since, .resume_seq = j->since
+	};
 	if (j->counted) {
 		m->client_id = xspandup(j->client_id);
 		m->actor = xspandup(j->actor);

@@ -1,4 +1,5 @@
-/* Events in order of seq: encoded once per dialect, spread over the groups, held back behind a gap. */
+/* Events in order of seq: encoded once per dialect, spread over the groups, held back behind a gap.
+ */
 
 #include "common/json.h"
 #include "common/limits.h"
@@ -48,7 +49,8 @@ spread_presence(struct group *g, const struct delivery *d, struct shared_bytes *
 	for (uint32_t i = 0; i < g->n; i++) {
 		struct member *m = g->members[i];
 
-		if (!(m->client_id && span_is(client_id, m->client_id)) && g->transport->owed(m) < LIMIT_QUEUE_BYTES)
+		if (!(m->client_id && span_is(client_id, m->client_id)) &&
+		    g->transport->owed(m) < LIMIT_QUEUE_BYTES)
 			g->transport->deliver(m, bytes);
 	}
 	arena_fini(&arena);
@@ -60,7 +62,8 @@ room_spread(struct room *r, const struct delivery *d)
 	struct encodings e = { .delivery = d };
 	uint64_t before = d->durable ? d->seq - 1 : r->seq;
 
-	LIST_EACH (at, &r->groups) {
+	LIST_EACH(at, &r->groups)
+	{
 		struct group *g = LIST_OF(at, struct group, in_room);
 		struct shared_bytes *bytes;
 

@@ -1,4 +1,5 @@
-/* Rooms: a session as this gateway sees it, from the first who joins until some time after the last has left. */
+/* Rooms: a session as this gateway sees it, from the first who joins until some time after the last
+ * has left. */
 
 #include "common/clock.h"
 #include "common/limits.h"
@@ -10,7 +11,8 @@
 
 enum {
 	SYNC_MS = 1000, /* an unanswered subscription is renewed after that */
-	ROOM_LINGER_MS = 10000, /* a room nobody is in stays subscribed so long: pollers come and go */
+	ROOM_LINGER_MS =
+	    10000, /* a room nobody is in stays subscribed so long: pollers come and go */
 };
 
 struct room *
@@ -50,8 +52,8 @@ room_evict_all(struct room *r, const char *reason)
 	struct link *const lists[] = { &r->waiting, &r->slow };
 
 	/* First of all, since it may turn members slow. */
-	LIST_EACH (at, &r->groups)
-		group_flush(LIST_OF(at, struct group, in_room));
+	LIST_EACH(at, &r->groups)
+	group_flush(LIST_OF(at, struct group, in_room));
 	for (size_t i = 0; i < 2; i++) {
 		while (!list_is_empty(lists[i]))
 			member_evict(LIST_OF(lists[i]->next, struct member, link), reason);
@@ -110,8 +112,8 @@ room_tick(struct room *r, uint64_t now_ms)
 		else if (now_ms - m->since_ms >= LIMIT_STALLED_MS)
 			member_evict(m, "slow");
 	}
-	LIST_EACH (at, &r->groups)
-		group_mark(LIST_OF(at, struct group, in_room));
+	LIST_EACH(at, &r->groups)
+	group_mark(LIST_OF(at, struct group, in_room));
 	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
 		r->asked_ms = now_ms;
 		upstream_resync(r->hub->upstream, &r->id);

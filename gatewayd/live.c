@@ -44,7 +44,8 @@ live_write_event(struct json_out *out, enum names names, const struct delivery *
 }
 
 void
-live_write_joined(struct json_out *out, const struct uuid *session, struct span client_id, const struct join_result *result)
+live_write_joined(struct json_out *out, const struct uuid *session, struct span client_id,
+    const struct join_result *result)
 {
 	json_out_open(out, '{');
 	json_out_key(out, "session_id");
@@ -100,7 +101,7 @@ live_check_join(struct http_request *request, const struct join *join)
 	}
 	if (!filter_parse(join->events, &filter)) {
 		live_refuse(request, ERROR_invalid_request, "events",
-			"events must be a comma list of event names, or of prefixes that end in *.");
+		    "events must be a comma list of event names, or of prefixes that end in *.");
 		return false;
 	}
 	return true;
@@ -113,17 +114,20 @@ live_scan(struct span text, struct span *out, struct refusal *why)
 	enum json_fault fault = json_scan(text, &bounds, &offset);
 
 	if (fault)
-		return refuse(why, ERROR_invalid_request, NULL, "The message is not acceptable JSON (%s at byte %zu).",
-			json_fault_name(fault), offset);
+		return refuse(why, ERROR_invalid_request, NULL,
+		    "The message is not acceptable JSON (%s at byte %zu).", json_fault_name(fault),
+		    offset);
 	*out = json_trim(text);
 	if (json_type(*out) != JSON_OBJECT)
-		return refuse(why, ERROR_invalid_request, NULL, "The message must be a JSON object.");
+		return refuse(
+		    why, ERROR_invalid_request, NULL, "The message must be a JSON object.");
 	return OK;
 }
 
 /* A member that is text; absent or null: {NULL,0}. */
 static enum error
-read_text(struct span object, const char *name, struct arena *arena, struct span *out, struct refusal *why)
+read_text(struct span object, const char *name, struct arena *arena, struct span *out,
+    struct refusal *why)
 {
 	struct span value;
 
@@ -145,13 +149,15 @@ read_key(struct span object, struct arena *arena, struct caller *caller, struct 
 	if (err || !caller->key.p)
 		return err;
 	if (!uuid_parse(caller->key, &id))
-		return refuse(why, ERROR_invalid_request, "command_id", "command_id must be a UUID.");
+		return refuse(
+		    why, ERROR_invalid_request, "command_id", "command_id must be a UUID.");
 	caller->key_is_command_id = true;
 	return OK;
 }
 
 static enum error
-read_execute(struct span object, struct arena *arena, struct json_out *args, struct upstream_question *q, struct refusal *why)
+read_execute(struct span object, struct arena *arena, struct json_out *args,
+    struct upstream_question *q, struct refusal *why)
 {
 	struct span type, data;
 	enum error err = read_text(object, "command_type", arena, &type, why);
@@ -162,7 +168,8 @@ read_execute(struct span object, struct arena *arena, struct json_out *args, str
 		return refuse(why, ERROR_invalid_request, "command_type", "Missing command_type");
 	q->command = command_find(type);
 	if (q->command == COMMANDS || command_rows[q->command].kind != COMMAND_EDITS)
-		return refuse(why, ERROR_unknown_command, "command_type", "There is no command of that type.");
+		return refuse(why, ERROR_unknown_command, "command_type",
+		    "There is no command of that type.");
 	if (!json_find(object, "data", &data) || json_type(data) == JSON_NULL)
 		data = SPAN("{}");
 	if (json_type(data) != JSON_OBJECT)
@@ -172,7 +179,8 @@ read_execute(struct span object, struct arena *arena, struct json_out *args, str
 }
 
 static enum error
-read_undo(struct span object, struct arena *arena, struct json_out *args, struct upstream_question *q, struct refusal *why)
+read_undo(struct span object, struct arena *arena, struct json_out *args,
+    struct upstream_question *q, struct refusal *why)
 {
 	struct span scope;
 	enum error err = read_text(object, "scope", arena, &scope, why);
@@ -196,7 +204,8 @@ read_presence(struct span object, struct span client_id, struct json_out *args, 
 	if (!json_find(object, "data", &data))
 		return refuse(why, ERROR_invalid_request, "data", "Missing data");
 	if (data.n > LIMIT_PRESENCE_BYTES)
-		return refuse(why, ERROR_payload_too_large, "data", "data is longer than %d bytes.", LIMIT_PRESENCE_BYTES);
+		return refuse(why, ERROR_payload_too_large, "data", "data is longer than %d bytes.",
+		    LIMIT_PRESENCE_BYTES);
 	json_out_open(args, '{');
 	json_out_key(args, "client_id");
 	json_out_text(args, client_id);
@@ -207,8 +216,8 @@ read_presence(struct span object, struct span client_id, struct json_out *args, 
 }
 
 enum error
-live_read(struct span object, enum live_do what, struct span client_id, struct arena *arena, struct json_out *args, struct upstream_question *q,
-	struct refusal *why)
+live_read(struct span object, enum live_do what, struct span client_id, struct arena *arena,
+    struct json_out *args, struct upstream_question *q, struct refusal *why)
 {
 	enum error err = OK;
 

@@ -9,12 +9,15 @@
 #include "gatewayd/http.h"
 #include "gatewayd/hub.h"
 
-/* The name in that dialect; NULL when it has none (node-updated has no colon name). A mark is "seq". */
+/* The name in that dialect; NULL when it has none (node-updated has no colon name). A mark is
+ * "seq". */
 const char *live_event_name(enum names, enum event);
 /* {"event","seq","data"}; false, and nothing written, when the dialect leaves the event out. */
 bool live_write_event(struct json_out *, enum names, const struct delivery *);
-/* {"session_id","client_id","active_clients","seq","log_id"}: what a client is told when it is in. */
-void live_write_joined(struct json_out *, const struct uuid *session, struct span client_id, const struct join_result *);
+/* {"session_id","client_id","active_clients","seq","log_id"}: what a client is told when it is in.
+ */
+void live_write_joined(struct json_out *, const struct uuid *session, struct span client_id,
+    const struct join_result *);
 /* {"code","message",…} of an error without particulars. */
 void live_write_error(struct json_out *, enum error, const char *message);
 /* Answers a request that will not become a live connection. */
@@ -22,24 +25,29 @@ void live_refuse(struct http_request *, enum error, const char *field, const cha
 /* Checks session and filter; false: the request has been refused. */
 bool live_check_join(struct http_request *, const struct join *);
 
-/* The strict scan of a message, with the bounds for live input; *out is the object without white space around it. */
+/* The strict scan of a message, with the bounds for live input; *out is the object without white
+ * space around it. */
 enum error live_scan(struct span text, struct span *out, struct refusal *);
 
 enum live_do { LIVE_EXECUTE, LIVE_UNDO, LIVE_REDO, LIVE_PRESENCE };
 /*
- * Fills in command, args and the caller's key from a scanned object: {command_type,data,command_id?},
- * {scope?}, or {data}. What it gives lives in the object, the arena, or args, which the caller frees.
+ * Fills in command, args and the caller's key from a scanned object:
+ * {command_type,data,command_id?}, {scope?}, or {data}. What it gives lives in the object, the
+ * arena, or args, which the caller frees.
  */
-enum error live_read(struct span object, enum live_do, struct span client_id, struct arena *, struct json_out *args, struct upstream_question *,
-	struct refusal *);
+enum error live_read(struct span object, enum live_do, struct span client_id, struct arena *,
+    struct json_out *args, struct upstream_question *, struct refusal *);
 
 /* The questions of one client; zeroed memory holds none. */
 struct live_asks {
 	struct link list;
 	unsigned n;
 };
-/* id: as live_ask() was given it. answer: the reply's members without the graph, or with is_error the error object. */
+/* id: as live_ask() was given it. answer: the reply's members without the graph, or with is_error
+ * the error object. */
 typedef void live_answer_fn(void *user, struct span id, bool is_error, struct span answer);
-/* Asks; the answer is given once, later, unless live_forget() comes first. An error is answered through fn too, later. False: there are too many. */
-bool live_ask(struct hub *, struct live_asks *, const struct upstream_question *, struct span id, live_answer_fn *, void *user);
+/* Asks; the answer is given once, later, unless live_forget() comes first. An error is answered
+ * through fn too, later. False: there are too many. */
+bool live_ask(struct hub *, struct live_asks *, const struct upstream_question *, struct span id,
+    live_answer_fn *, void *user);
 void live_forget(struct live_asks *, struct hub *);

@@ -67,7 +67,8 @@ on_reply(void *arg, enum error status, struct span body, bool more)
 }
 
 bool
-live_ask(struct hub *hub, struct live_asks *asks, const struct upstream_question *q, struct span id, live_answer_fn *answer, void *user)
+live_ask(struct hub *hub, struct live_asks *asks, const struct upstream_question *q, struct span id,
+    live_answer_fn *answer, void *user)
 {
 	struct live_ask *a;
 

@@ -91,7 +91,8 @@ fill_vector(const struct outbox *o, struct iovec vector[VECTOR], size_t *total)
 
 	*total = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct span frame = shared_bytes_frame(ring->items[(ring->first + i) & (ring->capacity - 1)]);
+		struct span frame =
+		    shared_bytes_frame(ring->items[(ring->first + i) & (ring->capacity - 1)]);
 
 		vector[i].iov_base = (void *)(uintptr_t)(frame.p + skip);
 		vector[i].iov_len = frame.n - skip;
@@ -110,8 +111,9 @@ outbox_write(struct outbox *o, int fd)
 	while (o->ring && o->ring->n) {
 		size_t n = fill_vector(o, vector, &total);
 		struct msghdr msg = { .msg_iov = vector, .msg_iovlen = n };
-		ssize_t sent = n == 1 ? send(fd, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL) :
-					sendmsg(fd, &msg, MSG_NOSIGNAL);
+		ssize_t sent = n == 1
+		    ? send(fd, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL)
+		    : sendmsg(fd, &msg, MSG_NOSIGNAL);
 
 		if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 			return OUTBOX_WAITING;

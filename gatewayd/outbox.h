@@ -14,14 +14,18 @@ struct outbox_ring;
 
 struct outbox {
 	struct outbox_ring *ring; /* NULL while empty */
-	uint32_t sent_bytes; /* of the first buffer */
+	uint32_t sent_bytes;	  /* of the first buffer */
 	uint32_t queued_bytes;
 };
 
 /* Adds a reference. */
 void outbox_add(struct outbox *, struct shared_bytes *);
 size_t outbox_bytes(const struct outbox *);
-enum outbox_verdict { OUTBOX_EMPTY, OUTBOX_WAITING /* the socket is full: watch EPOLLOUT */, OUTBOX_BROKEN };
+enum outbox_verdict {
+	OUTBOX_EMPTY,
+	OUTBOX_WAITING /* the socket is full: watch EPOLLOUT */,
+	OUTBOX_BROKEN
+};
 /* One writev(2) or send(2), more only when the kernel took a whole full vector. */
 enum outbox_verdict outbox_write(struct outbox *, int fd);
 /* Instead of a socket: moves up to size bytes to out; returns how many. */

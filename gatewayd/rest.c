@@ -214,6 +214,17 @@ check_source(const struct rest *rest, const struct http_request *r)
 	return OK;
 }
 
+/* A value that cannot be decoded must not count as one that was not given. */
+static enum error
+check_query(struct rest_call *c)
+{
+	struct span query = http_query(c->http), decoded;
+
+	if (query.n == 0 || http_decode(http_arena(c->http), query, true, &decoded))
+		return OK;
+	return refuse(&c->why, ERROR_invalid_request, NULL, "The query is badly escaped.");
+}
+
 static void
 route_request(struct rest *rest, struct http_request *r)
 {
@@ -224,6 +235,8 @@ route_request(struct rest *rest, struct http_request *r)
 	c->rest = rest;
 	c->http = r;
 	err = route_find(http_method(r), http_path(r), http_arena(r), &c->match);
+	if (!err)
+		err = check_query(c);
 	if (err == ERROR_method_not_allowed)
 		http_add_header(r, "Allow", route_allow(c->match.allowed, http_arena(r)));
 	if (err == ERROR_method_not_allowed && http_method(r) == HTTP_OPTIONS)

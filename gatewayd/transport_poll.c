@@ -1,6 +1,7 @@
 /*
- * Long poll: the answer is that of ListEvents, held back until there is something to say. Membership in the hub serves as the
- * alarm clock alone; what is answered is always read from the journal, so both kinds of reading agree.
+ * Long poll: the answer is that of ListEvents, held back until there is something to say.
+ * Membership in the hub serves as the alarm clock alone; what is answered is always read from the
+ * journal, so both kinds of reading agree.
  */
 
 #include "common/clock.h"
@@ -19,15 +20,15 @@ struct poll {
 	struct hub *hub;
 	struct http_request *request;
 	struct uuid session;
-	struct loop_timer due; /* the end of its waiting */
+	struct loop_timer due;	/* the end of its waiting */
 	struct loop_timer news; /* asks as soon as the delivery that woke it is over */
 	uint64_t since, limit;
-	uint64_t number; /* of the question under way, or 0 */
-	struct json_out body; /* the parts of its answer that have come */
+	uint64_t number;	    /* of the question under way, or 0 */
+	struct json_out body;	    /* the parts of its answer that have come */
 	char log_id[UUID_TEXT + 1]; /* as the client named it; empty: it did not */
 	filter_set filter;
 	enum names names;
-	bool is_due; /* the time is over: whatever is there is the answer */
+	bool is_due;   /* the time is over: whatever is there is the answer */
 	bool has_news; /* since the last question */
 };
 
@@ -66,7 +67,8 @@ fail(struct poll *p, enum error err)
 	live_refuse(request, err, NULL, NULL);
 }
 
-/* The wanted of these events, under the client's names. Returns how many; *last is the seq of the last one looked at. */
+/* The wanted of these events, under the client's names. Returns how many; *last is the seq of the
+ * last one looked at. */
 static size_t
 write_events(const struct poll *p, struct json_out *out, struct span events, int64_t *last)
 {
@@ -79,7 +81,8 @@ write_events(const struct poll *p, struct json_out *out, struct span events, int
 	while (json_next(&it, &key, &item)) {
 		struct delivery d = { .durable = true };
 
-		if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) || !json_find(item, "data", &data) || !json_integer(seq, last))
+		if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) ||
+		    !json_find(item, "data", &data) || !json_integer(seq, last))
 			continue;
 		d.event = event_find((struct span){ name.p + 1, name.n - 2 });
 		d.seq = (uint64_t)*last;
@@ -120,8 +123,7 @@ is_true(struct span body, const char *name)
 	return json_find(body, name, &value) && value.p[0] == 't';
 }
 
-static void
-ask(struct poll *p);
+static void ask(struct poll *p);
 
 static void
 page_came(struct poll *p, struct span body)
@@ -209,7 +211,8 @@ on_news(struct loop_timer *timer)
 		ask(p);
 }
 
-/* Nothing is sent this way: that there is an event is all that counts, so one empty buffer stands for each. */
+/* Nothing is sent this way: that there is an event is all that counts, so one empty buffer stands
+ * for each. */
 static struct shared_bytes *
 encode(unsigned dialect, const struct delivery *d)
 {
@@ -240,7 +243,8 @@ joined(struct member *m, const struct join_result *result)
 {
 	struct poll *p = poll_of(m);
 
-	/* Asked even when there seems to be nothing: only graphd knows whether that since exists. */
+	/* Asked even when there seems to be nothing: only graphd knows whether that since exists.
+	 */
 	if (result->error)
 		fail(p, result->error);
 	else
@@ -252,7 +256,8 @@ evict(struct member *m, const char *reason)
 {
 	struct poll *p = poll_of(m);
 
-	fail(p, span_is(SPAN("closed"), reason) ? ERROR_invalid_session : ERROR_backend_unavailable);
+	fail(
+	    p, span_is(SPAN("closed"), reason) ? ERROR_invalid_session : ERROR_backend_unavailable);
 }
 
 static const struct transport poll_transport = {
@@ -265,7 +270,8 @@ static const struct transport poll_transport = {
 };
 
 void
-transport_poll_accept(struct hub *hub, struct http_request *request, const struct join *join, uint64_t limit, uint64_t wait_ms)
+transport_poll_accept(struct hub *hub, struct http_request *request, const struct join *join,
+    uint64_t limit, uint64_t wait_ms)
 {
 	struct poll *p;
 	struct join alarm = *join;

@@ -1,6 +1,7 @@
 /*
- * Server-sent events (WHATWG HTML section 9.2) and their plainer sister, one JSON object per line. Both
- * are answers without an end. Durable events carry id: <seq>, so that a browser resumes by itself.
+ * Server-sent events (WHATWG HTML section 9.2) and their plainer sister, one JSON object per line.
+ * Both are answers without an end. Durable events carry id: <seq>, so that a browser resumes by
+ * itself.
  */
 
 #include "common/clock.h"
@@ -98,7 +99,8 @@ put_text(struct stream *s, const struct json_out *text)
 	shared_bytes_unref(bytes);
 }
 
-/* The library asks for bytes. What follows from their going is left to the end of the turn, when it is not at work. */
+/* The library asks for bytes. What follows from their going is left to the end of the turn, when it
+ * is not at work. */
 static long
 on_pull(void *arg, char *out, size_t size)
 {
@@ -119,7 +121,8 @@ on_pull(void *arg, char *out, size_t size)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct streams *common = (struct streams *)(void *)((char *)hook - offsetof(struct streams, turn_end));
+	struct streams *common =
+	    (struct streams *)(void *)((char *)hook - offsetof(struct streams, turn_end));
 	struct link *at;
 
 	while ((at = list_take(&common->dirty))) {
@@ -134,7 +137,8 @@ on_turn_end(struct loop_hook *hook)
 static void
 on_timer(struct loop_timer *timer)
 {
-	struct streams *common = (struct streams *)(void *)((char *)timer - offsetof(struct streams, timer));
+	struct streams *common =
+	    (struct streams *)(void *)((char *)timer - offsetof(struct streams, timer));
 	uint64_t now_ms = clock_now_ms();
 
 	while (!list_is_empty(&common->quiet)) {
@@ -153,7 +157,8 @@ on_timer(struct loop_timer *timer)
 
 /* How events look. */
 
-/* data: is one line, since JSON as we write it has no line breaks; peers' own may, so they are taken out. */
+/* data: is one line, since JSON as we write it has no line breaks; peers' own may, so they are
+ * taken out. */
 static void
 write_sse(struct json_out *out, const char *name, uint64_t seq, bool has_id, struct span data)
 {
@@ -161,7 +166,8 @@ write_sse(struct json_out *out, const char *name, uint64_t seq, bool has_id, str
 	int n;
 
 	if (has_id)
-		n = snprintf(head, sizeof head, "id: %llu\nevent: %s\ndata: ", (unsigned long long)seq, name);
+		n = snprintf(head, sizeof head,
+		    "id: %llu\nevent: %s\ndata: ", (unsigned long long)seq, name);
 	else
 		n = snprintf(head, sizeof head, "event: %s\ndata: ", name);
 	json_out_bytes(out, (struct span){ head, (size_t)n });
@@ -191,7 +197,8 @@ encode(unsigned dialect, const struct delivery *d)
 		live_write_event(&out, names, d);
 		json_out_bytes(&out, SPAN("\n"));
 	} else {
-		/* A mark and a resync move the browser's position as well: what lies before is settled. */
+		/* A mark and a resync move the browser's position as well: what lies before is
+		 * settled. */
 		bool has_id = d->durable || d->event == EVENTS || d->event == EVENT_session_resync;
 
 		write_sse(&out, name, d->seq, has_id, d->body);
@@ -234,7 +241,8 @@ write_joined(struct stream *s, const struct join_result *result)
 		int n = snprintf(retry, sizeof retry, "retry: %d\n", LIMIT_SSE_RETRY_MS);
 
 		json_out_bytes(&out, (struct span){ retry, (size_t)n });
-		/* The id lets a browser resume even if it is cut off before the first event; with a since it has one. */
+		/* The id lets a browser resume even if it is cut off before the first event; with a
+		 * since it has one. */
 		write_sse(&out, "joined", result->seq, !s->member.has_since, json_out_span(&data));
 	}
 	put_text(s, &out);
@@ -258,8 +266,8 @@ joined(struct member *m, const struct join_result *result)
 	stay_awake(s);
 	/* Proxies must not gather what is meant to flow. */
 	http_add_header(s->request, "X-Accel-Buffering", SPAN("no"));
-	http_add_header(s->request, "Cache-Control", SPAN("no-store"));
-	http_stream(s->request, 200, s->is_ndjson ? "application/x-ndjson" : "text/event-stream", &ops, s);
+	http_stream(
+	    s->request, 200, s->is_ndjson ? "application/x-ndjson" : "text/event-stream", &ops, s);
 }
 
 static void
@@ -313,7 +321,8 @@ static const struct transport sse_transport = {
 };
 
 void
-transport_sse_accept(struct hub *hub, struct http_request *request, const struct join *join, bool ndjson)
+transport_sse_accept(
+    struct hub *hub, struct http_request *request, const struct join *join, bool ndjson)
 {
 	struct stream *s;
 	struct join uncounted = *join;
@@ -326,5 +335,6 @@ transport_sse_accept(struct hub *hub, struct http_request *request, const struct
 	s->is_ndjson = ndjson;
 	uncounted.counted = false;
 	http_hold(request, on_gone, s);
-	hub_join(hub, &s->member, &sse_transport, (unsigned)join->names | (ndjson ? DIALECT_NDJSON : 0), &uncounted);
+	hub_join(hub, &s->member, &sse_transport,
+	    (unsigned)join->names | (ndjson ? DIALECT_NDJSON : 0), &uncounted);
 }

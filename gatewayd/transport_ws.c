@@ -115,7 +115,10 @@ ask(struct client *c, struct span id, enum live_do what, struct span object, str
 static void
 take_object(struct client *c, struct span object, struct arena *arena)
 {
-	static const char *const does[] = { [LIVE_EXECUTE] = "execute", [LIVE_UNDO] = "undo", [LIVE_REDO] = "redo", [LIVE_PRESENCE] = "presence" };
+	static const char *const does[] = { [LIVE_EXECUTE] = "execute",
+		[LIVE_UNDO] = "undo",
+		[LIVE_REDO] = "redo",
+		[LIVE_PRESENCE] = "presence" };
 	struct refusal why = { 0 };
 	struct span id, what, name = { 0 };
 
@@ -133,7 +136,8 @@ take_object(struct client *c, struct span object, struct arena *arena)
 			return;
 		}
 	}
-	refuse(&why, ERROR_invalid_request, "do", "do must be execute, undo, redo, presence or ping.");
+	refuse(
+	    &why, ERROR_invalid_request, "do", "do must be execute, undo, redo, presence or ping.");
 	send_error(c, id, ERROR_invalid_request, &why);
 	refusal_fini(&why);
 }
@@ -358,10 +362,6 @@ transport_ws_accept(struct hub *hub, struct http_request *request, const struct 
 
 	if (!live_check_join(request, join))
 		return;
-	if (ws_server_count(hub_transport(hub, &ws_transport)) >= LIMIT_WEBSOCKETS) {
-		live_refuse(request, ERROR_overloaded, NULL, NULL);
-		return;
-	}
 	a = xcalloc(1, sizeof *a);
 	a->hub = hub;
 	a->join = *join;
@@ -369,5 +369,8 @@ transport_ws_accept(struct hub *hub, struct http_request *request, const struct 
 	a->join.actor = own(join->actor);
 	a->join.log_id = own(join->log_id);
 	a->join.events = own(join->events);
-	http_upgrade(request, offers(http_header(request, "sec-websocket-protocol"), SUBPROTOCOL) ? SUBPROTOCOL : NULL, taken, a);
+	http_upgrade(request,
+	    offers(http_header(request, "sec-websocket-protocol"), SUBPROTOCOL) ? SUBPROTOCOL
+										: NULL,
+	    taken, a);
 }

@@ -57,7 +57,8 @@ set_timer(struct ws_server *s)
 	uint64_t due_ms = UINT64_MAX;
 
 	for (size_t i = 0; i < 3; i++) {
-		if (!list_is_empty(lists[i]) && LIST_OF(lists[i]->next, struct ws, timed)->due_ms < due_ms)
+		if (!list_is_empty(lists[i]) &&
+		    LIST_OF(lists[i]->next, struct ws, timed)->due_ms < due_ms)
 			due_ms = LIST_OF(lists[i]->next, struct ws, timed)->due_ms;
 	}
 	if (due_ms == UINT64_MAX)
@@ -92,7 +93,8 @@ die(struct ws *w)
 	ws_touch(w);
 }
 
-/* A peer that takes nothing of what it is owed is not listened to either: its input would grow the debt. */
+/* A peer that takes nothing of what it is owed is not listened to either: its input would grow the
+ * debt. */
 static void
 watch(struct ws *w)
 {
@@ -100,7 +102,8 @@ watch(struct ws *w)
 
 	if (w->state == WS_DEAD)
 		return;
-	if (!(w->state == WS_OPEN && w->is_full && outbox_bytes(&w->out) > w->server->settings.owed_bytes))
+	if (!(w->state == WS_OPEN && w->is_full &&
+		outbox_bytes(&w->out) > w->server->settings.owed_bytes))
 		events |= EPOLLIN;
 	loop_change(w->server->loop, &w->io, events);
 }
@@ -221,14 +224,6 @@ ws_ponged(struct ws *w)
 }
 
 static void
-on_bytes(struct ws *w, size_t n)
-{
-	if (w->state >= WS_LINGERING)
-		return;
-	ws_in_feed(w, (struct span){ w->server->buffer, n });
-}
-
-static void
 on_ready(struct loop_io *io, uint32_t events)
 {
 	struct ws *w = (struct ws *)(void *)((char *)io - offsetof(struct ws, io));
@@ -243,9 +238,9 @@ on_ready(struct loop_io *io, uint32_t events)
 		return;
 	/* One read is a turn's ration; if there is more, epoll says so again. */
 	n = recv(io->fd, w->server->buffer, sizeof w->server->buffer, 0);
-	if (n > 0)
-		on_bytes(w, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+	if (n > 0 && w->state < WS_LINGERING)
+		ws_in_feed(w, (struct span){ w->server->buffer, (size_t)n });
+	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
 		broke_off(w);
 	watch(w);
 }
@@ -262,7 +257,8 @@ bury(struct ws *w)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct ws_server *s = (struct ws_server *)(void *)((char *)hook - offsetof(struct ws_server, turn_end));
+	struct ws_server *s =
+	    (struct ws_server *)(void *)((char *)hook - offsetof(struct ws_server, turn_end));
 	struct link *at;
 
 	while ((at = list_take(&s->dirty))) {
@@ -277,7 +273,8 @@ on_turn_end(struct loop_hook *hook)
 	}
 }
 
-/* Those of a list whose time has come; each leaves the list, or is put at its end with a later time. */
+/* Those of a list whose time has come; each leaves the list, or is put at its end with a later
+ * time. */
 static void
 fire(struct link *list, uint64_t now_ms, void (*due)(struct ws *))
 {
@@ -307,7 +304,8 @@ pong_overdue(struct ws *w)
 static void
 on_timer(struct loop_timer *timer)
 {
-	struct ws_server *s = (struct ws_server *)(void *)((char *)timer - offsetof(struct ws_server, timer));
+	struct ws_server *s =
+	    (struct ws_server *)(void *)((char *)timer - offsetof(struct ws_server, timer));
 	uint64_t now_ms = clock_now_ms();
 
 	fire(&s->idle, now_ms, ping_due);

@@ -14,8 +14,8 @@ struct ws_server;
 
 enum ws_end {
 	WS_PEER_CLOSED, /* the peer sent a close frame */
-	WS_BROKEN, /* the connection broke off, or the peer broke the protocol or a bound */
-	WS_TIMED_OUT, /* the peer left a ping unanswered */
+	WS_BROKEN,	/* the connection broke off, or the peer broke the protocol or a bound */
+	WS_TIMED_OUT,	/* the peer left a ping unanswered */
 };
 
 enum { /* close codes of RFC 6455 section 7.4 and its registry */
@@ -32,11 +32,12 @@ enum { /* close codes of RFC 6455 section 7.4 and its registry */
 
 /* What all connections of one kind have in common. No callback runs inside a call of its owner. */
 struct ws_settings {
-	size_t message_bytes; /* the longest message taken; a longer one ends with 1009 */
-	size_t owed_bytes; /* a peer that owes us so much reading is not read from */
+	size_t message_bytes;	   /* the longest message taken; a longer one ends with 1009 */
+	size_t owed_bytes;	   /* a peer that owes us so much reading is not read from */
 	uint32_t ping_ms, pong_ms; /* 0: no pings of ours */
-	uint32_t close_ms; /* for the closing handshake */
-	/* bytes: borrowed during the call. Text is valid UTF-8. May call ws_send() and ws_close(). */
+	uint32_t close_ms;	   /* for the closing handshake */
+	/* bytes: borrowed during the call. Text is valid UTF-8. May call ws_send() and ws_close().
+	 */
 	void (*message)(struct ws *, struct span bytes, bool is_binary);
 	/* Once, unless the owner closed it first. The ws must not be used afterwards. */
 	void (*closed)(struct ws *, enum ws_end);
@@ -50,8 +51,8 @@ void ws_server_free(struct ws_server *);
 size_t ws_server_count(const struct ws_server *);
 
 /*
- * Takes the descriptor: non-blocking, behind its 101. extra: what came behind the request, copied; it
- * is read at the end of this turn. Freed by the server after closed() or ws_close().
+ * Takes the descriptor: non-blocking, behind its 101. extra: what came behind the request, copied;
+ * it is read at the end of this turn. Freed by the server after closed() or ws_close().
  */
 struct ws *ws_open(struct ws_server *, int fd, struct span extra, void *user);
 void *ws_user(const struct ws *);
@@ -60,7 +61,7 @@ void ws_send(struct ws *, struct shared_bytes *);
 /* Bytes not yet with the kernel. */
 size_t ws_owed(const struct ws *);
 /*
- * Sends a close frame behind all that was sent and sees the handshake through. The owner must not use
- * the ws afterwards. code WS_CODE_NO_STATUS: a frame without one. reason: at most 123 bytes.
+ * Sends a close frame behind all that was sent and sees the handshake through. The owner must not
+ * use the ws afterwards. code WS_CODE_NO_STATUS: a frame without one. reason: at most 123 bytes.
  */
 void ws_close(struct ws *, unsigned code, const char *reason);

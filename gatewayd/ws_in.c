@@ -1,7 +1,8 @@
 /*
- * The inbound half. wslay's frame layer finds frame headers and unmasks; everything above it is done
- * here, because its event layer judges close frames wrongly, bounds no queue, and allocates what a
- * header claims. The reader exists only while something is incomplete, since its context holds 8 KB.
+ * The inbound half. wslay's frame layer finds frame headers and unmasks; everything above it is
+ * done here, because its event layer judges close frames wrongly, bounds no queue, and allocates
+ * what a header claims. The reader exists only while something is incomplete, since its context
+ * holds 8 KB.
  */
 
 #include "common/mem.h"
@@ -16,10 +17,10 @@ enum { CONTROL_BYTES = 125, FIRST_CAPACITY = 1024 };
 
 struct ws_in {
 	wslay_frame_context_ptr frames;
-	struct span feed; /* not given to wslay yet */
+	struct span feed;	   /* not given to wslay yet */
 	uint64_t given, accounted; /* bytes; equal when wslay holds nothing back */
-	uint64_t frame_got; /* payload of the frame so far */
-	char *kept; /* owned: came with the upgrade, to be fed first */
+	uint64_t frame_got;	   /* payload of the frame so far */
+	char *kept;		   /* owned: came with the upgrade, to be fed first */
 	size_t n_kept;
 	char *message; /* owned */
 	size_t n, capacity;
@@ -97,7 +98,8 @@ in_put(struct ws *w)
 	}
 }
 
-/* Whether these up to three bytes can become a character: tried with the lowest tails that any lead allows. */
+/* Whether these up to three bytes can become a character: tried with the lowest tails that any lead
+ * allows. */
 static bool
 is_cut_character(const char *p, size_t n)
 {
@@ -130,7 +132,8 @@ skip_ascii(const char *p, size_t n)
 	return i;
 }
 
-/* Moves *checked over all complete characters. False when the text cannot become valid, or is_end and it is not. */
+/* Moves *checked over all complete characters. False when the text cannot become valid, or is_end
+ * and it is not. */
 static bool
 check_text(const char *text, size_t n, size_t *checked, bool is_end)
 {
@@ -149,7 +152,8 @@ check_text(const char *text, size_t n, size_t *checked, bool is_end)
 	return true;
 }
 
-/* The codes a peer may send: the RFC's own, those registered since (1012 to 1014), and 3000 to 4999. */
+/* The codes a peer may send: the RFC's own, those registered since (1012 to 1014), and 3000 to
+ * 4999. */
 static bool
 is_code(unsigned code)
 {
@@ -199,7 +203,8 @@ message_done(struct ws *w)
 
 	in->opcode = WS_OP_CONTINUE;
 	if (w->state == WS_OPEN)
-		w->server->settings.message(w, (struct span){ in->message ? in->message : "", in->n }, is_binary);
+		w->server->settings.message(
+		    w, (struct span){ in->message ? in->message : "", in->n }, is_binary);
 	in->n = in->checked = 0;
 }
 
@@ -261,10 +266,12 @@ take_data(struct ws *w, const struct wslay_frame_iocb *part, bool is_frame_end)
 	struct ws_in *in = w->in;
 	bool is_end = is_frame_end && part->fin;
 
-	/* Behind our close frame nothing is kept or judged, but frames are still read to find the peer's. */
+	/* Behind our close frame nothing is kept or judged, but frames are still read to find the
+	 * peer's. */
 	if (w->state == WS_OPEN)
 		append(in, part->data, part->data_length);
-	if (w->state == WS_OPEN && in->opcode == WS_OP_TEXT && !check_text(in->message, in->n, &in->checked, is_end))
+	if (w->state == WS_OPEN && in->opcode == WS_OP_TEXT &&
+	    !check_text(in->message, in->n, &in->checked, is_end))
 		ws_fail(w, WS_CODE_BAD_TEXT, "text is not UTF-8", WS_BROKEN);
 	else if (is_end)
 		message_done(w);

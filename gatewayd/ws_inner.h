@@ -1,5 +1,6 @@
 #pragma once
-/* What the two halves of a WebSocket connection share: ws.c owns the socket, ws_in.c reads frames. */
+/* What the two halves of a WebSocket connection share: ws.c owns the socket, ws_in.c reads frames.
+ */
 
 #include "common/list.h"
 #include "gatewayd/outbox.h"
@@ -7,9 +8,9 @@
 
 enum ws_state {
 	WS_OPEN,
-	WS_CLOSING, /* our close frame is on its way; the peer's has not come */
+	WS_CLOSING,   /* our close frame is on its way; the peer's has not come */
 	WS_LINGERING, /* nothing more is read; written out, shut, and waiting for the peer's end */
-	WS_DEAD, /* to be freed at the end of the turn */
+	WS_DEAD,      /* to be freed at the end of the turn */
 };
 
 struct ws {
@@ -21,14 +22,21 @@ struct ws {
 	struct link dirty; /* in server.dirty: to be looked at when the turn ends */
 	struct link timed; /* in one of server's lists, by due_ms */
 	uint64_t due_ms;
-	uint8_t state; /* enum ws_state */
+	uint8_t state;	      /* enum ws_state */
 	uint8_t unsent_pongs; /* since the outbox was last empty */
-	bool is_full; /* the socket takes no more just now */
-	bool is_shut; /* our direction is */
+	bool is_full;	      /* the socket takes no more just now */
+	bool is_shut;	      /* our direction is */
 };
 
 enum { WS_READ_BYTES = 16 * 1024, WS_PONGS = 64 };
-enum { WS_OP_CONTINUE = 0, WS_OP_TEXT = 1, WS_OP_BINARY = 2, WS_OP_CLOSE = 8, WS_OP_PING = 9, WS_OP_PONG = 10 };
+enum {
+	WS_OP_CONTINUE = 0,
+	WS_OP_TEXT = 1,
+	WS_OP_BINARY = 2,
+	WS_OP_CLOSE = 8,
+	WS_OP_PING = 9,
+	WS_OP_PONG = 10
+};
 
 struct ws_server {
 	struct ws_settings settings;
@@ -36,19 +44,21 @@ struct ws_server {
 	struct loop_hook turn_end;
 	struct loop_timer timer;
 	struct link dirty;
-	/* Every connection is in one of these. Each has one interval, so whoever is appended is due last. */
-	struct link quiet; /* no time is set */
-	struct link idle; /* until the next ping */
-	struct link pinged; /* until the pong must be here */
-	struct link closing; /* until the handshake must be over */
+	/* Every connection is in one of these. Each has one interval, so whoever is appended is due
+	 * last. */
+	struct link quiet;	   /* no time is set */
+	struct link idle;	   /* until the next ping */
+	struct link pinged;	   /* until the pong must be here */
+	struct link closing;	   /* until the handshake must be over */
 	struct shared_bytes *ping; /* the frame, made once */
-	struct ws_in *spare; /* one reader kept between messages */
+	struct ws_in *spare;	   /* one reader kept between messages */
 	size_t n;
 	char buffer[WS_READ_BYTES]; /* what one read(2) brings */
 };
 
 /* ws.c */
-/* Ends it from inside: sends a close frame, tells the owner. Reads on until the peer's when it still speaks the protocol. */
+/* Ends it from inside: sends a close frame, tells the owner. Reads on until the peer's when it
+ * still speaks the protocol. */
 void ws_fail(struct ws *, unsigned code, const char *reason, enum ws_end);
 /* The peer's close frame: answered with the same code, WS_CODE_NO_STATUS for none. */
 void ws_closed_by_peer(struct ws *, unsigned code);

@@ -46,6 +46,7 @@ on_turn_end(struct loop_hook *hook)
 	    (struct server *)(void *)((char *)hook - offsetof(struct server, turn_end));
 	bool idle;
 
+	snapshooter_give_way(&s->snapshooter);
 	server_run_lanes(s);
 	server_commit(s);
 	server_run_streams(s);

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "graphd/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +24,9 @@ enum {
 	BYTES_PER_NODE = 128,
 	NODES_INLINE = 2000, /* written down in about a millisecond */
 	PATIENCE_MS = 5000,  /* in which an idle turn may come */
+	TRIES = 20,	     /* that may be ended by a request */
+	RETRY_MS = 500,
+	SLICE_BYTES = 64 * 1024, /* between two looks whether to go on */
 };
 
 struct growth {
@@ -30,6 +34,8 @@ struct growth {
 	uint64_t
 	    bytes; /* of steps behind the last snapshot, as far as they were made since the start */
 	uint64_t due_ms;
+	uint64_t not_before_ms;
+	unsigned tries;
 	struct link link; /* in due */
 };
 
@@ -72,6 +78,31 @@ end_job(struct snapshooter *p)
 	loop_again(p->loop);
 }
 
+static struct growth *
+growth_of(struct snapshooter *p, const struct session *s)
+{
+	struct growth *g = table_find(&p->growth, &s->id);
+
+	if (g)
+		return g;
+	g = xcalloc(1, sizeof *g);
+	g->session = s->id;
+	table_add(&p->growth, g);
+	return g;
+}
+
+static void
+put_off(struct snapshooter *p)
+{
+	struct growth *g = growth_of(p, p->session);
+
+	g->tries = p->tries + 1;
+	g->due_ms = clock_now_ms();
+	g->not_before_ms = g->due_ms + RETRY_MS;
+	list_remove(&g->link);
+	list_append(&p->due, &g->link);
+}
+
 static void
 on_finished(struct loop_io *io, uint32_t events)
 {
@@ -81,7 +112,10 @@ on_finished(struct loop_io *io, uint32_t events)
 	(void)events;
 	if (eventfd_read(io->fd, &count) != 0 || !p->session)
 		return;
-	put(p, p->session, json_out_span(&p->bytes));
+	if (p->given_up)
+		put_off(p);
+	else
+		put(p, p->session, json_out_span(&p->bytes));
 	json_out_fini(&p->bytes);
 	end_job(p);
 }
@@ -90,19 +124,32 @@ static void *
 write_down(void *arg)
 {
 	struct snapshooter *p = arg;
+	struct snapshot_writer w;
 
-	session_snapshot(p->session, &p->bytes);
+	snapshot_init(&w, p->session);
+	while (!snapshot_write(&w, &p->bytes, SLICE_BYTES) && !p->given_up)
+		;
 	eventfd_write(p->finished.fd, 1);
 	return NULL;
 }
 
+void
+snapshooter_give_way(struct snapshooter *p)
+{
+	if (p->session && !p->must_finish && !list_is_empty(&p->held[0]->asks))
+		p->given_up = true;
+}
+
 /* Nothing changes the session while its lane is held, so the thread may read it without a lock. */
 static void
-start_job(struct snapshooter *p, struct session *s)
+start_job(struct snapshooter *p, struct session *s, unsigned tries)
 {
 	int err;
 
 	p->session = s;
+	p->tries = tries;
+	p->must_finish = tries >= TRIES;
+	p->given_up = false;
 	p->held[0] = lanes_get(p->lanes, &s->id);
 	p->held[1] = lanes_get(p->lanes, &lane_of_all);
 	for (int i = 0; i < 2; i++)
@@ -159,13 +206,8 @@ is_due(const struct session *s, uint64_t bytes)
 void
 snapshooter_note(struct snapshooter *p, const struct session *s, size_t step_bytes)
 {
-	struct growth *g = table_find(&p->growth, &s->id);
+	struct growth *g = growth_of(p, s);
 
-	if (!g) {
-		g = xcalloc(1, sizeof *g);
-		g->session = s->id;
-		table_add(&p->growth, g);
-	}
 	g->bytes += step_bytes;
 	if (link_is_in_list(&g->link) || !is_due(s, g->bytes))
 		return;
@@ -202,6 +244,7 @@ snapshooter_work(struct snapshooter *p, bool busy)
 	struct link *l = p->due.next;
 	struct growth *g;
 	struct session *s;
+	unsigned tries;
 
 	if (p->session || l == &p->due)
 		return;
@@ -212,15 +255,16 @@ snapshooter_work(struct snapshooter *p, bool busy)
 		forget(p, g);
 		return;
 	}
-	if (!may_take(p, s)) {
+	if (!may_take(p, s) || clock_now_ms() < g->not_before_ms) {
 		/* Let another one have its turn first. */
 		list_remove(&g->link);
 		list_append(&p->due, &g->link);
 		return;
 	}
+	tries = g->tries;
 	forget(p, g);
 	if (graph_count(s->graph) > NODES_INLINE) {
-		start_job(p, s);
+		start_job(p, s, tries);
 		return;
 	}
 	session_snapshot(s, &p->bytes);

@@ -11,6 +11,7 @@
 #include "graphd/sessions.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct snapshooter {
 	struct loop *loop;
@@ -25,6 +26,9 @@ struct snapshooter {
 	struct lane *held[2];
 	struct json_out bytes;
 	pthread_t thread;
+	atomic_bool given_up; /* asks the thread to stop early */
+	bool must_finish;
+	unsigned tries;		 /* of the session that is read */
 	struct loop_io finished; /* an eventfd */
 };
 
@@ -39,6 +43,9 @@ void snapshooter_note(struct snapshooter *, const struct session *, size_t step_
 void snapshooter_forget(struct snapshooter *, const struct uuid *session);
 /* Takes the next one that is due. busy: only one that has waited for long. */
 void snapshooter_work(struct snapshooter *, bool busy);
+/* A request waits for the session that is read: unless it was put off too often, the snapshot can
+ * wait instead. */
+void snapshooter_give_way(struct snapshooter *);
 /* A thread reads a session: none may be ended or leave memory. */
 bool snapshooter_is_reading(const struct snapshooter *);
 

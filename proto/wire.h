@@ -8,7 +8,8 @@
  *	[] [GRAPH/1] [request id] [OK, PART, or an error code] [body]…
  * Bodies and arguments are JSON; one that is longer than LIMIT_PART_BYTES is cut into several frames
  * of the same message, which the receiver joins. PART announces that more messages with the same
- * request id follow; the body is all their bodies joined, and the last one says OK.
+ * request id follow; the body is all their bodies joined, and the last one says OK, or the error
+ * code of an error that carries a graph.
  * Event, XPUB:
  *	[session_<id>/<colon name>] [header, WIRE_HEADER_BYTES] [body]
  * Topics are byte prefixes, therefore the slash. node-updated, which has no colon name, goes to

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Latencies in a fixed table: 128 slots for each doubling, so that a quantile is right to within one
- * percent over the whole range, and adding a value costs a few instructions.
+ * Latencies in a fixed table: 128 slots for each doubling, so that a quantile is right to within
+ * one percent over the whole range, and adding a value costs a few instructions.
  */
 
 #include <stdint.h>

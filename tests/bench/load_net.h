@@ -1,7 +1,7 @@
 #pragma once
 /*
- * TCP connections to 127.0.0.1 on one epoll(7) descriptor. A connection is embedded in the object of
- * its owner, which outlives the net; it can be opened again after it was closed.
+ * TCP connections to 127.0.0.1 on one epoll(7) descriptor. A connection is embedded in the object
+ * of its owner, which outlives the net; it can be opened again after it was closed.
  */
 
 #include "common/span.h"
@@ -29,7 +29,7 @@ struct net_connection {
 	const struct net_handler *handler;
 	struct net *net;
 	struct net_bytes in, out; /* what was not understood yet, what could not be written yet */
-	int fd; /* -1: closed */
+	int fd;			  /* -1: closed */
 	unsigned times_opened;
 	bool opening, wants_out;
 };

@@ -40,46 +40,46 @@ rooms_fini(struct rooms *rooms)
 	free(rooms->rooms);
 }
 
-/* The value for a {name} at the start of the text, and how long that name is. */
-static bool
-named_value(const struct room *room, const char *text, const char *since, struct span *value,
-    size_t *n)
+/* Writes what stands for the {name} at the start of the text; returns that name's bytes or 0. */
+static size_t
+write_named(struct json_out *out, const struct room *room, const char *text,
+    const struct room_values *values)
 {
+	char since[24];
 	const struct {
-		struct span name, value;
+		struct span name;
+		const char *value;
 	} names[] = {
-		{ SPAN("{session}"), span_of(room->session) },
-		{ SPAN("{node}"), span_of(room->node) },
-		{ SPAN("{stamp}"), SPAN(no_stamp) },
-		{ SPAN("{since}"), span_of(since) },
+		{ SPAN("{session}"), room->session },
+		{ SPAN("{node}"), room->node },
+		{ SPAN("{stamp}"), no_stamp },
+		{ SPAN("{since}"), since },
+		{ SPAN("{events}"), values->events ? values->events : "" },
 	};
 
+	snprintf(since, sizeof since, "%llu", (unsigned long long)values->since);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strncmp(text, names[i].name.p, names[i].name.n) == 0) {
-			*value = names[i].value;
-			*n = names[i].name.n;
-			return true;
+			json_out_bytes(out, span_of(names[i].value));
+			return names[i].name.n;
 		}
 	}
-	return false;
+	return 0;
 }
 
 char *
-room_text(const struct room *room, const char *pattern, uint64_t since)
+room_text(const struct room *room, const char *pattern, const struct room_values *values)
 {
 	struct json_out out = { 0 };
-	struct span value;
-	char digits[24];
 	size_t n;
 
-	snprintf(digits, sizeof digits, "%llu", (unsigned long long)since);
 	for (const char *p = pattern; *p; p += n) {
 		/* A brace that begins no name is one of JSON's. */
-		if (*p != '{' || !named_value(room, p, digits, &value, &n)) {
-			value = (struct span){ p, 1 };
+		n = *p == '{' ? write_named(&out, room, p, values) : 0;
+		if (n == 0) {
+			json_out_bytes(&out, (struct span){ p, 1 });
 			n = 1;
 		}
-		json_out_bytes(&out, value);
 	}
 	json_out_bytes(&out, (struct span){ "", 1 });
 	return json_out_take(&out, &n);
@@ -88,7 +88,8 @@ room_text(const struct room *room, const char *pattern, uint64_t since)
 static void
 make_request(struct room *room, const char *url, const char *header, const char *body)
 {
-	char *path = room_text(room, url, 0), *text = room_text(room, body, 0), *request;
+	const struct room_values none = { 0 };
+	char *path = room_text(room, url, &none), *text = room_text(room, body, &none), *request;
 	const char *stamp = strstr(body, stamp_name);
 	int n = asprintf(&request,
 	    "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"

@@ -78,7 +78,7 @@ class WebSocketTransport(Echo):
         ws = self.websocket()
         ws.send(frame("4" + "x" * 999_999))
         self.assertEqual(len(ws.text_in()), 1_000_000)
-        ws.send(frame(b"", length=1_000_001))
+        ws.send(frame(b"x", length=1_000_001))
         self.assert_closed(ws, TOO_BIG)
 
     def test_a_websocket_ping_is_answered(self):

@@ -1,7 +1,12 @@
 """Reading the graph: whole, in part, in the past; search; entity tags."""
 
+import hashlib
+import shutil
+import tempfile
 import unittest
+from pathlib import Path
 
+from harness import ROOT
 from project_test import NOWHERE, ProjectTest, names_below, new_id, walk
 
 NODE_FIELDS = {"id", "blueprint_type_id", "name", "properties", "children", "parent_id",
@@ -166,7 +171,6 @@ class Templates(ProjectTest):
                         self.assertLessEqual({"id", "name", "indicator_id"}, set(option))
 
     def test_option_ids_are_those_that_live_in_saved_projects(self):
-        import hashlib
         schema = self.ok(self.get("/templates/restomod/schema"))
         count = 0
         for node_type in schema["node_types"]:
@@ -191,6 +195,42 @@ class Templates(ProjectTest):
                 self.assertIn(reply.status, (400, 404), reply)
                 if reply.status == 404:
                     self.assertIn(reply.json["error"]["code"], ("TEMPLATE_NOT_FOUND", "NOT_FOUND"))
+
+
+class TemplateDirectory(ProjectTest):
+    """A directory that holds more than blueprints."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = Path(tempfile.mkdtemp(prefix="graphd-templates."))
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        for path in (ROOT / "graphd" / "templates").glob("*.yaml"):
+            shutil.copyfile(path, cls.directory / path.name)
+        outside = Path(tempfile.mkdtemp(prefix="graphd-outside."))
+        cls.addClassCleanup(shutil.rmtree, outside)
+        (outside / "secret.yaml").write_text("name: SECRET\nnode_types: [{id: a, label: SECRET}]\n")
+        (cls.directory / "linked.yaml").symlink_to(outside / "secret.yaml")
+        (cls.directory / "folder").symlink_to(outside)
+        (cls.directory / "nested").mkdir()
+        (cls.directory / "nested" / "inner.yaml").write_text("name: N\nnode_types: []\n")
+        (cls.directory / "odd name.yaml").write_text("name: Odd\nnode_types: []\n")
+        (cls.directory / "notes.txt").write_text("not a blueprint")
+        cls.server_options = {"graphd_options": ("--templates", cls.directory)}
+        super().setUpClass()
+
+    def test_only_blueprints_of_the_directory_itself_are_templates(self):
+        listed = {t["id"] for t in self.ok(self.get("/templates"))["templates"]}
+        self.assertEqual(listed, {"restomod", "software_development", "book"})
+
+    def test_nothing_outside_is_reached_by_links_or_names(self):
+        for name in ("linked", "folder%2fsecret", "nested%2finner", "odd%20name", "notes",
+                     "notes.txt", "folder"):
+            reply = self.get(f"/templates/{name}/schema")
+            self.assertIn(reply.status, (400, 404), (name, reply))
+            self.assertNotIn(b"SECRET", reply.body)
+        for name in ("linked", "folder/secret", "odd name", "nested/inner"):
+            reply = self.post("/projects", {"template_id": name, "project_name": "P"})
+            self.assert_error(reply, 400, "INVALID_TEMPLATE")
 
 
 class Assets(ProjectTest):

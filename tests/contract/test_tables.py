@@ -3,6 +3,7 @@
 import unittest
 
 import tables
+from harness import ROOT
 from project_test import API, NOWHERE, ProjectTest, new_id
 
 
@@ -15,7 +16,6 @@ class Rows(unittest.TestCase):
         self.assertGreater(len(tables.errors()), 20)
 
     def test_the_printed_reference_is_in_step_with_the_tables(self):
-        from harness import ROOT
         self.assertEqual((ROOT / "docs" / "wire.md").read_text(), tables.describe("wire"),
                          "docs/wire.md is stale: print it with `describe wire`")
 

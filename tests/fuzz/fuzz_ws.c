@@ -1,6 +1,6 @@
 /*
- * Bytes from a WebSocket peer: whatever they are and however they are cut, the connection ends in good order
- * or goes on; text that is handed up is valid UTF-8 and within the bound.
+ * Bytes from a WebSocket peer: whatever they are and however they are cut, the connection ends in
+ * good order or goes on; text that is handed up is valid UTF-8 and within the bound.
  */
 
 #include "common/utf8.h"

@@ -171,11 +171,15 @@ class RawWebSocket(Wire):
         return payload.decode()
 
     def close_in(self):
-        """Awaits the close frame, passing over messages; its code or None. Then the end of TCP."""
+        """Awaits the close frame, passing over messages, and answers it; its code or None."""
         while True:
             opcode, payload = self.frame_in()
             if opcode == CLOSE:
                 break
+        try:
+            self.send(close_frame())
+        except OSError:
+            pass  # the peer did not want to hear it
         self.await_end()
         return struct.unpack("!H", payload[:2])[0] if payload else None
 

@@ -4,6 +4,7 @@ import json
 import uuid
 
 import tables
+from clients import Http
 from harness import ServerTest
 
 API = "/api/v1"
@@ -15,11 +16,22 @@ def new_id():
     return str(uuid.uuid4())
 
 
+class StrictHttp(Http):
+    """No request whatever may be answered with 500."""
+
+    def request(self, method, path, body=None, headers=None):
+        reply = super().request(method, path, body, headers)
+        assert reply.status != 500, (method, path, reply)
+        return reply
+
+
 class ProjectTest(ServerTest):
     """self.session and self.root are a new project's; each test gets one."""
 
     def setUp(self):
         super().setUp()
+        self.http = StrictHttp(self.server.ports[0])
+        self.addCleanup(self.http.close)
         self.session, self.root = self.new_project()
 
     # REST

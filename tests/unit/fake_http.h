@@ -1,5 +1,6 @@
 #pragma once
-/* Requests that only take notes: defines the functions of gatewayd/http.h that live transports use. */
+/* Requests that only take notes: defines the functions of gatewayd/http.h that live transports use.
+ */
 
 #include "common/mem.h"
 #include "gatewayd/http.h"
@@ -11,7 +12,7 @@ enum { FAKE_BODY = 64 * 1024 };
 
 struct http_request {
 	const char *protocols; /* Sec-WebSocket-Protocol, or NULL */
-	int status; /* 0: not answered; 101: upgraded */
+	int status;	       /* 0: not answered; 101: upgraded */
 	char body[FAKE_BODY];
 	size_t n;
 	const char *subprotocol, *content_type;
@@ -58,7 +59,8 @@ http_hold(struct http_request *r, void (*gone)(void *arg), void *arg)
 }
 
 void
-http_upgrade(struct http_request *r, const char *subprotocol, void (*taken)(void *arg, int fd, struct span extra), void *arg)
+http_upgrade(struct http_request *r, const char *subprotocol,
+    void (*taken)(void *arg, int fd, struct span extra), void *arg)
 {
 	ck_assert_int_eq(r->status, 0);
 	r->status = 101;
@@ -68,7 +70,8 @@ http_upgrade(struct http_request *r, const char *subprotocol, void (*taken)(void
 }
 
 void
-http_stream(struct http_request *r, int status, const char *content_type, const struct http_stream_ops *ops, void *arg)
+http_stream(struct http_request *r, int status, const char *content_type,
+    const struct http_stream_ops *ops, void *arg)
 {
 	ck_assert_int_eq(r->status, 0);
 	r->status = status;

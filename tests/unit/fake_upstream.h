@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A graphd that only takes notes: defines the functions of gatewayd/upstream.h, so that the test decides
- * when and how each question is answered. Include it in one file of a program.
+ * A graphd that only takes notes: defines the functions of gatewayd/upstream.h, so that the test
+ * decides when and how each question is answered. Include it in one file of a program.
  */
 
 #include "common/mem.h"
@@ -40,14 +40,17 @@ fake_upstream_fini(struct upstream *u)
 }
 
 uint64_t
-upstream_ask(struct upstream *u, const struct upstream_question *q, upstream_reply_fn *fn, void *arg)
+upstream_ask(
+    struct upstream *u, const struct upstream_question *q, upstream_reply_fn *fn, void *arg)
 {
 	struct fake_ask *a = &u->asks[u->n];
 
 	if (u->is_full)
 		return 0;
 	ck_assert_uint_lt(u->n, FAKE_ASKS);
-	*a = (struct fake_ask){ .number = ++u->n, .command = q->command, .session = q->session, .fn = fn, .arg = arg };
+	*a = (struct fake_ask){
+		.number = ++u->n, .command = q->command, .session = q->session, .fn = fn, .arg = arg
+	};
 	a->args = xspandup(q->args);
 	a->client = xspandup(q->caller.client);
 	return a->number;
@@ -141,4 +144,15 @@ fake_answer(struct upstream *u, enum command command, enum error status, const c
 		fn(a->arg, OK, (struct span){ body, half }, true);
 	a->fn = NULL;
 	fn(a->arg, status, (struct span){ body + half, n - half }, false);
+}
+
+/* Makes room: questions that are answered or forgotten go, if no open one lies behind them. */
+static inline void
+fake_upstream_forget_answered(struct upstream *u)
+{
+	while (u->n > 0 && !u->asks[u->n - 1].fn) {
+		u->n--;
+		free(u->asks[u->n].args);
+		free(u->asks[u->n].client);
+	}
 }

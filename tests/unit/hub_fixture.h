@@ -1,5 +1,6 @@
 #pragma once
-/* A hub between a fake graphd and fake clients, for the tests of gatewayd/hub. Time stands still unless a test moves it. */
+/* A hub between a fake graphd and fake clients, for the tests of gatewayd/hub. Time stands still
+ * unless a test moves it. */
 
 #include "common/clock.h"
 #include "gatewayd/hub.h"
@@ -29,7 +30,8 @@ static unsigned n_encoded;
 static inline struct fake_client *
 fake_of(const struct member *m)
 {
-	return (struct fake_client *)(void *)((char *)(uintptr_t)m - offsetof(struct fake_client, member));
+	return (struct fake_client *)(void *)((char *)(uintptr_t)m -
+	    offsetof(struct fake_client, member));
 }
 
 static void
@@ -45,7 +47,9 @@ static struct shared_bytes *
 fake_encode(unsigned dialect, const struct delivery *d)
 {
 	char text[64];
-	const char *name = d->event == EVENTS ? "mark" : dialect == NAMES_DASH ? event_rows[d->event].dash : event_rows[d->event].ident;
+	const char *name = d->event == EVENTS ? "mark"
+	    : dialect == NAMES_DASH	      ? event_rows[d->event].dash
+					      : event_rows[d->event].ident;
 	int n = snprintf(text, sizeof text, "%s %llu;", name, (unsigned long long)d->seq);
 
 	n_encoded++;
@@ -151,7 +155,11 @@ hub_teardown(void)
 static inline void
 say(enum event event, uint64_t seq, unsigned flags, const char *body)
 {
-	struct wire_header h = { .version = 1, .flags = (uint8_t)flags, .event = (uint16_t)event, .log_id = log_id, .seq = seq };
+	struct wire_header h = { .version = 1,
+		.flags = (uint8_t)flags,
+		.event = (uint16_t)event,
+		.log_id = log_id,
+		.seq = seq };
 
 	hub_event(hub, &session, &h, span_of(body));
 }
@@ -209,13 +217,17 @@ join_filtered(struct fake_client *c, const char *events)
 static inline void
 join_counted(struct fake_client *c, const char *client_id, const struct transport *transport)
 {
-	struct join j = { .session = session, .counted = true, .client_id = span_of(client_id), .actor = SPAN("ann") };
+	struct join j = { .session = session,
+		.counted = true,
+		.client_id = span_of(client_id),
+		.actor = SPAN("ann") };
 
 	*c = (struct fake_client){ 0 };
 	hub_join(hub, &c->member, transport, NAMES_COLON, &j);
 }
 
-/* A page of the journal: events from to last, of a session that is at newest and keeps what begins with first. */
+/* A page of the journal: events from to last, of a session that is at newest and keeps what begins
+ * with first. */
 static inline void
 answer_page(uint64_t from, uint64_t last, uint64_t newest, uint64_t first)
 {
@@ -223,9 +235,11 @@ answer_page(uint64_t from, uint64_t last, uint64_t newest, uint64_t first)
 	size_t n = (size_t)snprintf(body, sizeof body, "{\"events\":[");
 
 	for (uint64_t seq = from; seq <= last; seq++)
-		n += (size_t)snprintf(body + n, sizeof body - n, "%s{\"event\":\"graph:node-created\",\"seq\":%llu,\"data\":{}}", seq > from ? "," : "",
-			(unsigned long long)seq);
-	snprintf(body + n, sizeof body - n, "],\"seq\":%llu,\"first_seq\":%llu,\"more\":false}", (unsigned long long)newest, (unsigned long long)first);
+		n += (size_t)snprintf(body + n, sizeof body - n,
+		    "%s{\"event\":\"graph:node-created\",\"seq\":%llu,\"data\":{}}",
+		    seq > from ? "," : "", (unsigned long long)seq);
+	snprintf(body + n, sizeof body - n, "],\"seq\":%llu,\"first_seq\":%llu,\"more\":false}",
+	    (unsigned long long)newest, (unsigned long long)first);
 	fake_answer(&fake, COMMAND_list_events, OK, body);
 }
 

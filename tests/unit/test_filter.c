@@ -43,7 +43,8 @@ START_TEST(a_star_takes_all_that_begin_so)
 	for (int e = 0; e < EVENTS; e++) {
 		bool is_kept = e == EVENT_session_closed || e == EVENT_session_resync;
 
-		ck_assert_int_eq(filter_wants(set, (enum event)e), is_kept || strncmp(event_rows[e].colon, "graph:", 6) == 0);
+		ck_assert_int_eq(filter_wants(set, (enum event)e),
+		    is_kept || strncmp(event_rows[e].colon, "graph:", 6) == 0);
 	}
 	ck_assert(filter_wants(parsed("*"), EVENT_presence_update));
 	ck_assert(filter_wants(parsed("node-*"), EVENT_node_updated));
@@ -70,7 +71,8 @@ END_TEST
 
 START_TEST(lists_that_mean_nothing_are_refused)
 {
-	static const char *const bad[] = { ",", "graph:*,", ",graph:*", "graph:*,,undo", "graph", "GRAPH:*", "graph:node-created ", "graph:*x", "sync", "**" };
+	static const char *const bad[] = { ",", "graph:*,", ",graph:*", "graph:*,,undo", "graph",
+		"GRAPH:*", "graph:node-created ", "graph:*x", "sync", "**" };
 	filter_set set;
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

@@ -28,7 +28,8 @@ START_TEST(the_events_of_a_turn_are_one_delivery)
 	for (uint64_t seq = 1; seq <= 5; seq++)
 		durable(seq);
 	turn();
-	ck_heard(&ann, "node_created 1;node_created 2;node_created 3;node_created 4;node_created 5;");
+	ck_heard(
+	    &ann, "node_created 1;node_created 2;node_created 3;node_created 4;node_created 5;");
 	ck_assert_uint_eq(ann.n_deliveries, 1);
 }
 END_TEST
@@ -87,7 +88,8 @@ START_TEST(since_brings_what_was_missed_and_then_goes_on_live)
 	turn();
 	durable(7);
 	turn();
-	ck_heard(&ann, "joined 5;node_created 3;node_created 4;node_created 5;node_created 6;node_created 7;");
+	ck_heard(&ann,
+	    "joined 5;node_created 3;node_created 4;node_created 5;node_created 6;node_created 7;");
 }
 END_TEST
 
@@ -120,7 +122,9 @@ START_TEST(a_gap_is_fetched_once_for_all_and_nothing_newer_goes_before_it)
 	ck_assert_uint_eq(asked_since(), 5);
 	answer_page(6, 6, 7, 1);
 	turn();
-	ck_heard(&bob, "joined 1;node_created 2;node_created 3;node_created 4;node_created 5;node_created 6;node_created 7;");
+	ck_heard(&bob,
+	    "joined 1;node_created 2;node_created 3;node_created 4;node_created 5;node_created "
+	    "6;node_created 7;");
 	ck_assert_uint_eq(upstream_in_flight(&fake), 0);
 }
 END_TEST
@@ -243,7 +247,11 @@ END_TEST
 START_TEST(another_sessions_events_are_nobodys)
 {
 	struct uuid other;
-	struct wire_header h = { .version = 1, .flags = WIRE_DURABLE, .event = EVENT_node_created, .log_id = log_id, .seq = 3 };
+	struct wire_header h = { .version = 1,
+		.flags = WIRE_DURABLE,
+		.event = EVENT_node_created,
+		.log_id = log_id,
+		.seq = 3 };
 
 	join_plainly(&ann);
 	sync_at(2);

@@ -66,7 +66,8 @@ START_TEST(who_was_known_already_is_in_without_an_announcement)
 {
 	join_counted(&ann, "A", &fake_transport);
 	sync_at(0);
-	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":false}");
+	fake_answer(
+	    &fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":false}");
 	ck_heard(&ann, "joined 0;");
 }
 END_TEST
@@ -191,7 +192,8 @@ START_TEST(another_history_brings_one_resync_to_everybody)
 	sync_at(2);
 	ck_assert_ptr_nonnull(fake_open(&fake, COMMAND_get_tree));
 	durable(3); /* of the new history, while the graph is on its way */
-	fake_answer(&fake, COMMAND_get_tree, OK, "{\"roots\":[],\"seq\":3,\"log_id\":\"00000000-0000-4000-8000-000000000001\"}");
+	fake_answer(&fake, COMMAND_get_tree, OK,
+	    "{\"roots\":[],\"seq\":3,\"log_id\":\"00000000-0000-4000-8000-000000000001\"}");
 	turn();
 	ck_heard(&ann, "joined 9;session_resync 3;");
 	uuid_parse(SPAN("00000000-0000-4000-8000-000000000001"), &log_id);
@@ -203,7 +205,10 @@ END_TEST
 
 START_TEST(a_client_of_another_history_begins_anew)
 {
-	struct join j = { .session = session, .has_since = true, .since = 2, .log_id = SPAN("00000000-0000-4000-8000-00000000000a") };
+	struct join j = { .session = session,
+		.has_since = true,
+		.since = 2,
+		.log_id = SPAN("00000000-0000-4000-8000-00000000000a") };
 
 	join_plainly(&bob);
 	ann = (struct fake_client){ 0 };
@@ -297,7 +302,8 @@ START_TEST(after_a_restart_the_counted_are_reported_again_and_gaps_are_filled)
 	forget_heard(&bob);
 	hub_up(hub, true);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
-	ck_assert_str_eq(fake_open(&fake, COMMAND_join)->args, "{\"client_id\":\"A\",\"back\":true}");
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_join)->args, "{\"client_id\":\"A\",\"back\":true}");
 	sync_at(2); /* the renewed subscription is answered; 1 and 2 were never heard */
 	answer_page(1, 2, 2, 1);
 	turn();
@@ -388,7 +394,8 @@ suite(void)
 	TCase *t = tcase_create("joining");
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
-	tcase_add_test(t, a_counted_member_is_reported_once_its_room_is_subscribed_and_hears_of_itself);
+	tcase_add_test(
+	    t, a_counted_member_is_reported_once_its_room_is_subscribed_and_hears_of_itself);
 	tcase_add_test(t, some_transports_hear_the_announcement_before_they_are_in);
 	tcase_add_test(t, an_announcement_that_never_comes_is_waited_for_a_moment_only);
 	tcase_add_test(t, who_was_known_already_is_in_without_an_announcement);

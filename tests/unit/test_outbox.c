@@ -156,14 +156,16 @@ START_TEST(random_adding_and_reading_keeps_every_byte)
 		for (size_t i = 0; i < n; i++)
 			chunk[i] = next_in++;
 		if (n) {
-			struct shared_bytes *bytes = shared_bytes_new(SHARED_PLAIN, (struct span){ (char *)chunk, n });
+			struct shared_bytes *bytes =
+			    shared_bytes_new(SHARED_PLAIN, (struct span){ (char *)chunk, n });
 
 			outbox_add(&out, bytes);
 			shared_bytes_unref(bytes);
 		}
 		if (rand_r(&seed) % 3 == 0)
 			ck_assert_int_ne(outbox_write(&out, ours), OUTBOX_BROKEN);
-		read_bytes = recv(theirs, chunk, (size_t)rand_r(&seed) % sizeof chunk, MSG_DONTWAIT);
+		read_bytes =
+		    recv(theirs, chunk, (size_t)rand_r(&seed) % sizeof chunk, MSG_DONTWAIT);
 		for (ssize_t i = 0; i < read_bytes; i++)
 			wrong += chunk[i] != next_out++;
 	}

@@ -186,8 +186,12 @@ END_TEST
 
 START_TEST(lengths_must_be_written_the_short_way)
 {
-	static const char *const heads[] = { "\x82\xfe\x00\x05" "abcd" "hello", "\x82\xff\0\0\0\0\0\0\x00\x05" "abcd" "hello",
-		"\x82\xff\x80\0\0\0\0\0\0\0" "abcd" };
+	/* 5 bytes as 16 bits, 5 as 64 bits, and a length with its highest bit set. */
+	static const char heads[3][14] = {
+		{ '\x82', '\xfe', 0, 5, 'm', 'a', 's', 'k', 'h', 'e', 'l', 'l', 'o', '.' },
+		{ '\x82', '\xff', 0, 0, 0, 0, 0, 0, 0, 5, 'm', 'a', 's', 'k' },
+		{ '\x82', '\xff', '\x80', 0, 0, 0, 0, 0, 0, 0, 'm', 'a', 's', 'k' },
+	};
 
 	peer_write(heads[_i], 14);
 	turns();
@@ -225,7 +229,10 @@ END_TEST
 START_TEST(a_header_that_claims_much_is_refused_before_the_bytes_come)
 {
 	/* 2^62 bytes are announced; one comes. */
-	peer_write("\x82\xff\x40\0\0\0\0\0\0\0" "abcd" "x", 15);
+	peer_write("\x82\xff\x40\0\0\0\0\0\0\0"
+		   "abcd"
+		   "x",
+	    15);
 	turns();
 	ck_assert_int_eq(close_code(), 1009);
 }
@@ -236,7 +243,8 @@ START_TEST(the_peers_close_is_answered_with_its_code)
 	static const struct {
 		struct span body;
 		int answer;
-	} closes[] = { { { "", 0 }, 0 }, { { "\x03\xe8", 2 }, 1000 }, { { "\x03\xf4gone", 6 }, 1012 }, { { "\x03\xf6", 2 }, 1014 },
+	} closes[] = { { { "", 0 }, 0 }, { { "\x03\xe8", 2 }, 1000 },
+		{ { "\x03\xf4gone", 6 }, 1012 }, { { "\x03\xf6", 2 }, 1014 },
 		{ { "\x0b\xb8", 2 }, 3000 }, { { "\x13\x87\xe2\x98\x83", 5 }, 4999 } };
 
 	peer_send(FIN | CLOSE, closes[_i].body.p, closes[_i].body.n);
@@ -450,8 +458,10 @@ suite(void)
 	tcase_add_test(t, many_frames_may_come_in_one_segment);
 	tcase_add_test(t, one_turn_reads_a_ration_and_no_more);
 	tcase_add_test(t, the_frames_of_a_turn_are_written_in_order);
-	tcase_add_loop_test(t, breaking_a_rule_ends_with_its_code, 0, sizeof offences / sizeof *offences);
-	tcase_add_loop_test(t, breaking_a_rule_byte_by_byte_is_the_same, 0, sizeof offences / sizeof *offences);
+	tcase_add_loop_test(
+	    t, breaking_a_rule_ends_with_its_code, 0, sizeof offences / sizeof *offences);
+	tcase_add_loop_test(
+	    t, breaking_a_rule_byte_by_byte_is_the_same, 0, sizeof offences / sizeof *offences);
 	tcase_add_test(t, a_frame_that_is_not_masked_is_refused);
 	tcase_add_test(t, a_message_must_not_be_interrupted_by_another);
 	tcase_add_test(t, a_control_frame_beyond_125_bytes_is_refused);

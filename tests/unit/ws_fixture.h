@@ -1,5 +1,6 @@
 #pragma once
-/* The two ends of a WebSocket: ours under test, and a peer that writes raw frames and reads raw bytes. */
+/* The two ends of a WebSocket: ours under test, and a peer that writes raw frames and reads raw
+ * bytes. */
 
 #include "common/clock.h"
 #include "common/mem.h"
@@ -13,7 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SEEN_BYTES = 256 * 1024, MESSAGE_LIMIT = 1000, OWED_LIMIT = 100000, PING_MS = 1000, PONG_MS = 500, CLOSE_MS = 2000 };
+enum {
+	SEEN_BYTES = 256 * 1024,
+	MESSAGE_LIMIT = 1000,
+	OWED_LIMIT = 100000,
+	PING_MS = 1000,
+	PONG_MS = 500,
+	CLOSE_MS = 2000
+};
 enum { TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10, FIN = 0x80 };
 
 static struct loop *loop;
@@ -48,7 +56,8 @@ on_message(struct ws *w, struct span bytes, bool is_binary)
 	ck_assert_ptr_eq(ws_user(w), &server);
 	tell(is_binary ? "binary:" : "text:", bytes);
 	if (owner_echoes) {
-		struct shared_bytes *b = shared_bytes_new(is_binary ? SHARED_BINARY : SHARED_TEXT, bytes);
+		struct shared_bytes *b =
+		    shared_bytes_new(is_binary ? SHARED_BINARY : SHARED_TEXT, bytes);
 
 		ws_send(w, b);
 		shared_bytes_unref(b);
@@ -60,7 +69,9 @@ on_message(struct ws *w, struct span bytes, bool is_binary)
 static inline void
 on_closed(struct ws *w, enum ws_end why)
 {
-	static const char *const names[] = { [WS_PEER_CLOSED] = "peer closed", [WS_BROKEN] = "broken", [WS_TIMED_OUT] = "timed out" };
+	static const char *const names[] = { [WS_PEER_CLOSED] = "peer closed",
+		[WS_BROKEN] = "broken",
+		[WS_TIMED_OUT] = "timed out" };
 
 	ck_assert_ptr_eq(w, ws);
 	tell(names[why], SPAN(""));
@@ -221,7 +232,8 @@ next_frame(unsigned *head, struct span *payload)
 	return true;
 }
 
-/* The close frame's code; 0 when it has none; -1 when there is no close frame. Other frames before it are passed over. */
+/* The close frame's code; 0 when it has none; -1 when there is no close frame. Other frames before
+ * it are passed over. */
 static inline int
 close_code(void)
 {

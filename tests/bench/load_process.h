@@ -1,0 +1,15 @@
+#pragma once
+/* CPU time and resident memory of other processes, from /proc. */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process_use {
+	double cpu_s; /* user and system; the kernel counts in hundredths */
+	uint64_t rss_bytes;
+};
+
+/* Zeros when the process is gone. */
+struct process_use process_use(pid_t);
+/* The CPU time of this process. */
+double process_own_cpu_s(void);

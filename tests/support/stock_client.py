@@ -1,0 +1,96 @@
+"""The stock Python client under remote control, as stock_client.mjs is the JavaScript one. It runs
+each event in a thread of its own: the order of the lines is not the order on the wire."""
+
+import json
+import sys
+import threading
+
+import socketio
+
+EVENTS = json.loads(sys.argv[1])
+clients = {}
+writing = threading.Lock()
+
+
+def tell(client, what, **more):
+    with writing:
+        sys.stdout.write(json.dumps({"client": client, "what": what, **more}) + "\n")
+        sys.stdout.flush()
+
+
+class Stock:
+    def __init__(self, command):
+        self.name = command["client"]
+        self.namespace = command.get("namespace", "/")
+        self.seq = command.get("since", 0)
+        self.sio = socketio.Client(reconnection_delay=0.05, reconnection_delay_max=0.2,
+                                   handle_sigint=False)
+        on = self.sio.on
+        on("connect", self.connected, self.namespace)
+        on("connect_error", self.refused, self.namespace)
+        on("disconnect", lambda: tell(self.name, "disconnect"), self.namespace)
+        for event in EVENTS:
+            on(event, self.handler(event), self.namespace)
+        threading.Thread(target=self.connect, args=(command,), daemon=True).start()
+
+    def connect(self, command):
+        auth = command.get("auth")
+        if command.get("resumes"):
+            # The same object is sent again at each reconnect.
+            self.auth = auth = dict(auth, since=self.seq)
+        transports = command.get("options", {}).get("transports")
+        try:
+            self.sio.connect(command["url"], auth=auth, transports=transports,
+                             namespaces=[self.namespace])
+        except socketio.exceptions.ConnectionError:
+            pass
+
+    def connected(self):
+        tell(self.name, "connect", id=self.sio.get_sid(self.namespace), recovered=False,
+             transport=self.sio.transport())
+
+    def refused(self, data=None):
+        if isinstance(data, dict):
+            tell(self.name, "connect_error", message=data.get("message"), data=data.get("data"))
+        else:
+            tell(self.name, "connect_error", message=str(data), data=None)
+
+    def handler(self, event):
+        def heard(*args):
+            if args and isinstance(args[0], dict) and args[0].get("seq", 0) > self.seq:
+                self.seq = args[0]["seq"]
+                if hasattr(self, "auth"):
+                    self.auth["since"] = self.seq
+            tell(self.name, "event", event=event, args=list(args))
+        return heard
+
+    def emit(self, event, args, ack=None):
+        callback = None
+        if ack is not None:
+            def callback(*heard):
+                tell(self.name, "ack", ack=ack, args=list(heard))
+        self.sio.emit(event, tuple(args), namespace=self.namespace, callback=callback)
+
+    def cut(self):
+        if self.sio.eio.ws:
+            self.sio.eio.ws.sock.shutdown(2)
+        else:
+            self.sio.eio.http.close()
+            self.sio.eio.disconnect(abort=True)
+
+
+def main():
+    for line in sys.stdin:
+        command = json.loads(line)
+        do, name = command["do"], command["client"]
+        if do == "open":
+            clients[name] = Stock(command)
+        elif do == "emit":
+            clients[name].emit(command["event"], command["args"], command.get("ack"))
+        elif do == "cut":
+            clients[name].cut()
+        elif do == "close" and name in clients:
+            clients.pop(name).sio.disconnect()
+
+
+main()
