@@ -1,11 +1,11 @@
 #pragma once
-/* CPU time and resident memory of other processes, from /proc. */
+/* CPU time and resident memory of other processes. */
 
 #include <stdint.h>
 #include <sys/types.h>
 
 struct process_use {
-	double cpu_s; /* user and system; the kernel counts in hundredths */
+	double cpu_s; /* user and system, all threads, ended ones too */
 	uint64_t rss_bytes;
 };
 

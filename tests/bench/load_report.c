@@ -25,7 +25,7 @@ print_cpu(
 {
 	printf(",\"%s\":[", name);
 	for (size_t i = 0; i < n; i++)
-		printf("%s%.2f", i ? "," : "", to[i].cpu_s - from[i].cpu_s);
+		printf("%s%.6f", i ? "," : "", to[i].cpu_s - from[i].cpu_s);
 	printf("]");
 }
 
@@ -79,7 +79,7 @@ print_traffic(const struct load_options *o, const struct load_times *t, const st
 	print_quantiles("delivery", &a->latencies);
 	print_cpu("cpu_s", o->n_pids, t->measuring, t->measured);
 	print_rss("rss", o->n_pids, t->measured);
-	printf(",\"own_cpu_s\":%.2f}", t->own_cpu_s);
+	printf(",\"own_cpu_s\":%.6f}", t->own_cpu_s);
 }
 
 void

@@ -2,13 +2,14 @@
 
 import itertools
 import json
+import re
 import subprocess
 import threading
 import time
 from pathlib import Path
 
 from clients import Listener
-from tables import EVENTS
+from harness import ROOT
 
 HERE = Path(__file__).resolve().parent
 OWN_EVENTS = ["joined", "left", "error", "pong"]
@@ -16,8 +17,16 @@ MAKES = ("socket.io-client", "socket.io-client-4.5", "python-socketio")
 MODES = {"polling": ["polling"], "websocket": ["websocket"], "default": None}
 
 
+def catalogue():
+    """(colon name, dash name, kind) of each event a client can hear."""
+    rows = re.findall(r'^EVENT\(\w+, "([^"]*)", "([^"]*)", (\w+),',
+                      (ROOT / "proto" / "events.def").read_text(), re.M)
+    return [row for row in rows if row[2] != "INTERNAL"]
+
+
 def event_names():
-    return sorted({name for e in EVENTS for name in (e["colon"], e["dash"]) if name} | set(OWN_EVENTS))
+    names = {name for colon, dash, _ in catalogue() for name in (colon, dash) if name}
+    return sorted(names | set(OWN_EVENTS) | {"seq"})
 
 
 class Stock(Listener):
