@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	POOL_BYTES = 32 * 1024, /* the library's memory for one connection: head in, head out */
+	POOL_BYTES = 24 * 1024, /* the library's memory for one connection: head in, head out */
 	SPARE_CONNECTIONS = 256, /* beyond ours, so that an answer can say why */
 	LISTEN_BACKLOG = 1024,
 };

@@ -140,6 +140,8 @@ listen_for_requests(struct gateway *g)
 	struct http_settings settings = { .address = g->options.address,
 		.port = g->options.port,
 		.max_connections = g->options.max_connections,
+		/* A bound for those who are exposed; on loopback there is nobody to bound. */
+		.requests_per_connection = is_loopback(g->options.address) ? UINT32_MAX : 0,
 		.body_limit = rest_body_limit,
 		.headed = rest_headed,
 		.handle = rest_handle,

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 __attribute__((visibility("default"))) int
-accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict length, int flags)
+accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict length, int flags)
 {
-	int got = (int)syscall(SYS_accept4, fd, address, length, flags);
+	int got = (int)syscall(SYS_accept4, fd, address.__sockaddr__, length, flags);
 
 	if (got < 0 && errno == EMFILE)
 		errno = ENFILE;
@@ -19,7 +19,7 @@ accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict length, i
 }
 
 __attribute__((visibility("default"))) int
-accept(int fd, struct sockaddr *restrict address, socklen_t *restrict length)
+accept(int fd, __SOCKADDR_ARG address, socklen_t *restrict length)
 {
 	return accept4(fd, address, length, 0);
 }

@@ -215,7 +215,7 @@ class ReplayAfterARestart(ProjectTest):
         whole = self.durable()
         self.server.restart_graphd(kill=True)
         ann = self.websocket(query="since=0")
-        ann.await_event(lambda e: e.get("seq") == whole[-1]["seq"] and e["event"] != "joined")
+        ann.await_event(lambda e: e.get("seq") == whole[-1]["seq"] and e["event"] == "command:executed")
         heard = [e for e in ann.events() if e["event"] not in RESERVED]
         self.assertEqual(heard, whole)
 

@@ -5,6 +5,7 @@ fired while clients come in."""
 import threading
 import unittest
 
+from harness import eventually
 from project_test import NOWHERE, RESERVED, ProjectTest
 from stock import MAKES, MODES, Driver, catalogue
 
@@ -48,9 +49,12 @@ class StockTest(ProjectTest):
         client.await_what("connect")
         return client
 
-    def in_order(self, heard):
-        """The Python client hands events to threads: only what they say of their order counts."""
-        return heard if self.driver.in_order else sorted(heard, key=lambda e: e[0])
+    def heard_by(self, client, expected):
+        """Its durable events. The Python client hands them to threads, so the last may be first."""
+        if self.driver.in_order:
+            return durable_of(client)
+        eventually(lambda: len(durable_of(client)) >= len(expected), what="all events")
+        return sorted(durable_of(client), key=lambda e: e[0])
 
     def run_catalogue(self):
         """What makes every event of the catalogue but the session's end; ends with a known seq."""
@@ -78,12 +82,10 @@ class WaysIn:
     """Tests for each make; the classes below mix them in."""
 
     def each_mode(self):
-        """Each mode with a project of its own. The log of a failed test says which one it was."""
+        """Each mode, with a project of its own."""
         for mode in MODES:
             self.session, self.root = self.new_project(name=f"{self.make} {mode}")
-            self.mode = mode
             yield mode
-
 
     def hears_last(self, client, seq, name="command:executed"):
         client.await_event(lambda e: e.get("event") == name and e["seq"] == seq)
@@ -124,7 +126,7 @@ class WaysIn:
             reference.await_event(lambda e: e.get("seq") == last
                                   and e["event"] == "command:executed")
             durable = [(e["seq"], e["event"]) for e in self.durable(before)]
-            self.assertEqual(self.in_order(durable_of(client)), durable)
+            self.assertEqual(self.heard_by(client, durable), durable)
             names = {e["event"] for e in client.events()}
             self.assertLessEqual({c for c, _, kind in catalogue() if c} - {
                 "session:resync", "session:closed", "session:project-changed",
@@ -147,7 +149,7 @@ class WaysIn:
             last = self.run_catalogue()
             self.hears_last(client, last, "command-executed")
             durable = [(e["seq"], dash_of[e["event"]]) for e in self.durable(before)]
-            self.assertEqual(self.in_order(durable_of(client)), durable)
+            self.assertEqual(self.heard_by(client, durable), durable)
             self.assertIn("node-updated", {e["event"] for e in client.events()})
 
     def test_the_end_of_a_session_is_heard(self):
@@ -251,10 +253,7 @@ class WaysIn:
             durable = [(e["seq"], e["event"]) for e in self.durable(start)]
             for client in clients:
                 self.hears_last(client, last)
-                if not self.driver.in_order:
-                    client.await_event(lambda e, c=client: len(durable_of(c)) >= len(durable)) \
-                        if len(durable_of(client)) < len(durable) else None
-                self.assertEqual(self.in_order(durable_of(client)), durable)
+                self.assertEqual(self.heard_by(client, durable), durable)
                 client.close()
 
 

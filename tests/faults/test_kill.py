@@ -209,6 +209,7 @@ class Kills(unittest.TestCase):
         self.gate.set()
         for client in self.clients:
             client.join(10)
+            client.close()
         if self.server.graphd.is_running():
             self.server.graphd.kill()
         check = subprocess.run([BUILD / "graphd" / "graphctl", "check",

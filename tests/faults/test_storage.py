@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import uuid
 from pathlib import Path
 
 from harness import BUILD, LONG, ROOT, Server, eventually
@@ -42,7 +43,7 @@ class StorageTest(unittest.TestCase):
         return command.last
 
     def command(self, session, name):
-        data = {"blueprint_type_id": "phase", "name": name}
+        data = {"blueprint_type_id": "phase", "name": name, "node_id": str(uuid.uuid4())}
         return Command(session, "CreateNode", data)
 
     def run_some(self, n):
@@ -171,7 +172,12 @@ class Faults(StorageTest):
         for name in ("LD_PRELOAD", "FAULT", "FAULT_ARM"):
             graphd.env.pop(name, None)
         graphd.start()
-        self.server.await_ready()
+        self.await_served()
+
+    def await_served(self):
+        """The gateway may take the old graphd for alive until it has heard of the new one."""
+        path = f"{API}/sessions/{self.mirrors[0].session}"
+        eventually(lambda: self.http.get(path).status == 200, 10, "an answer from the new graphd")
 
     def provoke(self, most=60):
         """Commands until one has no definite answer, which is returned; None: all had one."""
@@ -201,7 +207,7 @@ class Faults(StorageTest):
             with self.subTest(n=n):
                 self.server.graphd.stop()
                 self.start_with(f"fsync:{n}")
-                self.server.await_ready()
+                self.await_served()
                 command = self.provoke()
                 status = self.server.graphd.process.wait(10)
                 self.assertEqual(status, 1, self.server.graphd.log_tail())
@@ -218,7 +224,7 @@ class Faults(StorageTest):
             with self.subTest(n=n):
                 self.server.graphd.stop()
                 self.start_with(f"write:{n}")
-                self.server.await_ready()
+                self.await_served()
                 command = self.provoke(30)
                 if command and self.server.graphd.is_running():
                     self.assertEqual(command.last.json["error"]["code"], "STORAGE_FAILED",
@@ -236,7 +242,7 @@ class Faults(StorageTest):
             with self.subTest(n=n):
                 self.server.graphd.stop()
                 self.start_with(f"torn:{n}")
-                self.server.await_ready()
+                self.await_served()
                 command = self.provoke(30)
                 self.assertEqual(self.server.graphd.process.wait(10), 9)
                 self.restart_sound()

@@ -71,9 +71,6 @@ class Stock(Listener):
             assert self.condition.wait_for(lambda: number in self.acks, 10), f"no ack of {event}"
             return self.acks[number]
 
-    def cut(self):
-        self.driver.say({"do": "cut", "client": self.name})
-
     def close(self):
         self.driver.say({"do": "close", "client": self.name})
 

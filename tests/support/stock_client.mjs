@@ -45,13 +45,6 @@ const commands = {
 			: [(...heard) => tell(client, "ack", { ack, args: heard })];
 		sockets.get(client).emit(event, ...args, ...answer);
 	},
-	cut({ client }) {
-		const { engine } = sockets.get(client).io;
-		if (engine.transport.ws)
-			engine.transport.ws.terminate();
-		else
-			engine.close();
-	},
 	close({ client }) {
 		sockets.get(client)?.close();
 		sockets.delete(client);

@@ -71,13 +71,6 @@ class Stock:
                 tell(self.name, "ack", ack=ack, args=list(heard))
         self.sio.emit(event, tuple(args), namespace=self.namespace, callback=callback)
 
-    def cut(self):
-        if self.sio.eio.ws:
-            self.sio.eio.ws.sock.shutdown(2)
-        else:
-            self.sio.eio.http.close()
-            self.sio.eio.disconnect(abort=True)
-
 
 def main():
     for line in sys.stdin:
@@ -87,8 +80,6 @@ def main():
             clients[name] = Stock(command)
         elif do == "emit":
             clients[name].emit(command["event"], command["args"], command.get("ack"))
-        elif do == "cut":
-            clients[name].cut()
         elif do == "close" and name in clients:
             clients.pop(name).sio.disconnect()
 

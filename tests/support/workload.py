@@ -356,6 +356,10 @@ class HttpClient(Client):
     def send(self, command):
         command.by_http(self.connections[command.attempts % len(self.connections)])
 
+    def close(self):
+        for connection in self.connections:
+            connection.close()
+
 
 class WebSocketClient(Client):
     """Stays connected while graphd comes and goes; everything it hears is kept."""
@@ -371,6 +375,9 @@ class WebSocketClient(Client):
             command.refusal = "not over this client"
         else:
             command.by_websocket(self.ws)
+
+    def close(self):
+        self.ws.close()
 
     def check_heard(self):
         """Every durable event is the journal's, in order, none missing and none twice."""

@@ -1,0 +1,205 @@
+"""Stock clients that are cut off come back by themselves and miss nothing, hear nothing twice:
+after a broken connection, a gateway's restart, and graphd's death."""
+
+import json
+import unittest
+import uuid
+
+from engine import RawWebSocket
+from harness import eventually
+from project_test import ProjectTest
+from proxy import Proxy
+from stock import MAKES, MODES, Driver, catalogue
+
+DURABLE = {name for colon, dash, kind in catalogue() if kind == "DURABLE"
+           for name in (colon, dash)}
+
+
+def seqs(client):
+    return sorted(e["seq"] for e in client.events() if e["event"] in DURABLE)
+
+
+class Recovery(ProjectTest):
+    make = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.driver = Driver(cls.make)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.driver.end()
+        super().tearDownClass()
+
+    def open(self, mode, **more):
+        client = self.driver.open(self.proxy.port, mode, **more)
+        self.addCleanup(client.close)
+        client.await_what("connect")
+        return client
+
+    def place(self, mode):
+        """A client that resumes by the means of its make."""
+        raise NotImplementedError
+
+    def came_back(self, client, told):
+        """What the client must say of its return."""
+
+    def interrupted_by(self, trouble, cut):
+        """A client in each mode; trouble in the middle of commands; all is heard once."""
+        clients = [self.place(mode) for mode in MODES]
+        for _ in range(5):
+            self.create()
+        first = self.first
+        for client in clients:
+            client.await_event(lambda e: e.get("seq") == self.info()["seq"])
+        trouble(clients)
+        self.http.close()  # it was kept alive to a gateway that may be gone
+        for _ in range(5):
+            self.create()
+        last = self.info()["seq"]
+        for client in clients:
+            if cut:
+                client.await_what("disconnect")
+                self.came_back(client, client.await_what("connect", 20))
+            eventually(lambda c=client: last in seqs(c), 20, "the last event")
+            if not self.driver.in_order:
+                eventually(lambda c=client: len(seqs(c)) == last - first)
+            self.assertEqual(seqs(client), list(range(first + 1, last + 1)))
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = Proxy(self.server.ports[0])
+        self.addCleanup(self.proxy.close)
+        self.first = self.info()["seq"]
+
+    def cut_all(self, _):
+        self.proxy.cut()
+        for _ in range(40):
+            self.create()
+
+
+class RecoveryTests:
+    """For each make; mixed in below."""
+
+    def test_a_cut_connection(self):
+        self.interrupted_by(self.cut_all, True)
+
+    def test_a_gateway_that_is_restarted(self):
+        self.interrupted_by(lambda _: self.server.restart_gateway(0), True)
+
+    def test_a_gateway_that_is_killed(self):
+        self.interrupted_by(lambda _: self.server.restart_gateway(0, kill=True), True)
+
+    def test_graphd_that_is_killed(self):
+        self.interrupted_by(lambda _: self.server.restart_graphd(kill=True), False)
+
+    def test_all_that_is_killed(self):
+        def trouble(_):
+            self.server.gateways[0].kill()
+            self.server.graphd.kill()
+            self.server.graphd.start()
+            self.server.gateways[0].start()
+            self.server.await_ready()
+        self.interrupted_by(trouble, True)
+
+
+class Newest(RecoveryTests, Recovery):
+    """Connection state recovery as the client has it built in."""
+    make = MAKES[0]
+
+    def place(self, mode):
+        return self.open(mode, auth={"session_id": self.session, "recover": True})
+
+    def came_back(self, client, told):
+        self.assertTrue(told["recovered"], told)
+        first = next(e for e in client.heard if e.get("what") == "connect")
+        self.assertEqual(told["id"], first["id"])
+
+    def test_what_was_joined_by_event_is_recovered_too(self):
+        clients = [self.open(mode, auth={"recover": True}) for mode in MODES]
+        for client in clients:
+            client.emit("join_session", {"session_id": self.session})
+            client.await_event("joined")
+        self.create()
+        for client in clients:
+            client.await_event("command-executed")
+        self.cut_all(clients)
+        last = self.info()["seq"]
+        for client in clients:
+            client.await_what("disconnect")
+            self.came_back(client, client.await_what("connect", 20))
+            eventually(lambda c=client: last in seqs(c), 20, "the last event")
+            self.assertEqual(seqs(client), list(range(self.first + 1, last + 1)))
+
+    def test_recovery_may_be_asked_for_in_the_query(self):
+        client = self.open("default", query=f"session_id={self.session}&recover=true")
+        self.create()
+        client.await_event("command:executed")
+        self.proxy.cut()
+        client.await_what("disconnect")
+        self.assertTrue(client.await_what("connect")["recovered"])
+
+    def test_without_being_asked_for_there_is_none(self):
+        client = self.open("default", auth={"session_id": self.session})
+        self.create()
+        self.assertIsNone(client.await_event("command:executed")["offset"])
+        self.proxy.cut()
+        client.await_what("disconnect")
+        self.assertFalse(client.await_what("connect")["recovered"])
+
+    def raw_connect(self, auth):
+        ws = RawWebSocket(self.server.ports[0], "/socket.io/?EIO=4&transport=websocket")
+        self.addCleanup(ws.close)
+        ws.text_in()
+        ws.send_text("40" + json.dumps(auth))
+        return ws, json.loads(ws.text_in()[2:])
+
+    def test_another_history_is_a_normal_connect_and_one_resync(self):
+        self.create()
+        pid = f"{'A' * 22}.{uuid.uuid4()}"
+        ws, reply = self.raw_connect({"recover": True, "pid": pid,
+                                      "offset": f"{self.session}:{self.first}"})
+        self.assertNotEqual(reply["pid"], pid)
+        name, body, *offset = json.loads(ws.text_in()[2:])
+        while name == "session:connected":
+            name, body, *offset = json.loads(ws.text_in()[2:])
+        self.assertEqual(name, "session:resync")
+        self.assertEqual(body["seq"], self.info()["seq"])
+        self.assertEqual(offset, [f"{self.session}:{body['seq']}"])
+        self.create()
+        heard = [json.loads(ws.text_in()[2:])[0] for _ in range(3)]
+        self.assertNotIn("session:resync", heard)
+
+    def test_odd_pids_and_offsets_are_a_normal_connect(self):
+        for more in ({"pid": "x"}, {"pid": 7, "offset": []}, {"pid": "A" * 59, "offset": "x"},
+                     {"pid": f"{'A' * 22}.{'0' * 36}", "offset": "x:1"},
+                     {"pid": f"{'?' * 22}.{uuid.uuid4()}", "offset": f"{self.session}:-1"},
+                     {"pid": "A" * 100_000}):
+            _, reply = self.raw_connect({"session_id": self.session, "recover": True, **more})
+            self.assertIn("pid", reply)
+
+    def test_nobody_can_take_anothers_id(self):
+        """The public id follows from the secret pid, not the reverse."""
+        _, first = self.raw_connect({"recover": True})
+        _, second = self.raw_connect({"recover": True, "pid": f"{first['sid']}.{first['pid'][23:]}"})
+        self.assertNotEqual(second["sid"], first["sid"])
+
+
+class SinceInAuth(Recovery):
+    """Clients without recovery say in each CONNECT how far they have come."""
+
+    def place(self, mode):
+        return self.open(mode, auth={"session_id": self.session}, resumes=True, since=self.first)
+
+
+class Older(RecoveryTests, SinceInAuth):
+    make = MAKES[1]
+
+
+class Python(RecoveryTests, SinceInAuth):
+    make = MAKES[2]
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,74 @@
+"""A TCP proxy in front of a gateway, for connections that are to break off in the middle."""
+
+import selectors
+import socket
+import struct
+import threading
+
+
+class Proxy:
+    def __init__(self, port):
+        self.target = ("127.0.0.1", port)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.listener, selectors.EVENT_READ)
+        self.wake, self.waker = socket.socketpair()
+        self.selector.register(self.wake, selectors.EVENT_READ)
+        self.other = {}
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _accept(self):
+        near, _ = self.listener.accept()
+        try:
+            far = socket.create_connection(self.target, 5)
+        except OSError:
+            near.close()
+            return
+        for one, other in ((near, far), (far, near)):
+            self.other[one] = other
+            self.selector.register(one, selectors.EVENT_READ)
+
+    def _drop(self, one):
+        """Both ends by RST, as a cable or a box in between does it."""
+        for end in (one, self.other.get(one)):
+            if end is not None and self.other.pop(end, None) is not None:
+                self.selector.unregister(end)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.close()
+
+    def _forward(self, one):
+        try:
+            data = one.recv(65536)
+            if data:
+                self.other[one].sendall(data)
+                return
+        except OSError:
+            pass
+        self._drop(one)
+
+    def _run(self):
+        while True:
+            for key, _ in self.selector.select():
+                if key.fileobj is self.listener:
+                    self._accept()
+                elif key.fileobj is self.wake:
+                    if self.wake.recv(1) == b"e":
+                        return
+                    for one in list(self.other):
+                        self._drop(one)
+                elif key.fileobj in self.other:
+                    self._forward(key.fileobj)
+
+    def cut(self):
+        """Breaks all that is open; what comes afterwards is taken again."""
+        self.waker.sendall(b"c")
+
+    def close(self):
+        self.cut()
+        self.waker.sendall(b"e")
+        self.thread.join(5)
+        for s in (self.listener, self.wake, self.waker):
+            s.close()
+        self.selector.close()
