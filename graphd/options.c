@@ -26,6 +26,8 @@ static const char usage[] =
     "  --cleanup-every-s N     how often to look for them (600)\n"
     "  --idle-unload-s N       take sessions that nobody used for so long out of memory; 0: never "
     "(300)\n"
+    "  --snapshot-steps N      write a session down after so many steps; 0: when they weigh twice as\n"
+    "                          much as it does (0)\n"
     "  --snd-hwm N             events queued for one subscriber before it loses some (10000)\n"
     "  --log-level LEVEL       debug, info, warn or fatal (info)\n"
     "  --log-json              one JSON object per line instead of words\n"
@@ -43,6 +45,7 @@ enum option_id {
 	OPTION_TTL,
 	OPTION_CLEANUP,
 	OPTION_UNLOAD,
+	OPTION_SNAPSHOT,
 	OPTION_HWM,
 	OPTION_LOG_LEVEL,
 	OPTION_LOG_JSON,
@@ -60,6 +63,7 @@ static const struct option long_options[] = {
 	{ "session-ttl-hours", required_argument, NULL, OPTION_TTL },
 	{ "cleanup-every-s", required_argument, NULL, OPTION_CLEANUP },
 	{ "idle-unload-s", required_argument, NULL, OPTION_UNLOAD },
+	{ "snapshot-steps", required_argument, NULL, OPTION_SNAPSHOT },
 	{ "snd-hwm", required_argument, NULL, OPTION_HWM },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "log-json", no_argument, NULL, OPTION_LOG_JSON },
@@ -156,6 +160,8 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 		good = read_number(name, value, 0, 86400 * 365, &n);
 		o->server.idle_unload_ms = n * 1000;
 		return good;
+	case OPTION_SNAPSHOT:
+		return read_number(name, value, 0, UINT32_MAX, &o->server.snapshot_steps);
 	case OPTION_HWM:
 		good = read_number(name, value, 1, 1000000, &n);
 		o->server.snd_hwm = (int)n;

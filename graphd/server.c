@@ -219,6 +219,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	outcome_init(&s->outcome);
 	arena_init(&s->arena);
 	snapshooter_init(&s->snapshooter, loop, sessions, &s->lanes, on_snapshot);
+	s->snapshooter.every_steps = options->snapshot_steps;
 	s->requests.ready = on_requests;
 	loop_add_zmq(loop, &s->requests, s->router.socket);
 	s->turn_end.run = on_turn_end;

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/table.h"
 #include "graphd/snapshot.h"
 
 #include <errno.h>
@@ -13,15 +14,16 @@
 #include <unistd.h>
 
 /*
- * Replaying a step costs about as much as restoring eight nodes, so a snapshot is due when the
- * steps behind the last one would take as long as the graph itself, and not before there are some
- * hundreds of them.
+ * A snapshot is due when the steps behind the last one weigh twice what it would, so that writing
+ * snapshots costs half of what writing steps does at most, and reading a session never more than three
+ * times its own weight; and not before there are some hundreds of steps.
  */
 enum {
 	STEPS_AT_LEAST = 500,
-	NODES_PER_STEP = 8,
-	BYTES_AT_LEAST = 1024 * 1024,
-	BYTES_PER_NODE = 128,
+	TIMES_ITS_WEIGHT = 2,
+	BYTES_PER_NODE = 300,
+	BYTES_PER_STEP = 400,
+	BYTES_PER_KEY = 250,
 	NODES_INLINE = 2000, /* written down in about a millisecond */
 	PATIENCE_MS = 5000,  /* in which an idle turn may come */
 	TRIES = 20,	     /* that may be ended by a request */
@@ -194,13 +196,27 @@ snapshooter_fini(struct snapshooter *p)
 	close(fd);
 }
 
-static bool
-is_due(const struct session *s, uint64_t bytes)
+/* About what a snapshot of it takes, in bytes: nodes, what can be undone, and remembered answers. */
+static uint64_t
+weight_of(const struct session *s)
 {
-	uint64_t steps = s->ordinal - s->snapshot_ordinal, nodes = graph_count(s->graph);
+	return graph_count(s->graph) * BYTES_PER_NODE +
+	    (s->history.n_undo + s->history.n_redo) * BYTES_PER_STEP +
+	    (s->keys ? s->keys->n : 0) * BYTES_PER_KEY;
+}
 
-	return (steps >= STEPS_AT_LEAST && steps >= nodes / NODES_PER_STEP) ||
-	    bytes >= BYTES_AT_LEAST + nodes * BYTES_PER_NODE;
+static bool
+is_due(const struct snapshooter *p, const struct session *s, uint64_t bytes)
+{
+	uint64_t steps = s->ordinal - s->snapshot_ordinal;
+
+	if (p->every_steps)
+		return steps >= p->every_steps;
+
+	/* Steps from before the start were not weighed. */
+	if (bytes < steps * BYTES_PER_STEP)
+		bytes = steps * BYTES_PER_STEP;
+	return bytes >= STEPS_AT_LEAST * BYTES_PER_STEP && bytes >= TIMES_ITS_WEIGHT * weight_of(s);
 }
 
 void
@@ -209,7 +225,7 @@ snapshooter_note(struct snapshooter *p, const struct session *s, size_t step_byt
 	struct growth *g = growth_of(p, s);
 
 	g->bytes += step_bytes;
-	if (link_is_in_list(&g->link) || !is_due(s, g->bytes))
+	if (link_is_in_list(&g->link) || !is_due(p, s, g->bytes))
 		return;
 	g->due_ms = clock_now_ms();
 	list_append(&p->due, &g->link);

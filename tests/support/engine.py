@@ -184,26 +184,11 @@ class RawWebSocket(Wire):
         return struct.unpack("!H", payload[:2])[0] if payload else None
 
 
-class Echo(unittest.TestCase):
-    """Starts the echo application of its mode once for the class."""
+class EngineClients:
+    """For test cases whose server speaks Engine.IO at self.port and self.path."""
 
-    mode = "eio"
-    options = ()
-    path = "/engine.io/"
-
-    @classmethod
-    def setUpClass(cls):
-        program = BUILD / "tests" / "conformance" / "echo"
-        cls.process = subprocess.Popen(
-            [str(program), cls.mode, "--port", "0", *cls.options], stdout=subprocess.PIPE)
-        cls.port = int(cls.process.stdout.readline())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.process.terminate()
-        status = cls.process.wait(LIMIT_S)
-        cls.process.stdout.close()
-        assert status == 0, f"the echo application ended with status {status}"
+    port = None
+    path = "/socket.io/"
 
     def target(self, query):
         return f"{self.path}?{query}"
@@ -230,6 +215,28 @@ class Echo(unittest.TestCase):
 
     def polling(self, chop=0):
         return Polling(self, chop)
+
+
+class Echo(EngineClients, unittest.TestCase):
+    """Starts the echo application of its mode once for the class."""
+
+    mode = "eio"
+    options = ()
+    path = "/engine.io/"
+
+    @classmethod
+    def setUpClass(cls):
+        program = BUILD / "tests" / "conformance" / "echo"
+        cls.process = subprocess.Popen(
+            [str(program), cls.mode, "--port", "0", *cls.options], stdout=subprocess.PIPE)
+        cls.port = int(cls.process.stdout.readline())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.process.terminate()
+        status = cls.process.wait(LIMIT_S)
+        cls.process.stdout.close()
+        assert status == 0, f"the echo application ended with status {status}"
 
     def rss_bytes(self):
         with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as statm:
