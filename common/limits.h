@@ -63,6 +63,7 @@ enum {
 	LIMIT_BUS_LINGER_MS = 1000, /* for what is still to be sent when a process ends */
 	LIMIT_BUS_HEARTBEAT_MS = 1000,
 	LIMIT_BUS_SILENCE_MS = 3000, /* a peer unheard for so long is gone */
+	LIMIT_ADDRESS_BYTES = 80, /* of a gateway: ADDR:PORT */
 	LIMIT_BEACON_MS = 1000, /* seq of recently active sessions on the bus */
 	LIMIT_TURN_REQUESTS = 256, /* taken in one turn, hence steps in one commit */
 	LIMIT_TURN_EVENTS = 1024, /* taken in one turn of a gateway */
@@ -77,6 +78,11 @@ enum {
 	LIMIT_PING_MS = 25000,
 	LIMIT_PONG_MS = 20000,
 	LIMIT_UPGRADE_MS = 10000,
+	/* between gateways: requests of a session that lives on another one */
+	LIMIT_RELAY_CONNECT_MS = 2000, /* to find the other gateway, and until it is connected */
+	LIMIT_RELAY_HEAD_BYTES = 8 * 1024, /* of its answer */
+	LIMIT_RELAY_ANSWER_BYTES = 32 * 1024 * 1024, /* an answer holds at least one packet, however big */
+	LIMIT_RELAY_SLACK_MS = 5000, /* beyond the longest time a poll may be held there */
 	LIMIT_CONNECT_MS = 45000, /* Socket.IO: a namespace must be joined */
 	LIMIT_POLL_PACKETS = 16, /* in one poll answer: what python-engineio takes */
 	LIMIT_ATTACHMENTS = 10, /* of one Socket.IO packet: what current stock parsers take */

@@ -17,6 +17,7 @@ struct eio_session;
 #define EIO_ANSWER_TYPE "text/plain; charset=UTF-8" /* of every 200 to a GET */
 
 struct eio_settings {
+	uint8_t home[EIO_HOME_BYTES]; /* begins each sid given out */
 	const char *path; /* borrowed for good; with the slash at its end */
 	uint32_t ping_interval_ms, ping_timeout_ms;
 	uint32_t upgrade_timeout_ms; /* from the upgrade request to the packet that completes it */
@@ -66,6 +67,8 @@ struct eio_io {
 
 /* app and io are borrowed for good. */
 struct eio *eio_new(const struct eio_settings *, const struct eio_app *, const struct eio_io *);
+/* Closes up to n open sessions (EIO_FORCED_CLOSE); returns how many there were. Not from a callback. */
+size_t eio_close_some(struct eio *, size_t n);
 /* Ends all sessions (EIO_FORCED_CLOSE) without a farewell to pollers that hold no GET. */
 void eio_free(struct eio *);
 const struct eio_settings *eio_settings(const struct eio *);

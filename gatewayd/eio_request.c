@@ -190,6 +190,17 @@ check_session(const struct eio_session *s, const struct eio_request *r, bool is_
 	return span_is(r->method, "POST") ? accept(EIO_POST, s) : refuse(BAD_REQUEST);
 }
 
+/* Not here; perhaps where its first bytes say. */
+static struct eio_verdict
+refuse_sid(const struct eio *eio, const struct eio_sid *sid)
+{
+	struct eio_verdict v = refuse(UNKNOWN_SID);
+
+	v.has_sid = memcmp(sid->bytes, eio->settings.home, EIO_HOME_BYTES) != 0;
+	v.sid = *sid;
+	return v;
+}
+
 struct eio_verdict
 eio_check_request(struct eio *eio, const struct eio_request *r, uint64_t now_ms)
 {
@@ -210,7 +221,7 @@ eio_check_request(struct eio *eio, const struct eio_request *r, uint64_t now_ms)
 	if (!decode(raw, text, sizeof(text), &n) || !eio_sid_parse((struct span){ text, n }, &sid))
 		return refuse(UNKNOWN_SID);
 	s = eio_find(eio, &sid, now_ms);
-	return s ? check_session(s, r, is_websocket) : refuse(UNKNOWN_SID);
+	return s ? check_session(s, r, is_websocket) : refuse_sid(eio, &sid);
 }
 
 void

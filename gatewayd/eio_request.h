@@ -12,9 +12,12 @@
 
 struct eio;
 
-enum { EIO_SID_BYTES = 16, EIO_SID_TEXT = 22 };
+enum { EIO_HOME_BYTES = 4, EIO_SID_BYTES = EIO_HOME_BYTES + 16, EIO_SID_TEXT = 27 };
 
-/* 128 random bits. On the wire: EIO_SID_TEXT characters of base64url. It is a bearer secret. */
+/*
+ * Which gateway has the session, and 128 random bits. On the wire: EIO_SID_TEXT characters of
+ * base64url, which mean nothing to clients. It is a bearer secret.
+ */
 struct eio_sid {
 	uint8_t bytes[EIO_SID_BYTES];
 };
@@ -45,6 +48,7 @@ struct eio_verdict {
 	unsigned status; /* of HTTP */
 	int code;	 /* Engine.IO's error number, or -1 */
 	const char *message;
+	/* With EIO_REFUSE: a well-formed sid whose home is another gateway. */
 	bool has_sid;
 	struct eio_sid sid;
 };

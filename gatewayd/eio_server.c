@@ -68,6 +68,16 @@ refuse_request(struct http_request *request, const struct eio_verdict *v)
 	answer(request, v->status, "application/json", &body);
 }
 
+void
+eio_server_unknown(struct http_request *request)
+{
+	struct eio_verdict v = {
+		.next = EIO_REFUSE, .status = 400, .code = 1, .message = "Session ID unknown"
+	};
+
+	refuse_request(request, &v);
+}
+
 /* What the state machine calls for a held GET; see struct eio_io. */
 static void
 on_poll_ready(void *get)
@@ -360,6 +370,10 @@ eio_server_request(struct eio_server *server, struct http_request *http)
 		take_websocket(server, http, &v);
 		return;
 	case EIO_REFUSE:
+		if (v.has_sid && server->s.foreign &&
+		    server->s.foreign(server->s.foreign_context, http, &v.sid))
+			return;
+		break;
 	case EIO_ANSWER:
 	case EIO_HOLD:
 	case EIO_READ:

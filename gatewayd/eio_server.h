@@ -19,11 +19,19 @@ struct eio_server_settings {
 	const struct sio_app *sio_app;
 	struct sio_settings sio;
 	const struct eio_app *eio_app;
+	/*
+	 * Asked about a whole request whose session is on another gateway by its sid; true: it was
+	 * taken over. May be NULL.
+	 */
+	bool (*foreign)(void *context, struct http_request *, const struct eio_sid *);
+	void *foreign_context;
 	/* Some of what a WebSocket owed has gone out; may be NULL. */
 	void (*progress)(void *context, struct eio_session *);
 	void *context;
 };
 
+/* Answers a request whose session is nowhere. */
+void eio_server_unknown(struct http_request *);
 /* Settings are copied, what they point to is borrowed for good. */
 struct eio_server *eio_server_new(const struct eio_server_settings *);
 /* Ends all sessions; held requests have been ended by http_free() before. */

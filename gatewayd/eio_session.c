@@ -32,7 +32,8 @@ eio_open_session(struct eio *eio)
 	struct eio_session *s = xcalloc(1, sizeof(*s));
 
 	s->eio = eio;
-	random_bytes(s->sid.bytes, sizeof(s->sid.bytes));
+	memcpy(s->sid.bytes, eio->settings.home, EIO_HOME_BYTES);
+	random_bytes(s->sid.bytes + EIO_HOME_BYTES, EIO_SID_BYTES - EIO_HOME_BYTES);
 	table_add(&eio->sessions, s);
 	eio_set_timer(s, &eio->pings, eio->now_ms + eio->settings.ping_interval_ms);
 	return s;

@@ -136,7 +136,8 @@ echo_members(struct rest_call *c)
 	json_out_uuid(&echo, &c->session);
 	json_out_key(&echo, "template_id");
 	json_out_text(&echo, template_id);
-	c->echo = (struct span){ arena_text(http_arena(c->http), json_out_span(&echo)) + 1, echo.n - 1 };
+	c->echo =
+	    (struct span){ arena_text(http_arena(c->http), json_out_span(&echo)) + 1, echo.n - 1 };
 	json_out_fini(&echo);
 	return OK;
 }
@@ -180,7 +181,8 @@ dispatch(struct rest_call *c)
 
 /* What is refused before the path is looked at. */
 
-/* RFC 9110 section 7.4. A name rebound to our address must not reach us when names are configured. */
+/* RFC 9110 section 7.4. A name rebound to our address must not reach us when names are configured.
+ */
 static bool
 is_our_host(const struct rest *rest, const struct http_request *r)
 {

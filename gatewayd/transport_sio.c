@@ -1,37 +1,73 @@
 #include "gatewayd/transport_sio.h"
 
+#include "common/clock.h"
 #include "common/json_out.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "gatewayd/eio_server.h"
 #include "gatewayd/live.h"
+#include "gatewayd/relay.h"
 #include "gatewayd/sio_seats.h"
 
 #include <stdlib.h>
 
+enum { DRAIN_STEP_MS = 50 };
+
 struct transport_sio {
+	struct loop *loop;
 	struct sio_seats *seats;
 	struct eio_server *engine;
+	struct relay *relay;
+	struct loop_timer drain_timer;
+	uint64_t drain_end_ms; /* 0: not draining */
 };
 
 static const char *const namespaces[] = { "/", "/graph" };
 
+static bool
+on_foreign(void *context, struct http_request *request, const struct eio_sid *sid)
+{
+	struct transport_sio *t = context;
+
+	return relay_request(t->relay, request, sid->bytes);
+}
+
+static struct relay *
+open_relay(struct hub *hub, const struct eio_settings *eio, size_t max)
+{
+	struct relay_settings s = {
+		.loop = hub_loop(hub),
+		.upstream = hub_upstream(hub),
+		.max = max,
+		/* A poll ends with the next ping at the latest. */
+		.answer_ms = eio->ping_interval_ms + eio->ping_timeout_ms + LIMIT_RELAY_SLACK_MS,
+		.unknown = eio_server_unknown,
+	};
+
+	return relay_new(&s);
+}
+
 struct transport_sio *
-transport_sio_new(struct hub *hub, bool recover_all)
+transport_sio_new(const struct transport_sio_settings *settings)
 {
 	struct transport_sio *t = xcalloc(1, sizeof *t);
 	struct eio_server_settings s = {
-		.loop = hub_loop(hub),
+		.loop = hub_loop(settings->hub),
 		.eio = eio_default_settings(),
 		.sio = {
 			.connect_timeout_ms = LIMIT_CONNECT_MS,
 			.namespaces = namespaces,
 			.n_namespaces = sizeof namespaces / sizeof *namespaces,
 		},
+		.foreign = on_foreign,
+		.foreign_context = t,
 		.progress = sio_seats_progress,
 	};
 
-	t->seats = sio_seats_new(hub, recover_all);
+	memcpy(s.eio.home, settings->home, EIO_HOME_BYTES);
+	t->loop = s.loop;
+	t->relay = open_relay(settings->hub, &s.eio, settings->max_relayed);
+	t->seats = sio_seats_new(settings->hub, settings->recover_all);
 	s.sio_app = sio_seats_app(t->seats);
 	s.context = t->seats;
 	t->engine = eio_server_new(&s);
@@ -43,6 +79,8 @@ transport_sio_free(struct transport_sio *t)
 {
 	if (!t)
 		return;
+	loop_cancel_timer(t->loop, &t->drain_timer);
+	relay_free(t->relay);
 	eio_server_free(t->engine);
 	sio_seats_free(t->seats);
 	free(t);
@@ -57,13 +95,60 @@ transport_sio_headed(void *context, struct http_request *request)
 		eio_server_headed(t->engine, request);
 }
 
+/* A client that is only coming is better off elsewhere at once. */
+static bool
+is_handshake(struct http_request *request)
+{
+	return http_query_value(request, "sid").n == 0;
+}
+
 void
 transport_sio_request(void *context, struct http_request *request)
 {
 	struct transport_sio *t = context;
 
-	if (eio_server_is_path(t->engine, http_path(request)))
-		eio_server_request(t->engine, request);
-	else
+	if (!eio_server_is_path(t->engine, http_path(request))) {
 		live_refuse(request, ERROR_not_found, NULL, NULL);
+	} else if (t->drain_end_ms && is_handshake(request)) {
+		http_close_after(request);
+		live_refuse(request, ERROR_overloaded, NULL, NULL);
+	} else {
+		eio_server_request(t->engine, request);
+	}
+}
+
+size_t
+transport_sio_clients(const struct transport_sio *t)
+{
+	return eio_session_count(eio_server_eio(t->engine)) + relay_count(t->relay);
+}
+
+static size_t
+share(size_t n, uint64_t steps)
+{
+	return steps > 1 ? (n + steps - 1) / steps : n;
+}
+
+static void
+drain_due(struct loop_timer *timer)
+{
+	struct transport_sio *t = LIST_OF(timer, struct transport_sio, drain_timer);
+	uint64_t now_ms = clock_now_ms();
+	uint64_t steps = t->drain_end_ms > now_ms ? (t->drain_end_ms - now_ms) / DRAIN_STEP_MS : 0;
+	struct eio *eio = eio_server_eio(t->engine);
+	size_t relayed = share(relay_count(t->relay), steps);
+
+	eio_close_some(eio, share(eio_session_count(eio), steps));
+	while (relayed-- > 0 && relay_end_one(t->relay))
+		;
+	if (transport_sio_clients(t) > 0)
+		loop_set_timer(t->loop, timer, now_ms + DRAIN_STEP_MS);
+}
+
+void
+transport_sio_drain(struct transport_sio *t, uint64_t over_ms)
+{
+	t->drain_end_ms = clock_now_ms() + over_ms;
+	t->drain_timer.due = drain_due;
+	loop_set_timer(t->loop, &t->drain_timer, clock_now_ms());
 }

@@ -1,15 +1,29 @@
 #pragma once
 /* Socket.IO on this gateway: engine, application and hub put together. */
 
+#include "gatewayd/eio_request.h"
 #include "gatewayd/hub.h"
 
 struct http_request;
 struct transport_sio;
 
 /* recover_all: connection state recovery for every client, not only for those that ask. */
-struct transport_sio *transport_sio_new(struct hub *, bool recover_all);
+struct transport_sio_settings {
+	struct hub *hub;
+	bool recover_all;
+	uint8_t home[EIO_HOME_BYTES]; /* this gateway among the others */
+	size_t max_relayed;	      /* requests and WebSockets of sessions that are elsewhere */
+};
+struct transport_sio *transport_sio_new(const struct transport_sio_settings *);
 /* After http_free(), before hub_free(). */
 void transport_sio_free(struct transport_sio *);
+/*
+ * Sends away all clients of Socket.IO, and those of other gateways that come through here, spread over so
+ * many ms. Handshakes are refused from now on.
+ */
+void transport_sio_drain(struct transport_sio *, uint64_t over_ms);
+/* Clients that have not gone yet, or have not heard of it. */
+size_t transport_sio_clients(const struct transport_sio *);
 /* Both for struct rest_live; context is the struct transport_sio. */
 void transport_sio_headed(void *context, struct http_request *);
 void transport_sio_request(void *context, struct http_request *);

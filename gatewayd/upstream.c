@@ -345,6 +345,13 @@ upstream_forget(struct upstream *u, uint64_t number)
 	upstream_count_in_flight(u);
 }
 
+void
+upstream_advertise(struct upstream *u, const char *address)
+{
+	free(u->address);
+	u->address = xstrdup(address);
+}
+
 bool
 upstream_is_ready(const struct upstream *u)
 {
@@ -420,6 +427,7 @@ upstream_free(struct upstream *u)
 	table_fini(&u->subscriptions);
 	json_out_fini(&u->caller);
 	free(u->gateway_id);
+	free(u->address);
 	free(u);
 }
 

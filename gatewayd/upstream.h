@@ -41,6 +41,8 @@ struct upstream_events {
 
 /* Endpoints as ZeroMQ spells them. gateway_id: random, as text. */
 struct upstream *upstream_new(struct loop *, const char *requests, const char *events, const char *gateway_id, const struct upstream_events *);
+/* Where other gateways reach this one, ADDR:PORT; told with each Hello from now on. */
+void upstream_advertise(struct upstream *, const char *address);
 /* Requests in flight are answered backend_unavailable. */
 void upstream_free(struct upstream *);
 /* Heard from graphd within LIMIT_BUS_SILENCE_MS and its contract version is ours. */

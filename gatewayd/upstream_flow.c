@@ -82,6 +82,10 @@ upstream_hello(struct upstream *u, bool leaving)
 	json_out_open(&args, '{');
 	json_out_key(&args, "gateway");
 	json_out_string(&args, u->gateway_id);
+	if (u->address) {
+		json_out_key(&args, "address");
+		json_out_string(&args, u->address);
+	}
 	if (leaving) {
 		json_out_key(&args, "leaving");
 		json_out_bool(&args, true);

@@ -25,6 +25,7 @@ struct upstream {
 	uint64_t heard_ms; /* 0: never, or not since the link broke */
 	struct uuid boot_id;
 	char *gateway_id; /* owned */
+	char *address;	  /* owned; where other gateways reach this one; NULL: nowhere */
 	struct json_out caller;
 	bool is_up, is_linked, is_other_version;
 };

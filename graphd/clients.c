@@ -8,6 +8,7 @@
 
 struct gateway {
 	struct span id; /* in the same allocation */
+	char *address; /* owned; NULL: not told */
 	uint64_t heard_ms;
 	bool leaving; /* it said so */
 	bool silent;  /* while a tick sweeps */
@@ -48,6 +49,13 @@ clients_new(struct sessions *sessions)
 }
 
 static void
+gateway_free(struct gateway *g)
+{
+	free(g->address);
+	free(g);
+}
+
+static void
 member_free(struct clients *c, struct member *m)
 {
 	table_remove(&c->members, &m->key);
@@ -74,7 +82,7 @@ clients_free(struct clients *c)
 	for (size_t i = 0; (m = table_next(&c->members, &i));)
 		member_free(c, m);
 	for (size_t i = 0; (g = table_next(&c->gateways, &i));)
-		free(g);
+		gateway_free(g);
 	table_fini(&c->members);
 	table_fini(&c->gateways);
 	free(c);
@@ -93,6 +101,28 @@ clients_hear(struct clients *c, struct span gateway, uint64_t now_ms)
 	}
 	g->heard_ms = now_ms;
 	g->leaving = false;
+}
+
+void
+clients_gateway_at(struct clients *c, struct span gateway, struct span address)
+{
+	struct gateway *g = table_find(&c->gateways, &gateway);
+
+	if (!g || (g->address && span_is(address, g->address)))
+		return;
+	free(g->address);
+	g->address = xspandup(address);
+}
+
+void
+clients_gateways(const struct clients *c,
+    void (*fn)(void *context, struct span gateway, struct span address), void *context)
+{
+	const struct gateway *g;
+
+	for (size_t i = 0; (g = table_next(&c->gateways, &i));)
+		if (g->address && !g->leaving)
+			fn(context, g->id, span_of(g->address));
 }
 
 void
@@ -277,7 +307,7 @@ sweep(struct clients *c, clients_change_fn *fn, void *context)
 	for (size_t i = 0; (g = table_next(&c->gateways, &i));)
 		if (g->silent) {
 			table_remove(&c->gateways, &g->id);
-			free(g);
+			gateway_free(g);
 		}
 }
 

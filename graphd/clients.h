@@ -13,6 +13,11 @@ void clients_free(struct clients *);
 
 /* A gateway was heard. */
 void clients_hear(struct clients *, struct span gateway, uint64_t now_ms);
+/* Where other gateways reach it. It has been heard. */
+void clients_gateway_at(struct clients *, struct span gateway, struct span address);
+/* Each one that told an address and is not leaving; the spans live during the call. */
+void clients_gateways(const struct clients *,
+    void (*fn)(void *context, struct span gateway, struct span address), void *context);
 /* It counts as silent from now on. */
 void clients_gateway_leaves(struct clients *, struct span gateway);
 

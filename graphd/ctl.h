@@ -1,7 +1,8 @@
 #pragma once
 /*
- * graphctl's parts. Each ctl_<command>.c has one or a few of its commands; a command gets the options it is said to
- * take in graphctl.c and returns the exit status: CTL_OK, CTL_FAILED (said on standard error) or CTL_WRONG.
+ * graphctl's parts. Each ctl_<command>.c has one or a few of its commands; a command gets the
+ * options it is said to take in graphctl.c and returns the exit status: CTL_OK, CTL_FAILED (said on
+ * standard error) or CTL_WRONG.
  */
 
 #include "common/id.h"
@@ -17,7 +18,7 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_WRONG = 2 };
 struct ctl_options {
 	const char *requests, *events; /* endpoints, or NULL */
 	const char *template_id, *project_name, *format;
-	struct uuid session; /* nil: all */
+	struct uuid session;		       /* nil: all */
 	int64_t since, keep_steps, keep_hours; /* -1: not given */
 	bool history, json;
 	const char *operands[2];
@@ -53,8 +54,9 @@ struct ctl_client;
 /* NULL: said why. */
 struct ctl_client *ctl_client_new(const char *endpoint);
 void ctl_client_free(struct ctl_client *);
-/* args: a JSON object. False, and said why, when there is no answer or a refusal; body is scanned JSON. */
-bool ctl_client_ask(struct ctl_client *, const char *command, const struct uuid *session, struct span args,
-    struct json_out *body);
+/* args: a JSON object. False, and said why, when there is no answer or a refusal; body is scanned
+ * JSON. */
+bool ctl_client_ask(struct ctl_client *, const char *command, const struct uuid *session,
+    struct span args, struct json_out *body);
 /* For more sockets of the same process. */
 void *ctl_client_context(struct ctl_client *);

@@ -1,4 +1,5 @@
-/* graphctl check: the store looks at its own checksums; then every session is replayed and held against its snapshots. */
+/* graphctl check: the store looks at its own checksums; then every session is replayed and held
+ * against its snapshots. */
 #include "common/mem.h"
 #include "graphd/ctl.h"
 #include "graphd/session.h"
@@ -19,7 +20,10 @@ struct replay {
 	struct checking *checking;
 	const struct store_session *row;
 	struct session *session;
-	struct { uint64_t ordinal; struct json_out bytes; } snapshots[SNAPSHOTS]; /* newest first */
+	struct {
+		uint64_t ordinal;
+		struct json_out bytes;
+	} snapshots[SNAPSHOTS]; /* newest first */
 	size_t n_snapshots;
 	bool broken;
 };
@@ -35,8 +39,8 @@ on_flaw(void *context, const struct store_flaw *f)
 	if (uuid_is_nil(&f->session))
 		printf("damaged: %s\n", f->text);
 	else if (f->ordinal)
-		printf("damaged: session %s, step %" PRIu64 ", seq %" PRIu64 ": %s\n", id, f->ordinal, f->first_seq,
-		    f->text);
+		printf("damaged: session %s, step %" PRIu64 ", seq %" PRIu64 ": %s\n", id,
+		    f->ordinal, f->first_seq, f->text);
 	else
 		printf("damaged: session %s: %s\n", id, f->text);
 }
@@ -61,7 +65,8 @@ is_same_state(const struct session *a, const struct session *b)
 
 	graph_hash(a->graph, hash_a);
 	graph_hash(b->graph, hash_b);
-	return a->seq == b->seq && strcmp(hash_a, hash_b) == 0 && session_can_undo(a) == session_can_undo(b) &&
+	return a->seq == b->seq && strcmp(hash_a, hash_b) == 0 &&
+	    session_can_undo(a) == session_can_undo(b) &&
 	    session_can_redo(a) == session_can_redo(b);
 }
 
@@ -77,7 +82,8 @@ compare_with_snapshot(struct replay *r)
 		if (!then)
 			tell(r, "the snapshot of this step cannot be read");
 		else if (!is_same_state(r->session, then))
-			tell(r, "the snapshot of this step is not the state that the steps lead to");
+			tell(
+			    r, "the snapshot of this step is not the state that the steps lead to");
 		session_free(then);
 	}
 }
@@ -108,7 +114,8 @@ read_snapshots(struct replay *r)
 		struct json_out *bytes = &r->snapshots[r->n_snapshots].bytes;
 		uint64_t ordinal = 0;
 
-		if (store->ops->snapshot(store, &r->row->id, not_after, bytes, &ordinal) || ordinal == 0) {
+		if (store->ops->snapshot(store, &r->row->id, not_after, bytes, &ordinal) ||
+		    ordinal == 0) {
 			json_out_fini(bytes);
 			return;
 		}
@@ -129,7 +136,8 @@ begin(struct replay *r)
 		return true;
 	}
 	if (r->n_snapshots > 0)
-		r->session = session_restore(json_out_span(&r->snapshots[r->n_snapshots - 1].bytes));
+		r->session =
+		    session_restore(json_out_span(&r->snapshots[r->n_snapshots - 1].bytes));
 	if (!r->session)
 		tell(r, "the snapshot that its history begins with is missing or damaged");
 	return r->session != NULL;

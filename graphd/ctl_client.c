@@ -56,7 +56,8 @@ ctl_client_context(struct ctl_client *c)
 }
 
 static bool
-send_request(struct ctl_client *c, struct span id, const char *command, const struct uuid *session, struct span args)
+send_request(struct ctl_client *c, struct span id, const char *command, const struct uuid *session,
+    struct span args)
 {
 	char text[UUID_TEXT + 1] = "";
 
@@ -80,7 +81,8 @@ send_request(struct ctl_client *c, struct span id, const char *command, const st
 
 enum { AT_PROTOCOL = 1, AT_ID, AT_STATUS, AT_BODY };
 
-/* One message of the answer to that request; the bodies of several are joined. True: it was the last one. */
+/* One message of the answer to that request; the bodies of several are joined. True: it was the
+ * last one. */
 static bool
 take_message(const struct frames *f, struct span id, struct json_out *body, bool *good)
 {
@@ -119,7 +121,8 @@ await_answer(struct ctl_client *c, struct span id, struct json_out *body, bool *
 static bool
 scan(const struct json_out *body)
 {
-	static const struct json_bounds bounds = { 2 * LIMIT_DEPTH + LIMIT_JSON_DEPTH, SIZE_MAX, SIZE_MAX, SIZE_MAX };
+	static const struct json_bounds bounds = { 2 * LIMIT_DEPTH + LIMIT_JSON_DEPTH, SIZE_MAX,
+		SIZE_MAX, SIZE_MAX };
 
 	return json_scan(json_out_span(body), &bounds, NULL) == JSON_OK;
 }
@@ -145,8 +148,8 @@ say_refusal(const char *command, struct span body)
 }
 
 bool
-ctl_client_ask(struct ctl_client *c, const char *command, const struct uuid *session, struct span args,
-    struct json_out *body)
+ctl_client_ask(struct ctl_client *c, const char *command, const struct uuid *session,
+    struct span args, struct json_out *body)
 {
 	struct json_out id = { 0 };
 	bool good = false, answered;

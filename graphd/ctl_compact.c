@@ -29,7 +29,8 @@ note_older(void *context, const struct store_step *step)
 
 /* The last step to be folded; 0: none. */
 static enum error
-find_horizon(struct store *store, const struct ctl_options *o, const struct store_session *row, uint64_t *ordinal)
+find_horizon(struct store *store, const struct ctl_options *o, const struct store_session *row,
+    uint64_t *ordinal)
 {
 	uint64_t keep = (uint64_t)o->keep_steps;
 	struct horizon h = { 0 };
@@ -66,7 +67,8 @@ replay_step(void *context, const struct store_step *stored)
 
 /* The session as it was behind that step. */
 static enum error
-replay_to(struct store *store, const struct store_session *row, uint64_t ordinal, struct session **out)
+replay_to(
+    struct store *store, const struct store_session *row, uint64_t ordinal, struct session **out)
 {
 	struct replay r = { .last_ordinal = ordinal };
 	struct json_out bytes = { 0 };
@@ -74,8 +76,8 @@ replay_to(struct store *store, const struct store_session *row, uint64_t ordinal
 	enum error err = store->ops->snapshot(store, &row->id, ordinal, &bytes, &from);
 
 	if (!err)
-		r.session = from ? session_restore(json_out_span(&bytes)) :
-		                   session_new(&row->id, &row->log_id, row->created_us);
+		r.session = from ? session_restore(json_out_span(&bytes))
+				 : session_new(&row->id, &row->log_id, row->created_us);
 	json_out_fini(&bytes);
 	if (!err && r.session)
 		err = store->ops->steps(store, &row->id, from, replay_step, &r);
@@ -133,7 +135,8 @@ compact_all(struct ctl_file *f, const struct ctl_options *o)
 	return failed;
 }
 
-/* A copy holds no free pages; it takes the file's place at once or not at all. The directory stays locked until then. */
+/* A copy holds no free pages; it takes the file's place at once or not at all. The directory stays
+ * locked until then. */
 static int
 give_room_back(struct ctl_file *f, const char *path)
 {

@@ -13,7 +13,8 @@ static const struct uuid nobody;
 
 /* Asks and keeps the answer's scanned body. False: said why. */
 static bool
-ask(const struct ctl_options *o, const char *command, const struct json_out *args, struct json_out *body)
+ask(const struct ctl_options *o, const char *command, const struct json_out *args,
+    struct json_out *body)
 {
 	struct ctl_client *client = ctl_client_new(o->requests);
 	bool good = client && ctl_client_ask(client, command, &nobody, json_out_span(args), body);
@@ -81,7 +82,8 @@ ctl_export(const struct ctl_options *o)
 	if (good) {
 		struct span file = member(&body, "file");
 
-		good = fwrite(file.p, 1, file.n, stdout) == file.n && putchar('\n') != EOF && fflush(stdout) == 0;
+		good = fwrite(file.p, 1, file.n, stdout) == file.n && putchar('\n') != EOF &&
+		    fflush(stdout) == 0;
 		if (!good)
 			ctl_say("cannot write: %s", strerror(errno));
 	}
@@ -115,8 +117,8 @@ read_all(const char *path, struct json_out *out)
 static void
 put_file(struct json_out *args, const struct json_out *file)
 {
-	static const struct json_bounds bounds = { 2 * LIMIT_DEPTH, LIMIT_JSON_IMPORT_VALUES, LIMIT_IMPORT_BYTES,
-		LIMIT_JSON_KEY_BYTES };
+	static const struct json_bounds bounds = { 2 * LIMIT_DEPTH, LIMIT_JSON_IMPORT_VALUES,
+		LIMIT_IMPORT_BYTES, LIMIT_JSON_KEY_BYTES };
 	struct span text = json_out_span(file);
 
 	json_out_key(args, "file");
@@ -141,10 +143,12 @@ ctl_import(const struct ctl_options *o)
 		good = ask(o, "ImportProject", &args, &body);
 	}
 	if (good) {
-		struct span project = member(&body, "project_id"), session = member(&body, "session_id"),
+		struct span project = member(&body, "project_id"),
+			    session = member(&body, "session_id"),
 			    warnings = member(&body, "warnings");
 
-		printf("project %.*s\nsession %.*s\n", (int)project.n, project.p, (int)session.n, session.p);
+		printf("project %.*s\nsession %.*s\n", (int)project.n, project.p, (int)session.n,
+		    session.p);
 		if (warnings.n > 2)
 			ctl_say("warnings: %.*s", (int)warnings.n, warnings.p);
 	}

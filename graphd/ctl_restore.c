@@ -1,5 +1,5 @@
-/* graphctl restore: a copy of a backup in which every session has a new history, so that clients who have heard more
- * than the backup holds are told to begin anew. */
+/* graphctl restore: a copy of a backup in which every session has a new history, so that clients
+ * who have heard more than the backup holds are told to begin anew. */
 #include "common/mem.h"
 #include "graphd/ctl.h"
 

@@ -1,6 +1,6 @@
 /*
- * graphctl tap: what happens, as it happens. The bus may drop messages, so the seq of each session is followed; what
- * is missing is asked for, and said to be missing where nobody can be asked.
+ * graphctl tap: what happens, as it happens. The bus may drop messages, so the seq of each session
+ * is followed; what is missing is asked for, and said to be missing where nobody can be asked.
  */
 #include "common/frames.h"
 #include "common/json.h"
@@ -20,7 +20,7 @@
 /* What has been heard of one session. */
 struct heard {
 	struct uuid session, log_id; /* log_id nil: not known yet */
-	uint64_t seq; /* of the last durable event that was printed or need not be */
+	uint64_t seq;		     /* of the last durable event that was printed or need not be */
 };
 
 struct tap {
@@ -53,14 +53,16 @@ heard_of(struct tap *t, const struct uuid *session)
 	return h;
 }
 
-/* The line that /events gives for it as NDJSON; a transient one has no place in the history and says so. */
+/* The line that /events gives for it as NDJSON; a transient one has no place in the history and
+ * says so. */
 static void
 print_event(struct tap *t, const char *name, uint64_t seq, bool durable, struct span body)
 {
 	struct json_out *out = &t->scratch;
 
 	if (!t->options->json) {
-		printf("%" PRIu64 "%s %s %.*s\n", seq, durable ? "" : "~", name, (int)body.n, body.p);
+		printf(
+		    "%" PRIu64 "%s %s %.*s\n", seq, durable ? "" : "~", name, (int)body.n, body.p);
 		return;
 	}
 	json_out_clear(out);
@@ -79,7 +81,8 @@ print_event(struct tap *t, const char *name, uint64_t seq, bool durable, struct 
 	printf("%.*s\n", (int)out->n, out->bytes);
 }
 
-/* The history is another one, or no longer kept from there: whoever reads this begins anew behind that seq. */
+/* The history is another one, or no longer kept from there: whoever reads this begins anew behind
+ * that seq. */
 static void
 print_resync(struct tap *t, struct heard *h, uint64_t seq, struct span log_id)
 {
@@ -129,7 +132,8 @@ print_page(struct tap *t, struct heard *h, struct span events)
 		struct span name = { 0 }, data = { 0 };
 		uint64_t seq = member_number(entry, "seq");
 
-		if (seq <= h->seq || !json_find(entry, "event", &name) || !json_find(entry, "data", &data))
+		if (seq <= h->seq || !json_find(entry, "event", &name) ||
+		    !json_find(entry, "data", &data))
 			continue;
 		print_event(t, arena_text(&arena, json_text(&arena, name)), seq, true, data);
 		h->seq = seq;
@@ -209,7 +213,8 @@ begin_with(struct tap *t, struct heard *h, const struct wire_header *header)
 }
 
 static void
-take_event(struct tap *t, const struct uuid *session, const struct wire_header *header, struct span body)
+take_event(
+    struct tap *t, const struct uuid *session, const struct wire_header *header, struct span body)
 {
 	struct heard *h = heard_of(t, session);
 	bool durable = header->flags & WIRE_DURABLE;

@@ -48,6 +48,7 @@ static const bool names_no_session[COMMANDS] = {
 	[COMMAND_get_template] = true,
 	[COMMAND_backup] = true,
 	[COMMAND_hello] = true,
+	[COMMAND_list_gateways] = true,
 };
 
 /* Asking how a session is does not count as using it. */

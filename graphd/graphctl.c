@@ -30,7 +30,8 @@ static const char usage[] =
     "\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0 when all is well, 1 when something failed or is damaged, 2 for a wrong option.\n";
+    "Exit status: 0 when all is well, 1 when something failed or is damaged, 2 for a wrong "
+    "option.\n";
 
 enum option_id {
 	OPTION_REQUESTS = 1,
@@ -82,7 +83,8 @@ static const struct command_line {
 	{ "import", ctl_import, BIT(OPTION_REQUESTS) | BIT(OPTION_TEMPLATE) | BIT(OPTION_NAME),
 	    BIT(OPTION_REQUESTS), 1 },
 	{ "tap", ctl_tap,
-	    BIT(OPTION_EVENTS) | BIT(OPTION_REQUESTS) | BIT(OPTION_SESSION) | BIT(OPTION_SINCE) | BIT(OPTION_JSON),
+	    BIT(OPTION_EVENTS) | BIT(OPTION_REQUESTS) | BIT(OPTION_SESSION) | BIT(OPTION_SINCE) |
+		BIT(OPTION_JSON),
 	    BIT(OPTION_EVENTS), 0 },
 };
 
@@ -181,7 +183,8 @@ read_options(struct ctl_options *o, int argc, char **argv, unsigned *given)
 			printf("graphctl %s\nSQLite %s\n", PROJECT_VERSION, store_sqlite_version());
 			return CTL_OK;
 		}
-		if (id == '?' || !read_option(o, (enum option_id)id, long_options[index].name, optarg))
+		if (id == '?' ||
+		    !read_option(o, (enum option_id)id, long_options[index].name, optarg))
 			return CTL_WRONG;
 		*given |= BIT(id);
 	}
@@ -198,7 +201,9 @@ fits(const struct command_line *c, unsigned given, int operands)
 			return ctl_say("%s needs --%s", c->name, o->name), false;
 	}
 	if (operands != c->operands)
-		return ctl_say("%s takes %d operand%s", c->name, c->operands, c->operands == 1 ? "" : "s"), false;
+		return ctl_say("%s takes %d operand%s", c->name, c->operands,
+			   c->operands == 1 ? "" : "s"),
+		       false;
 	return true;
 }
 

@@ -12,7 +12,7 @@
 
 enum {
 	STREAMS_PER_TURN = 4,
-	PACE_MS = 1, /* between two parts of the same answer */
+	PACE_MS = 1,	/* between two parts of the same answer */
 	UNBLOCK_MS = 5, /* until a requester that does not read is tried again */
 };
 
@@ -268,7 +268,8 @@ server_run_streams(struct server *s)
 	}
 	if (list_is_empty(&s->streams))
 		return;
-	/* One pipe leads to a gateway: what is sent faster than it reads stands in everybody's way. */
+	/* One pipe leads to a gateway: what is sent faster than it reads stands in everybody's way.
+	 */
 	loop_set_timer(s->loop, &s->unblock, clock_now_ms() + (going ? PACE_MS : UNBLOCK_MS));
 }
 

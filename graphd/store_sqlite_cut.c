@@ -28,7 +28,9 @@ find_record(struct sqlite_store *s, const struct head *h, uint64_t ordinal, stru
 	sqlite3_stmt *q;
 	int64_t lsn = h->committed.lsn;
 	int rc = sqlite3_prepare_v2(s->db,
-	    "SELECT previous, ordinal, last_seq, checksum FROM journal WHERE lsn = ?1 AND session = ?2", -1, &q, NULL);
+	    "SELECT previous, ordinal, last_seq, checksum FROM journal WHERE lsn = ?1 AND session "
+	    "= ?2",
+	    -1, &q, NULL);
 
 	while (rc == SQLITE_OK) {
 		sqlite3_bind_int64(q, 1, lsn);
@@ -57,7 +59,8 @@ static int
 drop_records(struct sqlite_store *s, const struct head *h, int64_t lsn)
 {
 	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(s->db, "DELETE FROM journal WHERE lsn = ?1 RETURNING previous", -1, &q, NULL);
+	int rc = sqlite3_prepare_v2(
+	    s->db, "DELETE FROM journal WHERE lsn = ?1 RETURNING previous", -1, &q, NULL);
 
 	while (rc == SQLITE_OK && lsn > h->cut.lsn) {
 		sqlite3_bind_int64(q, 1, lsn);
@@ -71,7 +74,8 @@ drop_records(struct sqlite_store *s, const struct head *h, int64_t lsn)
 
 /* Older snapshots could be followed by nothing, so they go. */
 static int
-put_only_snapshot(struct sqlite_store *s, const struct head *h, const struct chain_end *cut, struct span bytes)
+put_only_snapshot(
+    struct sqlite_store *s, const struct head *h, const struct chain_end *cut, struct span bytes)
 {
 	int64_t of_session[] = { h->ref, (int64_t)cut->ordinal };
 	int64_t row[] = { s->next_snapshot, h->ref, (int64_t)cut->ordinal, (int64_t)cut->seq,
@@ -82,10 +86,12 @@ put_only_snapshot(struct sqlite_store *s, const struct head *h, const struct cha
 	    of_session, 2, NULL);
 
 	if (rc == SQLITE_OK)
-		rc = run_once(s->db, "DELETE FROM snapshots WHERE session = ?1 AND ordinal <= ?2", of_session, 2, NULL);
+		rc = run_once(s->db, "DELETE FROM snapshots WHERE session = ?1 AND ordinal <= ?2",
+		    of_session, 2, NULL);
 	/* What a snapshot that was never finished left behind. */
 	if (rc == SQLITE_OK)
-		rc = run_once(s->db, "DELETE FROM snapshot_parts WHERE id >= ?1 * 65536", row, 1, NULL);
+		rc = run_once(
+		    s->db, "DELETE FROM snapshot_parts WHERE id >= ?1 * 65536", row, 1, NULL);
 	for (size_t at = 0, i = 0; rc == SQLITE_OK && at < bytes.n; at += SQLITE_PART_BYTES, i++) {
 		size_t n = bytes.n - at < SQLITE_PART_BYTES ? bytes.n - at : SQLITE_PART_BYTES;
 		int64_t id = s->next_snapshot * 65536 + (int64_t)i;
@@ -94,13 +100,14 @@ put_only_snapshot(struct sqlite_store *s, const struct head *h, const struct cha
 		    &(struct span){ bytes.p + at, n });
 	}
 	if (rc == SQLITE_OK)
-		rc = run_once(s->db, "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4, ?5)", row, 5, NULL);
+		rc = run_once(
+		    s->db, "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4, ?5)", row, 5, NULL);
 	return rc;
 }
 
 static int
-cut_in_transaction(struct sqlite_store *s, const struct head *h, struct chain_end *cut, uint64_t ordinal,
-    struct span snapshot)
+cut_in_transaction(struct sqlite_store *s, const struct head *h, struct chain_end *cut,
+    uint64_t ordinal, struct span snapshot)
 {
 	int64_t row[5];
 	int rc = find_record(s, h, ordinal, cut);
@@ -114,12 +121,14 @@ cut_in_transaction(struct sqlite_store *s, const struct head *h, struct chain_en
 	row[4] = (int64_t)cut->checksum;
 	rc = drop_records(s, h, cut->lsn);
 	if (rc == SQLITE_OK)
-		rc = run_once(s->db, "INSERT OR REPLACE INTO cuts VALUES(?1, ?2, ?3, ?4, ?5)", row, 5, NULL);
+		rc = run_once(
+		    s->db, "INSERT OR REPLACE INTO cuts VALUES(?1, ?2, ?3, ?4, ?5)", row, 5, NULL);
 	return rc == SQLITE_OK ? put_only_snapshot(s, h, cut, snapshot) : rc;
 }
 
 enum error
-sqlite_cut(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq, struct span snapshot)
+sqlite_cut(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq,
+    struct span snapshot)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
 	struct head *h = sqlite_head_find(s, session);
@@ -141,7 +150,8 @@ sqlite_cut(struct store *store, const struct uuid *session, uint64_t ordinal, ui
 		sqlite_run(s->db, "ROLLBACK");
 	pthread_mutex_unlock(&s->db_lock);
 	if (rc != SQLITE_OK) {
-		log_warn("store", "a session's history could not be cut: %s (%d)", sqlite3_errstr(rc), rc);
+		log_warn("store", "a session's history could not be cut: %s (%d)",
+		    sqlite3_errstr(rc), rc);
 		return rc == SQLITE_CORRUPT ? ERROR_session_damaged : sqlite_error(rc, &fatal);
 	}
 	h->cut = cut;

@@ -15,6 +15,7 @@ struct walk {
 	struct sqlite_store *store;
 	const struct head *head;
 	uint64_t after_ordinal, after_seq; /* what is to be left out */
+	bool by_seq; /* after_seq counts: steps without events have a seq too, in the beginning 0 */
 	store_step_fn *fn;
 	void *context;
 	bool stopped; /* by fn */
@@ -129,7 +130,7 @@ give_record(struct walk *w, int64_t lsn)
 		w->has_last = true;
 		w->last_lsn = lsn;
 		w->last_checksum = r.checksum;
-		if (r.step.ordinal > w->after_ordinal && r.step.last_seq > w->after_seq)
+		if (r.step.ordinal > w->after_ordinal && (!w->by_seq || r.step.last_seq > w->after_seq))
 			w->stopped = !w->fn(w->context, &r.step);
 	}
 	free(r.bytes);
@@ -245,6 +246,7 @@ sqlite_read_steps_by_seq(struct store *store, const struct uuid *session, uint64
 	struct walk w = { .store = s,
 		.head = sqlite_head_find(s, session),
 		.after_seq = after_seq,
+		.by_seq = true,
 		.fn = fn,
 		.context = context };
 	enum error err;

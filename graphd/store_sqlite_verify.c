@@ -1,4 +1,5 @@
-/* Looks at every record, row, snapshot and revision once, in the order in which they lie in the file. */
+/* Looks at every record, row, snapshot and revision once, in the order in which they lie in the
+ * file. */
 #include "graphd/store_sqlite.h"
 
 #include "common/mem.h"
@@ -15,8 +16,8 @@ struct verifying {
 	void *context;
 };
 
-static void flaw(struct verifying *, const struct head *, const struct chain_end *at, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static void flaw(struct verifying *, const struct head *, const struct chain_end *at,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* at: the step, its first seq in seq; NULL: none. */
 static void
@@ -73,7 +74,8 @@ each_row(struct verifying *v, const char *what, const char *sql, row_fn *fn)
 		rc = SQLITE_OK;
 	}
 	if (rc != SQLITE_DONE)
-		flaw(v, NULL, NULL, "%s cannot be read to the end: %s (%d)", what, sqlite3_errstr(rc), rc);
+		flaw(v, NULL, NULL, "%s cannot be read to the end: %s (%d)", what,
+		    sqlite3_errstr(rc), rc);
 	sqlite3_finalize(q);
 	return rc == SQLITE_DONE;
 }
@@ -87,7 +89,8 @@ look_at_page(struct verifying *v, sqlite3_stmt *q)
 		flaw(v, NULL, NULL, "the file: %s", text);
 }
 
-/* Columns: lsn, session, previous, ordinal, first_seq, last_seq, time_us, checksum, previous_checksum, bytes. */
+/* Columns: lsn, session, previous, ordinal, first_seq, last_seq, time_us, checksum,
+ * previous_checksum, bytes. */
 static void
 look_at_record(struct verifying *v, sqlite3_stmt *q)
 {
@@ -115,10 +118,9 @@ look_at_record(struct verifying *v, sqlite3_stmt *q)
 	else if (step.ordinal != last->ordinal + 1 || step.first_seq != last->seq + 1 ||
 	    step.last_seq + 1 < step.first_seq)
 		flaw(v, h, &at, "record %" PRId64 " has the wrong place in its session", lsn);
-	*last = (struct chain_end){ .lsn = lsn,
-		.checksum = number(q, 7),
-		.ordinal = step.ordinal,
-		.seq = step.last_seq };
+	*last = (struct chain_end){
+		.lsn = lsn, .checksum = number(q, 7), .ordinal = step.ordinal, .seq = step.last_seq
+	};
 }
 
 /* Columns: session, ordinal, last_seq, lsn of the mark, and what the journal has under that lsn. */
@@ -149,7 +151,8 @@ look_at_snapshot(struct verifying *v, sqlite3_stmt *q)
 		json_out_bytes(&all, bytes(parts, 0));
 	sqlite3_reset(parts);
 	if (sqlite_bytes_checksum(json_out_span(&all)) != number(q, 4))
-		flaw(v, h, &at, "the checksum of the snapshot of step %" PRIu64 " is wrong", at.ordinal);
+		flaw(v, h, &at, "the checksum of the snapshot of step %" PRIu64 " is wrong",
+		    at.ordinal);
 	json_out_fini(&all);
 }
 
@@ -160,7 +163,8 @@ look_at_revision(struct verifying *v, sqlite3_stmt *q)
 	const char *name = (const char *)sqlite3_column_text(q, 0);
 
 	if (sqlite_bytes_checksum(bytes(q, 3)) != number(q, 2))
-		flaw(v, NULL, NULL, "the checksum of revision %" PRIu64 " of project \"%s\" is wrong", number(q, 1),
+		flaw(v, NULL, NULL,
+		    "the checksum of revision %" PRIu64 " of project \"%s\" is wrong", number(q, 1),
 		    name ? name : "?");
 }
 
@@ -173,8 +177,9 @@ look_at_ends(struct verifying *v)
 		const struct chain_end *end = &v->ends[i];
 
 		if (h && (end->lsn != h->committed.lsn || end->checksum != h->committed.checksum))
-			flaw(v, h, NULL, "its records end with step %" PRIu64 ", its row says %" PRIu64, end->ordinal,
-			    h->committed.ordinal);
+			flaw(v, h, NULL,
+			    "its records end with step %" PRIu64 ", its row says %" PRIu64,
+			    end->ordinal, h->committed.ordinal);
 	}
 }
 
@@ -201,7 +206,8 @@ sqlite_verify(struct store *store, store_flaw_fn *fn, void *context)
 	    look_at_mark);
 	read &= each_row(&v, "the snapshots", "SELECT * FROM snapshots", look_at_snapshot);
 	read &= each_row(&v, "the projects",
-	    "SELECT (SELECT name FROM projects WHERE id = r.project), r.revision, r.checksum, r.bytes"
+	    "SELECT (SELECT name FROM projects WHERE id = r.project), r.revision, r.checksum, "
+	    "r.bytes"
 	    " FROM revisions r",
 	    look_at_revision);
 	pthread_mutex_unlock(&s->db_lock);

@@ -58,10 +58,12 @@ write_copy(struct call *c, const char *directory, const char *partial, const cha
 		unlink(partial);
 		return flush(directory, O_RDONLY | O_DIRECTORY)
 		    ? OK
-		    : refuse(c->why, ERROR_storage_failed, NULL, "The backup could not be made durable.");
+		    : refuse(c->why, ERROR_storage_failed, NULL,
+			  "The backup could not be made durable.");
 	}
 	if (errno == EEXIST)
-		return refuse(c->why, ERROR_invalid_request, "name", "There is a file of that name already.");
+		return refuse(
+		    c->why, ERROR_invalid_request, "name", "There is a file of that name already.");
 	return refuse(c->why, ERROR_storage_failed, NULL, "The backup could not be made durable.");
 }
 
@@ -77,12 +79,14 @@ cmd_backup(struct call *c, const struct backup_args *a)
 		return refuse(c->why, ERROR_invalid_request, NULL, "This server makes no backups.");
 	if (!is_plain_name(a->name))
 		return refuse(c->why, ERROR_invalid_request, "name",
-		    "name must be 1 to %d of A-Z a-z 0-9 . _ - and not begin with a dot.", NAME_BYTES);
+		    "name must be 1 to %d of A-Z a-z 0-9 . _ - and not begin with a dot.",
+		    NAME_BYTES);
 	if (asprintf(&path, "%s/%.*s", directory, (int)a->name.n, a->name.p) < 0 ||
 	    asprintf(&partial, "%s/.%.*s.partial", directory, (int)a->name.n, a->name.p) < 0)
 		abort();
 	if (lstat(path, &st) == 0)
-		err = refuse(c->why, ERROR_invalid_request, "name", "There is a file of that name already.");
+		err = refuse(
+		    c->why, ERROR_invalid_request, "name", "There is a file of that name already.");
 	if (!err) {
 		err = write_copy(c, directory, partial, path);
 		unlink(partial);

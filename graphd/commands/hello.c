@@ -8,9 +8,13 @@ cmd_hello(struct call *c, const struct hello_args *a)
 	struct dispatcher *d = c->dispatcher;
 	enum error err = call_text(c, "gateway", a->gateway, LIMIT_ACTOR_BYTES);
 
+	if (!err && a->address.n > 0)
+		err = call_text(c, "address", a->address, LIMIT_ADDRESS_BYTES);
 	if (err)
 		return err;
 	clients_hear(d->clients, a->gateway, c->request->now_ms);
+	if (a->address.n > 0)
+		clients_gateway_at(d->clients, a->gateway, a->address);
 	/* Its clients are announced gone with the next look at who is silent. */
 	if (a->leaving == 1)
 		clients_gateway_leaves(d->clients, a->gateway);

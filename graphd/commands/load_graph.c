@@ -72,7 +72,8 @@ cmd_load_graph(struct call *c, const struct load_graph_args *a)
 {
 	struct import import = { 0 };
 	struct blueprints *blueprints = sessions_blueprints(c->sessions);
-	enum error err = import_read(document_of(c, a->graph), blueprints, a->template_id, &import, c->why);
+	enum error err =
+	    import_read(document_of(c, a->graph), blueprints, a->template_id, &import, c->why);
 
 	if (!err)
 		err = load(c, a, &import);

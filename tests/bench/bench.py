@@ -1,6 +1,7 @@
 """Measure everything once per round, print medians as one table. Called by scripts/bench."""
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -15,6 +16,9 @@ import bench_peers
 import bench_report
 from bench_plot import svg
 
+NAMES = list(bench_lines.MEASUREMENTS)
+NAMES.insert(NAMES.index("connects"), "fanout")
+
 
 def options():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
@@ -23,34 +27,39 @@ def options():
     parser.add_argument("--time", type=float, metavar="S", help="seconds per measurement (3)")
     parser.add_argument("--rounds", type=int, metavar="N",
                         help="measure everything so often, show medians (3)")
-    parser.add_argument("--only", metavar="LIST", default=",".join(bench_lines.MEASUREMENTS),
-                        help=f"some of {','.join(bench_lines.MEASUREMENTS)}")
+    parser.add_argument("--only", metavar="LIST", default=",".join(NAMES),
+                        help=f"some of {','.join(NAMES)}")
     parser.add_argument("--peers", action="store_true",
                         help="also socket.io and ws on Node, and nchan")
     parser.add_argument("--json", metavar="FILE", help="write everything found to it")
     parser.add_argument("--plot", metavar="FILE", help="draw latency against rate into it, as SVG")
-    parser.add_argument("--guard", action="store_true",
-                        help="only compare instruction counts with the recorded ones")
     chosen = parser.parse_args()
     chosen.time = chosen.time or (0.4 if chosen.quick else 3)
     chosen.rounds = chosen.rounds or (1 if chosen.quick else 3)
     chosen.only = chosen.only.split(",")
-    unknown = set(chosen.only) - set(bench_lines.MEASUREMENTS)
+    unknown = set(chosen.only) - set(NAMES)
     if unknown:
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
     return chosen
 
 
+def fan_out(chosen):
+    """Each room's peers directly behind it, so that a machine that slows down slows all of them."""
+    for spec in bench_lines.FAN_OUT:
+        yield spec[0], functools.partial(bench_lines.fan_out, spec=spec)
+        if chosen.peers:
+            yield f"peers, {spec[0]}", functools.partial(bench_peers.fan_out, spec=spec)
+
+
 def measurements(chosen):
-    """What makes up a round, in order: a peer directly behind what it is compared with."""
-    found = []
+    """What makes up a round, in order."""
     for name in chosen.only:
-        found.append((name, bench_lines.MEASUREMENTS[name]))
-        if chosen.peers and name == "fanout":
-            found.append(("peers, fanout", bench_peers.peers_fan_out))
+        if name == "fanout":
+            yield from fan_out(chosen)
+            continue
+        yield name, bench_lines.MEASUREMENTS[name]
         if chosen.peers and name == "idle":
-            found.append(("peers, idle", bench_peers.peers_idle))
-    return found
+            yield "peers, idle", bench_peers.idle
 
 
 def progress(words):
@@ -72,7 +81,7 @@ def plot(chosen, settings):
     progress("latency against rate")
     points = bench_lines.latency_curve(settings)
     if chosen.peers:
-        points += bench_peers.peers_latency_curve(settings)
+        points += bench_peers.latency_curve(settings)
     title = f"{os.cpu_count()} cores, load generator included"
     Path(chosen.plot).write_text(svg(points, title), encoding="utf-8")
     return points

@@ -15,6 +15,7 @@ FAN_OUT = [  # words, subscribers, rooms, publishers, posts per second (0: as fa
     ("room of 100, 200 posts/s", 100, 1, 4, 200),
 ]
 LIVE_KINDS = ("socketio", "websocket")
+LABELS = {"socketio": "Socket.IO", "websocket": "WebSocket"}
 # Where a daemon's warnings are expected: the descriptors that the machine's hard limit leaves it.
 EXPECTED_WARNINGS = ("file descriptors",)
 
@@ -85,7 +86,7 @@ def commands(settings):
             for connections in (1, 16, 64):
                 found = run_on(server, [room], publishers=connections, **settings.timing())
                 lines.append(command_line(
-                    f"commands, {nodes:,} nodes, {connections} connections", found))
+                    f"commands, {nodes:,} nodes, connections: {connections}", found))
     return lines
 
 
@@ -97,21 +98,21 @@ def full_replies(settings):
                                            ("full replies", "", 1), ("full replies", "", 16)):
             found = run_on(server, [room], publishers=connections, header=header,
                            **settings.timing())
-            lines.append(command_line(f"{words}, 6,000 nodes, {connections} connections", found,
+            lines.append(command_line(f"{words}, 6,000 nodes, connections: {connections}", found,
                                       answer_bytes=found["traffic"]["answer_bytes"]))
     return lines
 
 
-def fan_out(settings):
+def fan_out(settings, spec):
+    """One of FAN_OUT, for both kinds of subscribers."""
+    words, subscribers, rooms, publishers, rate = spec
     lines = []
     with running() as server:
-        for words, subscribers, rooms, publishers, rate in FAN_OUT:
-            for kind in LIVE_KINDS:
-                found = run_on(server, make_rooms(server, rooms), kind=kind,
-                               subscribers=subscribers, publishers=publishers, rate=rate,
-                               **settings.timing())
-                lines.append(delivery_line(f"{words}, {kind}", found,
-                                           compares=words if kind == "socketio" else None))
+        for kind in LIVE_KINDS:
+            found = run_on(server, make_rooms(server, rooms), kind=kind, subscribers=subscribers,
+                           publishers=publishers, rate=rate, **settings.timing())
+            lines.append(delivery_line(f"{words}, {LABELS[kind]}", found,
+                                       compares=words if kind == "socketio" else None))
     return lines
 
 
@@ -128,7 +129,7 @@ def connects(settings):
                 found = run_on(server, rooms, kind=kind, subscribers=settings.connections, **more)
                 join = found["join"]
                 lines.append(line(
-                    f"{words}, {kind}", join["joins_per_s"], f"{words}/s", join["latency"],
+                    f"{words}, {LABELS[kind]}", join["joins_per_s"], f"{words}/s", join["latency"],
                     problems_of(posted) + problems_of(found),
                     graphd_us=join["cpu_s"][0] * 1e6 / settings.connections,
                     gateways_us=join["cpu_s"][1] * 1e6 / settings.connections))
@@ -144,7 +145,7 @@ def idle(settings):
                            hold=settings.hold_s)
             join = found["join"]
             grown = sum(join["rss_held"]) - sum(join["rss_before"])
-            lines.append(line(f"memory, {settings.connections:,} idle connections, {kind}",
+            lines.append(line(f"memory, {settings.connections:,} idle connections, {LABELS[kind]}",
                               grown / settings.connections / 1024, "KiB/connection",
                               problems=problems_of(found)))
             if kind == LIVE_KINDS[0]:
@@ -187,7 +188,7 @@ def replay(settings):
         for kind in LIVE_KINDS:
             found = run_on(server, rooms, kind=kind, subscribers=1, since=0,
                            events_each=settings.events)
-            lines.append(line(f"replay of {settings.events:,} events, {kind}",
+            lines.append(line(f"replay of {settings.events:,} events, {LABELS[kind]}",
                               settings.events / found["join"]["seconds"], "events/s",
                               problems=problems_of(posted) + problems_of(found)))
         lines += cold_start(server, rooms[0][0], f"{settings.events:,} events in the journal")
@@ -242,7 +243,7 @@ def gateways(settings):
             found = run_on(server, make_rooms(server, 1), subscribers=400, publishers=16, rate=500,
                            **settings.timing())
             per_command = cpu_each(found, found["traffic"]["command"]["n"])["graphd_us"]
-            lines.append(delivery_line(f"room of 400, 500 posts/s, {n} gateways", found,
+            lines.append(delivery_line(f"room of 400, 500 posts/s, gateways: {n}", found,
                                        graphd_us_per_command=per_command))
     return lines
 
@@ -255,7 +256,7 @@ def latency_curve(settings):
             for rate in settings.rates:
                 found = run_on(server, make_rooms(server, 1), kind=kind, subscribers=100,
                                publishers=64, rate=rate, **settings.timing())
-                points.append(point(f"this project, {kind}", rate, found))
+                points.append(point(f"this project, {LABELS[kind]}", rate, found))
     return points
 
 
@@ -270,7 +271,6 @@ def point(name, rate, found):
 MEASUREMENTS = {
     "commands": commands,
     "replies": full_replies,
-    "fanout": fan_out,
     "connects": connects,
     "idle": idle,
     "replay": replay,

@@ -76,8 +76,8 @@ def make_big_room(server, n_nodes):
               "parent_id": ids[(i - 1) // 50] if i else None} for i in range(n_nodes)]
     body = json.dumps({"graph": {"nodes": nodes}, "template_id": "restomod"},
                       separators=(",", ":"))
+    [(session, _)] = make_rooms(server, 1)
     with server.http(timeout_s=120) as http:
-        session = http.post(f"{API}/sessions", {}).json["session_id"]
         reply = http.post(f"{API}/sessions/{session}/load-graph", body, MINIMAL)
         assert reply.status == 200, reply
     return session, ids[-1]

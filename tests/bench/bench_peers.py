@@ -3,13 +3,14 @@
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import uuid
 from pathlib import Path
 
-from bench_lines import FAN_OUT, point
+from bench_lines import point
 from bench_load import ROOT, problems_of, run_load
 from bench_report import line
 from harness import eventually, free_port
@@ -20,7 +21,7 @@ BODY = ('{"session_id":"{session}","command_type":"UpdateProperty","data":'
         '{"node_id":"{node}","property_id":"notes","value":"T{stamp}"}}')
 
 
-def node_command(program, port, directory):
+def node_command(program, port, _):
     return ["node", str(PEERS / program), str(port)]
 
 
@@ -33,8 +34,8 @@ def nchan_command(_, port, directory):
 
 # How to start one, from what, and how the load generator speaks to it.
 KINDS = {
-    "socketio": (node_command, "socketio.mjs", {"kind": "socketio", "url": "/"}),
-    "ws": (node_command, "ws.mjs", {"kind": "raw", "path": "/{session}", "url": "/"}),
+    "socket.io on Node": (node_command, "socketio.mjs", {"kind": "socketio", "url": "/"}),
+    "ws on Node": (node_command, "ws.mjs", {"kind": "raw", "path": "/{session}", "url": "/"}),
     # nchan passes on what was posted as it is, so the stamp stands behind another name.
     "nchan": (nchan_command, None, {"kind": "raw", "path": "/subscribe/{session}",
                                     "url": "/publish/{session}", "mark": '"value":"T'}),
@@ -50,7 +51,6 @@ def install():
 
 
 def is_open(port):
-    import socket
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False
@@ -87,22 +87,20 @@ def run_on_peer(name, n_rooms, settings, **options):
 def peer_line(name, words, found):
     traffic = found["traffic"]
     cpu_us = traffic["cpu_s"][0] * 1e6 / max(traffic["delivery"]["n"], 1)
-    return line(f"{words}: {name}", traffic["deliveries_per_s"], "deliveries/s",
+    return line(f"{words}, {name}", traffic["deliveries_per_s"], "deliveries/s",
                 traffic["delivery"], problems_of(found), gateways_us=cpu_us, cpu_us=cpu_us,
                 compares=words, peer=name)
 
 
-def peers_fan_out(settings):
-    lines = []
-    for words, subscribers, rooms, publishers, rate in FAN_OUT:
-        for name in KINDS:
-            found = run_on_peer(name, rooms, settings, subscribers=subscribers,
-                                publishers=publishers, rate=rate)
-            lines.append(peer_line(name, words, found))
-    return lines
+def fan_out(settings, spec):
+    """One of FAN_OUT, on each peer."""
+    words, subscribers, rooms, publishers, rate = spec
+    return [peer_line(name, words, run_on_peer(name, rooms, settings, subscribers=subscribers,
+                                               publishers=publishers, rate=rate))
+            for name in KINDS]
 
 
-def peers_idle(settings):
+def idle(settings):
     lines = []
     for name, (_, _, options) in KINDS.items():
         rooms = [(f"room{i}", "-") for i in range(100)]
@@ -110,13 +108,13 @@ def peers_idle(settings):
             found = run_load([port], [pid], rooms, subscribers=settings.connections,
                              hold=settings.hold_s, **options)
         grown = found["join"]["rss_held"][0] - found["join"]["rss_before"][0]
-        lines.append(line(f"memory, {settings.connections:,} idle connections: {name}",
+        lines.append(line(f"memory, {settings.connections:,} idle connections, {name}",
                           grown / settings.connections / 1024, "KiB/connection",
                           problems=problems_of(found)))
     return lines
 
 
-def peers_latency_curve(settings):
+def latency_curve(settings):
     return [point(name, rate, run_on_peer(name, 1, settings, subscribers=100, publishers=64,
                                           rate=rate))
             for name in KINDS for rate in settings.rates]

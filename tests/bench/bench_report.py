@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import subprocess
+import time
 from pathlib import Path
 
 # Heading, field of a line, format of its number.
@@ -90,7 +91,6 @@ def fsync_ms(directory):
 
 
 def time_fsyncs(directory, n):
-    import time
     path = Path(directory) / "fsync"
     took = []
     with open(path, "wb", buffering=0) as file:

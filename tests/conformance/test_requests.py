@@ -48,7 +48,7 @@ class Requests(Echo):
         self.assert_refused(self.ask("POST", "EIO=4&transport=polling2", b"x"), UNKNOWN_TRANSPORT)
 
     def test_an_unknown_sid_is_refused_whatever_it_is(self):
-        for sid in ("abc", "__proto__", "%00", "x" * 2000, "%ff%fe", "AAAAAAAAAAAAAAAAAAAAAA"):
+        for sid in ("abc", "__proto__", "%00", "x" * 2000, "%ff%fe", "AAAAAAAAAAAAAAAAAAAAAAAAAAA"):
             for method, body in (("GET", None), ("POST", b"4x")):
                 answer = self.ask(method, f"EIO=4&transport=polling&sid={sid}", body)
                 self.assert_refused(answer, UNKNOWN_SID)

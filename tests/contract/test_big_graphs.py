@@ -121,7 +121,7 @@ class Wide(Big):
             {"id": k, "type": "task", "name": "N", "parent_id": top} for k in self.kids]
 
     def arena(self, n):
-        """The changes that are measured among so many children, by name; each in its own session."""
+        """A session of its own, and the changes to measure among so many children, by name."""
         top, nodes = self.fan(n)
         session, kids = self.load(nodes), self.kids
         self.session = session
@@ -139,7 +139,7 @@ class Wide(Big):
         return session, rows
 
     def measure(self, arenas):
-        """Medians in ms by arena and change. They take turns, so that a busy machine slows all alike."""
+        """Medians in ms by arena and change; they take turns, so that a busy machine slows all."""
         taken = [{} for _ in arenas]
         for _ in range(ROUNDS):
             for (session, rows), times in zip(arenas, taken):

@@ -211,10 +211,15 @@ class Properties(ProjectTest):
         self.assertNotIn("workshop", self.node(self.phase)["properties"])
 
     def test_name_renames_the_node_too(self):
-        self.do("UpdateProperty", node_id=self.phase, property_id="name", value="Renamed")
+        (changed, _) = self.heard_of(lambda: self.do(
+            "UpdateProperty", node_id=self.phase, property_id="name", value="Renamed"))
+        self.assertEqual((changed["data"]["old_value"], changed["data"]["new_value"]),
+                         ("P", "Renamed"))
         node = self.node(self.phase)
         self.assertEqual((node["name"], node["properties"]["name"]), ("Renamed", "Renamed"))
-        self.undo()
+        (back, _) = self.heard_of(self.undo)
+        self.assertEqual(back["event"], "graph:property-changed")
+        self.assertEqual((back["data"]["old_value"], back["data"]["new_value"]), ("Renamed", "P"))
         self.assertEqual(self.node(self.phase)["name"], "P")
         self.refuse(400, "INVALID_REQUEST", "UpdateProperty", node_id=self.phase,
                     property_id="name", value=7)
@@ -306,6 +311,7 @@ class Batches(ProjectTest):
     def test_a_wrong_step_takes_all_of_it_back(self):
         phase = self.create("phase", "P")
         good = ("CreateNode", {"blueprint_type_id": "phase", "parent_id": self.root})
+        reorder = ("ReorderNode", {"node_id": phase, "new_index": 0})
         for wrong, status, code in (
                 (("DeleteNode", {"node_id": new_id()}), 404, "NODE_NOT_FOUND"),
                 (("CreateNode", {}), 400, "INVALID_REQUEST"),
@@ -320,8 +326,7 @@ class Batches(ProjectTest):
                 (("Undo", {}), 400, "INVALID_REQUEST")):
             with self.subTest(wrong=wrong):
                 error = self.refuse(status, code, "Batch",
-                                    commands=self.batch(good, ("ReorderNode", {"node_id": phase, "new_index": 0}),
-                                                        wrong, good))
+                                    commands=self.batch(good, reorder, wrong, good))
                 self.assertIn("commands[2]", error["message"] + error.get("field", ""))
 
     def test_what_is_no_command_is_refused_by_place(self):

@@ -150,7 +150,8 @@ class Replay(ProjectTest):
         for since in (0, 5, whole[-1]["seq"]):
             ann = self.websocket(query=f"since={since}")
             last = self.create("phase", "now") and self.info()["seq"]
-            ann.await_event(lambda e, n=last: e.get("seq") == n and e["event"] == "command:executed")
+            ann.await_event(lambda e, n=last: e.get("seq") == n
+                            and e["event"] == "command:executed")
             heard = [e for e in ann.events() if e["event"] not in RESERVED
                      and e["event"] != "command:executing"]
             self.assertEqual(heard, self.durable(since)[:len(heard)])
@@ -215,7 +216,8 @@ class ReplayAfterARestart(ProjectTest):
         whole = self.durable()
         self.server.restart_graphd(kill=True)
         ann = self.websocket(query="since=0")
-        ann.await_event(lambda e: e.get("seq") == whole[-1]["seq"] and e["event"] == "command:executed")
+        ann.await_event(lambda e: e.get("seq") == whole[-1]["seq"]
+                        and e["event"] == "command:executed")
         heard = [e for e in ann.events() if e["event"] not in RESERVED]
         self.assertEqual(heard, whole)
 

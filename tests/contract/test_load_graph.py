@@ -106,6 +106,13 @@ class Shapes(ProjectTest):
         self.assertIn('"colour":"red"', text)
         self.assertIn('"zoom":1.5', text)
 
+    def test_what_stands_around_the_graph_is_kept_but_not_who_sent_it(self):
+        self.load(self.shape_b(), expanded_map={"top": True}, session_id=self.session)
+        project = self.info()["project_id"]
+        out = self.ok(self.get(f"/projects/{project}/export?format=predecessor"))
+        self.assertEqual(out["expanded_map"], {"top": True})
+        self.assertNotIn("session_id", out)
+
     def test_children_that_are_absent_are_dropped_with_a_warning(self):
         graph = self.shape_b()
         graph["nodes"][1]["child_ids"] = ["leaf", "ghost"]

@@ -1,4 +1,4 @@
-"""Random sequences of all commands against a model, taken back to the start and done again to the end.
+"""Random sequences of all commands against a model, undone to the start and redone to the end.
 
 SEED repeats one; LONG=1 runs many and longer ones.
 """

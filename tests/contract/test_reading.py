@@ -188,8 +188,9 @@ class Templates(ProjectTest):
         self.assertEqual(status["options"][0]["id"], "24702b82-a400-7171-0d70-6f60079fa142")
 
     def test_an_unknown_template_is_not_found(self):
-        for name in ("nope", "restomod.yaml", "..%2frestomod", "%2e%2e", "a" * 65, "%2Fetc%2Fpasswd",
-                     "restomod%00", "..%5crestomod", "a" * 300, new_id(), "Restomod"):
+        for name in ("nope", "restomod.yaml", "..%2frestomod", "%2e%2e", "a" * 65,
+                     "%2Fetc%2Fpasswd", "restomod%00", "..%5crestomod", "a" * 300, new_id(),
+                     "Restomod"):
             with self.subTest(name=name):
                 reply = self.get(f"/templates/{name}/schema")
                 self.assertIn(reply.status, (400, 404), reply)

@@ -1,4 +1,4 @@
-"""Files of the predecessor: every template is served, every project comes in whole and goes out whole.
+"""Files of the predecessor: templates are served, projects come in whole and go out whole.
 
 GRAPHD_SAMPLES names the directory; ../shared/data beside the project is taken where it exists.
 """

@@ -56,7 +56,8 @@ class Sessions(ProjectTest):
         session = self.new_session()
         for reply in (self.execute(session, "CreateNode", blueprint_type_id="phase"),
                       self.execute(session, "DeleteNode", node_id=NOWHERE),
-                      self.post(f"/sessions/{session}/undo"), self.post(f"/sessions/{session}/redo"),
+                      self.post(f"/sessions/{session}/undo"),
+                      self.post(f"/sessions/{session}/redo"),
                       self.get(f"/sessions/{session}/graph/tree"),
                       self.post(f"/sessions/{session}/save")):
             self.assert_error(reply, 400, "INVALID_STATE")

@@ -28,7 +28,6 @@ class Browser(ProjectTest):
         try:
             self.assertEqual(self.line(process), "ready")
             self.server.gateways[0].kill()
-            # Made while both are away.
             self.server.gateways[0].start()
             self.http.close()
             self.server.await_ready()

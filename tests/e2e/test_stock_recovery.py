@@ -155,9 +155,14 @@ class Newest(RecoveryTests, Recovery):
         ws.send_text("40" + json.dumps(auth))
         return ws, json.loads(ws.text_in()[2:])
 
+    def made_up_pid(self, history):
+        """One of the right length, of a secret nobody was given."""
+        secret = self.raw_connect({"recover": True})[1]["pid"].split(".")[0]
+        return f"{'A' * len(secret)}.{history}"
+
     def test_another_history_is_a_normal_connect_and_one_resync(self):
         self.create()
-        pid = f"{'A' * 22}.{uuid.uuid4()}"
+        pid = self.made_up_pid(uuid.uuid4())
         ws, reply = self.raw_connect({"recover": True, "pid": pid,
                                       "offset": f"{self.session}:{self.first}"})
         self.assertNotEqual(reply["pid"], pid)
@@ -172,9 +177,11 @@ class Newest(RecoveryTests, Recovery):
         self.assertNotIn("session:resync", heard)
 
     def test_odd_pids_and_offsets_are_a_normal_connect(self):
-        for more in ({"pid": "x"}, {"pid": 7, "offset": []}, {"pid": "A" * 59, "offset": "x"},
-                     {"pid": f"{'A' * 22}.{'0' * 36}", "offset": "x:1"},
-                     {"pid": f"{'?' * 22}.{uuid.uuid4()}", "offset": f"{self.session}:-1"},
+        pid = self.made_up_pid(uuid.uuid4())
+        for more in ({"pid": "x"}, {"pid": 7, "offset": []}, {"pid": "A" * len(pid), "offset": "x"},
+                     {"pid": pid, "offset": "x:1"},
+                     {"pid": pid.replace("A", "?"), "offset": f"{self.session}:-1"},
+                     {"pid": pid, "offset": f"{self.session}:99999999999999999999"},
                      {"pid": "A" * 100_000}):
             _, reply = self.raw_connect({"session_id": self.session, "recover": True, **more})
             self.assertIn("pid", reply)
@@ -182,7 +189,8 @@ class Newest(RecoveryTests, Recovery):
     def test_nobody_can_take_anothers_id(self):
         """The public id follows from the secret pid, not the reverse."""
         _, first = self.raw_connect({"recover": True})
-        _, second = self.raw_connect({"recover": True, "pid": f"{first['sid']}.{first['pid'][23:]}"})
+        pid = f"{first['sid']}.{first['pid'].split('.')[1]}"
+        _, second = self.raw_connect({"recover": True, "pid": pid})
         self.assertNotEqual(second["sid"], first["sid"])
 
 

@@ -1,9 +1,9 @@
 /*
- * Makes one operation on a database file fail, for tests: the library is preloaded into graphd and does nothing until
- * the file that FAULT_ARM names is there. FAULT says what then: "<operation>:<n>", where operation is fsync, write or
- * read (that call fails with EIO), or torn (half of it is written and the process ends), and n counts the calls from 1.
+ * Makes one operation on a database file fail, for tests: the library is preloaded into graphd and
+ * does nothing until the file that FAULT_ARM names is there. FAULT says what then:
+ * "<operation>:<n>", where operation is fsync, write or read (that call fails with EIO), or torn
+ * (half of it is written and the process ends), and n counts the calls from 1.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>

@@ -28,7 +28,8 @@ class Kills(unittest.TestCase):
         print(f"SEED={self.seed}", flush=True)
         self.chance = random.Random(self.seed)
         self.deaths = collections.Counter()
-        self.server = Server(gateways=2, store="sqlite", graphd_options=["--snapshot-steps", "300"],
+        self.server = Server(gateways=2, store="sqlite",
+                             graphd_options=["--snapshot-steps", "50"],
                              gateway_options=["--deadline-ms", "1500"]).start()
         self.addCleanup(self.server.remove)
         self.http = self.server.http(timeout_s=10)

@@ -80,7 +80,8 @@ class PowerCuts(unittest.TestCase):
         self.disk = Disk()
         self.addCleanup(self.disk.remove)
         # The sockets stay where they are: only the data is on the disk that fails.
-        self.server = Server(gateways=1, gateway_options=["--deadline-ms", "1500"])
+        self.server = Server(store="sqlite", graphd_options=["--snapshot-steps", "100"],
+                             gateway_options=["--deadline-ms", "1500"])
         self.addCleanup(self.server.remove)
         self.addCleanup(self.disk.unmount)
         self.addCleanup(self.server.graphd.kill)

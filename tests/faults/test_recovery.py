@@ -266,7 +266,6 @@ class Readiness(unittest.TestCase):
             self.assertLess(seconds, READY_LIMIT_S, end)
         self.server.await_ready()
         with self.server.http() as http:
-            print(http.get(f"{API}/sessions/{last}"))
             eventually(lambda: http.get(f"{API}/sessions/{last}").status == 200, 10, "an answer")
             tree = http.get(f"{API}/sessions/{last}/graph/tree").json
             self.assertEqual(len(list(walk(tree["roots"]))), NODES)

@@ -20,7 +20,8 @@ class StorageTest(unittest.TestCase):
         self.seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000_000))
         print(f"SEED={self.seed} ", end="", flush=True)
         self.chance = random.Random(self.seed)
-        self.server = Server(store="sqlite", gateway_options=["--deadline-ms", "2000"])
+        self.server = Server(store="sqlite", graphd_options=["--snapshot-steps", "20"],
+                             gateway_options=["--deadline-ms", "2000"])
         self.addCleanup(self.server.remove)
 
     def begin(self, sessions=1):
@@ -147,7 +148,8 @@ class Faults(StorageTest):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory(prefix="graphd-faults.")
         cls.library = Path(cls.directory.name) / "preload.so"
-        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", cls.library,
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE",
+                        "-o", cls.library,
                         ROOT / "tests" / "faults" / "preload.c", "-ldl"], check=True)
 
     @classmethod

@@ -1,22 +1,25 @@
 """Scenarios: what several people do with a session and what each of them hears, as a story.
 
     # comment
-    ann joins s1            bob joins s1 names=dash         several steps on a line: three blanks between
+    ann joins s1            bob joins s1 names=dash         steps three blanks apart
     ann: CreateNode blueprint_type_id=phase name="Build"     -> ok node_id=$p
     bob hears graph:node-created node_id=$p, then command:executed
     bob does not hear graph:node-deleted
     ann: DeleteNode node_id=$nowhere                         -> NODE_NOT_FOUND field=node_id
     ann leaves
 
-A session is made with a restomod project when it is first named, or with `s1 begins` as it is told:
-`s1 begins template_id=book`, `s1 begins empty`. Its root is $s1_root. A value is JSON, a bare word or $name; what
-is written behind -> or an event is compared, or kept under a $name that is new. Paths lead inside:
-graph.roots.0.name. A client that has not joined asks over HTTP with no session but the one named session=s1.
+A session is made with a restomod project when it is first named, or as `s1 begins` says:
+`s1 begins template_id=book`, `s1 begins empty`. Its root is $s1_root, its project $s1_project.
+A value is JSON, a bare word or $name; what is written behind -> or an event is compared, or kept
+under a $name that is new. Paths lead inside: graph.roots.0.name. Commands with a URL of their own
+go over HTTP, to the asker's session or the one named session=s1; edits, undo and the like over the
+asker's WebSocket; what is left is for operators and goes to graphd itself.
 """
 
 import json
 import re
 
+import tables
 import zmq
 
 # Commands that have URLs of their own: method, path, and where arguments go.
@@ -46,7 +49,6 @@ URLS = {
     "ListTemplates": ("GET", "/templates"),
     "GetTemplate": ("GET", "/templates/{template_id}/schema"),
 }
-BUS = {"Backup"}
 LIVE = {"Undo": "undo", "Redo": "redo", "Presence": "presence"}
 API = "/api/v1"
 NAME = r"[a-z][a-z0-9_]*"
@@ -83,7 +85,7 @@ def find(data, path):
 
 
 class Scenario:
-    """Runs the lines of one file against a server; `used` gathers commands and events for the table's sake."""
+    """Runs the lines of one file; what was used and heard is gathered for the tables' sake."""
 
     def __init__(self, server, used_commands, heard_events):
         self.server = server
@@ -220,7 +222,7 @@ class Scenario:
         self.used.add(command)
         if command in URLS:
             body, error = self.ask_over_http(who, command, data)
-        elif command in BUS:
+        elif command not in LIVE and tables.command_kinds().get(command, "EDITS") != "EDITS":
             body, error = self.ask_on_the_bus(who, command, data)
         else:
             body, error = self.ask_live(who, command, data)

@@ -1,4 +1,4 @@
-"""The contract's tables as `describe` prints them, so that tests loop over rows and not over copies."""
+"""The contract's tables as `describe` prints them, so that tests loop over rows, not copies."""
 
 import functools
 import json
@@ -15,7 +15,7 @@ KINDS = {
     "reported by gateways": "REPORTS",
 }
 
-# Values of a wrong type for each type a schema can name. Null is not among them: it counts as absent.
+# Values of a wrong type for each type a schema can name; null counts as absent.
 MISTYPED = {
     "string": (7, True, [], {}),
     "integer": ("1", 1.5, True, []),

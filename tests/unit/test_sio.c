@@ -125,10 +125,10 @@ START_TEST(the_reply_has_a_pid_only_when_the_application_gives_one_and_a_sid_can
 	ck_assert(ws_text(s, &ws, "40/later,{\"pid\":\"p\",\"offset\":\"s:7\"}", START_MS));
 	forget(&ws.out);
 	ck_assert(!sio_set_id(waiting, SPAN("short")));
-	ck_assert(sio_set_id(waiting, SPAN("AAAAAAAAAAAAAAAAAAAAAA")));
+	ck_assert(sio_set_id(waiting, SPAN("AAAAAAAAAAAAAAAAAAAAAAAAAAA")));
 	sio_accept(waiting, SPAN("p"));
 	ck_assert_str_eq(
-	    ws.out.text, "40/later,{\"sid\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"pid\":\"p\"}");
+	    ws.out.text, "40/later,{\"sid\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"pid\":\"p\"}");
 }
 END_TEST
 

@@ -1,0 +1,427 @@
+"""graphctl: every tool on real data, running or closed."""
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from harness import BUILD, eventually, free_port
+from project_test import API, ProjectTest, new_id
+from workload import Mirror
+
+GRAPHCTL = BUILD / "graphd" / "graphctl"
+MINIMAL = {"Prefer": "return=minimal"}
+
+
+def graphctl(*arguments, stdin=None):
+    return subprocess.run([GRAPHCTL, *map(str, arguments)], capture_output=True, text=True,
+                          input=stdin, timeout=120)
+
+
+class CtlTest(ProjectTest):
+    fresh = True
+    server_options = {"store": "sqlite"}
+
+    def setUp(self):
+        super().setUp()
+        self.file = self.server.data / "graph.db"
+        self.requests = ["--requests", self.server.requests]
+
+    def ctl(self, *arguments, status=0, stdin=None):
+        run = graphctl(*arguments, stdin=stdin)
+        self.assertEqual(run.returncode, status, run.stdout + run.stderr)
+        return run.stdout if status == 0 else run.stdout + run.stderr
+
+    def create_many(self, n, session=None):
+        for i in range(n):
+            body = {"session_id": session or self.session, "command_type": "CreateNode",
+                    "data": {"blueprint_type_id": "phase", "name": f"Node {i}"}}
+            self.ok(self.post("/commands/execute", body, MINIMAL))
+
+    def with_graphd_down(self, action):
+        """The file is closed meanwhile; returns what action returned."""
+        self.server.graphd.stop()
+        try:
+            return action()
+        finally:
+            self.server.graphd.start()
+            self.await_served()
+
+    def await_served(self):
+        self.server.await_ready()
+        eventually(lambda: self.get(f"/sessions/{self.session}").status == 200, 10, "an answer")
+
+
+class Words(unittest.TestCase):
+    def test_help_and_version_say_what_there_is(self):
+        run = graphctl("--help")
+        self.assertEqual(run.returncode, 0)
+        for word in ("check", "backup", "restore", "export", "import", "compact", "tap"):
+            self.assertIn(word, run.stdout)
+        self.assertRegex(graphctl("--version").stdout, r"^graphctl \d+\.\d+")
+
+    def test_a_wrong_command_line_is_refused_with_status_2(self):
+        for arguments in ([], ["nothing"], ["check"], ["check", "a", "b"], ["backup", "x"],
+                          ["check", "x", "--json"], ["compact", "x"], ["--nonsense"],
+                          ["compact", "x", "--keep-steps", "1", "--keep-hours", "1"],
+                          ["compact", "x", "--keep-steps", "-1"], ["tap"],
+                          ["tap", "--events", "ipc:///x", "--since", "1"],
+                          ["tap", "--events", "ipc:///x", "--session", "no-id"]):
+            with self.subTest(arguments=arguments):
+                run = graphctl(*arguments)
+                self.assertEqual(run.returncode, 2, run.stdout + run.stderr)
+                self.assertTrue(run.stderr)
+
+    def test_a_file_that_is_not_there_is_named_and_not_made(self):
+        for arguments in (["check", "/tmp/no-such-file.db"],
+                          ["compact", "/tmp/no-such-file.db", "--keep-steps", "1"],
+                          ["restore", "/tmp/no-such-file.db", "/tmp/no-such-copy.db"]):
+            run = graphctl(*arguments)
+            self.assertEqual(run.returncode, 1)
+            self.assertIn("/tmp/no-such-file.db: No such file", run.stderr)
+        self.assertFalse(Path("/tmp/no-such-file.db").exists())
+        self.assertFalse(Path("/tmp/no-such-copy.db").exists())
+
+
+class Check(CtlTest):
+    server_options = {"store": "sqlite", "graphd_options": ["--snapshot-steps", "200"]}
+
+    def change(self, *statements):
+        with sqlite3.connect(self.file) as db:
+            for statement in statements:
+                self.assertGreater(db.execute(statement).rowcount, 0, statement)
+        db.close()
+
+    def test_a_sound_file_is_well_and_one_in_use_is_refused(self):
+        self.create_many(5)
+        self.assertIn("in use", self.ctl("check", self.file, status=1))
+        self.server.graphd.kill()
+        self.assertIn("1 sessions, all is well", self.ctl("check", self.file))
+
+    def test_each_kind_of_damage_is_named(self):
+        self.create_many(600)
+        self.ok(self.post(f"/sessions/{self.session}/save"))
+        eventually(self.has_snapshot, 20, "a snapshot")
+        self.server.graphd.stop()
+        sound = self.file.read_bytes()
+        record = "(SELECT lsn FROM journal WHERE ordinal = 300)"
+        for statement, said in (
+                (f"UPDATE journal SET time_us = time_us + 1 WHERE lsn = {record}", "checksum of record"),
+                (f"DELETE FROM journal WHERE lsn = {record}", "does not continue"),
+                ("UPDATE snapshot_parts SET bytes = CAST(x'00' || bytes AS BLOB)",
+                 "the checksum of the snapshot"),
+                ("UPDATE revisions SET bytes = x'00'", "revision 1 of project"),
+                ("UPDATE sessions SET checksum = checksum + 1", "its records end"),
+                ("UPDATE marks SET lsn = lsn + 1 WHERE ordinal = 128", "the mark of step 128")):
+            with self.subTest(said=said):
+                self.file.write_bytes(sound)
+                self.change(statement)
+                output = self.ctl("check", self.file, status=1)
+                self.assertIn(said, output)
+                self.assertRegex(output, r"(?m)^1 sessions, \d+ flaws$")
+                if "UPDATE journal" in statement:
+                    self.assertIn(f"session {self.session}, step 300,", output)
+        self.file.write_bytes(sound)
+        self.assertIn("all is well", self.ctl("check", self.file))
+
+    def has_snapshot(self):
+        """Seen in a copy: nobody else may open the file."""
+        copy = self.server.directory / "copy.db"
+        shutil.copy(self.file, copy)
+        shutil.copy(f"{self.file}-wal", f"{copy}-wal")
+        db = sqlite3.connect(copy)
+        self.addCleanup(db.close)
+        return db.execute("SELECT count(*) FROM snapshots").fetchone()[0]
+
+
+class Backup(CtlTest):
+    @classmethod
+    def _new_server(cls):
+        from harness import Server
+        server = Server(store="sqlite")
+        cls.backups = server.directory / "backups"
+        cls.backups.mkdir()
+        server.graphd.arguments += ["--backup-dir", str(cls.backups)]
+        return server.start()
+
+    def test_a_backup_under_load_is_whole_and_goes_on_as_another_history(self):
+        others = [self.new_project()[0] for _ in range(3)]
+        ending = threading.Event()
+        threads = [threading.Thread(target=self.write_until, args=(s, ending)) for s in others]
+        for thread in threads:
+            thread.start()
+        for i in range(3):
+            self.ctl("backup", f"b{i}.db", *self.requests)
+        ending.set()
+        for thread in threads:
+            thread.join()
+        for i in range(3):
+            self.assertIn("4 sessions, all is well", self.ctl("check", self.backups / f"b{i}.db"))
+        mirrors = self.mirrors(others)
+        logs = {s: self.info(s)["log_id"] for s in others}
+        self.server.graphd.stop()
+        restored = self.backups / "restored.db"
+        self.ctl("restore", self.backups / "b1.db", restored)
+        self.assertIn("all is well", self.ctl("check", restored))
+        self.assertIn("File exists", self.ctl("restore", self.backups / "b1.db", restored, status=1))
+        arguments = self.server.graphd.arguments
+        arguments[arguments.index("--store") + 1] = f"sqlite:{restored}"
+        self.server.graphd.start()
+        self.await_served()
+        for session in others:
+            self.compare(session, mirrors[session], logs[session])
+
+    def mirrors(self, sessions):
+        made = {s: Mirror(s) for s in sessions}
+        for mirror in made.values():
+            mirror.catch_up(self.http)
+        return made
+
+    def compare(self, session, mirror, log_id):
+        """What was restored is a beginning of what there was, under another log_id."""
+        restored = Mirror(session)
+        restored.catch_up(self.http)
+        restored.check_tree(self.http)
+        self.assertGreater(restored.seq, 0)
+        self.assertEqual(restored.bodies, {s: b for s, b in mirror.bodies.items()
+                                           if s <= restored.seq})
+        self.assertNotEqual(self.info(session)["log_id"], log_id)
+        self.create_many(2, session)
+        restored.catch_up(self.http)
+        restored.check_tree(self.http)
+        # A client that knew the old history is told so, whatever its seq.
+        listener = self.closing(self.server.websocket(
+            f"session_id={session}&since=3&log_id={log_id}"))
+        listener.await_event("session:resync")
+
+    def write_until(self, session, ending):
+        with self.server.http() as http:
+            while not ending.is_set():
+                body = {"session_id": session, "command_type": "CreateNode",
+                        "data": {"blueprint_type_id": "phase", "name": "N"}}
+                http.post(f"{API}/commands/execute", body, MINIMAL)
+
+    def test_nothing_outside_the_directory_can_be_written(self):
+        for name in ("../x.db", "/tmp/x.db", "a/b.db", "..", ".hidden", "", "a b", "x" * 129,
+                     "nul\x01", "ä.db"):
+            with self.subTest(name=name):
+                said = self.ctl("backup", *self.requests, "--", name, status=1)
+                self.assertIn("INVALID_REQUEST", said)
+        (self.backups / "link.db").symlink_to("/tmp/elsewhere.db")
+        self.assertIn("already", self.ctl("backup", "link.db", *self.requests, status=1))
+        self.ctl("backup", "once.db", *self.requests)
+        self.assertIn("already", self.ctl("backup", "once.db", *self.requests, status=1))
+        self.assertEqual({p.name for p in self.backups.iterdir()}, {"link.db", "once.db"})
+        self.assertEqual((self.backups / "once.db").stat().st_mode & 0o777, 0o600)
+
+    def test_a_database_with_a_log_beside_it_is_no_backup(self):
+        self.create_many(3)
+        self.server.graphd.kill()
+        said = self.ctl("restore", self.file, self.backups / "x.db", status=1)
+        self.assertIn("a log beside it", said)
+        self.assertFalse((self.backups / "x.db").exists())
+
+
+class NoBackup(CtlTest):
+    def test_without_a_directory_there_are_no_backups(self):
+        self.assertIn("makes no backups", self.ctl("backup", "x.db", *self.requests, status=1))
+
+    def test_a_graphd_that_is_not_there_is_said_to_be(self):
+        # Waiting is long because backups are; nobody listens on that port, so this one is ended.
+        endpoint = f"tcp://127.0.0.1:{free_port()}"
+        run = subprocess.Popen([GRAPHCTL, "export", new_id(), "--requests", endpoint])
+        time.sleep(0.3)
+        self.assertIsNone(run.poll())
+        run.kill()
+        run.wait()
+
+
+class Files(CtlTest):
+    def test_a_project_goes_out_and_comes_in_with_and_without_its_history(self):
+        self.create_many(10)
+        project = self.info()["project_id"]
+        # Each export takes the session that was used last, which is the one that came in before.
+        for options in (["--history"], [], ["--format", "predecessor"]):
+            with self.subTest(options=options):
+                file = self.server.directory / "project.json"
+                file.write_text(self.ctl("export", project, *options, *self.requests))
+                said = dict(line.split() for line in
+                            self.ctl("import", file, *self.requests).splitlines())
+                self.assertEqual(self.roots(said["session"]), self.roots())
+                self.assertEqual(self.info(said["session"])["undo_available"],
+                                 options == ["--history"])
+
+    def test_yaml_from_standard_input_takes_the_template_named(self):
+        text = "nodes:\n  a: {id: a, type: scene, name: Från, children: []}\n"
+        said = dict(line.split() for line in self.ctl(
+            "import", "-", "--template", "book", "--name", "Mine", *self.requests,
+            stdin=text).splitlines())
+        self.assertEqual(self.info(said["session"])["template_id"], "book")
+        self.assertEqual([r["name"] for r in self.roots(said["session"])], ["Från"])
+
+    def test_refusals_are_told(self):
+        self.assertIn("PROJECT_NOT_FOUND", self.ctl("export", new_id(), *self.requests, status=1))
+        self.assertIn("INVALID_GRAPH", self.ctl("import", "-", *self.requests, stdin="a: [",
+                                                status=1))
+        self.assertIn("No such file", self.ctl("import", "/tmp/no-such-file", *self.requests,
+                                               status=1))
+
+
+class Compact(CtlTest):
+    server_options = {"store": "sqlite", "graphd_options": ["--snapshot-steps", "100"]}
+
+    def compact(self, *options):
+        self.with_graphd_down(lambda: self.ctl("compact", self.file, *options))
+
+    def check(self):
+        self.with_graphd_down(
+            lambda: self.assertIn("all is well", self.ctl("check", self.file)))
+
+    def test_older_history_is_folded_and_the_rest_is_as_it_was(self):
+        key = {"session_id": self.session, "command_type": "CreateNode", "command_id": new_id(),
+               "data": {"blueprint_type_id": "phase", "name": "Keyed"}}
+        first = self.ok(self.post("/commands/execute", key, MINIMAL))
+        self.create_many(300)
+        before, size = self.state(), None
+        tail = self.durable(before["seq"] - 20)
+        self.server.graphd.stop()
+        size = self.file.stat().st_size
+        self.ctl("compact", self.file, "--keep-steps", 10)
+        self.assertLess(self.file.stat().st_size, size * 0.8)
+        self.server.graphd.start()
+        self.await_served()
+        self.assertEqual(self.state(), before)
+        self.assertEqual(self.durable(before["seq"] - 20), tail)
+        self.assertEqual(self.ok(self.post("/commands/execute", key, MINIMAL)), first)
+        self.assertEqual(self.tree(query=f"?at={before['seq'] - 10}")["seq"], before["seq"] - 10)
+        self.assert_error(self.get(f"/sessions/{self.session}/graph/tree?at=3"), 400,
+                          "INVALID_REQUEST", "at")
+        self.check()
+
+    def test_a_resume_from_before_the_fold_gets_one_resync_and_then_goes_on(self):
+        self.create_many(50)
+        self.compact("--keep-steps", "10")
+        seq = self.info()["seq"]
+        listener = self.closing(self.server.websocket(f"session_id={self.session}&since=3"))
+        self.assertEqual(listener.await_event("session:resync")["data"]["seq"], seq)
+        self.create()
+        self.assertEqual(listener.await_event("graph:node-created")["seq"], seq + 1)
+        self.assertEqual(listener.names().count("session:resync"), 1)
+        kept = self.closing(self.server.websocket(f"session_id={self.session}&since={seq - 10}"))
+        self.assertEqual(kept.await_event(lambda e: "seq" in e and e["event"] != "joined"
+                                          and e["event"][:7] != "session")["seq"], seq - 9)
+
+    def test_undo_reaches_behind_the_fold(self):
+        root = self.roots()
+        self.create_many(40)
+        self.compact("--keep-steps", "0")
+        while self.info()["undo_available"]:
+            self.ok(self.undo())
+        self.assertEqual(self.roots(), root)
+        self.check()
+
+    def test_it_can_be_done_again_and_snapshots_go_on(self):
+        for n, keep in ((100, 50), (400, 300), (20, 300), (400, 5)):
+            self.create_many(n)
+            self.compact("--keep-steps", str(keep))
+            self.server.restart_graphd(kill=True)
+            self.await_served()
+            before = self.state()
+            self.create_many(3)
+            for _ in range(3):
+                self.ok(self.undo())
+            self.assertEqual(self.state()["state_hash"], before["state_hash"])
+            self.check()
+
+    def test_hours_count_from_now(self):
+        self.create_many(20)
+        before = self.state()
+        self.compact("--keep-hours", "1")
+        self.assertEqual(len(self.durable(0)), before["seq"])
+        self.compact("--keep-hours", "0")
+        self.assertEqual(self.state(), before)
+        self.assertIn("resync", json.dumps(self.get(f"/sessions/{self.session}/events?since=0").json))
+
+    def test_a_file_in_use_is_refused(self):
+        self.assertIn("in use", self.ctl("compact", self.file, "--keep-steps", 1, status=1))
+
+
+class Tap(CtlTest):
+    @classmethod
+    def _new_server(cls):
+        from harness import Server
+        # A queue so short that a tap which is held up must lose something.
+        server = Server(store="sqlite", graphd_options=["--snd-hwm", "5"])
+        return server.start()
+
+    def tap(self, *options):
+        out = open(self.server.directory / "tap.out", "w+", encoding="utf-8")
+        process = subprocess.Popen([GRAPHCTL, "tap", "--events", self.server.events, *options],
+                                   stdout=out, stderr=subprocess.STDOUT)
+        self.addCleanup(out.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process, Path(out.name)
+
+    def lines(self, path):
+        whole, _, _ = path.read_text().rpartition("\n")
+        entries = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+        return [e for e in entries if not e.pop("transient", False)]
+
+    def test_it_ends_equal_to_the_events_though_it_was_held_up(self):
+        process, path = self.tap("--json", "--session", self.session, "--since", "0", *self.requests)
+        eventually(lambda: self.lines(path), 10, "a first event")
+        for _ in range(3):
+            process.send_signal(signal.SIGSTOP)
+            # More than the sockets' buffers hold.
+            for i in range(300):
+                self.do_large(i)
+            process.send_signal(signal.SIGCONT)
+            self.create_many(3)
+        seq = self.info()["seq"]
+        eventually(lambda: self.lines(path)[-1]["seq"] >= seq, 20, "the last event")
+        mirror = Mirror(self.session)
+        mirror.catch_up(self.http)
+        self.assertEqual([(e["seq"], (e["event"], e["data"])) for e in self.lines(path)],
+                         list(mirror.bodies.items()))
+        self.assertIn("were not heard; fetching them", path.read_text())
+        process.terminate()
+        self.assertEqual(process.wait(10), 0)
+
+    def do_large(self, i):
+        body = {"session_id": self.session, "command_type": "UpdateProperty",
+                "data": {"node_id": self.root, "property_id": "notes", "value": f"{i}" + "x" * 5000}}
+        self.ok(self.post("/commands/execute", body, MINIMAL))
+
+    def test_without_requests_a_gap_is_told(self):
+        process, path = self.tap("--session", self.session)
+        eventually(lambda: self.create() and path.read_text(), 10, "a first event")
+        self.assertRegex(path.read_text(), r"(?m)^\d+ graph:node-created \{")
+        process.send_signal(signal.SIGSTOP)
+        for i in range(300):
+            self.do_large(i)
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: self.create() and "were not heard\n" in path.read_text(), 10, "the gap")
+
+    def test_it_follows_every_session_and_a_restart(self):
+        _, path = self.tap("--json", *self.requests)
+        eventually(lambda: self.create() and self.lines(path), 10, "a first event")
+        other, _ = self.new_project("book", "Another")
+        eventually(lambda: any(e["data"]["session_id"] == other for e in self.lines(path)), 10,
+                   "the other session's events")
+        self.server.restart_graphd(kill=True)
+        self.await_served()
+        seq = self.executed(self.session, "CreateNode", blueprint_type_id="phase")["seq"]
+        eventually(lambda: any(e["seq"] == seq and e["data"]["session_id"] == self.session
+                               for e in self.lines(path)), 10, "events behind the restart")
+        seqs = [e["seq"] for e in self.lines(path) if e["data"]["session_id"] == self.session]
+        self.assertEqual(seqs, list(range(seqs[0], seq + 1)))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,295 @@
+/* What graphctl asks of a store: looking at everything, and folding what is old. */
+#include "store_fixture.h"
+
+#include "graphd/store_sqlite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct store_fixture f;
+
+static void
+set_up(void)
+{
+	fixture_open(&f, "sqlite");
+}
+
+static void
+tear_down(void)
+{
+	fixture_remove(&f);
+}
+
+static void
+fill(unsigned session, uint64_t from, uint64_t to)
+{
+	fixture_put_session(&f, session);
+	for (uint64_t i = from; i <= to; i++)
+		fixture_append(&f, session, i);
+	ck_assert_int_eq(fixture_commit(&f), OK);
+}
+
+/* The fixture's steps have two events each. */
+static enum error
+cut(unsigned session, uint64_t ordinal, struct span snapshot)
+{
+	struct uuid id = fixture_id(session);
+
+	return f.store->ops->cut(f.store, &id, ordinal, 2 * ordinal, snapshot);
+}
+
+static void
+check_steps(unsigned session, uint64_t after, uint64_t first, uint64_t last)
+{
+	struct steps_read r = { 0 };
+
+	ck_assert_int_eq(fixture_read(&f, session, after, &r), OK);
+	ck_assert_uint_eq(r.n, last - first + 1);
+	ck_assert_uint_eq(r.first, first);
+	ck_assert_uint_eq(r.last, last);
+}
+
+struct flaws {
+	unsigned n;
+	struct store_flaw last;
+	char text[256];
+};
+
+static void
+note_flaw(void *context, const struct store_flaw *flaw)
+{
+	struct flaws *flaws = context;
+
+	flaws->n++;
+	flaws->last = *flaw;
+	snprintf(flaws->text, sizeof flaws->text, "%s", flaw->text);
+}
+
+static struct flaws
+verify(void)
+{
+	struct flaws flaws = { 0 };
+
+	f.store->ops->verify(f.store, note_flaw, &flaws);
+	return flaws;
+}
+
+/* A change made behind the store's back, while it is closed. */
+static void
+tamper(const char *sql)
+{
+	sqlite3 *db;
+
+	fixture_close(&f);
+	ck_assert_int_eq(sqlite3_open(f.path, &db), SQLITE_OK);
+	ck_assert_msg(
+	    sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	ck_assert_int_gt(sqlite3_changes(db), 0);
+	sqlite3_close(db);
+	fixture_reopen(&f);
+}
+
+START_TEST(a_sound_store_has_no_flaws)
+{
+	fill(1, 1, 200);
+	fill(2, 1, 3);
+	ck_assert_uint_eq(verify().n, 0);
+	fixture_reopen(&f);
+	ck_assert_uint_eq(verify().n, 0);
+}
+END_TEST
+
+START_TEST(a_changed_record_is_named_by_session_and_step)
+{
+	struct uuid second = fixture_id(2);
+	struct flaws flaws;
+
+	fill(1, 1, 5);
+	fill(2, 1, 5);
+	tamper("UPDATE journal SET bytes = CAST(bytes || x'00' AS BLOB) WHERE lsn = 8");
+	flaws = verify();
+	ck_assert_uint_eq(flaws.n, 1);
+	ck_assert(uuid_equal(&flaws.last.session, &second));
+	ck_assert_uint_eq(flaws.last.ordinal, 3);
+	ck_assert_uint_eq(flaws.last.first_seq, 5);
+	ck_assert_ptr_nonnull(strstr(flaws.text, "checksum of record 8"));
+}
+END_TEST
+
+START_TEST(a_missing_record_breaks_the_chain_behind_it)
+{
+	struct flaws flaws;
+
+	fill(1, 1, 9);
+	tamper("DELETE FROM journal WHERE ordinal = 4");
+	flaws = verify();
+	ck_assert_uint_eq(flaws.n, 1);
+	ck_assert_uint_eq(flaws.last.ordinal, 5);
+	ck_assert_ptr_nonnull(strstr(flaws.text, "does not continue"));
+}
+END_TEST
+
+START_TEST(a_missing_end_is_seen_by_the_row)
+{
+	struct flaws flaws;
+
+	fill(1, 1, 9);
+	tamper("DELETE FROM journal WHERE ordinal = 9");
+	flaws = verify();
+	ck_assert_uint_eq(flaws.n, 1);
+	ck_assert_ptr_nonnull(strstr(flaws.text, "its records end with step 8"));
+}
+END_TEST
+
+START_TEST(what_is_cut_off_is_gone_and_the_rest_is_read_as_before)
+{
+	struct uuid id = fixture_id(1);
+	struct steps_read r = { 0 };
+
+	fill(1, 1, 300);
+	fill(2, 1, 10);
+	ck_assert_uint_eq(f.store->ops->first_seq(f.store, &id), 1);
+	ck_assert_int_eq(cut(1, 150, SPAN("folded")), OK);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(f.store->ops->first_seq(f.store, &id), 301);
+		check_steps(1, 0, 151, 300);
+		check_steps(1, 150, 151, 300);
+		check_steps(1, 299, 300, 300);
+		check_steps(2, 0, 1, 10);
+		memset(&r, 0, sizeof r);
+		ck_assert_int_eq(fixture_read_by_seq(&f, 1, 0, &r), OK);
+		ck_assert_uint_eq(r.first, 151);
+		memset(&r, 0, sizeof r);
+		ck_assert_int_eq(fixture_read_by_seq(&f, 1, 500, &r), OK);
+		ck_assert_uint_eq(r.first, 251);
+		ck_assert_uint_eq(verify().n, 0);
+		fixture_reopen(&f);
+	}
+}
+END_TEST
+
+START_TEST(the_snapshot_of_the_cut_stays_while_newer_ones_come_and_go)
+{
+	struct uuid id = fixture_id(1);
+	struct json_out bytes = { 0 };
+	uint64_t ordinal;
+
+	fill(1, 1, 20);
+	ck_assert_int_eq(cut(1, 10, SPAN("folded")), OK);
+	for (uint64_t i = 21; i <= 30; i++) {
+		fill(1, i, i);
+		f.store->ops->put_snapshot(f.store, &id, i, 2 * i, SPAN("later"));
+		ck_assert_int_eq(fixture_commit(&f), OK);
+		fixture_idle(&f, 20);
+	}
+	ck_assert_int_eq(f.store->ops->snapshot(f.store, &id, 20, &bytes, &ordinal), OK);
+	ck_assert_uint_eq(ordinal, 10);
+	ck_assert(span_is(json_out_span(&bytes), "folded"));
+	json_out_fini(&bytes);
+	ck_assert_uint_eq(verify().n, 0);
+}
+END_TEST
+
+START_TEST(a_cut_can_be_moved_on_but_not_back)
+{
+	struct uuid id = fixture_id(1);
+
+	fill(1, 1, 100);
+	ck_assert_int_eq(cut(1, 40, SPAN("forty")), OK);
+	ck_assert_int_eq(cut(1, 30, SPAN("thirty")), OK);
+	ck_assert_uint_eq(f.store->ops->first_seq(f.store, &id), 81);
+	ck_assert_int_eq(cut(1, 100, SPAN("all")), OK);
+	ck_assert_uint_eq(f.store->ops->first_seq(f.store, &id), 201);
+	fill(1, 101, 103);
+	fixture_reopen(&f);
+	check_steps(1, 0, 101, 103);
+	ck_assert_uint_eq(verify().n, 0);
+}
+END_TEST
+
+START_TEST(a_snapshot_of_many_parts_comes_back_whole)
+{
+	struct uuid id = fixture_id(1);
+	size_t n = 3 * SQLITE_PART_BYTES + 17;
+	char *text = malloc(n);
+	struct json_out bytes = { 0 };
+	uint64_t ordinal;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = (char)('a' + i % 23);
+	fill(1, 1, 5);
+	ck_assert_int_eq(cut(1, 4, (struct span){ text, n }), OK);
+	fixture_reopen(&f);
+	ck_assert_int_eq(f.store->ops->snapshot(f.store, &id, UINT64_MAX, &bytes, &ordinal), OK);
+	ck_assert_uint_eq(ordinal, 4);
+	ck_assert(span_equal(json_out_span(&bytes), (struct span){ text, n }));
+	json_out_fini(&bytes);
+	free(text);
+}
+END_TEST
+
+START_TEST(a_cut_that_does_not_fit_changes_nothing)
+{
+	struct uuid id = fixture_id(1);
+
+	fill(1, 1, 10);
+	/* The seq is not that of the step. */
+	ck_assert_int_eq(f.store->ops->cut(f.store, &id, 5, 9, SPAN("x")), ERROR_session_damaged);
+	/* There is no such step. */
+	ck_assert_int_eq(f.store->ops->cut(f.store, &id, 11, 22, SPAN("x")), ERROR_session_damaged);
+	check_steps(1, 0, 1, 10);
+	ck_assert_uint_eq(verify().n, 0);
+}
+END_TEST
+
+static bool
+keep(void *context, const struct store_step *step)
+{
+	json_out_bytes(context, step->bytes);
+	return true;
+}
+
+START_TEST(a_step_without_events_is_read_back)
+{
+	struct uuid id = fixture_id(1);
+	struct store_step step = {
+		.session = id, .ordinal = 1, .first_seq = 1, .bytes = SPAN("mark")
+	};
+	struct json_out seen = { 0 };
+
+	fixture_put_session(&f, 1);
+	f.store->ops->append(f.store, &step);
+	ck_assert_int_eq(fixture_commit(&f), OK);
+	ck_assert_int_eq(f.store->ops->steps(f.store, &id, 0, keep, &seen), OK);
+	ck_assert(span_is(json_out_span(&seen), "mark"));
+	json_out_fini(&seen);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("store_tools");
+	TCase *tc = tcase_create("tools");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, a_sound_store_has_no_flaws);
+	tcase_add_test(tc, a_changed_record_is_named_by_session_and_step);
+	tcase_add_test(tc, a_missing_record_breaks_the_chain_behind_it);
+	tcase_add_test(tc, a_missing_end_is_seen_by_the_row);
+	tcase_add_test(tc, what_is_cut_off_is_gone_and_the_rest_is_read_as_before);
+	tcase_add_test(tc, the_snapshot_of_the_cut_stays_while_newer_ones_come_and_go);
+	tcase_add_test(tc, a_cut_can_be_moved_on_but_not_back);
+	tcase_add_test(tc, a_snapshot_of_many_parts_comes_back_whole);
+	tcase_add_test(tc, a_cut_that_does_not_fit_changes_nothing);
+	tcase_add_test(tc, a_step_without_events_is_read_back);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
