@@ -73,6 +73,20 @@ eio_free(struct eio *eio)
 	free(eio);
 }
 
+size_t
+eio_close_some(struct eio *eio, size_t n)
+{
+	struct eio_session *s;
+	size_t closed = 0;
+
+	for (size_t i = 0; closed < n && (s = table_next(&eio->sessions, &i));)
+		if (s->state == EIO_OPEN) {
+			eio_close(s, EIO_FORCED_CLOSE);
+			closed++;
+		}
+	return closed;
+}
+
 const struct eio_settings *
 eio_settings(const struct eio *eio)
 {

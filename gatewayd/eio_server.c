@@ -27,11 +27,15 @@ struct held {
 	struct eio_sid sid;
 };
 
-/* A WebSocket on its way in: the request as the state machine wants to see it once more, and then
- * its session. */
+/* What a WebSocket of ours is for; there are many of them. */
+struct line {
+	struct eio_server *server;
+	struct eio_session *session;
+};
+
+/* A WebSocket on its way in: the request as the state machine wants to see it once more. */
 struct way_in {
 	struct eio_server *server;
-	struct eio_session *session; /* NULL until attached */
 	bool has_sid;
 	struct eio_sid sid;
 	char *query, *origin;
@@ -148,37 +152,35 @@ way_free(struct way_in *w)
 static void
 on_ws_close(void *ws, enum eio_reason reason)
 {
-	struct way_in *w = ws_user(ws);
-
+	free(ws_user(ws));
 	ws_close(ws, close_code(reason), "");
-	way_free(w);
 }
 
 static void
 on_message(struct ws *ws, struct span bytes, bool is_binary)
 {
-	struct way_in *w = ws_user(ws);
+	const struct line *line = ws_user(ws);
 
-	eio_ws_message(w->session, ws, bytes, is_binary, now());
+	eio_ws_message(line->session, ws, bytes, is_binary, now());
 }
 
 static void
 on_closed(struct ws *ws, enum ws_end end)
 {
-	struct way_in *w = ws_user(ws);
+	struct line *line = ws_user(ws);
 
-	eio_ws_closed(w->session, ws,
+	eio_ws_closed(line->session, ws,
 	    end == WS_PEER_CLOSED ? EIO_TRANSPORT_CLOSE : EIO_TRANSPORT_ERROR, now());
-	way_free(w);
+	free(line);
 }
 
 static void
 on_progress(struct ws *ws)
 {
-	struct way_in *w = ws_user(ws);
+	const struct line *line = ws_user(ws);
 
-	if (w->server->s.progress)
-		w->server->s.progress(w->server->s.context, w->session);
+	if (line->server->s.progress)
+		line->server->s.progress(line->server->s.context, line->session);
 }
 
 static void
@@ -192,22 +194,21 @@ on_taken(void *arg, int fd, struct span extra)
 		.origin = span_of(w->origin),
 		.is_upgrade = true,
 	};
+	struct line *line;
 	struct ws *ws;
 
-	if (fd < 0) {
-		way_free(w);
-		return;
+	if (fd >= 0) {
+		line = xcalloc(1, sizeof *line);
+		line->server = server;
+		ws = ws_open(server->sockets, fd, extra, line);
+		line->session = eio_ws_attach(
+		    server->eio, &request, w->has_sid ? &w->sid : NULL, ws, now());
+		if (!line->session) {
+			ws_close(ws, WS_CODE_NORMAL, "");
+			free(line);
+		}
 	}
-	ws = ws_open(server->sockets, fd, extra, w);
-	w->session = eio_ws_attach(server->eio, &request, w->has_sid ? &w->sid : NULL, ws, now());
-	if (!w->session) {
-		ws_close(ws, WS_CODE_NORMAL, "");
-		way_free(w);
-		return;
-	}
-	free(w->query);
-	free(w->origin);
-	w->query = w->origin = NULL;
+	way_free(w);
 }
 
 static void

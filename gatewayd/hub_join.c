@@ -53,8 +53,9 @@ clear(struct member *m)
 	m->asked = 0;
 	shared_bytes_unref(m->announcement);
 	m->announcement = NULL;
+	if (m->actor != m->client_id)
+		free(m->actor);
 	free(m->client_id);
-	free(m->actor);
 	m->client_id = m->actor = NULL;
 	if (m->wants_dash && --m->room->dash_members == 0)
 		upstream_unsubscribe(hub->upstream, &m->room->id, true);
@@ -329,7 +330,9 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	};
 	if (j->counted) {
 		m->client_id = xspandup(j->client_id);
-		m->actor = xspandup(j->actor);
+		/* Who has no name of its own goes by its id. */
+		m->actor =
+		    span_is(j->actor, m->client_id) ? m->client_id : xspandup(j->actor);
 	}
 	if (j->log_id.n && !uuid_parse(j->log_id, &m->log_id))
 		memset(&m->log_id, 0xff, sizeof m->log_id); /* no history of ours */

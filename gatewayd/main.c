@@ -21,6 +21,7 @@ enum { SPARE_DESCRIPTORS = 512, DRAIN_LOOK_MS = 20, READY_FALSE_MS = 200 };
 
 struct gateway {
 	struct options options;
+	struct uuid id; /* new at each start */
 	struct loop *loop;
 	struct upstream *upstream;
 	struct hub *hub;
@@ -38,7 +39,8 @@ static void
 raise_descriptors(struct options *o)
 {
 	struct rlimit limit;
-	rlim_t wanted = (rlim_t)o->max_connections + o->max_websockets + SPARE_DESCRIPTORS;
+	/* A WebSocket whose session is on another gateway takes two. */
+	rlim_t wanted = (rlim_t)o->max_connections + 2 * (rlim_t)o->max_websockets + SPARE_DESCRIPTORS;
 	rlim_t left;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -86,10 +88,9 @@ open_upstream(struct gateway *g)
 {
 	struct upstream_events events = { .event = on_event, .up = on_up, .context = g };
 	char id[UUID_TEXT + 1];
-	struct uuid random;
 
-	uuid_random(&random);
-	uuid_format(&random, id);
+	uuid_random(&g->id);
+	uuid_format(&g->id, id);
 	g->upstream =
 	    upstream_new(g->loop, g->options.requests, g->options.events, id, &events);
 	if (!g->upstream)
@@ -115,12 +116,16 @@ open_rest(struct gateway *g)
 			.members = hub_members,
 			.socketio_headed = transport_sio_headed,
 			.socketio = transport_sio_request } };
+	struct transport_sio_settings socketio = { .hub = g->hub,
+		.recover_all = g->options.recover_all,
+		.max_relayed = g->options.max_websockets };
 
 	g->assets = assets_new(g->options.assets);
 	if (!g->assets)
 		log_fatal("assets", "cannot read %s", g->options.assets);
 	settings.assets = g->assets;
-	g->socketio = transport_sio_new(g->hub, g->options.recover_all);
+	memcpy(socketio.home, g->id.bytes, EIO_HOME_BYTES);
+	g->socketio = transport_sio_new(&socketio);
 	settings.live.socketio_context = g->socketio;
 	g->rest = rest_new(&settings);
 }
@@ -132,6 +137,28 @@ write_port_file(const char *path, uint16_t port)
 
 	if (path && (!file || fprintf(file, "%u\n", port) < 0 || fclose(file) != 0))
 		log_fatal("gatewayd", "%s: %s", path, strerror(errno));
+}
+
+/* Others are told where this gateway is, so that its Socket.IO sessions can be used through them. */
+static void
+advertise(struct gateway *g)
+{
+	const struct options *o = &g->options;
+	bool is_six = strchr(o->address, ':') != NULL;
+	bool is_any = strcmp(o->address, "0.0.0.0") == 0 || strcmp(o->address, "::") == 0;
+	char address[LIMIT_ADDRESS_BYTES];
+
+	if (o->advertise) {
+		upstream_advertise(g->upstream, o->advertise);
+		return;
+	}
+	if (is_any) {
+		log_info("gatewayd", "without --advertise other gateways cannot reach this one");
+		return;
+	}
+	snprintf(address, sizeof(address), is_six ? "[%s]:%u" : "%s:%u", o->address,
+	    http_port(g->http));
+	upstream_advertise(g->upstream, address);
 }
 
 static void
@@ -152,6 +179,7 @@ listen_for_requests(struct gateway *g)
 	if (!g->http)
 		log_fatal("http", "cannot listen on %s port %u: %s", g->options.address,
 		    g->options.port, strerror(errno));
+	advertise(g);
 	write_port_file(g->options.port_file, http_port(g->http));
 	log_info("http", "listening on %s port %u", g->options.address, http_port(g->http));
 }
@@ -177,6 +205,7 @@ stop_accepting(struct gateway *g)
 	g->is_closed = true;
 	http_stop_listening(g->http);
 	hub_drain(g->hub, g->options.drain_ms * 6 / 10, clients_told, g);
+	transport_sio_drain(g->socketio, g->options.drain_ms * 6 / 10);
 }
 
 static void
@@ -189,7 +218,8 @@ drain_due(struct loop_timer *t)
 
 	if (spent_ms >= (wait_ms < READY_FALSE_MS ? wait_ms : READY_FALSE_MS))
 		stop_accepting(g);
-	is_done = g->clients_told && hub_members(g->hub) == 0 && upstream_in_flight(g->upstream) == 0;
+	is_done = g->clients_told && hub_members(g->hub) == 0 && upstream_in_flight(g->upstream) == 0 &&
+	    transport_sio_clients(g->socketio) == 0;
 	if (is_done || spent_ms >= g->options.drain_ms)
 		loop_stop(g->loop);
 	else

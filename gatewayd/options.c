@@ -1,6 +1,7 @@
 #include "gatewayd/options.h"
 
 #include "common/limits.h"
+#include "gatewayd/homes.h"
 #include "gatewayd/http.h"
 #include "gatewayd/upstream.h"
 
@@ -13,6 +14,7 @@ enum option_id {
 	OPTION_LISTEN = 1000,
 	OPTION_REQUESTS,
 	OPTION_EVENTS,
+	OPTION_ADVERTISE,
 	OPTION_ASSETS,
 	OPTION_ALLOW_ORIGIN,
 	OPTION_ALLOW_HOST,
@@ -34,6 +36,7 @@ static const char usage_text[] =
     "  --requests ENDPOINT    where graphd takes requests, such as ipc:///run/graphd/requests.sock\n"
     "  --events ENDPOINT      where graphd publishes events\n"
     "  --listen ADDR:PORT     127.0.0.1:5000; port 0: any free one; an IPv6 address in brackets\n"
+    "  --advertise ADDR:PORT  where other gateways reach this one (where it listens)\n"
     "  --assets DIR           indicators and icons\n"
     "  --allow-origin ORIGIN  an origin whose pages may use this server; repeatable. Without it:\n"
     "                         any while listening on loopback, else none\n"
@@ -55,6 +58,7 @@ static const struct option rows[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
 	{ "requests", required_argument, NULL, OPTION_REQUESTS },
 	{ "events", required_argument, NULL, OPTION_EVENTS },
+	{ "advertise", required_argument, NULL, OPTION_ADVERTISE },
 	{ "assets", required_argument, NULL, OPTION_ASSETS },
 	{ "allow-origin", required_argument, NULL, OPTION_ALLOW_ORIGIN },
 	{ "allow-host", required_argument, NULL, OPTION_ALLOW_HOST },
@@ -110,6 +114,17 @@ read_listen(struct options *o, const char *text)
 }
 
 static void
+read_advertise(struct options *o, const char *text)
+{
+	struct sockaddr_storage at;
+	socklen_t size;
+
+	if (!home_parse_address(span_of(text), &at, &size))
+		refuse_option("--advertise wants a numeric ADDR:PORT", text);
+	o->advertise = text;
+}
+
+static void
 add_to_list(const char **list, size_t *n, const char *what, const char *value)
 {
 	if (*n == OPTIONS_LIST_MAX)
@@ -153,6 +168,9 @@ read_option(struct options *o, enum option_id id, const char *value)
 		break;
 	case OPTION_EVENTS:
 		o->events = value;
+		break;
+	case OPTION_ADVERTISE:
+		read_advertise(o, value);
 		break;
 	case OPTION_ASSETS:
 		o->assets = value;

@@ -58,6 +58,7 @@ new_pid(struct place *p)
 {
 	struct eio_sid secret;
 
+	p->pid = xcalloc(1, SIO_PID_TEXT + 1);
 	random_bytes(secret.bytes, sizeof secret.bytes);
 	eio_sid_format(&secret, p->pid);
 	p->pid[EIO_SID_TEXT] = '.';
@@ -151,6 +152,7 @@ query_copy(struct span query, const char *name)
 void
 sio_seats_open(void *context, struct sio_client *client, const struct eio_request *request)
 {
+	static const struct door nothing;
 	struct door *d = xcalloc(1, sizeof *d);
 
 	(void)context;
@@ -161,6 +163,11 @@ sio_seats_open(void *context, struct sio_client *client, const struct eio_reques
 	d->recover = query_copy(request->query, "recover");
 	d->actor = query_copy(request->query, "actor");
 	d->log_id = query_copy(request->query, "log_id");
+	/* Most clients say it all in auth, and are many. */
+	if (memcmp(d, &nothing, sizeof nothing) == 0) {
+		free(d);
+		d = NULL;
+	}
 	sio_client_set_data(client, d);
 }
 
@@ -204,7 +211,7 @@ read_recovery(
 
 	if (pid.n != SIO_PID_TEXT || pid.p[EIO_SID_TEXT] != '.')
 		return;
-	memcpy(p->pid, pid.p, pid.n);
+	p->pid = xspandup(pid);
 	if (offset.n <= UUID_TEXT + 1 || offset.p[UUID_TEXT] != ':' ||
 	    !uuid_parse((struct span){ offset.p, UUID_TEXT }, &session))
 		return;
@@ -225,7 +232,7 @@ name_socket(struct place *p)
 {
 	char id[EIO_SID_TEXT + 1];
 
-	if (p->recovers && !p->pid[0])
+	if (p->recovers && !p->pid)
 		new_pid(p);
 	if (p->recovers) {
 		id_of_pid(p->pid, id);

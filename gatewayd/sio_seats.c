@@ -124,6 +124,7 @@ place_free(struct place *p)
 {
 	live_forget(&p->asks, p->app->hub);
 	free(p->actor);
+	free(p->pid);
 	free(p);
 }
 

@@ -22,7 +22,7 @@ struct place {
 	unsigned n_seats;
 	struct live_asks asks;
 	bool recovers;		    /* events carry an offset */
-	char pid[SIO_PID_TEXT + 1]; /* empty unless recovers */
+	char *pid; /* owned; NULL unless recovers */
 	char client_id[EIO_SID_TEXT + 1];
 	char *actor; /* owned, or NULL */
 };

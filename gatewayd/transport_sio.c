@@ -11,7 +11,12 @@
 
 #include <stdlib.h>
 
-enum { DRAIN_STEP_MS = 50 };
+enum {
+	DRAIN_STEP_MS = 50,
+	/* For pollers to fetch the close packet: those that come through other gateways cannot, and
+	 * hear from these that the session is unknown. */
+	FAREWELL_MS = 1000,
+};
 
 struct transport_sio {
 	struct loop *loop;
@@ -20,6 +25,7 @@ struct transport_sio {
 	struct relay *relay;
 	struct loop_timer drain_timer;
 	uint64_t drain_end_ms; /* 0: not draining */
+	uint64_t told_ms;      /* when the last client was sent away; 0: not yet */
 };
 
 static const char *const namespaces[] = { "/", "/graph" };
@@ -120,7 +126,9 @@ transport_sio_request(void *context, struct http_request *request)
 size_t
 transport_sio_clients(const struct transport_sio *t)
 {
-	return eio_session_count(eio_server_eio(t->engine)) + relay_count(t->relay);
+	bool is_over = t->told_ms && clock_now_ms() - t->told_ms > FAREWELL_MS;
+
+	return is_over ? 0 : eio_session_count(eio_server_eio(t->engine)) + relay_count(t->relay);
 }
 
 static size_t
@@ -137,12 +145,15 @@ drain_due(struct loop_timer *timer)
 	uint64_t steps = t->drain_end_ms > now_ms ? (t->drain_end_ms - now_ms) / DRAIN_STEP_MS : 0;
 	struct eio *eio = eio_server_eio(t->engine);
 	size_t relayed = share(relay_count(t->relay), steps);
+	size_t n = eio_close_some(eio, share(eio_session_count(eio), steps));
 
-	eio_close_some(eio, share(eio_session_count(eio), steps));
 	while (relayed-- > 0 && relay_end_one(t->relay))
-		;
-	if (transport_sio_clients(t) > 0)
-		loop_set_timer(t->loop, timer, now_ms + DRAIN_STEP_MS);
+		n++;
+	if (n > 0 || now_ms < t->drain_end_ms)
+		t->told_ms = 0;
+	else if (!t->told_ms)
+		t->told_ms = now_ms;
+	loop_set_timer(t->loop, timer, now_ms + DRAIN_STEP_MS);
 }
 
 void

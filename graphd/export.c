@@ -12,9 +12,24 @@ write_children(struct json_out *out, const struct node *node)
 	json_out_close(out, ']');
 }
 
+/* The one that was imported, else the one that follows from a property. */
+static void
+write_indicator(struct json_out *out, const struct content *c, const struct blueprint *blueprint)
+{
+	const struct option *option = NULL;
+	const char *set = NULL;
+
+	if (!blueprint || c->indicator_id || !blueprint_indicator(blueprint, c, &set, &option))
+		option = NULL;
+	json_out_key(out, "indicator_id");
+	json_out_string(out, option ? option->indicator_id : c->indicator_id);
+	json_out_key(out, "indicator_set");
+	json_out_string(out, option ? set : c->indicator_set);
+}
+
 /* Always with name and parent, so that nothing has to be found out again on the way back. */
 static void
-write_node(struct json_out *out, const struct node *node)
+write_node(struct json_out *out, const struct node *node, const struct blueprint *blueprint)
 {
 	const struct content *c = node_content(node);
 	const struct node *parent = node_parent(node);
@@ -39,10 +54,7 @@ write_node(struct json_out *out, const struct node *node)
 		json_out_uuid(out, node_id(parent));
 	else
 		json_out_null(out);
-	json_out_key(out, "indicator_id");
-	json_out_string(out, c->indicator_id);
-	json_out_key(out, "indicator_set");
-	json_out_string(out, c->indicator_set);
+	write_indicator(out, c, blueprint);
 	json_out_key(out, "icon_id");
 	json_out_string(out, c->icon_id);
 	json_out_members(out, span_of(c->extra));
@@ -51,7 +63,7 @@ write_node(struct json_out *out, const struct node *node)
 
 /* Depth first, so that roots and siblings stand in their order. */
 static void
-write_nodes(struct json_out *out, const struct graph *g)
+write_nodes(struct json_out *out, const struct graph *g, const struct blueprint *blueprint)
 {
 	const struct node *root = graph_first_root(g);
 
@@ -59,7 +71,7 @@ write_nodes(struct json_out *out, const struct graph *g)
 	json_out_open(out, '[');
 	for (; root; root = node_next(root))
 		for (const struct node *n = root; n; n = graph_walk(g, n, root))
-			write_node(out, n);
+			write_node(out, n, blueprint);
 	json_out_close(out, ']');
 }
 
@@ -98,7 +110,7 @@ export_predecessor(const struct session *s, struct json_out *out)
 	json_out_open(out, '{');
 	write_extra(out, &s->meta, "graph");
 	write_template(out, &s->meta);
-	write_nodes(out, s->graph);
+	write_nodes(out, s->graph, s->blueprint);
 	json_out_key(out, "edges");
 	json_out_open(out, '[');
 	json_out_close(out, ']');
@@ -139,7 +151,7 @@ export_native(const struct session *s, struct json_out *out)
 	}
 	json_out_key(out, "graph");
 	json_out_open(out, '{');
-	write_nodes(out, s->graph);
+	write_nodes(out, s->graph, s->blueprint);
 	json_out_close(out, '}');
 	json_out_close(out, '}');
 }

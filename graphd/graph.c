@@ -52,16 +52,31 @@ graph_count(const struct graph *g)
 	return g->nodes.n;
 }
 
-void
-graph_hash(const struct graph *g, char out[33])
+static void
+write_digest(struct digest d, char out[33])
 {
 	static const char digits[] = "0123456789abcdef";
 
 	for (int i = 0; i < 16; i++) {
-		out[i] = digits[g->hash.high >> (60 - 4 * i) & 15];
-		out[16 + i] = digits[g->hash.low >> (60 - 4 * i) & 15];
+		out[i] = digits[d.high >> (60 - 4 * i) & 15];
+		out[16 + i] = digits[d.low >> (60 - 4 * i) & 15];
 	}
 	out[32] = '\0';
+}
+
+void
+graph_hash(const struct graph *g, char out[33])
+{
+	write_digest(g->hash, out);
+}
+
+void
+graph_whole_hash(const struct graph *g, char out[33])
+{
+	struct digest sum = g->hash;
+
+	digest_add(&sum, g->meta_hash);
+	write_digest(sum, out);
 }
 
 const char *

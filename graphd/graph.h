@@ -5,7 +5,7 @@
  * chain of any permitted depth costs no stack.
  *
  * The state hash is the sum (two 64-bit lanes, wrapping) of XXH3 terms: one for each node's identity, type and name, one for
- * each property with its predecessor, one for each node's parent and previous sibling; and one for the meta text. So an edit changes
+ * each property with its predecessor, one for each node's parent and previous sibling. So an edit changes
  * a constant number of terms, and equal graphs, order included, have equal hashes.
  */
 
@@ -20,8 +20,10 @@ struct node;
 struct graph *graph_new(void);
 void graph_free(struct graph *);
 size_t graph_count(const struct graph *);
-/* 32 hexadecimal digits and a NUL. */
+/* The state hash: of the nodes. 32 hexadecimal digits and a NUL. */
 void graph_hash(const struct graph *, char out[33]);
+/* The same with the meta text: changes also when only the project's name, template or rules do. */
+void graph_whole_hash(const struct graph *, char out[33]);
 
 /* The text of the last META edit, borrowed; NULL when there was none. */
 const char *graph_meta(const struct graph *);

@@ -349,8 +349,7 @@ apply_meta(struct graph *g, struct edit *e)
 	free(e->value_before);
 	e->value_before = g->meta;
 	g->meta = xspandup(span_of(e->value_after));
-	digest_subtract(&g->hash, hash_meta(e->value_before));
-	digest_add(&g->hash, hash_meta(g->meta));
+	g->meta_hash = hash_meta(g->meta);
 	return OK;
 }
 

@@ -44,7 +44,7 @@ is_same(struct digest a, struct digest b)
 const char *
 graph_verify(const struct graph *g)
 {
-	struct digest hash = hash_meta(g->meta);
+	struct digest hash = { 0, 0 };
 	size_t seen = 0;
 
 	if (!siblings_verify(g->roots, NULL))
@@ -62,5 +62,7 @@ graph_verify(const struct graph *g)
 	}
 	if (seen != g->nodes.n)
 		return "some nodes hang nowhere";
+	if (!is_same(hash_meta(g->meta), g->meta_hash))
+		return "the hash of the meta text is another one's";
 	return is_same(hash, g->hash) ? NULL : "the state hash is not that of the nodes";
 }

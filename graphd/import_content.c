@@ -263,6 +263,23 @@ read_parent(struct import_reader *r, const struct import_draft *d)
 	return OK;
 }
 
+/* An indicator that follows from a property is not kept: it would stay behind when the property changes. */
+static void
+forget_found_indicator(const struct blueprint *b, struct content *c)
+{
+	const struct option *option;
+	const char *set;
+
+	if (!b || !c->indicator_id || !c->indicator_set || !blueprint_indicator(b, c, &set, &option))
+		return;
+	if (!option->indicator_id || strcmp(c->indicator_id, option->indicator_id) != 0 ||
+	    strcmp(c->indicator_set, set) != 0)
+		return;
+	free(c->indicator_id);
+	free(c->indicator_set);
+	c->indicator_id = c->indicator_set = NULL;
+}
+
 enum error
 import_read_content(
     struct import_reader *r, struct import_draft *d, struct span map_key, size_t position)
@@ -288,6 +305,7 @@ import_read_content(
 		    "The unknown members of node %.*s are too large.", CLIP(d->entry->id_text));
 	c->indicator_id = read_optional(r, d, MEMBER_INDICATOR_ID, "indicator_id");
 	c->indicator_set = read_optional(r, d, MEMBER_INDICATOR_SET, "indicator_set");
+	forget_found_indicator(r->blueprint, c);
 	c->icon_id = read_optional(r, d, MEMBER_ICON_ID, "icon_id");
 	c->extra = d->extra.n ? xspandup(json_out_span(&d->extra)) : NULL;
 	return OK;

@@ -25,6 +25,7 @@ struct graph {
 	struct table nodes; /* by id */
 	struct node *roots; /* top of their tree */
 	struct names names;
-	struct digest hash;
+	struct digest hash; /* of the nodes */
+	struct digest meta_hash;
 	char *meta; /* text of the last META edit, or NULL */
 };

@@ -18,7 +18,7 @@ session_new(const struct uuid *id, const struct uuid *log_id, uint64_t now_us)
 	s->created_us = s->active_us = now_us;
 	s->graph = graph_new();
 	history_init(&s->history);
-	graph_hash(s->graph, s->clean_hash);
+	graph_whole_hash(s->graph, s->clean_hash);
 	list_init(&s->clients);
 	list_init(&s->keys_by_age);
 	list_init(&s->rollbacks);
@@ -80,7 +80,7 @@ session_is_dirty(const struct session *s)
 {
 	char hash[33];
 
-	graph_hash(s->graph, hash);
+	graph_whole_hash(s->graph, hash);
 	return strcmp(hash, s->clean_hash) != 0;
 }
 

@@ -82,7 +82,7 @@ note_marks(struct session *s, const struct step *step)
 		if (e->kind != EDIT_MARK)
 			continue;
 		if (e->mark == MARK_SAVED || e->mark == MARK_CLEAN)
-			graph_hash(s->graph, s->clean_hash);
+			graph_whole_hash(s->graph, s->clean_hash);
 		if (e->mark == MARK_CLOSED)
 			s->closed = true;
 	}

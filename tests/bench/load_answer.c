@@ -73,11 +73,25 @@ read_head(struct answer *a, struct span bytes)
 	return n;
 }
 
+static void
+keep_start(struct answer *a, struct span part)
+{
+	size_t n = a->body_bytes < ANSWER_START_BYTES ? ANSWER_START_BYTES - (size_t)a->body_bytes : 0;
+
+	if (n > part.n)
+		n = part.n;
+	/* The text stays terminated, since all of it was zero at first. */
+	if (n)
+		memcpy(a->start + a->body_bytes, part.p, n);
+}
+
 static size_t
 read_part(struct answer *a, struct span bytes)
 {
 	size_t n = bytes.n < a->left ? bytes.n : (size_t)a->left;
 
+	if (a->state == ANSWER_BODY)
+		keep_start(a, (struct span){ bytes.p, n });
 	a->left -= n;
 	a->body_bytes += n;
 	if (a->left == 0)

@@ -19,6 +19,8 @@ enum answer_state {
 	ANSWER_BROKEN
 };
 
+enum { ANSWER_START_BYTES = 160 };
+
 /* Zeroed memory awaits an answer. */
 struct answer {
 	enum answer_state state;
@@ -26,6 +28,7 @@ struct answer {
 	bool closes;   /* the server ends the connection behind it */
 	uint64_t left; /* of the body, or of a chunk with the line end behind it */
 	uint64_t body_bytes;
+	char start[ANSWER_START_BYTES + 1]; /* of a body that has a length, as text */
 };
 
 /* Returns how many of the bytes belong to the answer and are done with. */

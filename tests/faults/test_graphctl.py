@@ -338,6 +338,16 @@ class Compact(CtlTest):
             self.assertEqual(self.state()["state_hash"], before["state_hash"])
             self.check()
 
+    def test_an_export_with_history_says_that_it_is_gone(self):
+        self.create_many(10)
+        project = self.info()["project_id"]
+        self.compact("--keep-steps", "2")
+        # Loaded again: an export takes the session that was used last.
+        self.create()
+        file = json.loads(self.ctl("export", project, "--history", *self.requests))
+        self.assertIs(file["history_omitted"], True)
+        self.assertNotIn("history", file)
+
     def test_hours_count_from_now(self):
         self.create_many(20)
         before = self.state()

@@ -185,9 +185,9 @@ START_TEST(what_is_no_graph_is_refused_with_the_node)
 	expect_refused("{\"graph\":{\"nodes\":7}}", e, "no list");
 	expect_refused("{\"roots\":{}}", e, "no list");
 	expect_refused(
-	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},7]}", e, "Element 2 of the nodes");
-	expect_refused("{\"nodes\":[\"a\"]}", e, "Element 1 of the nodes");
-	expect_refused("{\"nodes\":{\"a\":[]}}", e, "Element 1 of the nodes");
+	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},7]}", e, "Element 2 of the list");
+	expect_refused("{\"nodes\":[\"a\"]}", e, "Element 1 of the list");
+	expect_refused("{\"nodes\":{\"a\":[]}}", e, "Element 1 of the list");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},{\"type\":\"t\"}]}", e,
 	    "Node 2 of its list has no id");
 	expect_refused("{\"nodes\":[{\"id\":7,\"type\":\"t\"}]}", e, "id of node 1 of its list");
