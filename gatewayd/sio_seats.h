@@ -19,12 +19,12 @@ struct place {
 	struct sio_seats *app;
 	struct sio_socket *socket;
 	struct link seats;
-	unsigned n_seats;
 	struct live_asks asks;
-	bool recovers;		    /* events carry an offset */
-	char *pid; /* owned; NULL unless recovers */
-	char client_id[EIO_SID_TEXT + 1];
+	char *pid;   /* owned; NULL unless recovers */
 	char *actor; /* owned, or NULL */
+	uint16_t n_seats;
+	bool recovers; /* events carry an offset */
+	char client_id[EIO_SID_TEXT + 1];
 };
 
 /* Membership in one session. */

@@ -96,7 +96,7 @@ fixture_end(struct session *s)
 static inline bool
 fixture_has(const struct json_out *out, const char *text)
 {
-	return out->n && memmem(out->bytes, out->n, text, strlen(text));
+	return out->bytes && memmem(out->bytes, out->n, text, strlen(text));
 }
 
 static inline int

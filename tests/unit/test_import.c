@@ -201,9 +201,9 @@ START_TEST(what_is_no_graph_is_refused_with_the_node)
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"properties\":[]}]}", e,
 	    "properties of node a");
 	expect_refused(
-	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":{}}]}", e, "children of node 1");
+	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":{}}]}", e, "children of node \"a\"");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":[null]}]}", e,
-	    "Element 1 of a list of children");
+	    "Element 1 of the list in node");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"parent_id\":7}]}", e,
 	    "parent_id of node a");
 	expect_refused("{\"nodes\":[],\"edges\":{}}", e, "The edges are no list");
