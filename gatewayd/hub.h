@@ -95,7 +95,7 @@ struct member {
 	uint64_t since_ms;   /* JOINING: began then; SLOW: last progress */
 	uint64_t asked;	     /* number of the Join request under way, or 0 */
 	uint64_t active_clients;
-	char *client_id, *actor;	   /* owned; NULL when not counted */
+	char *client_id, *actor;	   /* owned, perhaps the same; NULL when not counted */
 	struct shared_bytes *announcement; /* JOINING: its own session:connected, encoded */
 	struct uuid log_id; /* JOINING: the history the client knows; nil: whichever */
 };

@@ -149,7 +149,7 @@ drain_due(struct loop_timer *timer)
 
 	while (relayed-- > 0 && relay_end_one(t->relay))
 		n++;
-	if (n > 0 || now_ms < t->drain_end_ms)
+	if (n > 0)
 		t->told_ms = 0;
 	else if (!t->told_ms)
 		t->told_ms = now_ms;

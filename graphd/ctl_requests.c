@@ -1,4 +1,4 @@
-/* graphctl backup, export and import: one question to a running graphd each. */
+/* graphctl backup, export and import: questions to a running graphd. */
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
@@ -44,21 +44,34 @@ member(const struct json_out *body, const char *key)
 	return value;
 }
 
+/* graphd writes a part for each question, so that it can answer others in between. */
+static bool
+ask_until_whole(struct ctl_client *client, const struct json_out *args, struct json_out *body)
+{
+	do {
+		if (!ctl_client_ask(client, "Backup", &nobody, json_out_span(args), body))
+			return false;
+	} while (span_is(member(body, "more"), "true"));
+	return true;
+}
+
 int
 ctl_backup(const struct ctl_options *o)
 {
+	struct ctl_client *client = ctl_client_new(o->requests);
 	struct json_out args = { 0 }, body = { 0 };
 	bool good;
 
 	json_out_open(&args, '{');
 	put_text(&args, "name", o->operands[0]);
 	json_out_close(&args, '}');
-	good = ask(o, "Backup", &args, &body);
+	good = client && ask_until_whole(client, &args, &body);
 	if (good) {
 		struct span size = member(&body, "size_bytes");
 
 		printf("%s: %.*s bytes\n", o->operands[0], (int)size.n, size.p);
 	}
+	ctl_client_free(client);
 	json_out_fini(&args);
 	json_out_fini(&body);
 	return good ? CTL_OK : CTL_FAILED;

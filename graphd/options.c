@@ -10,7 +10,6 @@
 #include <string.h>
 #include <xxhash.h>
 #include <yaml.h>
-#include <zmq.h>
 
 static const char usage[] =
     "usage: graphd --data DIR --bind-requests ENDPOINT --bind-events ENDPOINT [option…]\n"
@@ -75,12 +74,12 @@ static const struct option long_options[] = {
 static void
 print_version(void)
 {
-	int major, minor, patch, yaml_major, yaml_minor, yaml_patch;
+	char version[16];
+	int yaml_major, yaml_minor, yaml_patch;
 
-	zmq_version(&major, &minor, &patch);
 	yaml_get_version(&yaml_major, &yaml_minor, &yaml_patch);
-	printf("graphd %s\nlibzmq %d.%d.%d\nSQLite %s\nlibyaml %d.%d.%d\ncJSON %s\nxxHash %u\n",
-	    PROJECT_VERSION, major, minor, patch, store_sqlite_version(), yaml_major, yaml_minor,
+	printf("graphd %s\nlibzmq %s\nSQLite %s\nlibyaml %d.%d.%d\ncJSON %s\nxxHash %u\n",
+	    PROJECT_VERSION, server_bus_version(version), store_sqlite_version(), yaml_major, yaml_minor,
 	    yaml_patch, cJSON_Version(), XXH_versionNumber());
 }
 

@@ -281,3 +281,13 @@ server_free(struct server *s)
 	zmq_ctx_term(s->zmq);
 	free(s);
 }
+
+const char *
+server_bus_version(char out[16])
+{
+	int major, minor, patch;
+
+	zmq_version(&major, &minor, &patch);
+	snprintf(out, 16, "%d.%d.%d", major, minor, patch);
+	return out;
+}

@@ -32,3 +32,5 @@ void server_drain(struct server *);
  * error. */
 bool server_has_failed(const struct server *);
 void server_free(struct server *);
+/* libzmq's version as text, in out; returns out. */
+const char *server_bus_version(char out[16]);

@@ -86,6 +86,11 @@ struct store_ops {
 	/* Upkeep, between turns; idle: nothing else is to be done just now. */
 	void (*tend)(struct store *, bool idle);
 	enum error (*backup)(struct store *, const char *path, char message[256]); /* NULL: cannot */
+	/*
+	 * The same in slices of about slice_ms, between which everything else goes on: *more until the copy is whole. path
+	 * names the copy in each call; overloaded: another one is being made. NULL: gives up the one that was begun.
+	 */
+	enum error (*backup_slice)(struct store *, const char *path, uint64_t slice_ms, bool *more, char message[256]);
 
 	/* For graphctl, on a store that nothing is waiting in. Either may be NULL: there is no such thing here. */
 	/* Tells of each checksum, link and row that is wrong. OK: everything could be looked at. */

@@ -215,6 +215,7 @@ sqlite_close(struct store *store)
 	struct sqlite_store *s = sqlite_store_of(store);
 	int fd = s->back.fd;
 
+	sqlite_backup_slice(store, NULL, 0, NULL, NULL);
 	stop_writer(s);
 	changes_clear(&s->open);
 	sqlite_heads_revert(s);
@@ -336,31 +337,6 @@ sqlite_first_seq(struct store *store, const struct uuid *session)
 	return h ? h->cut.seq + 1 : 1;
 }
 
-/* Into a file of its own, through the one connection: others may not open the database. */
-static enum error
-sqlite_backup(struct store *store, const char *path, char message[256])
-{
-	struct sqlite_store *s = sqlite_store_of(store);
-	enum error err = OK;
-	bool fatal = false;
-	sqlite3_stmt *q;
-	int rc;
-
-	pthread_mutex_lock(&s->db_lock);
-	rc = sqlite3_prepare_v2(s->db, "VACUUM INTO ?1", -1, &q, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_bind_text(q, 1, path, -1, SQLITE_STATIC);
-		rc = sqlite3_step(q);
-	}
-	if (rc != SQLITE_DONE) {
-		snprintf(message, 256, "%s", sqlite3_errmsg(s->db));
-		err = sqlite_error(rc, &fatal);
-	}
-	sqlite3_finalize(q);
-	pthread_mutex_unlock(&s->db_lock);
-	return err;
-}
-
 const struct store_ops store_sqlite_ops = {
 	.name = "sqlite",
 	.open = sqlite_open,
@@ -380,6 +356,7 @@ const struct store_ops store_sqlite_ops = {
 	.project = sqlite_read_project,
 	.tend = sqlite_tend,
 	.backup = sqlite_backup,
+	.backup_slice = sqlite_backup_slice,
 	.verify = sqlite_verify,
 	.cut = sqlite_cut,
 };

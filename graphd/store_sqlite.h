@@ -52,6 +52,14 @@ struct snapshot_job {
 	size_t n, done;
 };
 
+/* A copy that is being made in slices; path NULL: none is. */
+struct online_copy {
+	char *path; /* owned */
+	sqlite3 *db;
+	sqlite3_backup *backup;
+	uint64_t last_ms; /* of the last slice */
+};
+
 enum work_kind { WORK_COMMIT, WORK_PART, WORK_TIDY };
 
 /* What the writer is given. */
@@ -117,6 +125,7 @@ struct sqlite_store {
 	bool part_under_way;
 	size_t under_way; /* works given to the writer and not yet back */
 	uint64_t last_commit_ms, last_part_ms;
+	struct online_copy copy;
 	struct loop_io back; /* an eventfd: works have come back */
 
 	/* Between the threads, under the lock. */
@@ -163,6 +172,10 @@ void sqlite_heads_redirty(struct sqlite_store *);
 void sqlite_heads_revert(struct sqlite_store *);
 uint64_t sqlite_step_checksum(const struct store_step *, uint64_t previous_checksum);
 uint64_t sqlite_bytes_checksum(struct span);
+
+/* store_sqlite_backup.c */
+enum error sqlite_backup(struct store *, const char *path, char message[256]);
+enum error sqlite_backup_slice(struct store *, const char *path, uint64_t slice_ms, bool *more, char message[256]);
 
 /* store_sqlite_cut.c */
 enum error sqlite_cut(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq,

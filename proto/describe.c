@@ -1,7 +1,8 @@
 /*
  * Prints the reference from the tables: "describe wire" the document docs/wire.md, "describe
- * schema" JSON Schema (2020-12) of every command's arguments and every event's payload. Generation
- * goes outward only; a test fails when a printed document is stale.
+ * events" the table in docs/clients.md, "describe schema" JSON Schema (2020-12) of every command's
+ * arguments and every event's payload. Generation goes outward only; a test fails when a printed
+ * document is stale.
  */
 
 #include "common/limits.h"
@@ -77,6 +78,25 @@ print_events(void)
 		    row->doc, row->dash, words[row->durability], i);
 		for (const struct event_field *f = row->fields; f->name; f++)
 			printf("| `%s` | %s | %s |\n", f->name, f->type, f->doc);
+	}
+}
+
+/* What clients can hear, in short: the table in docs/clients.md. */
+static void
+print_catalogue(void)
+{
+	printf("| event | dash name | kept | when |\n|---|---|---|---|\n");
+	for (int i = 0; i < EVENTS; i++) {
+		const struct event_row *row = &event_rows[i];
+
+		if (row->durability == EVENT_INTERNAL)
+			continue;
+		if (row->colon[0])
+			printf("| `%s` ", row->colon);
+		else
+			printf("| ");
+		printf("| `%s` | %s | %s |\n", row->dash,
+		    row->durability == EVENT_DURABLE ? "yes" : "no", row->doc);
 	}
 }
 
@@ -252,6 +272,10 @@ main(int argc, char **argv)
 		print_schema();
 		return 0;
 	}
-	fprintf(stderr, "usage: describe wire|schema\n");
+	if (argc == 2 && strcmp(argv[1], "events") == 0) {
+		print_catalogue();
+		return 0;
+	}
+	fprintf(stderr, "usage: describe wire|events|schema\n");
 	return 2;
 }

@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_BYTES = 128 };
+enum {
+	NAME_BYTES = 128,
+	SLICE_MS = 10, /* that others may have to wait */
+};
 
 /* A plain file name, so that nothing outside the directory can be meant. */
 static bool
@@ -38,33 +41,65 @@ flush(const char *path, int flags)
 
 /* Written under another name first: a file of the wanted name is always a whole one. */
 static enum error
-write_copy(struct call *c, const char *directory, const char *partial, const char *path)
+write_slice(struct call *c, const char *partial, bool *more)
 {
 	struct store *store = sessions_store(c->sessions);
 	char message[256] = "";
-	enum error err;
-
 	mode_t mask = umask(077);
+	enum error err = store->ops->backup_slice(store, partial, SLICE_MS, more, message);
+
+	umask(mask);
+	if (!err)
+		return OK;
+	log_warn("backup", "cannot write %s: %s", partial, message);
+	return refuse(c->why, err, NULL,
+	    err == ERROR_overloaded ? "Another backup is being written."
+				    : "The backup could not be written.");
+}
+
+/* link() instead of rename(): it refuses when there is such a file by now. */
+static enum error
+publish(struct call *c, const char *directory, const char *partial, const char *path)
+{
+	bool good = flush(partial, O_RDONLY) && link(partial, path) == 0;
+	int why = errno;
 
 	unlink(partial);
-	err = store->ops->backup(store, partial, message);
-	umask(mask);
-	if (err) {
-		log_warn("backup", "cannot write %s: %s", partial, message);
-		return refuse(c->why, err, NULL, "The backup could not be written.");
-	}
-	/* link() instead of rename(): it refuses when there is such a file by now. */
-	if (flush(partial, O_RDONLY) && link(partial, path) == 0) {
-		unlink(partial);
-		return flush(directory, O_RDONLY | O_DIRECTORY)
-		    ? OK
-		    : refuse(c->why, ERROR_storage_failed, NULL,
-			  "The backup could not be made durable.");
-	}
-	if (errno == EEXIST)
+	if (good && flush(directory, O_RDONLY | O_DIRECTORY))
+		return OK;
+	if (!good && why == EEXIST)
 		return refuse(
 		    c->why, ERROR_invalid_request, "name", "There is a file of that name already.");
 	return refuse(c->why, ERROR_storage_failed, NULL, "The backup could not be made durable.");
+}
+
+static enum error
+write_backup(
+    struct call *c, const char *directory, const char *partial, const char *path, bool *more)
+{
+	struct stat st;
+	enum error err;
+
+	if (lstat(path, &st) == 0)
+		return refuse(
+		    c->why, ERROR_invalid_request, "name", "There is a file of that name already.");
+	err = write_slice(c, partial, more);
+	return err || *more ? err : publish(c, directory, partial, path);
+}
+
+static void
+write_reply(struct call *c, struct span name, const char *path, bool more)
+{
+	struct stat st;
+
+	json_out_key(c->result, "name");
+	json_out_text(c->result, name);
+	json_out_key(c->result, "more");
+	json_out_bool(c->result, more);
+	if (more || stat(path, &st) != 0)
+		return;
+	json_out_key(c->result, "size_bytes");
+	json_out_int(c->result, st.st_size);
 }
 
 enum error
@@ -72,10 +107,10 @@ cmd_backup(struct call *c, const struct backup_args *a)
 {
 	const char *directory = c->dispatcher->backup_directory;
 	char *path = NULL, *partial = NULL;
-	struct stat st;
-	enum error err = OK;
+	bool more = false;
+	enum error err;
 
-	if (!directory || !sessions_store(c->sessions)->ops->backup)
+	if (!directory || !sessions_store(c->sessions)->ops->backup_slice)
 		return refuse(c->why, ERROR_invalid_request, NULL, "This server makes no backups.");
 	if (!is_plain_name(a->name))
 		return refuse(c->why, ERROR_invalid_request, "name",
@@ -84,19 +119,9 @@ cmd_backup(struct call *c, const struct backup_args *a)
 	if (asprintf(&path, "%s/%.*s", directory, (int)a->name.n, a->name.p) < 0 ||
 	    asprintf(&partial, "%s/.%.*s.partial", directory, (int)a->name.n, a->name.p) < 0)
 		abort();
-	if (lstat(path, &st) == 0)
-		err = refuse(
-		    c->why, ERROR_invalid_request, "name", "There is a file of that name already.");
-	if (!err) {
-		err = write_copy(c, directory, partial, path);
-		unlink(partial);
-	}
-	if (!err && stat(path, &st) == 0) {
-		json_out_key(c->result, "name");
-		json_out_text(c->result, a->name);
-		json_out_key(c->result, "size_bytes");
-		json_out_int(c->result, st.st_size);
-	}
+	err = write_backup(c, directory, partial, path, &more);
+	if (!err)
+		write_reply(c, a->name, path, more);
 	free(path);
 	free(partial);
 	return err;

@@ -15,7 +15,8 @@ FAN_OUT = [  # words, subscribers, rooms, publishers, posts per second (0: as fa
     ("room of 100, 200 posts/s", 100, 1, 4, 200),
 ]
 LIVE_KINDS = ("socketio", "websocket")
-LABELS = {"socketio": "Socket.IO", "websocket": "WebSocket"}
+LABELS = {"socketio": "Socket.IO", "websocket": "WebSocket", "http": "kept-alive HTTP",
+          "poll": "Socket.IO poll held"}
 # Where a daemon's warnings are expected: the descriptors that the machine's hard limit leaves it.
 EXPECTED_WARNINGS = ("file descriptors",)
 
@@ -136,22 +137,22 @@ def connects(settings):
     return lines
 
 
+def idle_line(settings, kind):
+    """What each of many connections makes the daemons grow by, when nothing is said on them."""
+    with running() as server:
+        found = run_on(server, make_rooms(server, 100), kind=kind, hold=settings.hold_s,
+                       subscribers=settings.connections)
+    join = found["join"]
+    grown = sum(join["rss_held"]) - sum(join["rss_before"])
+    return line(f"memory, {settings.connections:,} idle connections, {LABELS[kind]}",
+                grown / settings.connections / 1024, "KiB/connection", problems=problems_of(found),
+                idle_cpu_percent=sum(join["idle_cpu_s"]) / settings.hold_s * 100)
+
+
 def idle(settings):
-    lines = []
-    for kind in LIVE_KINDS:
-        with running() as server:
-            rooms = make_rooms(server, 100)
-            found = run_on(server, rooms, kind=kind, subscribers=settings.connections,
-                           hold=settings.hold_s)
-            join = found["join"]
-            grown = sum(join["rss_held"]) - sum(join["rss_before"])
-            lines.append(line(f"memory, {settings.connections:,} idle connections, {LABELS[kind]}",
-                              grown / settings.connections / 1024, "KiB/connection",
-                              problems=problems_of(found)))
-            if kind == LIVE_KINDS[0]:
-                lines.append(line("CPU, the same connections idle",
-                                  sum(join["idle_cpu_s"]) / settings.hold_s * 100, "% of a core",
-                                  problems=problems_of(found)))
+    lines = [idle_line(settings, kind) for kind in LABELS]
+    lines.append(line("CPU, the same connections, Socket.IO", lines[0]["idle_cpu_percent"],
+                      "% of a core"))
     with running() as server:
         rss = sum(daemon.rss_bytes() for daemon in server.daemons())
         lines.append(line("memory, both daemons without work", rss / 2**20, "MiB"))
@@ -198,17 +199,18 @@ def replay(settings):
 
 
 def overhead(settings):
-    """The same pace with and without listeners, so that batches are of the same size."""
-    each = []
+    """The same pace with and without listeners, so that batches are of the same size, in turns."""
+    lines = []
     with running() as server:
         rooms = make_rooms(server, 1)
-        for subscribers in (0, 100):
+        for subscribers in (0, 100) * 2:
             found = run_on(server, rooms, subscribers=subscribers, publishers=16, rate=1000,
                            **settings.timing())
-            each.append(command_line(f"1,000 commands/s, {subscribers} subscribers", found))
-    ratio = each[1]["graphd_us"] / max(each[0]["graphd_us"], 1e-9)
-    return each + [line("graphd CPU per command, 100 against 0", ratio, "ratio",
-                        problems=each[0]["problems"] + each[1]["problems"])]
+            lines.append(command_line(f"1,000 commands/s, {subscribers} subscribers", found))
+    without, with_listeners = (sum(fields["graphd_us"] for fields in lines[i::2]) for i in (0, 1))
+    return lines + [line("graphd CPU per command, 100 against 0",
+                         with_listeners / max(without, 1e-9), "ratio",
+                         problems=[p for fields in lines for p in fields["problems"]])]
 
 
 def rss_of_graphd(server):

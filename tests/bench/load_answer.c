@@ -76,7 +76,8 @@ read_head(struct answer *a, struct span bytes)
 static void
 keep_start(struct answer *a, struct span part)
 {
-	size_t n = a->body_bytes < ANSWER_START_BYTES ? ANSWER_START_BYTES - (size_t)a->body_bytes : 0;
+	size_t n =
+	    a->body_bytes < ANSWER_START_BYTES ? ANSWER_START_BYTES - (size_t)a->body_bytes : 0;
 
 	if (n > part.n)
 		n = part.n;

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "tests/bench/load_answer.h"
 #include "tests/bench/load_frame.h"
+#include "tests/bench/load_poller.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,17 +15,25 @@ struct dialect {
 	const char *path, *path_since;	 /* of the upgrade */
 	const char *hello, *hello_since; /* sent behind Engine.IO's open packet; NULL: nothing */
 	const char *joined; /* how the frame starts that says it is in; NULL: the upgrade does */
+	bool is_polling;    /* no WebSocket, but requests: see load_poller.h */
 };
 
+/* Socket.IO's CONNECT, over either of its transports. */
+#define CONNECT "40/graph,{\"session_id\":\"{session}\",\"events\":\"{events}\""
+
 static const struct dialect dialects[] = {
-	{ "socketio", "/socket.io/?EIO=4&transport=websocket", NULL,
-	    "40/graph,{\"session_id\":\"{session}\",\"events\":\"{events}\"}",
-	    "40/graph,{\"session_id\":\"{session}\",\"events\":\"{events}\",\"since\":{since}}",
-	    "40/graph," },
-	{ "websocket", "/ws?session_id={session}&events={events}",
-	    "/ws?session_id={session}&events={events}&since={since}", NULL, NULL,
-	    "{\"event\":\"joined\"" },
-	{ "raw", "/{session}", NULL, NULL, NULL, NULL },
+	{ .kind = "socketio",
+	    .path = "/socket.io/?EIO=4&transport=websocket",
+	    .hello = CONNECT "}",
+	    .hello_since = CONNECT ",\"since\":{since}}",
+	    .joined = "40/graph," },
+	{ .kind = "websocket",
+	    .path = "/ws?session_id={session}&events={events}",
+	    .path_since = "/ws?session_id={session}&events={events}&since={since}",
+	    .joined = "{\"event\":\"joined\"" },
+	{ .kind = "raw", .path = "/{session}" },
+	{ .kind = "poll", .hello = CONNECT "}", .is_polling = true },
+	{ .kind = "http", .is_polling = true },
 };
 
 static struct subscriber *
@@ -174,9 +183,8 @@ take_frames(struct subscriber *s, struct span bytes)
 }
 
 static void
-on_opened(struct net_connection *c)
+request_upgrade(struct subscriber *s)
 {
-	struct subscriber *s = subscriber_of(c);
 	const struct dialect *d = s->audience->dialect;
 	const char *own = s->audience->options->path;
 	char *path = own ? text_for(s, own, own) : text_for(s, d->path, d->path_since), *request;
@@ -187,9 +195,39 @@ on_opened(struct net_connection *c)
 
 	if (n < 0)
 		log_fatal("load", "no memory");
-	net_send(c, (struct span){ request, (size_t)n });
+	net_send(&s->connection, (struct span){ request, (size_t)n });
 	free(request);
 	free(path);
+}
+
+static void
+on_opened(struct net_connection *c)
+{
+	struct subscriber *s = subscriber_of(c);
+	const struct dialect *d = s->audience->dialect;
+
+	if (d->is_polling)
+		s->poller = poller_new(c, d->hello ? text_for(s, d->hello, NULL) : NULL);
+	else
+		request_upgrade(s);
+}
+
+static size_t
+poll(struct subscriber *s, struct span bytes)
+{
+	size_t done;
+
+	switch (poller_read(s->poller, bytes, &done)) {
+	case POLLER_WAITS:
+		break;
+	case POLLER_IS_IN:
+		become_joined(s);
+		break;
+	case POLLER_FAILED:
+		lose(s, "refused:", span_of(poller_last_answer(s->poller)));
+		break;
+	}
+	return done;
 }
 
 static size_t
@@ -198,6 +236,8 @@ on_received(struct net_connection *c, struct span bytes)
 	struct subscriber *s = subscriber_of(c);
 	size_t head = 0;
 
+	if (s->poller)
+		return poll(s, bytes);
 	if (s->state == SUBSCRIBER_UPGRADING) {
 		head = answer_head_bytes(bytes);
 		if (head == 0)
@@ -255,8 +295,10 @@ audience_init(
 void
 audience_fini(struct audience *a)
 {
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
 		net_fini(&a->subscribers[i].connection);
+		poller_free(a->subscribers[i].poller);
+	}
 	free(a->subscribers);
 }
 

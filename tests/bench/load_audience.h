@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The subscribers: WebSocket connections, plain or with Socket.IO on them, that join a room, answer
- * pings and measure how old each marked event is when it arrives.
+ * pings and measure how old each marked event is when it arrives; or HTTP connections to be held.
  */
 
 #include "tests/bench/load_histogram.h"
@@ -11,6 +11,7 @@
 
 struct audience;
 struct dialect;
+struct poller;
 
 enum subscriber_state {
 	SUBSCRIBER_OUT,
@@ -27,7 +28,8 @@ struct subscriber {
 	struct room *room;
 	enum subscriber_state state;
 	uint64_t began_ns;
-	uint64_t events; /* marked ones that have come */
+	uint64_t events;       /* marked ones that have come */
+	struct poller *poller; /* owned; NULL: a WebSocket */
 };
 
 struct audience {

@@ -26,7 +26,7 @@ static const struct option_row rows[] = {
 	ROW("rooms-file", TEXT, rooms_file, "one \"session node\" per line"),
 	ROW("rooms", COUNT, rooms, "how many of them to use"),
 	ROW("subscribers", COUNT, subscribers, "live connections"),
-	ROW("kind", TEXT, kind, "socketio, websocket or raw"),
+	ROW("kind", TEXT, kind, "socketio, websocket or raw; poll and http only to be held"),
 	ROW("path", TEXT, path, "of the upgrade, with {session} and {since}"),
 	ROW("events", TEXT, events, "filter of the subscription"),
 	ROW("mark", TEXT, mark, "text in front of the stamp of an event"),

@@ -13,8 +13,8 @@ struct load_options {
 
 	/* subscribers */
 	uint64_t subscribers;
-	const char *kind;     /* "socketio", "websocket" or "raw": joined with the upgrade */
-	const char *path;     /* replaces the kind's own */
+	const char *kind; /* "socketio", "websocket", "raw" (in with the upgrade), "poll", "http" */
+	const char *path; /* replaces the kind's own */
 	const char *events;   /* filter of the subscription */
 	const char *mark;     /* text in front of the stamp of an event */
 	uint64_t window;      /* so many may be on their way to being joined at once */

@@ -1,20 +1,165 @@
 """Engine.IO sessions through gateways that do not have them: polls, POSTs and upgrades in turn
-over three gateways, a home that dies, and what must not be passed on."""
+over three gateways, a home that ends, and what is not passed on."""
 
-import threading
+import json
+import re
+import signal
 import unittest
 
-from clients import Http
+from engine import RawWebSocket, Wire
 from harness import ServerTest, eventually
 
-POLLING = "/socket.io/?EIO=4&transport=polling"
+EIO = "/socket.io/?EIO=4&transport="
+UNKNOWN = {"code": 1, "message": "Session ID unknown"}
 
 
 class Homes(ServerTest):
     gateways = 3
+    fresh = True
 
-    def handshake(self, gateway=0):
-        with self.server.http(gateway) as http:
-            reply = http.get(POLLING)
+    def ask(self, gateway, method, target, body=None, headers=None):
+        wire = Wire(self.server.ports[gateway])
+        try:
+            return wire.ask(method, target, headers, body)
+        finally:
+            wire.close()
+
+    def opened(self, gateway=0):
+        reply = self.ask(gateway, "GET", EIO + "polling")
         self.assertEqual(reply.status, 200, reply)
-        return __import__("json").loads(reply.body[1:])["sid"]
+        return json.loads(reply.body[1:])["sid"]
+
+    def get(self, gateway, sid, headers=None):
+        return self.ask(gateway, "GET", f"{EIO}polling&sid={sid}", headers=headers)
+
+    def post(self, gateway, sid, body):
+        return self.ask(gateway, "POST", f"{EIO}polling&sid={sid}", body)
+
+    def upgraded(self, gateway, sid):
+        ws = RawWebSocket(self.server.ports[gateway], f"{EIO}websocket&sid={sid}")
+        self.addCleanup(ws.close)
+        return ws
+
+    def assert_unknown(self, reply):
+        self.assertEqual((reply.status, reply.json), (400, UNKNOWN), reply)
+
+    def metric(self, gateway, name):
+        with self.server.http(gateway) as http:
+            text = http.get("/metrics").body.decode()
+        return int(re.search(rf"^{name} (\d+)", text, re.M)[1])
+
+    def relayed(self):
+        return sum(self.metric(i, "gatewayd_relayed_requests_total") for i in range(self.gateways))
+
+    def connected(self, sid, gateway):
+        """Joins the root namespace over these requests."""
+        self.assertEqual(self.post(gateway, sid, b"40").body, b"ok")
+        self.assertRegex(self.get((gateway + 1) % 3, sid).body, rb'^40\{"sid"')
+
+    def test_polls_and_posts_reach_their_session_through_any_gateway(self):
+        sid = self.opened(0)
+        self.connected(sid, 1)
+        for round_ in range(12):
+            self.assertEqual(self.post(round_ % 3, sid, b'42["ping"]').body, b"ok")
+            self.assertEqual(self.get((round_ + 1) % 3, sid).body, b'42["pong"]')
+        self.assertGreater(self.relayed(), 15)
+
+    def test_a_held_poll_on_another_gateway_is_answered_when_there_is_something(self):
+        sid = self.opened(2)
+        self.connected(sid, 0)
+        poll = Wire(self.server.ports[1])
+        self.addCleanup(poll.close)
+        poll.send(poll.request_bytes("GET", f"{EIO}polling&sid={sid}"))
+        self.assertTrue(poll.is_silent())
+        self.assertEqual(self.post(2, sid, b'42["ping"]').body, b"ok")
+        self.assertEqual(poll.answer().body, b'42["pong"]')
+
+    def test_a_big_post_and_its_big_answer_come_through(self):
+        sid = self.opened(0)
+        self.connected(sid, 1)
+        text = "x" * 600_000
+        body = f'421["command:execute","{text}"]'.encode()
+        self.assertEqual(self.post(1, sid, body).body, b"ok")
+        self.assertRegex(self.get(2, sid).body, rb"^4[23]")
+
+    def test_a_client_that_leaves_its_poll_leaves_its_session(self):
+        sid = self.opened(0)
+        self.connected(sid, 1)
+        poll = Wire(self.server.ports[1])
+        poll.send(poll.request_bytes("GET", f"{EIO}polling&sid={sid}"))
+        self.assertTrue(poll.is_silent())
+        poll.close()
+        # The request for the metrics is a connection, too.
+        eventually(lambda: self.metric(0, "gatewayd_http_connections") == 1, 5, "the poll's end")
+        self.assert_unknown(self.post(2, sid, b'42["ping"]'))
+
+    def test_an_upgrade_through_another_gateway_is_the_same_websocket(self):
+        sid = self.opened(0)
+        self.connected(sid, 2)
+        ws = self.upgraded(1, sid)
+        self.assertEqual(ws.upgrade.status, 101)
+        ws.send_text("2probe")
+        self.assertEqual(ws.text_in(), "3probe")
+        self.assertEqual(self.get(2, sid).body, b"6")
+        ws.send_text("5")
+        for _ in range(50):
+            ws.send_text('42["ping"]')
+        for _ in range(50):
+            self.assertEqual(ws.text_in(), '42["pong"]')
+        # It is a WebSocket now, for every gateway.
+        self.assertEqual(self.get(2, sid).json["code"], 3)
+        ws.close()
+        eventually(lambda: self.get(2, sid).json == UNKNOWN, 5, "the session's end")
+
+    def test_a_websocket_that_was_passed_on_is_told_when_its_way_or_its_home_ends(self):
+        for ending in (1, 0):
+            with self.subTest(gateway=ending):
+                sid = self.opened(0)
+                self.connected(sid, 2)
+                ws = self.upgraded(1, sid)
+                ws.send_text("2probe")
+                self.assertEqual(ws.text_in(), "3probe")
+                ws.send_text("5")
+                ws.send_text('42["ping"]')
+                self.assertEqual(ws.text_in(), '42["pong"]')
+                self.server.gateways[ending].signal(signal.SIGTERM)
+                self.assertEqual(ws.close_in(), 1012)
+                self.assertEqual(self.server.gateways[ending].wait(), 0)
+                self.server.gateways[ending].start()
+                self.server.await_ready()
+
+    def test_a_session_whose_home_died_is_unknown_and_a_new_one_is_not(self):
+        sid = self.opened(0)
+        self.connected(sid, 1)
+        self.server.restart_gateway(0, kill=True)
+        for gateway in (0, 1, 2):
+            self.assert_unknown(self.get(gateway, sid))
+            self.assert_unknown(self.post(gateway, sid, b'42["ping"]'))
+        self.assertEqual(self.upgraded(1, sid).upgrade.status, 400)
+        self.connected(self.opened(0), 1)
+
+    def test_a_session_is_found_while_graphd_is_away(self):
+        sid = self.opened(0)
+        self.connected(sid, 1)
+        self.connected(self.opened(0), 2)
+        self.server.graphd.kill()
+        self.assertEqual(self.post(1, sid, b'42["ping"]').body, b"ok")
+        self.assertEqual(self.get(2, sid).body, b'42["pong"]')
+        self.server.graphd.start()
+        self.server.await_ready()
+
+    def test_nothing_is_passed_on_twice_or_to_nowhere(self):
+        sid = self.opened(0)
+        before = self.relayed()
+        # A gateway that had it passed on would have set this.
+        self.assert_unknown(self.get(1, sid, {"Graph-Relayed": "1"}))
+        for unknown in ("A" * 27, "abc", sid[:-1], sid + "A", "%00"):
+            self.assert_unknown(self.get(1, unknown))
+        # Home bytes of a real gateway, but no session of it.
+        self.assert_unknown(self.get(1, sid[:6] + "A" * 21))
+        self.assertLessEqual(self.relayed() - before, 4)
+        self.assertEqual(self.ask(1, "PUT", f"{EIO}polling&sid={sid}", b"x").status, 400)
+
+
+if __name__ == "__main__":
+    unittest.main()

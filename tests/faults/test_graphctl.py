@@ -231,6 +231,15 @@ class NoBackup(CtlTest):
     def test_without_a_directory_there_are_no_backups(self):
         self.assertIn("makes no backups", self.ctl("backup", "x.db", *self.requests, status=1))
 
+    def test_no_client_of_a_gateway_can_ask_for_one(self):
+        reply = self.execute(self.session, "Backup", name="x.db")
+        self.assertEqual(reply.status, 400, reply)
+        listener = self.websocket()
+        for message in ({"do": "Backup", "name": "x.db"}, {"do": "backup", "name": "x.db"}):
+            answer = listener.ask(**message)
+            self.assertIn("error", answer)
+        self.assertIn("error", listener.execute("Backup", name="x.db"))
+
     def test_a_graphd_that_is_not_there_is_said_to_be(self):
         # Waiting is long because backups are; nobody listens on that port, so this one is ended.
         endpoint = f"tcp://127.0.0.1:{free_port()}"

@@ -3,11 +3,13 @@
 Runs are short and no speed is asserted, because machines that run tests are busy.
 """
 
+import http.server
 import json
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import xml.etree.ElementTree
 from pathlib import Path
@@ -68,11 +70,49 @@ class Counting(LoadTest):
                 self.assertEqual(found["join"]["joined"], 6)
                 self.assertEqual(found["join"]["events"], 60)
 
+    def test_held_polls_are_clients_of_their_session(self):
+        room = self.rooms[:1]
+        joined = self.load(room, kind="poll", subscribers=5, hold=0.2)["join"]
+        self.assertEqual((joined["joined"], joined["lost"]), (5, 0))
+        self.assertEqual(self.load(room, kind="http", subscribers=5)["join"]["joined"], 5)
+
     def test_full_replies_are_read_to_their_end(self):
         minimal = self.load(publishers=2, posts=20)["traffic"]
         full = self.load(publishers=2, posts=20, header="")["traffic"]
         self.assertEqual((full["posted"], full["failed"]), (20, 0))
         self.assertGreater(full["answer_bytes"], minimal["answer_bytes"])
+
+
+class ClosesOften(http.server.BaseHTTPRequestHandler):
+    """Ends the connection behind every third answer, and says so."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):  # pylint: disable=invalid-name
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.answers += 1
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        if self.server.answers % 3 == 0:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):  # pylint: disable=arguments-differ
+        pass
+
+
+class Closing(unittest.TestCase):
+    def test_a_connection_that_the_server_ends_behind_an_answer_is_opened_again(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ClosesOften)
+        server.answers = 0
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        traffic = bench_load.run_load([server.server_address[1]], [], [("s", "n")],
+                                      publishers=1, posts=30)["traffic"]
+        self.assertEqual((traffic["posted"], traffic["failed"]), (30, 0))
+        self.assertEqual((traffic["reopened"], server.answers), (10, 30))
 
 
 class Trouble(LoadTest):
@@ -127,7 +167,7 @@ class Showing(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             found = json.loads(Path(file.name).read_text(encoding="utf-8"))
         self.assertIn("load average", done.stdout)
-        self.assertEqual(len(found["lines"]), 3)
+        self.assertEqual(len(found["lines"]), 3, found["lines"])
         self.assertGreater(found["machine"]["cores"], 0)
 
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct store_fixture f;
 
@@ -267,6 +268,77 @@ START_TEST(a_step_without_events_is_read_back)
 }
 END_TEST
 
+/* Becomes the store's own file. */
+static void
+take_copy(const char *path)
+{
+	fixture_close(&f);
+	ck_assert_int_eq(rename(path, f.path), 0);
+	fixture_reopen(&f);
+}
+
+START_TEST(a_copy_in_slices_holds_what_was_written_meanwhile)
+{
+	char path[128], message[256] = "";
+	uint64_t last = 20000;
+	unsigned slices = 0;
+	bool more = true;
+
+	snprintf(path, sizeof path, "%s.backup", f.path);
+	fill(1, 1, last);
+	while (more) {
+		ck_assert_msg(f.store->ops->backup_slice(f.store, path, 0, &more, message) == OK,
+		    "%s", message);
+		slices++;
+		if (!more)
+			break;
+		last++;
+		fill(1, last, last);
+		fixture_idle(&f, 2);
+	}
+	ck_assert_uint_gt(slices, 2);
+	take_copy(path);
+	check_steps(1, 0, 1, last);
+	ck_assert_uint_eq(verify().n, 0);
+}
+END_TEST
+
+START_TEST(only_one_copy_is_made_at_a_time_and_one_given_up_leaves_nothing)
+{
+	char path[128], other[128], message[256] = "";
+	bool more = false;
+
+	snprintf(path, sizeof path, "%s.backup", f.path);
+	snprintf(other, sizeof other, "%s.other", f.path);
+	fill(1, 1, 5000);
+	ck_assert_int_eq(f.store->ops->backup_slice(f.store, path, 0, &more, message), OK);
+	ck_assert(more);
+	ck_assert_int_eq(
+	    f.store->ops->backup_slice(f.store, other, 0, &more, message), ERROR_overloaded);
+	f.store->ops->backup_slice(f.store, NULL, 0, NULL, NULL);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_int_eq(f.store->ops->backup_slice(f.store, other, 1000, &more, message), OK);
+	ck_assert(!more);
+	take_copy(other);
+	check_steps(1, 0, 1, 5000);
+}
+END_TEST
+
+START_TEST(a_copy_that_cannot_be_written_is_an_error)
+{
+	char message[256] = "";
+	bool more;
+
+	fill(1, 1, 10);
+	ck_assert_int_eq(
+	    f.store->ops->backup_slice(f.store, "/no/such/directory/x.db", 0, &more, message),
+	    ERROR_storage_failed);
+	ck_assert_uint_gt(strlen(message), 0);
+	fill(1, 11, 12);
+	check_steps(1, 0, 1, 12);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -286,6 +358,9 @@ main(void)
 	tcase_add_test(tc, a_snapshot_of_many_parts_comes_back_whole);
 	tcase_add_test(tc, a_cut_that_does_not_fit_changes_nothing);
 	tcase_add_test(tc, a_step_without_events_is_read_back);
+	tcase_add_test(tc, a_copy_in_slices_holds_what_was_written_meanwhile);
+	tcase_add_test(tc, only_one_copy_is_made_at_a_time_and_one_given_up_leaves_nothing);
+	tcase_add_test(tc, a_copy_that_cannot_be_written_is_an_error);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

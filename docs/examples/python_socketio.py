@@ -1,0 +1,34 @@
+#!/usr/bin/python3
+"""Joins a session, adds a node and prints what is heard: python_socketio.py URL SESSION
+
+Needs python-socketio (Debian: python3-socketio). It hands each event to a thread of its own, so
+events may be printed out of order: their seq says what the order was.
+"""
+import sys
+import threading
+
+import socketio
+
+url, session = sys.argv[1:]
+client = socketio.Client()
+done = threading.Event()
+
+
+@client.on("graph:node-created")
+def created(data):
+    print(data["seq"], "graph:node-created", data["name"], flush=True)
+
+
+@client.on("command:executed")
+def executed(data):
+    print(data["seq"], "command:executed", data["command_type"], flush=True)
+    done.set()
+
+
+# Without recovery of its own, it says in auth how far it has come: since.
+client.connect(url, auth={"session_id": session})
+answer = client.call("command:execute", {
+    "command_type": "CreateNode", "data": {"blueprint_type_id": "phase", "name": "From Python"}})
+print("answer", answer["success"], answer["seq"], flush=True)
+done.wait(10)
+client.disconnect()

@@ -1,0 +1,114 @@
+"""Every client in docs/clients.md works as printed, and its table of events is the one in force."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from harness import ROOT
+from project_test import ProjectTest
+from tables import describe
+
+EXAMPLES = ROOT / "docs" / "examples"
+CLIENTS = ROOT / "docs" / "clients.md"
+LIMIT_S = 40
+
+
+class Clients(ProjectTest):
+    def setUp(self):
+        super().setUp()
+        self.url = f"http://127.0.0.1:{self.server.ports[0]}"
+
+    def output(self, *command, **options):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
+
+    def node_example(self):
+        """A copy, because Node looks for packages from where the program lies."""
+        directory = Path(tempfile.mkdtemp(prefix="example."))
+        self.addCleanup(shutil.rmtree, directory)
+        shutil.copy(EXAMPLES / "node.mjs", directory)
+        os.symlink(ROOT / "tests" / "node_modules", directory / "node_modules")
+        return directory / "node.mjs"
+
+    def page(self, name):
+        """An example page in a browser; its lines come on standard output."""
+        process = subprocess.Popen(
+            ["timeout", str(LIMIT_S), "node", ROOT / "tests" / "docs" / "page.mjs", name, self.url,
+             self.session], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def end():
+            process.stdin.close()
+            process.wait(LIMIT_S)
+            process.stdout.close()
+        self.addCleanup(end)
+        return process
+
+    def test_the_node_example_hears_its_own_node(self):
+        lines = self.output("node", self.node_example(), self.url, self.session)
+        events = [line.split()[1] for line in lines if not line.startswith("answer")]
+        self.assertEqual([e for e in events if e.startswith(("graph:", "command:"))],
+                         ["command:executing", "graph:node-created", "command:executed"])
+        self.assertIn("answer true", "\n".join(lines))
+        self.assertEqual(self.roots()[-1]["name"], "From Node")
+
+    def test_the_node_example_says_what_was_refused(self):
+        done = subprocess.run(["node", self.node_example(), self.url, "nowhere"],
+                              capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Session not found", done.stderr)
+
+    def test_the_python_example_hears_its_own_node(self):
+        lines = self.output("/usr/bin/python3", EXAMPLES / "python_socketio.py", self.url,
+                            self.session)
+        text = "\n".join(sorted(lines))
+        self.assertRegex(text, r"\d+ command:executed CreateNode")
+        self.assertRegex(text, r"\d+ graph:node-created From Python")
+        self.assertRegex(text, r"answer True \d+")
+
+    def test_the_websocket_example_hears_its_own_node(self):
+        lines = self.output("/usr/bin/python3", EXAMPLES / "websocket_client.py", self.url,
+                            self.session)
+        self.assertRegex(lines[0], r"^\d+ joined$")
+        self.assertTrue([line for line in lines if line.endswith("graph:node-created")])
+        self.assertTrue([line for line in lines if line.startswith("answer {")])
+        self.assertEqual(self.roots()[-1]["name"], "From a WebSocket")
+
+    def test_the_curl_example_shows_what_it_did(self):
+        text = "\n".join(self.output(EXAMPLES / "curl.sh", self.url))
+        self.assertEqual(text.count('"graph:node-created"'), 4)
+        self.assertIn("Bodywork", text)
+
+    def test_the_browser_example_adds_and_hears(self):
+        page = self.page("browser.html")
+        self.assertEqual(page.stdout.readline().strip(), "connected")
+        page.stdin.write("add\n")
+        page.stdin.flush()
+        self.assertRegex(page.stdout.readline(), r"^\d+: A phase$")
+        self.create(name="by another")
+        self.assertRegex(page.stdout.readline(), r"^\d+: by another$")
+
+    def test_the_eventsource_example_hears_past_and_present(self):
+        page = self.page("eventsource.html")
+        self.assertRegex(page.stdout.readline(), r"^\d+: graph:node-created A project$")
+        self.create(name="after")
+        self.assertRegex(page.stdout.readline(), r"^\d+: graph:node-created after$")
+
+
+class Document(unittest.TestCase):
+    def test_the_table_of_events_is_the_one_in_force(self):
+        self.assertTrue(CLIENTS.read_text().endswith(describe("events")),
+                        "docs/clients.md is stale: its table is what `describe events` prints")
+
+    def test_every_example_is_named_and_every_name_is_an_example(self):
+        named = set(re.findall(r"\(examples/([^)]+)\)", CLIENTS.read_text())) - {""}
+        others = {"ask.py", "tap.py", "nginx.conf", "haproxy.cfg"}
+        self.assertEqual(named, {p.name for p in EXAMPLES.iterdir()} - others)
+
+
+if __name__ == "__main__":
+    unittest.main()

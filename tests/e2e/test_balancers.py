@@ -1,0 +1,150 @@
+"""Stock clients through nginx and HAProxy as docs/examples/ has them: three gateways, round robin,
+nothing sticky. LONG=1: 400 clients for five minutes each."""
+
+import http.client
+import json
+import ssl
+import threading
+import time
+import unittest
+
+from balancer import Balancer
+from clients import Http, Listener, Sse, WebSocket
+from harness import LONG, eventually
+from project_test import API, ProjectTest
+from stock import Driver
+from test_stock_clients import durable_of
+
+SECONDS = 300 if LONG else 6
+CLIENTS = {("socket.io-client", "polling"): 200 if LONG else 12,
+           ("socket.io-client", "default"): 200 if LONG else 12,
+           ("python-socketio", "polling"): 20 if LONG else 6}
+TROUBLE = ("disconnect", "connect_error")
+
+
+class Load(threading.Thread):
+    """Commands through the balancer, one after the other; each must succeed."""
+
+    def __init__(self, port, session, node, seconds, pause_s=0.02):
+        super().__init__(daemon=True)
+        self.port, self.session, self.node = port, session, node
+        self.seconds, self.pause_s = seconds, pause_s
+        self.done, self.problem = 0, None
+
+    def run(self):
+        end = time.monotonic() + self.seconds
+        try:
+            with Http(self.port, timeout_s=20) as connection:
+                while time.monotonic() < end:
+                    self.command(connection)
+                    time.sleep(self.pause_s)
+        except Exception as problem:  # for the test to tell
+            self.problem = problem
+
+    def command(self, connection):
+        reply = connection.post(f"{API}/commands/execute", {
+            "session_id": self.session, "command_type": "UpdateProperty",
+            "data": {"node_id": self.node, "property_id": "notes", "value": self.done}},
+            {"Prefer": "return=minimal"})
+        assert reply.status == 200, reply
+        self.done += 1
+
+
+class Balanced:
+    """Tests for each balancer; the classes below mix them in."""
+
+    gateways = 3
+    kind = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            cls.balancer = Balancer(cls.kind, cls.server.ports).start()
+        except BaseException:
+            cls.server.stop()
+            cls.server.remove()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.balancer.remove()
+        super().tearDownClass()
+
+    def open_all(self, since):
+        clients = []
+        for (make, mode), n in CLIENTS.items():
+            driver = Driver(make)
+            self.addCleanup(driver.end)
+            for _ in range(n):
+                clients.append(driver.open(self.balancer.port, mode, auth={
+                    "session_id": self.session, "since": since}))
+        for client in clients:
+            client.await_what("connect", 60)
+        return clients
+
+    def history(self, since):
+        events = []
+        while True:
+            page = self.ok(self.get(f"/sessions/{self.session}/events?since={since}&limit=1000"))
+            events += [(e["seq"], e["event"]) for e in page["events"]]
+            if not page.get("more"):
+                return events
+            since = events[-1][0]
+
+    def test_no_client_is_refused_and_none_misses_or_repeats_an_event(self):
+        node = self.create("phase", "A")
+        since = self.info()["seq"]
+        clients = self.open_all(since)
+        load = Load(self.balancer.port, self.session, node, SECONDS)
+        load.start()
+        load.join()
+        self.assertIsNone(load.problem)
+        history = self.history(since)
+        self.assertEqual(len(history), history[-1][0] - since)
+        for client in clients:
+            eventually(lambda c=client: len(durable_of(c)) >= len(history), 20, "the last event")
+            heard = durable_of(client)
+            self.assertEqual(heard if client.driver.in_order else sorted(heard), history)
+            self.assertEqual([e for e in Listener.events(client) if e.get("what") in TROUBLE], [])
+        self.assert_spread()
+
+    def assert_spread(self):
+        """Each gateway has passed requests on: nothing kept clients where they began."""
+        for port in self.server.ports:
+            with Http(port) as connection:
+                text = connection.get("/metrics").body.decode()
+            relayed = int(text.split("\ngatewayd_relayed_requests_total ")[1].split()[0])
+            self.assertGreater(relayed, 10)
+
+    def test_the_balancer_ends_tls(self):
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection("127.0.0.1", self.balancer.tls_port,
+                                                 timeout=10, context=trusting)
+        self.addCleanup(connection.close)
+        connection.request("GET", f"{API}/sessions/{self.session}")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, json.loads(answer.read())["session_id"]),
+                         (200, self.session))
+
+    def test_plain_websockets_and_event_streams_pass(self):
+        node = self.create("phase", "A")
+        since = self.info()["seq"]
+        ws = self.closing(WebSocket(self.balancer.port, f"session_id={self.session}"))
+        sse = self.closing(Sse(self.balancer.port, self.session, f"since={since}"))
+        self.do("UpdateProperty", node_id=node, property_id="notes", value=1)
+        for client in (ws, sse):
+            client.await_event("graph:property-changed")
+
+
+class Nginx(Balanced, ProjectTest):
+    kind = "nginx"
+
+
+class Haproxy(Balanced, ProjectTest):
+    kind = "haproxy"
+
+
+if __name__ == "__main__":
+    unittest.main()
