@@ -118,6 +118,11 @@ uint64_t eio_next_deadline(const struct eio *);
 void eio_send(struct eio_session *, struct shared_bytes *);
 /* The close callback is called before this returns. What was sent before still goes out. */
 void eio_close(struct eio_session *, enum eio_reason);
+/*
+ * As eio_close() with EIO_FORCED_CLOSE, so that the client comes back by itself: a poller is sent no
+ * close packet, which python-engineio takes for the end of all, but finds its session gone.
+ */
+void eio_send_away(struct eio_session *);
 /* The WebSocket that is the session's transport: frames may be put on its outbox directly. Else
  * NULL. */
 void *eio_websocket(const struct eio_session *);

@@ -153,16 +153,20 @@ static void
 write_answer(struct eio_session *s, struct json_out *body)
 {
 	unsigned n = write_queued(s, body);
+	bool is_last = s->state == EIO_CLOSING && s->polling->queue.n == 0;
 
-	if (s->state == EIO_CLOSING && s->polling->queue.n == 0 && n < LIMIT_POLL_PACKETS) {
+	if (is_last && !s->is_sent_away && n < LIMIT_POLL_PACKETS) {
 		json_out_bytes(body,
 		    n ? SPAN("\x1e"
 			     "1")
 		      : SPAN("1"));
 		eio_end(s, EIO_FORCED_CLOSE, SPAN("1"));
-	} else if (n == 0) {
-		json_out_bytes(body, SPAN("6"));
+		return;
 	}
+	if (n == 0)
+		json_out_bytes(body, SPAN("6"));
+	if (is_last && s->is_sent_away)
+		eio_end(s, EIO_FORCED_CLOSE, SPAN("6"));
 }
 
 struct eio_verdict

@@ -95,6 +95,13 @@ eio_close(struct eio_session *s, enum eio_reason reason)
 	eio->app->close(eio->app->context, s, reason);
 }
 
+void
+eio_send_away(struct eio_session *s)
+{
+	s->is_sent_away = true;
+	eio_close(s, EIO_FORCED_CLOSE);
+}
+
 /* Ending it here would pull it from under a caller that is sending: the next tick does it. */
 static void
 doom(struct eio_session *s)

@@ -42,6 +42,7 @@ struct eio_session {
 	uint64_t at_ms;
 	uint8_t state; /* enum eio_state */
 	bool awaits_pong;
+	bool is_sent_away; /* without a close packet */
 	bool is_opening; /* its WebSocket is the caller's until eio_ws_attach() returns */
 };
 

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SPARE_DESCRIPTORS = 512, DRAIN_LOOK_MS = 20, READY_FALSE_MS = 200 };
+enum { SPARE_DESCRIPTORS = 512, DRAIN_LOOK_MS = 20, READY_FALSE_MS = 200, FAREWELL_MS = 300 };
 
 struct gateway {
 	struct options options;
@@ -31,7 +31,8 @@ struct gateway {
 	struct http *http;
 	struct loop_timer drain_timer;
 	uint64_t drain_began_ms; /* 0: not draining */
-	bool is_closed, clients_told;
+	uint64_t idle_ms; /* since when there is nothing left to do while draining; 0: there is */
+	bool is_closed, clients_told, had_clients;
 };
 
 /* Files are cheap and connections are many: as many as the system gives, and no more connections than that. */
@@ -86,13 +87,19 @@ on_up(void *context, bool restarted)
 static void
 open_upstream(struct gateway *g)
 {
+	struct bus_security *security = NULL;
+	char message[256];
 	struct upstream_events events = { .event = on_event, .up = on_up, .context = g };
 	char id[UUID_TEXT + 1];
 
 	uuid_random(&g->id);
 	uuid_format(&g->id, id);
+	if (g->options.curve_certificate && !(security = bus_security_client(g->options.curve_certificate,
+					      g->options.curve_server, message)))
+		log_fatal("bus", "%s", message);
 	g->upstream =
-	    upstream_new(g->loop, g->options.requests, g->options.events, id, &events);
+	    upstream_new(g->loop, g->options.requests, g->options.events, id, security, &events);
+	bus_security_free(security);
 	if (!g->upstream)
 		log_fatal("bus", "cannot use these endpoints");
 	g->hub = hub_new(g->loop, g->upstream);
@@ -203,9 +210,25 @@ stop_accepting(struct gateway *g)
 	if (g->is_closed)
 		return;
 	g->is_closed = true;
+	g->had_clients = hub_members(g->hub) + transport_sio_clients(g->socketio) > 0;
 	http_stop_listening(g->http);
 	hub_drain(g->hub, g->options.drain_ms * 6 / 10, clients_told, g);
 	transport_sio_drain(g->socketio, g->options.drain_ms * 6 / 10);
+}
+
+/* Nothing is left to do; clients that were told to go have had a moment to answer, or their close frame could be
+ * lost to a reset. */
+static bool
+is_done(struct gateway *g, uint64_t now_ms)
+{
+	bool is_idle = g->clients_told && hub_members(g->hub) == 0 &&
+	    upstream_in_flight(g->upstream) == 0 && transport_sio_clients(g->socketio) == 0;
+
+	if (!is_idle)
+		g->idle_ms = 0;
+	else if (!g->idle_ms)
+		g->idle_ms = now_ms;
+	return is_idle && now_ms - g->idle_ms >= (g->had_clients ? FAREWELL_MS : 0);
 }
 
 static void
@@ -214,13 +237,10 @@ drain_due(struct loop_timer *t)
 	struct gateway *g = LIST_OF(t, struct gateway, drain_timer);
 	uint64_t now_ms = clock_now_ms(), spent_ms = now_ms - g->drain_began_ms;
 	uint64_t wait_ms = g->options.drain_ms / 10;
-	bool is_done;
 
 	if (spent_ms >= (wait_ms < READY_FALSE_MS ? wait_ms : READY_FALSE_MS))
 		stop_accepting(g);
-	is_done = g->clients_told && hub_members(g->hub) == 0 && upstream_in_flight(g->upstream) == 0 &&
-	    transport_sio_clients(g->socketio) == 0;
-	if (is_done || spent_ms >= g->options.drain_ms)
+	if (is_done(g, now_ms) || spent_ms >= g->options.drain_ms)
 		loop_stop(g->loop);
 	else
 		loop_set_timer(g->loop, t, now_ms + DRAIN_LOOK_MS);

@@ -26,6 +26,8 @@ enum option_id {
 	OPTION_LOG_JSON,
 	OPTION_PORT_FILE,
 	OPTION_RECOVER_ALL,
+	OPTION_CURVE_CERTIFICATE,
+	OPTION_CURVE_SERVER,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
@@ -45,6 +47,8 @@ static const char usage_text[] =
     "  --max-websockets N     WebSockets at a time (16000)\n"
     "  --deadline-ms MS       how long graphd may take for an answer (5000)\n"
     "  --drain MS             how long ending may take after SIGTERM (10000)\n"
+    "  --curve-certificate F  this gateway's certificate, for a bus between hosts (graphctl keygen)\n"
+    "  --curve-server FILE    graphd's public certificate\n"
     "  --recover-all          Socket.IO connection state recovery for every client, asked for or not\n"
     "  --log-level LEVEL      debug, info or warn (info)\n"
     "  --log-json             log lines as JSON objects\n"
@@ -69,6 +73,8 @@ static const struct option rows[] = {
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "log-json", no_argument, NULL, OPTION_LOG_JSON },
 	{ "port-file", required_argument, NULL, OPTION_PORT_FILE },
+	{ "curve-certificate", required_argument, NULL, OPTION_CURVE_CERTIFICATE },
+	{ "curve-server", required_argument, NULL, OPTION_CURVE_SERVER },
 	{ "recover-all", no_argument, NULL, OPTION_RECOVER_ALL },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -201,6 +207,12 @@ read_option(struct options *o, enum option_id id, const char *value)
 		break;
 	case OPTION_PORT_FILE:
 		o->port_file = value;
+		break;
+	case OPTION_CURVE_CERTIFICATE:
+		o->curve_certificate = value;
+		break;
+	case OPTION_CURVE_SERVER:
+		o->curve_server = value;
 		break;
 	case OPTION_RECOVER_ALL:
 		o->recover_all = true;

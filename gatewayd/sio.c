@@ -289,7 +289,7 @@ void
 sio_close(struct sio_client *c)
 {
 	if (c->session)
-		eio_close(c->session, EIO_FORCED_CLOSE);
+		eio_send_away(c->session);
 }
 
 bool

@@ -366,7 +366,7 @@ upstream_in_flight(const struct upstream *u)
 
 struct upstream *
 upstream_new(struct loop *loop, const char *requests, const char *events, const char *gateway_id,
-    const struct upstream_events *handlers)
+    const struct bus_security *security, const struct upstream_events *handlers)
 {
 	struct upstream *u = xcalloc(1, sizeof(*u));
 	void *dealer, *sub;
@@ -381,6 +381,8 @@ upstream_new(struct loop *loop, const char *requests, const char *events, const 
 	metrics_add(&heard_events);
 	dealer = open_socket(u, ZMQ_DEALER);
 	sub = open_socket(u, ZMQ_SUB);
+	bus_security_apply(security, dealer);
+	bus_security_apply(security, sub);
 	/* Only a link that stands takes messages; what cannot be sent stays in our own, bounded queue. */
 	set_option(dealer, ZMQ_IMMEDIATE, 1);
 	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);

@@ -4,6 +4,7 @@
  * Requests wait here while graphd is away and are sent again after a restart of it when that is safe.
  */
 
+#include "common/bus_security.h"
 #include "common/frames.h"
 #include "common/loop.h"
 #include "proto/wire.h"
@@ -39,8 +40,9 @@ struct upstream_events {
 	void *context;
 };
 
-/* Endpoints as ZeroMQ spells them. gateway_id: random, as text. */
-struct upstream *upstream_new(struct loop *, const char *requests, const char *events, const char *gateway_id, const struct upstream_events *);
+/* Endpoints as ZeroMQ spells them. gateway_id: random, as text. security: borrowed during the call, or NULL. */
+struct upstream *upstream_new(struct loop *, const char *requests, const char *events, const char *gateway_id,
+    const struct bus_security *, const struct upstream_events *);
 /* Where other gateways reach this one, ADDR:PORT; told with each Hello from now on. */
 void upstream_advertise(struct upstream *, const char *address);
 /* Requests in flight are answered backend_unavailable. */

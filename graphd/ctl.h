@@ -31,6 +31,7 @@ int ctl_backup(const struct ctl_options *);
 int ctl_export(const struct ctl_options *);
 int ctl_import(const struct ctl_options *);
 int ctl_tap(const struct ctl_options *);
+int ctl_keygen(const struct ctl_options *);
 
 /* "graphctl: …" on standard error; returns CTL_FAILED. */
 int ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

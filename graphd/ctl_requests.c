@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const struct uuid nobody;
 
@@ -48,11 +49,14 @@ member(const struct json_out *body, const char *key)
 static bool
 ask_until_whole(struct ctl_client *client, const struct json_out *args, struct json_out *body)
 {
-	do {
-		if (!ctl_client_ask(client, "Backup", &nobody, json_out_span(args), body))
-			return false;
-	} while (span_is(member(body, "more"), "true"));
-	return true;
+	static const struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (ctl_client_ask(client, "Backup", &nobody, json_out_span(args), body)) {
+		if (!span_is(member(body, "more"), "true"))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
 }
 
 int

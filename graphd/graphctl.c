@@ -28,6 +28,9 @@ static const char usage[] =
     "  tap --events ENDPOINT [--requests ENDPOINT] [--session ID] [--since SEQ] [--json]\n"
     "                         print events as they happen; with --requests, gaps are filled\n"
     "\n"
+    "For a bus between hosts:\n"
+    "  keygen PATH            write a new certificate: PATH, public, and PATH_secret\n"
+    "\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0 when all is well, 1 when something failed or is damaged, 2 for a wrong "
@@ -82,6 +85,7 @@ static const struct command_line {
 	    BIT(OPTION_REQUESTS), 1 },
 	{ "import", ctl_import, BIT(OPTION_REQUESTS) | BIT(OPTION_TEMPLATE) | BIT(OPTION_NAME),
 	    BIT(OPTION_REQUESTS), 1 },
+	{ "keygen", ctl_keygen, 0, 0, 1 },
 	{ "tap", ctl_tap,
 	    BIT(OPTION_EVENTS) | BIT(OPTION_REQUESTS) | BIT(OPTION_SESSION) | BIT(OPTION_SINCE) |
 		BIT(OPTION_JSON),

@@ -25,6 +25,9 @@ static const char usage[] =
     "  --cleanup-every-s N     how often to look for them (600)\n"
     "  --idle-unload-s N       take sessions that nobody used for so long out of memory; 0: never "
     "(300)\n"
+    "  --curve-certificate F   graphd's certificate, for gateways on other hosts (graphctl keygen)\n"
+    "  --curve-allow DIR       public certificates of those gateways; with both, endpoints may be\n"
+    "                          tcp:// on any address\n"
     "  --snapshot-steps N      write a session down after so many steps; 0: when they weigh twice as\n"
     "                          much as it does (0)\n"
     "  --snd-hwm N             events queued for one subscriber before it loses some (10000)\n"
@@ -44,6 +47,8 @@ enum option_id {
 	OPTION_TTL,
 	OPTION_CLEANUP,
 	OPTION_UNLOAD,
+	OPTION_CURVE_CERTIFICATE,
+	OPTION_CURVE_ALLOW,
 	OPTION_SNAPSHOT,
 	OPTION_HWM,
 	OPTION_LOG_LEVEL,
@@ -62,6 +67,8 @@ static const struct option long_options[] = {
 	{ "session-ttl-hours", required_argument, NULL, OPTION_TTL },
 	{ "cleanup-every-s", required_argument, NULL, OPTION_CLEANUP },
 	{ "idle-unload-s", required_argument, NULL, OPTION_UNLOAD },
+	{ "curve-certificate", required_argument, NULL, OPTION_CURVE_CERTIFICATE },
+	{ "curve-allow", required_argument, NULL, OPTION_CURVE_ALLOW },
 	{ "snapshot-steps", required_argument, NULL, OPTION_SNAPSHOT },
 	{ "snd-hwm", required_argument, NULL, OPTION_HWM },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -101,13 +108,11 @@ read_number(const char *name, const char *text, uint64_t least, uint64_t most, u
 	return (*end == '\0' && *out >= least && *out <= most) || wrong(name, text);
 }
 
-/* Anything but this machine would let strangers in: the bus has no guard of its own. */
 static bool
 read_endpoint(const char *name, const char *text, const char **out)
 {
 	*out = text;
-	return strncmp(text, "ipc:///", 7) == 0 || strncmp(text, "tcp://127.0.0.1:", 16) == 0 ||
-	    wrong(name, text);
+	return strncmp(text, "ipc:///", 7) == 0 || strncmp(text, "tcp://", 6) == 0 || wrong(name, text);
 }
 
 static bool
@@ -159,6 +164,12 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 		good = read_number(name, value, 0, 86400 * 365, &n);
 		o->server.idle_unload_ms = n * 1000;
 		return good;
+	case OPTION_CURVE_CERTIFICATE:
+		o->server.curve_certificate = value;
+		return true;
+	case OPTION_CURVE_ALLOW:
+		o->server.curve_allow = value;
+		return true;
 	case OPTION_SNAPSHOT:
 		return read_number(name, value, 0, UINT32_MAX, &o->server.snapshot_steps);
 	case OPTION_HWM:
@@ -177,6 +188,21 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 	return false;
 }
 
+/* Anything but this machine would let strangers in, unless they are told apart by their certificates. */
+static bool
+is_guarded(const struct options *o, const char *endpoint)
+{
+	if (!o->server.curve_certificate != !o->server.curve_allow) {
+		fprintf(stderr, "graphd: --curve-certificate and --curve-allow go together\n");
+		return false;
+	}
+	if (o->server.curve_certificate || strncmp(endpoint, "ipc:", 4) == 0 ||
+	    strncmp(endpoint, "tcp://127.0.0.1:", 16) == 0)
+		return true;
+	fprintf(stderr, "graphd: %s is open to other hosts: it needs --curve-certificate\n", endpoint);
+	return false;
+}
+
 static bool
 is_complete(const struct options *o)
 {
@@ -187,7 +213,7 @@ is_complete(const struct options *o)
 
 	if (missing)
 		fprintf(stderr, "graphd: --%s is missing\n", missing);
-	return !missing;
+	return !missing && is_guarded(o, o->server.requests) && is_guarded(o, o->server.events);
 }
 
 static void

@@ -166,6 +166,15 @@ stop_timers(struct server *s)
 		loop_cancel_timer(s->loop, timers[i]);
 }
 
+static bool
+secure(struct server *s, char message[256])
+{
+	if (s->options.curve_certificate)
+		s->security = bus_security_server(s->loop, s->zmq, s->options.curve_certificate,
+		    s->options.curve_allow, message);
+	return s->security || !s->options.curve_certificate;
+}
+
 /* A socket file is connected to by whoever may write to it: by us alone. */
 static bool
 bind_both(struct server *s, char message[256])
@@ -173,11 +182,11 @@ bind_both(struct server *s, char message[256])
 	mode_t mask = umask(077);
 	void *events = NULL;
 
-	s->router.socket = router_bind(s->zmq, s->options.requests);
+	s->router.socket = router_bind(s->zmq, s->options.requests, s->security);
 	if (!s->router.socket)
 		snprintf(message, 256, "cannot bind %.150s: %s", s->options.requests,
 		    zmq_strerror(errno));
-	else if (!(events = bus_bind(s->zmq, s->options.events, s->options.snd_hwm)))
+	else if (!(events = bus_bind(s->zmq, s->options.events, s->options.snd_hwm, s->security)))
 		snprintf(
 		    message, 256, "cannot bind %.150s: %s", s->options.events, zmq_strerror(errno));
 	umask(mask);
@@ -201,9 +210,10 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	s->options = *options;
 	s->zmq = zmq_ctx_new();
 	s->dispatcher = dispatcher_new(sessions);
-	if (!bind_both(s, message)) {
+	if (!secure(s, message) || !bind_both(s, message)) {
 		if (s->router.socket)
 			zmq_close(s->router.socket);
+		bus_security_free(s->security);
 		dispatcher_free(s->dispatcher);
 		zmq_ctx_term(s->zmq);
 		free(s);
@@ -278,6 +288,7 @@ server_free(struct server *s)
 	arena_fini(&s->arena);
 	json_out_fini(&s->scratch);
 	free(s->ended);
+	bus_security_free(s->security);
 	zmq_ctx_term(s->zmq);
 	free(s);
 }

@@ -28,7 +28,7 @@ struct active {
 };
 
 void *
-bus_bind(void *zmq, const char *endpoint, int snd_hwm)
+bus_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_security *security)
 {
 	void *socket = zmq_socket(zmq, ZMQ_XPUB);
 	int on = 1, linger = LIMIT_BUS_LINGER_MS, handshake = LIMIT_BUS_HANDSHAKE_MS;
@@ -48,6 +48,7 @@ bus_bind(void *zmq, const char *endpoint, int snd_hwm)
 	zmq_setsockopt(socket, ZMQ_HEARTBEAT_IVL, &beat, sizeof beat);
 	zmq_setsockopt(socket, ZMQ_HEARTBEAT_TIMEOUT, &silence, sizeof silence);
 	zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+	bus_security_apply(security, socket);
 	if (zmq_bind(socket, endpoint) == 0)
 		return socket;
 	zmq_close(socket);

@@ -5,6 +5,7 @@
  * unnoticed.
  */
 
+#include "common/bus_security.h"
 #include "common/loop.h"
 #include "common/table.h"
 #include "graphd/events_due.h"
@@ -21,7 +22,7 @@ struct bus {
 
 /* NULL with errno: cannot bind. snd_hwm: messages queued for one subscriber before it loses some.
  */
-void *bus_bind(void *zmq, const char *endpoint, int snd_hwm);
+void *bus_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_security *security);
 /* Takes the socket's messages from the loop. Borrows the rest. */
 void bus_init(
     struct bus *, void *socket, struct loop *, struct sessions *, const struct uuid *boot_id);

@@ -15,6 +15,7 @@ struct server {
 	struct store *store;
 	struct dispatcher *dispatcher;
 	struct server_options options;
+	struct bus_security *security; /* NULL: a bus without CURVE */
 	void *zmq;
 
 	struct router router;

@@ -26,7 +26,7 @@ set(void *socket, int option, int value)
 }
 
 void *
-router_bind(void *zmq, const char *endpoint)
+router_bind(void *zmq, const char *endpoint, const struct bus_security *security)
 {
 	void *socket = zmq_socket(zmq, ZMQ_ROUTER);
 	int64_t longest = LIMIT_FRAME_BYTES;
@@ -47,6 +47,7 @@ router_bind(void *zmq, const char *endpoint)
 	set(socket, ZMQ_HEARTBEAT_TIMEOUT, LIMIT_BUS_SILENCE_MS);
 	set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
 	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
+	bus_security_apply(security, socket);
 	if (zmq_bind(socket, endpoint) == 0)
 		return socket;
 	zmq_close(socket);

@@ -4,6 +4,7 @@
  * malformed, and sends replies back the way the ask came.
  */
 
+#include "common/bus_security.h"
 #include "common/limits.h"
 #include "common/list.h"
 #include "proto/wire.h"
@@ -33,7 +34,7 @@ enum router_sent {
 };
 
 /* NULL with errno: cannot bind. */
-void *router_bind(void *zmq, const char *endpoint);
+void *router_bind(void *zmq, const char *endpoint, const struct bus_security *security);
 /* False when nothing waits. *ask is NULL when what came was refused or dropped; else owned by the
  * caller: free(). */
 bool router_take(struct router *, struct ask **ask);

@@ -89,18 +89,23 @@ begin_copy(struct sqlite_store *s, const char *path)
 	return c->backup ? SQLITE_OK : sqlite3_extended_errcode(c->db);
 }
 
-/* What the connection writes between two steps is brought to the copy by SQLite itself. */
+/*
+ * What the connection writes between two steps is brought to the copy by SQLite itself. Commits
+ * come first: while one is being written nothing is copied, because waiting for it would hold up
+ * the loop, and while one waits only a little is.
+ */
 static int
 copy_pages(struct sqlite_store *s, uint64_t slice_ms)
 {
 	uint64_t end_ms = clock_now_ms() + slice_ms;
-	int rc;
+	int rc = SQLITE_OK;
 
 	do {
-		pthread_mutex_lock(&s->db_lock);
+		if (pthread_mutex_trylock(&s->db_lock) != 0)
+			break;
 		rc = sqlite3_backup_step(s->copy.backup, PAGES_PER_STEP);
 		pthread_mutex_unlock(&s->db_lock);
-	} while (rc == SQLITE_OK && clock_now_ms() < end_ms);
+	} while (rc == SQLITE_OK && s->under_way == 0 && clock_now_ms() < end_ms);
 	s->copy.last_ms = clock_now_ms();
 	return rc;
 }

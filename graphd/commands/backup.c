@@ -10,7 +10,7 @@
 
 enum {
 	NAME_BYTES = 128,
-	SLICE_MS = 10, /* that others may have to wait */
+	SLICE_MS = 2, /* that others may have to wait */
 };
 
 /* A plain file name, so that nothing outside the directory can be meant. */

@@ -4,11 +4,9 @@ nothing sticky. LONG=1: 400 clients for five minutes each."""
 import http.client
 import json
 import ssl
-import threading
-import time
 import unittest
 
-from balancer import Balancer
+from balancer import Balancer, Load, history
 from clients import Http, Listener, Sse, WebSocket
 from harness import LONG, eventually
 from project_test import API, ProjectTest
@@ -20,34 +18,6 @@ CLIENTS = {("socket.io-client", "polling"): 200 if LONG else 12,
            ("socket.io-client", "default"): 200 if LONG else 12,
            ("python-socketio", "polling"): 20 if LONG else 6}
 TROUBLE = ("disconnect", "connect_error")
-
-
-class Load(threading.Thread):
-    """Commands through the balancer, one after the other; each must succeed."""
-
-    def __init__(self, port, session, node, seconds, pause_s=0.02):
-        super().__init__(daemon=True)
-        self.port, self.session, self.node = port, session, node
-        self.seconds, self.pause_s = seconds, pause_s
-        self.done, self.problem = 0, None
-
-    def run(self):
-        end = time.monotonic() + self.seconds
-        try:
-            with Http(self.port, timeout_s=20) as connection:
-                while time.monotonic() < end:
-                    self.command(connection)
-                    time.sleep(self.pause_s)
-        except Exception as problem:  # for the test to tell
-            self.problem = problem
-
-    def command(self, connection):
-        reply = connection.post(f"{API}/commands/execute", {
-            "session_id": self.session, "command_type": "UpdateProperty",
-            "data": {"node_id": self.node, "property_id": "notes", "value": self.done}},
-            {"Prefer": "return=minimal"})
-        assert reply.status == 200, reply
-        self.done += 1
 
 
 class Balanced:
@@ -83,29 +53,21 @@ class Balanced:
             client.await_what("connect", 60)
         return clients
 
-    def history(self, since):
-        events = []
-        while True:
-            page = self.ok(self.get(f"/sessions/{self.session}/events?since={since}&limit=1000"))
-            events += [(e["seq"], e["event"]) for e in page["events"]]
-            if not page.get("more"):
-                return events
-            since = events[-1][0]
-
     def test_no_client_is_refused_and_none_misses_or_repeats_an_event(self):
         node = self.create("phase", "A")
         since = self.info()["seq"]
         clients = self.open_all(since)
-        load = Load(self.balancer.port, self.session, node, SECONDS)
+        load = Load(self.balancer.port, self.session, node)
         load.start()
-        load.join()
-        self.assertIsNone(load.problem)
-        history = self.history(since)
-        self.assertEqual(len(history), history[-1][0] - since)
+        # Nothing happens for so long but what must not show.
+        load.join(SECONDS)
+        load.end()
+        events = history(self.server.ports[0], self.session, since)
+        self.assertEqual(len(events), events[-1][0] - since)
         for client in clients:
-            eventually(lambda c=client: len(durable_of(c)) >= len(history), 20, "the last event")
+            eventually(lambda c=client: len(durable_of(c)) >= len(events), 20, "the last event")
             heard = durable_of(client)
-            self.assertEqual(heard if client.driver.in_order else sorted(heard), history)
+            self.assertEqual(heard if client.driver.in_order else sorted(heard), events)
             self.assertEqual([e for e in Listener.events(client) if e.get("what") in TROUBLE], [])
         self.assert_spread()
 

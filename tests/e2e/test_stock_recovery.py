@@ -194,6 +194,16 @@ class Newest(RecoveryTests, Recovery):
         self.assertNotEqual(second["sid"], first["sid"])
 
 
+class OnAnotherGateway(Newest):
+    gateways = 2
+
+    def interrupted_by(self, trouble, cut):
+        def move(clients):
+            self.proxy.target = ("127.0.0.1", self.server.ports[1])
+            trouble(clients)
+        super().interrupted_by(move, cut)
+
+
 class SinceInAuth(Recovery):
     """Clients without recovery say in each CONNECT how far they have come."""
 

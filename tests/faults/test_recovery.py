@@ -6,11 +6,15 @@ import time
 import unittest
 import uuid
 
+import zmq
+
 from harness import LONG, Server, eventually
 from project_test import API, ProjectTest, new_id, walk
 
 SESSIONS, NODES = (1000, 1000) if LONG else (100, 200)
 READY_LIMIT_S = 0.5
+MANY, UPDATES = (10000, 98) if LONG else (1000, 18)
+MANY_LIMIT_S = 2
 
 
 class RestartTest(ProjectTest):
@@ -224,11 +228,85 @@ class Idle(ProjectTest):
         self.assertEqual(names, ["graph:node-created", "command:redo"])
 
 
-class Readiness(unittest.TestCase):
+class ReadyTest(unittest.TestCase):
     def setUp(self):
         self.server = Server(store="sqlite").start()
         self.addCleanup(self.server.remove)
 
+    def ready_after_s(self):
+        graphd = self.server.graphd
+        said = graphd.log().count("ready:")
+        started = time.monotonic()
+        graphd.start()
+        while graphd.log().count("ready:") == said:
+            self.assertTrue(graphd.is_running(), graphd.log_tail())
+            self.assertLess(time.monotonic(), started + 30)
+            time.sleep(0.002)
+        return time.monotonic() - started
+
+    def figures(self, what, limit_s):
+        """Times to be ready after a kill and after a clean stop; printed."""
+        found = []
+        for end in ("killed", "stopped"):
+            self.server.graphd.kill() if end == "killed" else self.server.graphd.stop()
+            found.append((end, self.ready_after_s()))
+        print(f"{what}; ready after: "
+              + ", ".join(f"{s * 1000:.0f} ms ({end})" for end, s in found), flush=True)
+        for end, seconds in found:
+            self.assertLess(seconds, limit_s, end)
+        self.server.await_ready()
+
+
+class ManyRecords(ReadyTest):
+    """Asked over graphd's own socket, thousands at a time, because there are many."""
+
+    WINDOW = 2000
+
+    def ask_all(self, requests):
+        """Sends (command, session, arguments) one after another; returns the bodies in that order."""
+        context = zmq.Context()
+        socket = context.socket(zmq.DEALER)
+        socket.connect(self.server.requests)
+        bodies, waiting = {}, 0
+        for i, (command, session, arguments) in enumerate(requests):
+            socket.send_multipart([b"", b"GRAPH/1", str(i).encode(), command, session,
+                                   b'{"minimal":true}', arguments])
+            waiting += 1
+            while waiting >= self.WINDOW or socket.poll(0):
+                waiting -= self.take(socket, bodies)
+        while waiting:
+            waiting -= self.take(socket, bodies)
+        context.destroy(linger=0)
+        return [bodies[i] for i in range(len(bodies))]
+
+    def take(self, socket, bodies):
+        self.assertTrue(socket.poll(10000), "no answer")
+        _, _, i, status, body = socket.recv_multipart()
+        self.assertEqual(status, b"OK", body)
+        bodies[int(i)] = body
+        return 1
+
+    def test_graphd_is_ready_soon_with_many_sessions_and_records(self):
+        create = json.dumps({"template_id": "restomod", "project_name": "P"}).encode()
+        made = [json.loads(b) for b in
+                self.ask_all((b"CreateProject", b"", create) for _ in range(MANY))]
+        rows = [(m["session_id"].encode(), m["project_id"]) for m in made]
+        nodes = [json.loads(b)["result"]["node_id"] for b in self.ask_all(
+            (b"CreateNode", session, b'{"blueprint_type_id":"phase"}') for session, _ in rows)]
+        self.ask_all((b"UpdateProperty", session, json.dumps(
+            {"node_id": node, "property_id": "notes", "value": i}).encode())
+            for i in range(UPDATES) for (session, _), node in zip(rows, nodes))
+        self.figures(f"{MANY} sessions, {MANY * (UPDATES + 2)} records", MANY_LIMIT_S)
+        with self.server.http() as http:
+            for session, _ in rows[::MANY // 5]:
+                path = f"{API}/sessions/{session.decode()}"
+                eventually(lambda p=path: http.get(p).status == 200, 10, "an answer")
+                values = [n["properties"].get("notes")
+                          for n in walk(http.get(f"{path}/graph/tree").json["roots"])]
+                self.assertIn(UPDATES - 1, values)
+
+
+class Readiness(ReadyTest):
     def fill(self):
         roots = [{"id": str(uuid.UUID(int=i, version=4)), "blueprint_type_id": "phase",
                   "name": f"Node {i}", "properties": {"notes": "some words to be kept"},
@@ -243,28 +321,9 @@ class Readiness(unittest.TestCase):
                 self.assertEqual(reply.status, 200, reply)
         return session
 
-    def ready_after_s(self):
-        graphd = self.server.graphd
-        said = graphd.log().count("ready:")
-        started = time.monotonic()
-        graphd.start()
-        while graphd.log().count("ready:") == said:
-            self.assertTrue(graphd.is_running(), graphd.log_tail())
-            self.assertLess(time.monotonic(), started + 30)
-            time.sleep(0.002)
-        return time.monotonic() - started
-
     def test_graphd_is_ready_soon_however_it_ended(self):
         last = self.fill()
-        figures = []
-        for end in ("killed", "stopped"):
-            self.server.graphd.kill() if end == "killed" else self.server.graphd.stop()
-            figures.append((end, self.ready_after_s()))
-        print(f"{SESSIONS} sessions of {NODES} nodes; ready after: "
-              + ", ".join(f"{s * 1000:.0f} ms ({end})" for end, s in figures), flush=True)
-        for end, seconds in figures:
-            self.assertLess(seconds, READY_LIMIT_S, end)
-        self.server.await_ready()
+        self.figures(f"{SESSIONS} sessions of {NODES} nodes", READY_LIMIT_S)
         with self.server.http() as http:
             eventually(lambda: http.get(f"{API}/sessions/{last}").status == 200, 10, "an answer")
             tree = http.get(f"{API}/sessions/{last}/graph/tree").json

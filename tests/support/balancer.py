@@ -3,11 +3,13 @@
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 from clients import Http
 from harness import ROOT, Daemon, eventually, free_port
 
+API = "/api/v1"
 EXAMPLES = ROOT / "docs" / "examples"
 
 
@@ -83,3 +85,49 @@ class Balancer:
             except subprocess.TimeoutExpired:
                 self.daemon.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Load(threading.Thread):
+    """Commands through the balancer, one after the other, until it is told to end; each must
+    succeed."""
+
+    def __init__(self, port, session, node, pause_s=0.02):
+        super().__init__(daemon=True)
+        self.port, self.session, self.node, self.pause_s = port, session, node, pause_s
+        self.done, self.problem = 0, None
+        self.ending = threading.Event()
+
+    def run(self):
+        try:
+            with Http(self.port, timeout_s=20) as connection:
+                while not self.ending.wait(self.pause_s):
+                    self.command(connection)
+        except Exception as problem:  # for the test to tell
+            self.problem = problem
+
+    def end(self):
+        self.ending.set()
+        self.join(30)
+        if self.problem:
+            raise self.problem
+
+    def command(self, connection):
+        reply = connection.post(f"{API}/commands/execute", {
+            "session_id": self.session, "command_type": "UpdateProperty",
+            "data": {"node_id": self.node, "property_id": "notes", "value": self.done}},
+            {"Prefer": "return=minimal"})
+        assert reply.status == 200, reply
+        self.done += 1
+
+
+def history(port, session, since):
+    """(seq, event) of everything durable after that seq."""
+    events = []
+    with Http(port) as connection:
+        while True:
+            page = connection.get(
+                f"{API}/sessions/{session}/events?since={since}&limit=1000").json
+            events += [(e["seq"], e["event"]) for e in page["events"]]
+            if not page.get("more"):
+                return events
+            since = events[-1][0]

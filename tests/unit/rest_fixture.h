@@ -44,7 +44,7 @@ start_rest(const struct rest_settings *given)
 	memset(&fake, 0, sizeof(fake));
 	loop = loop_new();
 	fake_start();
-	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", &events);
+	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", NULL, &events);
 	assets = assets_new("gatewayd/assets");
 	if (!assets)
 		assets = assets_new(NULL);

@@ -288,6 +288,30 @@ START_TEST(a_close_by_the_server_goes_out_behind_what_is_queued_then_the_session
 }
 END_TEST
 
+START_TEST(a_client_that_is_to_come_back_gets_what_is_queued_and_no_close_packet)
+{
+	struct eio_sid sid = shake_hands(eio, START_MS);
+	static struct fake_get get;
+
+	poll(eio, &sid, &get, START_MS);
+	send_text(session, "4bye");
+	eio_send_away(session);
+	ck_assert_str_eq(heard.text, "forced server close");
+	ck_assert_str_eq(turn_end(eio, &sid, &get), "4bye");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "(refused 1)");
+	sid = shake_hands(eio, START_MS);
+	for (int i = 0; i < 16; i++)
+		send_text(session, "4");
+	eio_send_away(session);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "4^4^4^4^4^4^4^4^4^4^4^4^4^4^4^4");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "(refused 1)");
+	sid = shake_hands(eio, START_MS);
+	eio_send_away(session);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "6");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "(refused 1)");
+}
+END_TEST
+
 START_TEST(a_close_packet_counts_among_the_16_of_an_answer)
 {
 	struct eio_sid sid = shake_hands(eio, START_MS);
@@ -383,6 +407,7 @@ main(void)
 	tcase_add_test(
 	    tests, a_poller_that_never_fetches_is_ended_at_its_bound_and_not_under_the_sender);
 	tcase_add_test(tests, a_server_that_shuts_down_ends_held_polls_and_websockets);
+	tcase_add_test(tests, a_client_that_is_to_come_back_gets_what_is_queued_and_no_close_packet);
 	tcase_add_test(tests, a_close_packet_counts_among_the_16_of_an_answer);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -65,7 +65,7 @@ set_up(void)
 	n_up = n_restarted = n_down = n_events = n_turns = 0;
 	loop = loop_new();
 	fake_start();
-	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", &events);
+	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", NULL, &events);
 	ck_assert_ptr_nonnull(upstream);
 }
 

@@ -1,0 +1,173 @@
+"""Every gateway and then graphd are restarted, one after the other, under load and behind HAProxy as
+docs/examples/ has it: no command fails, and no client that resumes misses or repeats an event."""
+
+import signal
+import socket
+import time
+import unittest
+
+from balancer import Balancer, Load, history
+from clients import Http, Listener, WebSocket
+from engine import Wire
+from harness import LONG, eventually
+from project_test import API, ProjectTest
+from stock import Driver
+from test_stock_clients import durable_of
+
+DRAIN_MS = 10_000 if LONG else 2_000
+MANY = 50 if LONG else 8
+
+
+class Rolling(ProjectTest):
+    gateways = 3
+    fresh = True
+    server_options = {"gateway_options": ("--drain", str(DRAIN_MS))}
+
+    def setUp(self):
+        super().setUp()
+        self.balancer = Balancer("haproxy", self.server.ports).start()
+        self.addCleanup(self.balancer.remove)
+
+    def open_clients(self, since):
+        driver = Driver("socket.io-client")
+        self.addCleanup(driver.end)
+        clients = [driver.open(self.balancer.port, mode, auth={"session_id": self.session},
+                               resumes=True, since=since)
+                   for mode in ("polling", "default", "websocket") for _ in range(MANY)]
+        for client in clients:
+            client.await_what("connect", 30)
+        return clients
+
+    def restart_all(self):
+        for gateway in self.server.gateways:
+            began = time.monotonic()
+            gateway.stop()
+            self.assertLess(time.monotonic() - began, DRAIN_MS / 1000 + 1)
+            gateway.start()
+            self.server.await_ready()
+            # As whoever restarts them must: the next one goes when this one gets requests again.
+            time.sleep(0.7)
+        self.server.graphd.stop()
+        self.server.graphd.start()
+        self.server.await_ready()
+
+    def test_no_command_fails_and_no_client_misses_or_repeats_an_event(self):
+        node = self.create("phase", "A")
+        since = self.info()["seq"]
+        clients = self.open_clients(since)
+        loads = [Load(self.balancer.port, self.session, node) for _ in range(3)]
+        for load in loads:
+            load.start()
+        self.restart_all()
+        for load in loads:
+            load.end()
+            self.assertGreater(load.done, 100)
+        events = history(self.server.ports[0], self.session, since)
+        self.assertEqual(len(events), events[-1][0] - since)
+        self.assertGreaterEqual(len(events), sum(load.done for load in loads))
+        for client in clients:
+            eventually(lambda c=client: len(durable_of(c)) >= len(events), 20, "the last event")
+            self.assertEqual(durable_of(client), events)
+            self.assertNotIn("session:resync", client.names())
+            # Every one was sent away at least once, and came back by itself.
+            gone = [e for e in Listener.events(client) if e.get("what") == "disconnect"]
+            self.assertTrue(gone)
+
+
+class Drain(ProjectTest):
+    """One gateway that gets a SIGTERM, looked at from every kind of connection."""
+
+    gateways = 1
+    fresh = True
+    server_options = {"gateway_options": ("--drain", "3000")}
+
+    def setUp(self):
+        super().setUp()
+        self.gateway, self.port = self.server.gateways[0], self.server.ports[0]
+
+    def ended(self):
+        began = time.monotonic()
+        self.assertEqual(self.gateway.wait(), 0)
+        return time.monotonic() - began
+
+    def restart(self):
+        self.gateway.start()
+        self.server.await_ready()
+
+    def test_it_is_not_ready_first_and_refuses_connections_then(self):
+        kept = Http(self.port)
+        self.addCleanup(kept.close)
+        self.assertEqual(kept.get("/readyz").status, 200)
+        ws = self.closing(WebSocket(self.port, f"session_id={self.session}"))
+        self.gateway.signal(signal.SIGTERM)
+        eventually(lambda: kept.get("/readyz").status == 503, 1, "/readyz with 503")
+
+        def refuses():
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.port)) != 0
+        self.assertFalse(refuses(), "connections are still taken when /readyz says no")
+        eventually(refuses, 2, "refused connections")
+        ws.await_end()
+        self.ended()
+        self.restart()
+
+    def test_stock_clients_and_websockets_are_told_to_go(self):
+        ws = self.closing(WebSocket(self.port, f"session_id={self.session}"))
+        driver = Driver("socket.io-client")
+        self.addCleanup(driver.end)
+        clients = [driver.open(self.port, mode, auth={"session_id": self.session} if with_it else {})
+                   for mode in ("polling", "websocket") for with_it in (True, False)]
+        for client in clients:
+            client.await_what("connect")
+        self.gateway.signal(signal.SIGTERM)
+        for client in clients:
+            reason = client.await_what("disconnect", 5)["reason"]
+            # "transport error" would be a connection that broke.
+            self.assertEqual(reason, "transport close")
+        ws.await_end()
+        self.assertEqual(ws.close_code, 1012)
+        self.assertLess(self.ended(), 3.5)
+        self.restart()
+
+    def test_many_are_not_told_all_at_once(self):
+        sockets = [self.closing(WebSocket(self.port, f"session_id={self.session}"))
+                   for _ in range(20)]
+        self.gateway.signal(signal.SIGTERM)
+        sockets_open = lambda: sum(not s.closed for s in sockets)  # noqa: E731
+        eventually(lambda: 4 <= sockets_open() <= 16, 3, "some that went and some that did not")
+        eventually(lambda: sockets_open() == 0, 3, "the last one's end")
+        self.ended()
+        self.restart()
+
+    def test_a_request_that_runs_is_answered(self):
+        wire = Wire(self.port)
+        self.addCleanup(wire.close)
+        body = b'{"template_id":"restomod","project_name":"P"}'
+        head = wire.request_bytes("POST", f"{API}/projects",
+                                  {"Content-Type": "application/json"}, body)
+        # All but the last byte; the rest comes when the end has begun.
+        wire.send(head[:-1])
+        self.gateway.signal(signal.SIGTERM)
+        with Http(self.port) as http:
+            eventually(lambda: http.get("/readyz").status == 503, 1, "/readyz with 503")
+        wire.send(head[-1:])
+        self.assertEqual(wire.answer().status, 201)
+        self.ended()
+        self.restart()
+
+    def test_a_second_signal_ends_it_at_once(self):
+        # A client that does not go keeps a gateway until the drain time is over.
+        idle = Wire(self.port)
+        self.addCleanup(idle.close)
+        idle.send(b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        ws = self.closing(WebSocket(self.port, f"session_id={self.session}"))
+        self.gateway.signal(signal.SIGTERM)
+        eventually(lambda: "draining" in self.gateway.log(), 2, "the drain")
+        self.gateway.signal(signal.SIGTERM)
+        self.assertLess(self.ended(), 0.5)
+        ws.await_end(2)
+        self.restart()
+
+
+if __name__ == "__main__":
+    unittest.main()
