@@ -1,11 +1,11 @@
 #include "gatewayd/assets.h"
 
 #include "common/json.h"
-#include "common/json_out.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,6 +29,15 @@ struct assets {
 
 static const struct json_bounds bounds = { LIMIT_JSON_DEPTH, LIMIT_JSON_VALUES,
 	LIMIT_JSON_TEXT_BYTES, LIMIT_JSON_KEY_BYTES };
+
+/* NULL gives {NULL,0}. */
+static struct span
+keep(struct assets *a, const char *text)
+{
+	if (!text)
+		return (struct span){ 0 };
+	return (struct span){ arena_text(&a->arena, span_of(text)), strlen(text) };
+}
 
 /* The whole file, in the arena. */
 static bool
@@ -57,61 +66,62 @@ read_file(struct arena *arena, const char *path, struct span *out)
 	return n == st.st_size;
 }
 
-static bool
+/* Strictly scanned first: cJSON lets much pass. Returns owned, an object, and its compact text in the arena. */
+static cJSON *
 read_catalog(struct assets *a, const char *directory, const char *kind, struct span *out)
 {
-	struct json_out compact = { 0 };
 	struct span text;
 	char path[4096];
+	cJSON *catalog;
+	char *compact;
 
 	snprintf(path, sizeof(path), "%s/%s/catalog.json", directory, kind);
 	if (!read_file(&a->arena, path, &text))
-		return false;
-	if (json_scan(text, &bounds, NULL) != JSON_OK ||
-	    json_type(json_trim(text)) != JSON_OBJECT) {
+		return NULL;
+	catalog = json_scan(text, &bounds, NULL) == JSON_OK ? cJSON_ParseWithLength(text.p, text.n) : NULL;
+	if (!cJSON_IsObject(catalog)) {
 		log_warn("assets", "%s: not a JSON object", path);
-		return false;
+		cJSON_Delete(catalog);
+		return NULL;
 	}
-	json_out_minified(&compact, json_trim(text));
-	*out = (struct span){ arena_text(&a->arena, json_out_span(&compact)), compact.n };
-	json_out_fini(&compact);
-	return true;
-}
-
-static struct span
-member(struct arena *arena, struct span object, const char *name)
-{
-	struct span value;
-
-	if (!json_find(object, name, &value) || json_type(value) != JSON_STRING)
-		return (struct span){ 0 };
-	return json_text(arena, value);
+	compact = cJSON_PrintUnformatted(catalog);
+	*out = keep(a, compact);
+	free(compact);
+	return catalog;
 }
 
 /* A catalog's file name is trusted as far as the directory it lies in. */
 static bool
-is_inside(struct span file)
+is_inside(const char *file)
 {
-	return file.n > 0 && file.p[0] != '/' && !memmem(file.p, file.n, "..", 2);
+	return file && file[0] && file[0] != '/' && !strstr(file, "..");
+}
+
+static struct span
+theme_of(struct assets *a, const cJSON *row)
+{
+	const cJSON *theme = cJSON_GetObjectItemCaseSensitive(row, "theme");
+	char *text = cJSON_IsObject(theme) ? cJSON_PrintUnformatted(theme) : NULL;
+	struct span kept = text ? keep(a, text) : SPAN("{\"indicator_color\":\"#888888\",\"text_color\":\"#888888\"}");
+
+	free(text);
+	return kept;
 }
 
 static bool
-add_asset(struct assets *a, const char *directory, const char *kind, struct span set, struct span row)
+add_asset(struct assets *a, const char *directory, const char *kind, const char *set, const cJSON *row)
 {
 	struct asset *asset = arena_take(&a->arena, sizeof(*asset));
-	struct span file = member(&a->arena, row, "file");
+	const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, "file"));
+	const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, "id"));
 	char path[4096];
 
-	memset(asset, 0, sizeof(*asset));
-	asset->set = set;
-	asset->id = member(&a->arena, row, "id");
-	if (asset->id.n == 0 || !is_inside(file)) {
+	if (!id || !id[0] || !is_inside(file)) {
 		log_warn("assets", "the %s catalog holds an entry without id or file", kind);
 		return false;
 	}
-	if (!json_find(row, "theme", &asset->theme) || json_type(asset->theme) != JSON_OBJECT)
-		asset->theme = SPAN("{\"indicator_color\":\"#888888\",\"text_color\":\"#888888\"}");
-	snprintf(path, sizeof(path), "%s/%s/%.*s", directory, kind, (int)file.n, file.p);
+	*asset = (struct asset){ .set = keep(a, set), .id = keep(a, id), .theme = theme_of(a, row) };
+	snprintf(path, sizeof(path), "%s/%s/%s", directory, kind, file);
 	if (!read_file(&a->arena, path, &asset->svg))
 		return false;
 	asset->next = a->first;
@@ -120,52 +130,52 @@ add_asset(struct assets *a, const char *directory, const char *kind, struct span
 }
 
 static bool
-add_list(struct assets *a, const char *directory, const char *kind, struct span set, struct span list)
+add_list(struct assets *a, const char *directory, const char *kind, const char *set, const cJSON *list)
 {
-	struct json_iter it;
-	struct span key, row;
+	const cJSON *row;
 
-	json_walk(&it, list);
-	while (json_next(&it, &key, &row))
+	cJSON_ArrayForEach (row, list) {
 		if (!add_asset(a, directory, kind, set, row))
 			return false;
+	}
 	return true;
 }
 
 static bool
 add_indicators(struct assets *a, const char *directory)
 {
-	struct span sets, name, set, list;
-	struct json_iter it;
+	cJSON *catalog = read_catalog(a, directory, "indicators", &a->indicator_catalog);
+	const cJSON *set;
+	bool good = catalog != NULL;
 
-	json_find(a->indicator_catalog, "indicator_sets", &sets);
-	json_walk(&it, sets);
-	while (json_next(&it, &name, &set)) {
-		json_find(set, "indicators", &list);
-		if (!add_list(a, directory, "indicators", json_key(&a->arena, name), list))
-			return false;
-	}
-	return true;
+	cJSON_ArrayForEach (set, cJSON_GetObjectItemCaseSensitive(catalog, "indicator_sets"))
+		good = good && add_list(a, directory, "indicators", set->string, cJSON_GetObjectItemCaseSensitive(set, "indicators"));
+	cJSON_Delete(catalog);
+	return good;
+}
+
+static bool
+add_icons(struct assets *a, const char *directory)
+{
+	cJSON *catalog = read_catalog(a, directory, "icons", &a->icon_catalog);
+	bool good = catalog && add_list(a, directory, "icons", NULL, cJSON_GetObjectItemCaseSensitive(catalog, "icons"));
+
+	cJSON_Delete(catalog);
+	return good;
 }
 
 struct assets *
 assets_new(const char *directory)
 {
 	struct assets *a = xcalloc(1, sizeof(*a));
-	struct span icons;
 
 	arena_init(&a->arena);
 	a->indicator_catalog = SPAN("{\"indicator_sets\":{}}");
 	a->icon_catalog = SPAN("{\"icons\":[]}");
 	if (!directory)
 		return a;
-	if (read_catalog(a, directory, "indicators", &a->indicator_catalog) &&
-	    read_catalog(a, directory, "icons", &a->icon_catalog) &&
-	    add_indicators(a, directory)) {
-		json_find(a->icon_catalog, "icons", &icons);
-		if (add_list(a, directory, "icons", (struct span){ 0 }, icons))
-			return a;
-	}
+	if (add_indicators(a, directory) && add_icons(a, directory))
+		return a;
 	assets_free(a);
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #include "gatewayd/transport.h"
 #include "gatewayd/transport_sio.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -277,6 +278,7 @@ main(int argc, char **argv)
 	options_read(&g.options, argc, argv);
 	log_init("gatewayd", g.options.log_level, g.options.log_json);
 	raise_descriptors(&g.options);
+	cJSON_InitHooks(&(cJSON_Hooks){ xmalloc, free });
 	g.loop = loop_new();
 	loop_signal(g.loop, SIGTERM, on_signal, &g);
 	loop_signal(g.loop, SIGINT, on_signal, &g);

@@ -5,7 +5,6 @@
 #include "graphd/options.h"
 #include "graphd/sessions.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -133,7 +132,6 @@ run(const struct options *o, const char *spec)
 int
 main(int argc, char **argv)
 {
-	cJSON_Hooks hooks = { xmalloc, free };
 	sigset_t ours;
 	struct options o;
 	char *spec = NULL;
@@ -148,7 +146,6 @@ main(int argc, char **argv)
 		break;
 	}
 	log_init("graphd", o.log_level, o.log_json);
-	cJSON_InitHooks(&hooks);
 	signal(SIGPIPE, SIG_IGN);
 	/* Blocked before any thread starts, so that all of them inherit it and the loop alone hears
 	 * of them. */

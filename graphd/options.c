@@ -3,7 +3,6 @@
 #include "common/limits.h"
 #include "graphd/store_backends.h"
 
-#include <cjson/cJSON.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,9 +84,9 @@ print_version(void)
 	int yaml_major, yaml_minor, yaml_patch;
 
 	yaml_get_version(&yaml_major, &yaml_minor, &yaml_patch);
-	printf("graphd %s\nlibzmq %s\nSQLite %s\nlibyaml %d.%d.%d\ncJSON %s\nxxHash %u\n",
+	printf("graphd %s\nlibzmq %s\nSQLite %s\nlibyaml %d.%d.%d\nxxHash %u\n",
 	    PROJECT_VERSION, server_bus_version(version), store_sqlite_version(), yaml_major, yaml_minor,
-	    yaml_patch, cJSON_Version(), XXH_versionNumber());
+	    yaml_patch, XXH_versionNumber());
 }
 
 static bool

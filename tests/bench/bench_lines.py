@@ -143,9 +143,11 @@ def idle_line(settings, kind):
         found = run_on(server, make_rooms(server, 100), kind=kind, hold=settings.hold_s,
                        subscribers=settings.connections)
     join = found["join"]
-    grown = sum(join["rss_held"]) - sum(join["rss_before"])
+    graphd_kib, gateway_kib = ((held - before) / settings.connections / 1024
+                               for held, before in zip(join["rss_held"], join["rss_before"]))
     return line(f"memory, {settings.connections:,} idle connections, {LABELS[kind]}",
-                grown / settings.connections / 1024, "KiB/connection", problems=problems_of(found),
+                graphd_kib + gateway_kib, "KiB/connection", problems=problems_of(found),
+                graphd_kib=graphd_kib, gateway_kib=gateway_kib,
                 idle_cpu_percent=sum(join["idle_cpu_s"]) / settings.hold_s * 100)
 
 
@@ -221,7 +223,8 @@ def memory(settings):
     """Nodes are counted after a restart: what loading them took besides is not theirs."""
     with running() as server:
         session, _ = make_big_room(server, settings.memory_nodes)
-        server.restart_graphd()
+        server.stop()
+        server.start()
         before = rss_of_graphd(server)
         await_answer(server, f"{API}/sessions/{session}/info")
         per_node = (rss_of_graphd(server) - before) / settings.memory_nodes
