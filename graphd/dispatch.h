@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Request in, outcome out: find, decode, run. No I/O but the store's appends, no clock: time comes with the request.
- * The server commits, publishes and replies from the outcome.
+ * Request in, outcome out: find, decode, run. No I/O but the store's appends, no clock: time comes
+ * with the request. The server commits, publishes and replies from the outcome.
  */
 
 #include "graphd/sessions.h"
@@ -29,21 +29,23 @@ enum { OUTCOME_ANNOUNCEMENTS = 8 };
 
 struct outcome {
 	enum error error;
-	struct json_out body; /* the reply; unfinished while tail is set */
+	struct json_out body;	 /* the reply; unfinished while tail is set */
 	struct session *session; /* that it read or changed, or NULL */
-	struct step *step; /* made by it: owned, to be encoded, stored, published; or NULL */
+	struct step *step;	 /* made by it: owned, to be encoded, stored, published; or NULL */
 	struct step *more_steps[2]; /* further steps (a mark behind the step), in order; or NULL */
-	bool stores; /* something else was put into the open batch (a project, a session row) */
+	bool stores;  /* something else was put into the open batch (a project, a session row) */
 	bool created; /* the session is new: dropped again if the commit fails */
 	struct announcement announcements[OUTCOME_ANNOUNCEMENTS];
 	size_t n_announcements;
 	struct json_out texts; /* bodies of announcements */
-	/* A graph still to be written into body in slices (tree.active), then tail, which ends the JSON. */
+	/* A graph still to be written into body in slices (tree.active), then tail, which ends the
+	 * JSON. */
 	struct tree_writer tree;
 	bool tree_active;
-	char *tail; /* owned; NULL: none */
-	struct graph *tree_graph; /* owned: the graph that tree walks when it is not the session's (past, saved); or NULL */
-	uint64_t key_token; /* what dispatch_uncommitted() needs; 0: nothing */
+	char *tail;		  /* owned; NULL: none */
+	struct graph *tree_graph; /* owned: the graph that tree walks when it is not the session's
+				     (past, saved); or NULL */
+	uint64_t key_token;	  /* what dispatch_uncommitted() needs; 0: nothing */
 };
 
 void outcome_init(struct outcome *);
@@ -56,14 +58,17 @@ struct dispatcher *dispatcher_new(struct sessions *);
 void dispatcher_free(struct dispatcher *);
 /* Always gives an answer: a refusal is an outcome too. */
 void dispatch(struct dispatcher *, const struct request *, struct outcome *);
-/* Announces the clients of a gateway gone: it said so, or was not heard for LIMIT_BUS_SILENCE_MS. One outcome each; fn publishes it. */
-void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us, void (*fn)(void *, struct outcome *), void *context);
+/* Announces the clients of a gateway gone: it said so, or was not heard for LIMIT_BUS_SILENCE_MS.
+ * One outcome each; fn publishes it. */
+void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us,
+    void (*fn)(void *, struct outcome *), void *context);
 /* Ends sessions inactive for so long; one outcome each. Returns how many. */
-size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us, void (*fn)(void *, struct outcome *), void *context);
+size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us,
+    void (*fn)(void *, struct outcome *), void *context);
 
 /*
- * Cleanup ends many sessions in one request: each gets an outcome of its own, without a reply, given to fn before dispatch()
- * returns. To be set before the first request.
+ * Cleanup ends many sessions in one request: each gets an outcome of its own, without a reply,
+ * given to fn before dispatch() returns. To be set before the first request.
  */
 void dispatcher_on_more(struct dispatcher *, void (*fn)(void *, struct outcome *), void *context);
 /* Where the backup command may write; borrowed; NULL, as at first: nowhere. */
@@ -73,7 +78,8 @@ void dispatch_uncommitted(struct dispatcher *, uint64_t key_token);
 
 /* What a command's handler gets: graphd/commands/<ident>.c defines
  *	enum error cmd_<ident>(struct call *, const struct <ident>_args *);
- * It validates, calls session_edit() and writes its reply fields; it never publishes, stores or writes undo code. */
+ * It validates, calls session_edit() and writes its reply fields; it never publishes, stores or
+ *writes undo code. */
 struct call {
 	struct session *session; /* NULL when the command names none */
 	struct sessions *sessions;
@@ -82,16 +88,18 @@ struct call {
 	struct outcome *outcome;
 	struct arena *arena; /* until the reply is written */
 	struct refusal *why;
-	struct json_out *result; /* members of "result" (EDITS), or of the reply (others), in an open object */
-	struct uuid made; /* EDITS: the node that "$n" and node_id name; nil: none */
-	bool keyed_session; /* the step opened for it carries the caller's key */
+	struct json_out
+	    *result; /* members of "result" (EDITS), or of the reply (others), in an open object */
+	struct uuid made;	/* EDITS: the node that "$n" and node_id name; nil: none */
+	bool keyed_session;	/* the step opened for it carries the caller's key */
 	struct uuid command_id; /* of this request's step */
-	uint64_t request_hash; /* of command and arguments, under the caller's key */
+	uint64_t request_hash;	/* of command and arguments, under the caller's key */
 	size_t plain_n; /* bytes of result before the opening of a graph; 0: there is no graph */
-	char *tail; /* owned: what closes the reply behind that graph; or NULL */
+	char *tail;	/* owned: what closes the reply behind that graph; or NULL */
 };
 
-#define COMMAND(ident, name, kind, doc) enum error cmd_##ident(struct call *, const struct ident##_args *);
+#define COMMAND(ident, name, kind, doc) \
+	enum error cmd_##ident(struct call *, const struct ident##_args *);
 #define REQ(type, name, doc)
 #define OPT(type, name, doc)
 #define RET(type, name, doc)
@@ -99,4 +107,5 @@ struct call {
 #include "proto/commands.def"
 
 /* For batch: one EDITS command inside the open step. */
-enum error dispatch_nested(struct call *, enum command, struct span args, const struct arg_resolver *);
+enum error dispatch_nested(
+    struct call *, enum command, struct span args, const struct arg_resolver *);

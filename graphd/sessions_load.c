@@ -62,7 +62,8 @@ load(struct sessions *ss, struct row *r)
 		return err;
 	}
 	s->durable_seq = s->seq;
-	/* A restored backup goes on as another history; its snapshots and steps still name the old one. */
+	/* A restored backup goes on as another history; its snapshots and steps still name the old
+	 * one. */
 	s->log_id = r->stored.log_id;
 	s->epoch = r->stored.epoch;
 	if (s->active_us < r->stored.active_us)

@@ -1,12 +1,13 @@
 #pragma once
 /*
- * Where steps, snapshots and projects are kept. A back-end is a struct of functions; the server never
- * knows which one it has. Writing is asynchronous: changes are appended to the open batch, commit sends it on its way, and done()
- * is called from the loop, in the order of commits, when the batch is on disk or has failed. Reading is synchronous
- * and sees committed data only.
+ * Where steps, snapshots and projects are kept. A back-end is a struct of functions; the server
+ * never knows which one it has. Writing is asynchronous: changes are appended to the open batch,
+ * commit sends it on its way, and done() is called from the loop, in the order of commits, when the
+ * batch is on disk or has failed. Reading is synchronous and sees committed data only.
  *
- * When a commit fails, whatever was appended after it (to the batch open by then, or to commits under way) is dropped as well, and
- * done() says so for each of those commits: what came later may rest on what was lost.
+ * When a commit fails, whatever was appended after it (to the batch open by then, or to commits
+ * under way) is dropped as well, and done() says so for each of those commits: what came later may
+ * rest on what was lost.
  */
 
 #include "common/id.h"
@@ -41,12 +42,13 @@ struct store_session {
 struct store_project {
 	struct uuid id;
 	const char *name, *template_id; /* borrowed */
-	uint64_t revision; /* newest */
+	uint64_t revision;		/* newest */
 	uint64_t saved_us;
 	struct span bytes; /* session_snapshot() of that revision; empty in lists */
 };
 
-/* error: OK, storage_full or storage_failed; fatal: an fsync failed, no further commit may be acknowledged. */
+/* error: OK, storage_full or storage_failed; fatal: an fsync failed, no further commit may be
+ * acknowledged. */
 typedef void store_done_fn(void *context, enum error error, bool fatal);
 typedef bool store_step_fn(void *context, const struct store_step *);
 typedef bool store_session_fn(void *context, const struct store_session *);
@@ -54,9 +56,9 @@ typedef bool store_project_fn(void *context, const struct store_project *);
 
 /* Something on disk that is not as it was written. */
 struct store_flaw {
-	struct uuid session; /* nil: no single one */
+	struct uuid session;	     /* nil: no single one */
 	uint64_t ordinal, first_seq; /* of the step; 0: no single one */
-	const char *text; /* until the call returns */
+	const char *text;	     /* until the call returns */
 };
 typedef void store_flaw_fn(void *context, const struct store_flaw *);
 
@@ -68,35 +70,51 @@ struct store_ops {
 
 	/* The open batch. Bytes are copied or written before the call returns. */
 	void (*append)(struct store *, const struct store_step *);
-	void (*put_snapshot)(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq, struct span bytes);
-	void (*put_session)(struct store *, const struct store_session *); /* adds or replaces the row */
+	void (*put_snapshot)(struct store *, const struct uuid *session, uint64_t ordinal,
+	    uint64_t seq, struct span bytes);
+	void (*put_session)(
+	    struct store *, const struct store_session *); /* adds or replaces the row */
 	void (*put_project)(struct store *, const struct store_project *); /* a new revision */
 	void (*drop_project)(struct store *, const struct uuid *id);
 	void (*commit)(struct store *, store_done_fn *, void *context);
 
-	/* Reading. error: OK, storage_failed, session_damaged (a checksum or the chain is broken; steps before it were given). */
+	/* Reading. error: OK, storage_failed, session_damaged (a checksum or the chain is broken;
+	 * steps before it were given). */
 	enum error (*sessions)(struct store *, store_session_fn *, void *context);
-	enum error (*snapshot)(struct store *, const struct uuid *session, uint64_t not_after_ordinal, struct json_out *bytes, uint64_t *ordinal); /* *ordinal 0: none */
-	enum error (*steps)(struct store *, const struct uuid *session, uint64_t after_ordinal, store_step_fn *, void *context); /* fn false: stop */
-	enum error (*steps_by_seq)(struct store *, const struct uuid *session, uint64_t after_seq, store_step_fn *, void *context); /* steps with last_seq > after_seq */
-	uint64_t (*first_seq)(struct store *, const struct uuid *session); /* the oldest seq still kept, 1 normally */
-	enum error (*projects)(struct store *, store_project_fn *, void *context); /* newest revisions, by name */
-	enum error (*project)(struct store *, const struct uuid *id, store_project_fn *, void *context); /* not found: fn is not called */
+	enum error (*snapshot)(struct store *, const struct uuid *session,
+	    uint64_t not_after_ordinal, struct json_out *bytes,
+	    uint64_t *ordinal); /* *ordinal 0: none */
+	enum error (*steps)(struct store *, const struct uuid *session, uint64_t after_ordinal,
+	    store_step_fn *, void *context); /* fn false: stop */
+	enum error (*steps_by_seq)(struct store *, const struct uuid *session, uint64_t after_seq,
+	    store_step_fn *, void *context); /* steps with last_seq > after_seq */
+	uint64_t (*first_seq)(
+	    struct store *, const struct uuid *session); /* the oldest seq still kept, 1 normally */
+	enum error (*projects)(
+	    struct store *, store_project_fn *, void *context); /* newest revisions, by name */
+	enum error (*project)(struct store *, const struct uuid *id, store_project_fn *,
+	    void *context); /* not found: fn is not called */
 
 	/* Upkeep, between turns; idle: nothing else is to be done just now. */
 	void (*tend)(struct store *, bool idle);
-	enum error (*backup)(struct store *, const char *path, char message[256]); /* NULL: cannot */
+	enum error (*backup)(
+	    struct store *, const char *path, char message[256]); /* NULL: cannot */
 	/*
-	 * The same in slices of about slice_ms, between which everything else goes on: *more until the copy is whole. path
-	 * names the copy in each call; overloaded: another one is being made. NULL: gives up the one that was begun.
+	 * The same in slices of about slice_ms, between which everything else goes on: *more until
+	 * the copy is whole. path names the copy in each call; overloaded: another one is being
+	 * made. NULL: gives up the one that was begun.
 	 */
-	enum error (*backup_slice)(struct store *, const char *path, uint64_t slice_ms, bool *more, char message[256]);
+	enum error (*backup_slice)(
+	    struct store *, const char *path, uint64_t slice_ms, bool *more, char message[256]);
 
-	/* For graphctl, on a store that nothing is waiting in. Either may be NULL: there is no such thing here. */
+	/* For graphctl, on a store that nothing is waiting in. Either may be NULL: there is no such
+	 * thing here. */
 	/* Tells of each checksum, link and row that is wrong. OK: everything could be looked at. */
 	enum error (*verify)(struct store *, store_flaw_fn *, void *context);
-	/* Steps up to ordinal, whose last seq is seq, go, and the snapshot of that ordinal stands for them; all at once. */
-	enum error (*cut)(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq, struct span snapshot);
+	/* Steps up to ordinal, whose last seq is seq, go, and the snapshot of that ordinal stands
+	 * for them; all at once. */
+	enum error (*cut)(struct store *, const struct uuid *session, uint64_t ordinal,
+	    uint64_t seq, struct span snapshot);
 };
 
 struct store {

@@ -175,7 +175,8 @@ uint64_t sqlite_bytes_checksum(struct span);
 
 /* store_sqlite_backup.c */
 enum error sqlite_backup(struct store *, const char *path, char message[256]);
-enum error sqlite_backup_slice(struct store *, const char *path, uint64_t slice_ms, bool *more, char message[256]);
+enum error sqlite_backup_slice(
+    struct store *, const char *path, uint64_t slice_ms, bool *more, char message[256]);
 
 /* store_sqlite_cut.c */
 enum error sqlite_cut(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq,

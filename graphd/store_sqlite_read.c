@@ -130,7 +130,8 @@ give_record(struct walk *w, int64_t lsn)
 		w->has_last = true;
 		w->last_lsn = lsn;
 		w->last_checksum = r.checksum;
-		if (r.step.ordinal > w->after_ordinal && (!w->by_seq || r.step.last_seq > w->after_seq))
+		if (r.step.ordinal > w->after_ordinal &&
+		    (!w->by_seq || r.step.last_seq > w->after_seq))
 			w->stopped = !w->fn(w->context, &r.step);
 	}
 	free(r.bytes);

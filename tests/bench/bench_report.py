@@ -131,7 +131,9 @@ def print_ratios(lines):
         mine = ours.get(fields.get("compares"))
         if not fields.get("peer") or not mine or not fields["value"]:
             continue
-        words = f"{mine['name']} / {fields['peer']}: {mine['value'] / fields['value']:.2f}x"
+        words = (f"{mine['name']} / {fields['peer']}: {mine['value'] / fields['value']:.2f}x, "
+                 f"p50 {mine['p50_ms'] / max(fields['p50_ms'], 1e-3):.2f}x, "
+                 f"p99 {mine['p99_ms'] / max(fields['p99_ms'], 1e-3):.2f}x")
         if fields.get("cpu_us"):
             words += f", CPU {mine['cpu_us'] / fields['cpu_us']:.2f}x"
         print(words)

@@ -6,11 +6,12 @@ import time
 import unittest
 
 from engine import CLOSE, PING, PONG, Echo, EngineClients, close_frame, frame
-from harness import eventually
+from harness import BUILD, eventually
 from project_test import ProjectTest
 
 POLICY = 1008
 MB = 1024 * 1024
+SANITIZED = b"__asan_init" in (BUILD / "gatewayd" / "gatewayd").read_bytes()
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
@@ -21,6 +22,8 @@ class Hostile(EngineClients):
         raise NotImplementedError
 
     def assert_flat(self, before, allowed=4 * MB):
+        if SANITIZED:
+            return  # freed memory is kept back there, to catch its use
         # What a connection held is given back when it is gone, which takes a turn.
         eventually(lambda: self.memory() - before < allowed, 5,
                    f"less than {allowed} bytes more than before")
@@ -235,7 +238,7 @@ class AtTheGateway(Hostile, ProjectTest):
         for i in range(60):
             self.do("UpdateProperty", node_id=node, property_id="notes", value=f"{i}{value}")
         # 24 MB of events, of which it is owed 1 MB at most; the heap keeps some room of its own.
-        self.assertLess(self.memory() - before, 12 * MB)
+        self.assert_flat(before, 12 * MB)
         check()
         # A member that has taken nothing for 10 s is thrown out.
         eventually(lambda: self.clients() == 1, 20, "one client left")

@@ -14,6 +14,7 @@ from stock import Driver
 from test_stock_clients import durable_of
 
 SECONDS = 300 if LONG else 6
+PAUSE_S = 0.5 if LONG else 0.02
 CLIENTS = {("socket.io-client", "polling"): 200 if LONG else 12,
            ("socket.io-client", "default"): 200 if LONG else 12,
            ("python-socketio", "polling"): 20 if LONG else 6}
@@ -57,7 +58,7 @@ class Balanced:
         node = self.create("phase", "A")
         since = self.info()["seq"]
         clients = self.open_all(since)
-        load = Load(self.balancer.port, self.session, node)
+        load = Load(self.balancer.port, self.session, node, PAUSE_S)
         load.start()
         # Nothing happens for so long but what must not show.
         load.join(SECONDS)

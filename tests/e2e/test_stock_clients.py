@@ -28,6 +28,7 @@ def is_transient(e):
 
 class StockTest(ProjectTest):
     make = None
+    n_clients, n_commands = 10, 300
 
     @classmethod
     def setUpClass(cls):
@@ -88,7 +89,7 @@ class WaysIn:
             yield mode
 
     def hears_last(self, client, seq, name="command:executed"):
-        client.await_event(lambda e: e.get("event") == name and e["seq"] == seq)
+        client.await_event(lambda e: e.get("event") == name and e["seq"] == seq, 30)
 
     def test_a_session_may_be_named_in_auth(self):
         for mode in self.each_mode():
@@ -237,14 +238,14 @@ class WaysIn:
             start, done = self.info()["seq"], threading.Event()
 
             def fire():
-                for i in range(300):
+                for i in range(self.n_commands):
                     self.create(name=f"n{i}")
                 done.set()
 
             firing = threading.Thread(target=fire)
             firing.start()
             clients = []
-            while not done.is_set() and len(clients) < 10:
+            while not done.is_set() and len(clients) < self.n_clients:
                 client = self.open(mode, auth={"session_id": self.session, "since": start})
                 client.await_what("connect")
                 clients.append(client)
@@ -279,6 +280,8 @@ class Older(WaysIn, StockTest):
 
 class Python(WaysIn, StockTest):
     make = MAKES[2]
+    # It starts a thread for each event.
+    n_clients, n_commands = 4, 100
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ class Check(CtlTest):
         sound = self.file.read_bytes()
         record = "(SELECT lsn FROM journal WHERE ordinal = 300)"
         for statement, said in (
-                (f"UPDATE journal SET time_us = time_us + 1 WHERE lsn = {record}", "checksum of record"),
+                (f"UPDATE journal SET time_us = time_us + 1 WHERE lsn = {record}",
+                 "checksum of record"),
                 (f"DELETE FROM journal WHERE lsn = {record}", "does not continue"),
                 ("UPDATE snapshot_parts SET bytes = CAST(x'00' || bytes AS BLOB)",
                  "the checksum of the snapshot"),
@@ -168,7 +169,8 @@ class Backup(CtlTest):
         restored = self.backups / "restored.db"
         self.ctl("restore", self.backups / "b1.db", restored)
         self.assertIn("all is well", self.ctl("check", restored))
-        self.assertIn("File exists", self.ctl("restore", self.backups / "b1.db", restored, status=1))
+        again = self.ctl("restore", self.backups / "b1.db", restored, status=1)
+        self.assertIn("File exists", again)
         arguments = self.server.graphd.arguments
         arguments[arguments.index("--store") + 1] = f"sqlite:{restored}"
         self.server.graphd.start()
@@ -364,7 +366,8 @@ class Compact(CtlTest):
         self.assertEqual(len(self.durable(0)), before["seq"])
         self.compact("--keep-hours", "0")
         self.assertEqual(self.state(), before)
-        self.assertIn("resync", json.dumps(self.get(f"/sessions/{self.session}/events?since=0").json))
+        reply = self.get(f"/sessions/{self.session}/events?since=0")
+        self.assertIn("resync", json.dumps(reply.json))
 
     def test_a_file_in_use_is_refused(self):
         self.assertIn("in use", self.ctl("compact", self.file, "--keep-steps", 1, status=1))
@@ -393,7 +396,8 @@ class Tap(CtlTest):
         return [e for e in entries if not e.pop("transient", False)]
 
     def test_it_ends_equal_to_the_events_though_it_was_held_up(self):
-        process, path = self.tap("--json", "--session", self.session, "--since", "0", *self.requests)
+        process, path = self.tap("--json", "--session", self.session, "--since", "0",
+                                 *self.requests)
         eventually(lambda: self.lines(path), 10, "a first event")
         for _ in range(3):
             process.send_signal(signal.SIGSTOP)
@@ -414,7 +418,8 @@ class Tap(CtlTest):
 
     def do_large(self, i):
         body = {"session_id": self.session, "command_type": "UpdateProperty",
-                "data": {"node_id": self.root, "property_id": "notes", "value": f"{i}" + "x" * 5000}}
+                "data": {"node_id": self.root, "property_id": "notes",
+                         "value": f"{i}" + "x" * 5000}}
         self.ok(self.post("/commands/execute", body, MINIMAL))
 
     def test_without_requests_a_gap_is_told(self):

@@ -1,4 +1,6 @@
-"""graphd is killed again and again under random commands; what it had acknowledged must be there, once and whole.
+"""graphd is killed again and again under random commands.
+
+What it had acknowledged must be there, once and whole.
 
 SEED repeats a choice of commands and moments (not the threads' timing); LONG=1 kills 1,000 times.
 """
@@ -79,7 +81,7 @@ class Kills(unittest.TestCase):
             pass
 
     def rest(self):
-        """Every client has its answer and stays quiet. What they repeat may lead to the next failpoint."""
+        """Every client has its answer and stays quiet, though they may meet the next failpoint."""
         self.gate.clear()
         eventually(self.all_rest, 40, "an answer for every client")
 
@@ -153,7 +155,7 @@ class Kills(unittest.TestCase):
         self.look_for_strangers()
 
     def look_for_strangers(self):
-        """All commands have definite answers, so nothing is in the journal that nobody was told of."""
+        """All commands have answers by now, so the journal holds nothing that nobody knows of."""
         for mirror in self.mirrors:
             self.assertLessEqual(set(mirror.executed), self.acknowledged)
             told = {seq for session, seq in self.taken_back if session == mirror.session}

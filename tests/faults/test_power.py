@@ -1,4 +1,4 @@
-"""Power is cut under load: a loop-mounted ext4 whose unsynced writes are thrown away (EXT4_IOC_SHUTDOWN).
+"""Power is cut under load: a loop-mounted ext4 throws its unsynced writes away (EXT4_IOC_SHUTDOWN).
 
 Needs root and loop devices; skipped loudly without. LONG=1 cuts 100 times.
 """

@@ -1,4 +1,4 @@
-"""What is the same after a restart as before: graphs, undo, remembered answers, projects and the past."""
+"""What is the same after a restart as before: graphs, undo, answers, projects and the past."""
 
 import concurrent.futures
 import json
@@ -263,7 +263,7 @@ class ManyRecords(ReadyTest):
     WINDOW = 2000
 
     def ask_all(self, requests):
-        """Sends (command, session, arguments) one after another; returns the bodies in that order."""
+        """Sends (command, session, arguments) one after another; returns the bodies in order."""
         context = zmq.Context()
         socket = context.socket(zmq.DEALER)
         socket.connect(self.server.requests)

@@ -1,4 +1,4 @@
-"""Full, failing and damaged disks: the errors have names, reads go on, and nothing acknowledged is lost."""
+"""Full, failing and damaged disks: named errors, reads go on, nothing acknowledged is lost."""
 
 import os
 import random
@@ -298,7 +298,7 @@ class Damage(StorageTest):
     """Bytes that changed on the disk."""
 
     def flip(self, text):
-        """One bit of the journal's record that holds this text; its copies in the log are gone by now."""
+        """One bit of the record that holds this text; its copies in the log are gone by now."""
         path = self.server.data / "graph.db"
         data = bytearray(path.read_bytes())
         at = data.rindex(text.encode())

@@ -1,5 +1,5 @@
-"""Random commands from several clients, each repeated under its key until there is an answer, and what must be true
-of a session's journal afterwards: the graph rebuilt from its events, step by step.
+"""Random commands from several clients, each repeated under its key until there is an answer, and
+what must be true of a session's journal afterwards: the graph rebuilt from its events.
 """
 
 import hashlib
@@ -52,10 +52,12 @@ class Mirror:
             assert entry["data"]["seq"] == entry["seq"], entry
             self.seq = entry["seq"]
             self.bodies[self.seq] = (entry["event"], entry["data"])
-            handler = getattr(self, "on_" + entry["event"].replace(":", "_").replace("-", "_"), None)
+            name = entry["event"].replace(":", "_").replace("-", "_")
+            handler = getattr(self, f"on_{name}", None)
             if entry["event"].startswith("graph:"):
                 # Creating a project ends with no event of its own.
-                if self.step and self.step[0][1].get("command_id") != entry["data"].get("command_id"):
+                id_ = entry["data"].get("command_id")
+                if self.step and self.step[0][1].get("command_id") != id_:
                     self.end_step()
                 self.step.append((entry["event"], entry["data"]))
                 handler(entry["data"])
@@ -198,7 +200,7 @@ class Command:
         return self.answer is not None or self.refusal is not None
 
     def check(self, mirror):
-        """Against the journal: done exactly once and wholly when it succeeded, not at all when it was refused."""
+        """Against the journal: done once and wholly when it succeeded, not at all when refused."""
         if self.is_history:
             return self.check_history(mirror)
         id_ = self.answer["command_id"] if self.answer else self.key
@@ -210,7 +212,8 @@ class Command:
             f"{self.command_type} {id_}, acknowledged as seq {self.answer['seq']}, is lost"
         if found:
             seq, command_type, step = found
-            assert (seq, command_type) == (self.answer["seq"], self.command_type), (found, self.answer)
+            told = (self.answer["seq"], self.command_type)
+            assert (seq, command_type) == told, (found, self.answer)
             self.check_step(step)
         return None
 
@@ -225,7 +228,8 @@ class Command:
     def check_step(self, step):
         names = [name for name, _ in step]
         if self.command_type == "CreateNode":
-            assert names == ["graph:node-created"] and step[0][1]["id"] == self.data["node_id"], step
+            assert names == ["graph:node-created"], step
+            assert step[0][1]["id"] == self.data["node_id"], step
         elif self.command_type == "UpdateProperty":
             assert names == ["graph:property-changed"], step
             assert step[0][1]["new_value"] == self.data["value"], step
@@ -313,7 +317,7 @@ class Composer:
 
 
 class Client(threading.Thread):
-    """Sends one command after another while the gate is open; settles the one under way before it rests."""
+    """Sends commands while the gate is open; settles the one under way before it rests."""
 
     def __init__(self, gate, composer, limit_s=20):
         super().__init__(daemon=True)
@@ -347,7 +351,7 @@ class Client(threading.Thread):
 
 
 class HttpClient(Client):
-    """Asks the gateways in turn when it asks again; an impatient one gives up an answer that is on its way."""
+    """Asks the gateways in turn; an impatient one gives up an answer that is on its way."""
 
     def __init__(self, ports, patience_s, *rest):
         super().__init__(*rest)
