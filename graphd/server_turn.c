@@ -12,7 +12,8 @@
 
 enum {
 	STREAMS_PER_TURN = 4,
-	PACE_MS = 1,	/* between two parts of the same answer */
+	PACE_MS = 1,	/* between two parts of the same answer, when others are there */
+	ALONE_MS = 20,	/* without another request for so long nobody is held up */
 	UNBLOCK_MS = 5, /* until a requester that does not read is tried again */
 };
 
@@ -162,6 +163,8 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 
 	reply->changed = changed;
 	reply->reported = reported;
+	if (!reply->stream && !reported)
+		s->others_ms = clock_now_ms();
 	if (batch)
 		list_append(&batch->replies, &reply->link);
 	else
@@ -270,7 +273,10 @@ server_run_streams(struct server *s)
 		return;
 	/* One pipe leads to a gateway: what is sent faster than it reads stands in everybody's way.
 	 */
-	loop_set_timer(s->loop, &s->unblock, clock_now_ms() + (going ? PACE_MS : UNBLOCK_MS));
+	if (going && clock_now_ms() - s->others_ms > ALONE_MS)
+		loop_again(s->loop);
+	else
+		loop_set_timer(s->loop, &s->unblock, clock_now_ms() + (going ? PACE_MS : UNBLOCK_MS));
 }
 
 void
