@@ -6,6 +6,7 @@
 #include "common/table.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 struct entry {
 	struct span key; /* actor, a zero byte, key: in the same allocation, the reply behind it */
@@ -56,7 +57,6 @@ uint64_t
 keys_request_hash(const struct request *req)
 {
 	struct json_out text = { 0 };
-	struct uuid digest;
 	uint64_t hash;
 
 	json_out_bytes(&text, span_of(command_rows[req->command].name));
@@ -67,8 +67,7 @@ keys_request_hash(const struct request *req)
 	if (req->args.n > 0)
 		json_out_minified(&text, req->args);
 	/* It is kept in the journal, so it must not depend on the process as table_hash() does. */
-	uuid_of_sha1(json_out_span(&text), &digest);
-	memcpy(&hash, digest.bytes, sizeof(hash));
+	hash = XXH3_64bits(text.bytes, text.n);
 	json_out_fini(&text);
 	return hash;
 }

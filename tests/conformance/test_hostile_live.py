@@ -12,6 +12,7 @@ from project_test import ProjectTest
 POLICY = 1008
 MB = 1024 * 1024
 SANITIZED = b"__asan_init" in (BUILD / "gatewayd" / "gatewayd").read_bytes()
+NEIGHBOUR_S = 10 if SANITIZED else 2
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
@@ -195,7 +196,7 @@ class AtTheEcho(Hostile, Echo):
         def check():
             began = time.monotonic()
             self.assert_speaks(ws)
-            self.assertLess(time.monotonic() - began, 1)
+            self.assertLess(time.monotonic() - began, NEIGHBOUR_S)
         return check
 
     def test_a_client_that_is_answered_much_and_never_reads(self):
@@ -226,7 +227,7 @@ class AtTheGateway(Hostile, ProjectTest):
             name = self.create()
             while name not in ws.text_in():
                 pass
-            self.assertLess(time.monotonic() - began, 1)
+            self.assertLess(time.monotonic() - began, NEIGHBOUR_S)
         return check
 
     def test_a_member_that_never_reads_is_dropped_and_others_hear_all(self):
