@@ -1,6 +1,6 @@
 /*
- * How a socket comes in: where it wants to be, from CONNECT's auth and the handshake's query, and connection state
- * recovery as stock clients know it, from pid and offset.
+ * How a socket comes in: where it wants to be, from CONNECT's auth and the handshake's query, and
+ * connection state recovery as stock clients know it, from pid and offset.
  */
 
 #include "gatewayd/sio_seats.h"
@@ -267,7 +267,8 @@ connect_with(
 		return;
 	}
 	if (session_id.n && !uuid_parse(session_id, &w.session)) {
-		place_refuse_connect(p, ERROR_invalid_session, error_rows[ERROR_invalid_session].text);
+		place_refuse_connect(
+		    p, ERROR_invalid_session, error_rows[ERROR_invalid_session].text);
 		return;
 	}
 	if (p->recovers)
@@ -288,4 +289,3 @@ sio_seats_connect(void *context, struct sio_socket *socket, struct span auth)
 	connect_with(context, socket, auth, &arena);
 	arena_fini(&arena);
 }
-

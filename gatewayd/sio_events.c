@@ -121,14 +121,16 @@ meant_session(const struct emitted *e, struct uuid *session)
 	return true;
 }
 
-/* What an answer of graphd is for, as the id of a question: "a7" acks 7, "-" says nothing, with j before it after a second join_session. */
+/* What an answer of graphd is for, as the id of a question: "a7" acks 7, "-" says nothing, with j
+ * before it after a second join_session. */
 static struct span
 purpose(const struct emitted *e, bool again, char out[32])
 {
 	int n = snprintf(out, 32, "%s%s", again ? "j" : "", e->event->has_ack ? "a" : "-");
 
 	if (e->event->has_ack)
-		n += snprintf(out + n, 32 - (size_t)n, "%llu", (unsigned long long)e->event->ack_id);
+		n +=
+		    snprintf(out + n, 32 - (size_t)n, "%llu", (unsigned long long)e->event->ack_id);
 	return (struct span){ out, (size_t)n };
 }
 
@@ -143,7 +145,8 @@ joined_again(struct place *p, struct span body, bool has_ack, uint64_t ack_id)
 		json_integer(value, &clients);
 	if (json_find(body, "seq", &value))
 		json_integer(value, &seq);
-	if (json_find(body, "session_id", &value) && uuid_parse((struct span){ value.p + 1, value.n - 2 }, &session))
+	if (json_find(body, "session_id", &value) &&
+	    uuid_parse((struct span){ value.p + 1, value.n - 2 }, &session))
 		place_emit_joined(p, &session, (uint64_t)clients, (uint64_t)seq, has_ack, ack_id);
 }
 

@@ -141,7 +141,8 @@ refuse_seat(struct seat *s, enum error err)
 	else if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
 		place_refuse_connect(p, err, error_rows[err].text);
 	else
-		sio_close(sio_client_of(p->socket)); /* a refusal would be for good; this way the client tries again */
+		sio_close(sio_client_of(
+		    p->socket)); /* a refusal would be for good; this way the client tries again */
 }
 
 static void

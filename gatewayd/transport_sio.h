@@ -18,8 +18,8 @@ struct transport_sio *transport_sio_new(const struct transport_sio_settings *);
 /* After http_free(), before hub_free(). */
 void transport_sio_free(struct transport_sio *);
 /*
- * Sends away all clients of Socket.IO, and those of other gateways that come through here, spread over so
- * many ms. Handshakes are refused from now on.
+ * Sends away all clients of Socket.IO, and those of other gateways that come through here, spread
+ * over so many ms. Handshakes are refused from now on.
  */
 void transport_sio_drain(struct transport_sio *, uint64_t over_ms);
 /* Clients that have not gone yet, or have not heard of it. */

@@ -39,11 +39,11 @@ class Disk:
 
     def make(self):
         """None, or why it cannot be had."""
-        for command in (["mkfs.ext4", "-q", "-F", self.image],):
-            result = run(*command)
-            if result.returncode != 0:
-                return f"{command[0]}: {result.stderr.strip()}"
-        return None
+        try:
+            result = run("mkfs.ext4", "-q", "-F", self.image)
+        except FileNotFoundError:
+            return "there is no mkfs.ext4"
+        return result.stderr.strip() or "mkfs.ext4 failed" if result.returncode else None
 
     def mount(self, where):
         result = run("mount", "-o", "loop", self.image, where)

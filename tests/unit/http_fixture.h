@@ -79,12 +79,23 @@ body_limit(void *context, enum http_method method, struct span target)
 	return span_is(target, "/small") ? 10 : BODY_MAX;
 }
 
+static void (*on_head)(struct http_request *); /* what a test wants done; may be NULL */
+
+static inline void
+headed(void *context, struct http_request *r)
+{
+	(void)context;
+	if (on_head)
+		on_head(r);
+}
+
 static inline void
 start(unsigned max_connections, unsigned requests_per_connection)
 {
 	struct http_settings settings = { .address = "127.0.0.1",
 		.max_connections = max_connections,
 		.body_limit = body_limit,
+		.headed = headed,
 		.handle = handle,
 		.head_ms = HEAD_MS,
 		.body_ms = BODY_MS,

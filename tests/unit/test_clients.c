@@ -60,6 +60,41 @@ START_TEST(clients_join_once_and_leave_once)
 }
 END_TEST
 
+START_TEST(gateways_that_told_an_address_are_listed_until_they_go)
+{
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1','address':'10.0.0.1:5000'}");
+	ck_assert_int_eq(d->error, OK);
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g2'}");
+	ask(d, COMMAND_list_gateways, NULL, "{}");
+	ck_assert(at_is(d->body, "gateways.0.gateway", "\"g1\""));
+	ck_assert(at_is(d->body, "gateways.0.address", "\"10.0.0.1:5000\""));
+	ck_assert_ptr_null(strstr(d->body, "g2"));
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1','address':'10.0.0.2:5000'}");
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1'}");
+	ask(d, COMMAND_list_gateways, NULL, "{}");
+	ck_assert(at_is(d->body, "gateways.0.address", "\"10.0.0.2:5000\""));
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1','leaving':true}");
+	ask(d, COMMAND_list_gateways, NULL, "{}");
+	ck_assert_ptr_null(strstr(d->body, "g1"));
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1'}");
+	d->now_ms += LIMIT_BUS_SILENCE_MS;
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+	ask(d, COMMAND_list_gateways, NULL, "{}");
+	ck_assert_ptr_null(strstr(d->body, "g1"));
+}
+END_TEST
+
+START_TEST(an_address_has_a_bounded_length)
+{
+	char text[LIMIT_ADDRESS_BYTES + 2];
+
+	memset(text, 'x', sizeof(text));
+	text[LIMIT_ADDRESS_BYTES + 1] = '\0';
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1','address':'%s'}", text);
+	ck_assert(at_is(d->body, "error.field", "\"address\""));
+}
+END_TEST
+
 START_TEST(clients_of_a_silent_or_leaving_gateway_go)
 {
 	join("c1", "g1");
@@ -215,6 +250,8 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, clients_join_once_and_leave_once);
 	tcase_add_test(tc, clients_of_a_silent_or_leaving_gateway_go);
+	tcase_add_test(tc, gateways_that_told_an_address_are_listed_until_they_go);
+	tcase_add_test(tc, an_address_has_a_bounded_length);
 	tcase_add_test(tc, presence_is_told_coalesced_and_forgotten);
 	tcase_add_test(tc, presence_has_a_limit_in_bytes);
 	tcase_add_test(tc, clients_of_an_ended_session_are_forgotten);

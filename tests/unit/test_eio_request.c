@@ -241,6 +241,52 @@ START_TEST(a_known_session_is_served_by_the_transport_it_uses_alone)
 }
 END_TEST
 
+START_TEST(a_sid_begins_with_its_home_and_only_a_foreign_one_is_told_of)
+{
+	struct eio_settings settings = eio_default_settings();
+	struct eio_sid sid, other;
+	struct eio *home;
+	char text[EIO_SID_TEXT + 1], query[128];
+	struct eio_verdict v;
+
+	memcpy(settings.home, "home", EIO_HOME_BYTES);
+	home = eio_new(&settings, &app, &fake_io);
+	sid = shake_hands(home, 1);
+	other = shake_hands(home, 1);
+	ck_assert_mem_eq(sid.bytes, "home", EIO_HOME_BYTES);
+	ck_assert_mem_eq(other.bytes, "home", EIO_HOME_BYTES);
+	ck_assert_mem_ne(sid.bytes + EIO_HOME_BYTES, other.bytes + EIO_HOME_BYTES, EIO_HOME_BYTES);
+	ck_assert_int_eq(ask_sid(home, "GET", "polling", &sid, 1), 200);
+	sid.bytes[EIO_SID_BYTES - 1]++;
+	for (int foreign = 0; foreign < 2; foreign++) {
+		sid.bytes[0] = (uint8_t)(foreign ? 'H' : 'h');
+		eio_sid_format(&sid, text);
+		snprintf(query, sizeof(query), "transport=polling&sid=%s", text);
+		v = ask(home, "POST", query, false, 1);
+		ck_assert_int_eq(v.next, EIO_REFUSE);
+		ck_assert_int_eq(v.code, 1);
+		ck_assert_int_eq(v.has_sid, foreign);
+		if (foreign)
+			ck_assert_mem_eq(v.sid.bytes, sid.bytes, EIO_SID_BYTES);
+	}
+	ck_assert(!ask(home, "GET", "transport=polling&sid=abc", false, 1).has_sid);
+	eio_free(home);
+}
+END_TEST
+
+START_TEST(sessions_are_closed_a_few_at_a_time)
+{
+	for (int i = 0; i < 3; i++)
+		shake_hands(eio, 1);
+	ck_assert_uint_eq(eio_close_some(eio, 0), 0);
+	ck_assert_uint_eq(eio_close_some(eio, 2), 2);
+	ck_assert_uint_eq(eio_close_some(eio, 2), 1);
+	ck_assert_uint_eq(eio_close_some(eio, 3), 0);
+	/* They wait for their pollers to hear of it. */
+	ck_assert_uint_eq(eio_session_count(eio), 3);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -258,6 +304,8 @@ main(void)
 	tcase_add_test(tests, everything_that_begins_with_the_path_and_its_slash_is_ours);
 	tcase_add_test(tests, handshakes_beyond_the_limit_of_sessions_are_refused_with_503);
 	tcase_add_test(tests, a_known_session_is_served_by_the_transport_it_uses_alone);
+	tcase_add_test(tests, a_sid_begins_with_its_home_and_only_a_foreign_one_is_told_of);
+	tcase_add_test(tests, sessions_are_closed_a_few_at_a_time);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

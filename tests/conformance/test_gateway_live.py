@@ -1,0 +1,223 @@
+"""What the gateway adds below /socket.io/: origins, the first namespace's two names, options of a
+connection, and the order of what a joiner hears."""
+
+import json
+import unittest
+
+from engine import UPGRADE, EngineClients
+from project_test import NOWHERE, ProjectTest
+
+HANDSHAKE = "EIO=4&transport=polling"
+PAGE = "http://page.example"
+
+
+class GatewayTest(EngineClients, ProjectTest):
+    @property
+    def port(self):
+        return self.server.ports[0]
+
+    def socket(self, auth=None, namespace="", query=""):
+        """Connected; returns (WebSocket, reply to CONNECT)."""
+        ws = self.websocket("EIO=4&transport=websocket" + query)
+        comma = f"{namespace}," if namespace else ""
+        ws.send_text(f"40{comma}{json.dumps(auth) if auth is not None else ''}")
+        reply = ws.text_in()
+        self.assertTrue(reply.startswith(f"40{comma}"), reply)
+        ws.prefix = f"42{comma}"
+        return ws, json.loads(reply[2 + len(comma):])
+
+    def event(self, ws):
+        while True:
+            text = ws.text_in()
+            if text.startswith(ws.prefix + "["):
+                return json.loads(text[len(ws.prefix):])
+
+    def events_until(self, ws, name):
+        heard = [self.event(ws)]
+        while heard[-1][0] != name:
+            heard.append(self.event(ws))
+        return heard
+
+
+class Connections(GatewayTest):
+    def test_the_handshake_has_the_usual_times(self):
+        opened = self.polling().opened
+        self.assertEqual((opened["pingInterval"], opened["pingTimeout"], opened["maxPayload"]),
+                         (25000, 20000, 1000000))
+
+    def test_answers_are_not_to_be_kept(self):
+        answer = self.ask("GET", HANDSHAKE)
+        self.assertEqual(answer.headers["cache-control"], "no-store")
+
+    def test_the_client_bundle_is_not_served(self):
+        self.assertEqual(self.ask("GET", "", path="/socket.io/socket.io.js").status, 400)
+
+    def test_a_socket_without_a_session_is_welcome(self):
+        ws, reply = self.socket()
+        self.assertEqual(set(reply), {"sid"})
+        self.assertTrue(ws.is_silent(0.05))
+
+    def test_both_namespaces_serve_the_same(self):
+        for namespace in ("", "/graph"):
+            ws, _ = self.socket({"session_id": self.session}, namespace)
+            self.create()
+            names = [e[0] for e in self.events_until(ws, "command:executed")]
+            self.assertIn("graph:node-created", names)
+            ws.close()
+
+    def test_the_answer_to_connect_comes_before_any_event(self):
+        ws, reply = self.socket({"session_id": self.session})
+        name, data = self.event(ws)[:2]
+        self.assertEqual((name, data["client_id"]), ("session:connected", reply["sid"]))
+
+    def test_names_can_be_chosen_in_each_way_in(self):
+        ways = ((self.socket({"session_id": self.session, "names": "dash"})[0], "node-created"),
+                (self.socket({}, query=f"&session_id={self.session}&names=dash")[0],
+                 "node-created"),
+                (self.socket({"session_id": self.session})[0], "graph:node-created"))
+        self.create()
+        for ws, name in ways:
+            self.events_until(ws, name)
+        ws, _ = self.socket()
+        ws.send_text('42' + json.dumps(["join_session", {"session_id": self.session,
+                                                         "names": "colon"}]))
+        self.events_until(ws, "joined")
+        self.create()
+        self.events_until(ws, "graph:node-created")
+
+    def test_a_filter_lets_through_what_it_names(self):
+        ws, _ = self.socket({"session_id": self.session, "events": "graph:*"})
+        self.create(name="one")
+        self.create(name="two")
+        heard = self.events_until(ws, "graph:node-created")
+        heard += self.events_until(ws, "graph:node-created")
+        self.assertEqual([e[0] for e in heard if e[0] != "seq"], ["graph:node-created"] * 2)
+
+    def test_since_replays_what_was_kept(self):
+        before = self.info()["seq"]
+        self.create()
+        ws, _ = self.socket({"session_id": self.session, "since": before})
+        heard = [e for e in self.events_until(ws, "command:executed")
+                 if e[0] != "session:connected"]
+        self.assertEqual([e[1]["seq"] for e in heard], [before + 1, before + 2])
+
+    def test_malformed_wishes_are_refused_for_good(self):
+        for auth in ({"names": "upper"}, {"since": "soon"}, {"since": -1}, {"events": "nonsense"}):
+            ws = self.websocket("EIO=4&transport=websocket")
+            ws.send_text("40" + json.dumps({"session_id": self.session, **auth}))
+            reply = ws.text_in()
+            self.assertEqual(reply[:2], "44", auth)
+            self.assertEqual(json.loads(reply[2:])["data"], {"code": "INVALID_REQUEST"})
+
+    def test_a_session_that_ends_ends_its_seat_and_not_the_socket(self):
+        other, _ = self.new_project()
+        ws, _ = self.socket()
+        for session in (self.session, other):
+            ws.send_text("42" + json.dumps(["join_session", {"session_id": session}]))
+            self.events_until(ws, "joined")
+        self.ok(self.http.delete(f"/api/v1/sessions/{self.session}"))
+        self.events_until(ws, "session-closed")
+        self.executed(other, "CreateNode", blueprint_type_id="phase", name="x")
+        self.events_until(ws, "node-created")
+
+    def test_a_65th_session_is_refused(self):
+        ws, _ = self.socket()
+        for i in range(65):
+            session = self.ok(self.post("/sessions"), 201)["session_id"]
+            ws.send_text("42" + json.dumps(["join_session", {"session_id": session}]))
+            last = self.events_until(ws, "joined" if i < 64 else "error")[-1]
+        self.assertEqual(last[1]["code"], "TOO_MANY_SESSIONS")
+
+    def test_one_connection_may_be_in_both_namespaces(self):
+        ws, first = self.socket({"session_id": self.session})
+        ws.send_text("40/graph," + json.dumps({"session_id": self.session}))
+        while not (text := ws.text_in()).startswith("40/graph,"):
+            pass
+        second = json.loads(text[len("40/graph,"):])
+        self.assertNotEqual(first["sid"], second["sid"])
+        self.create()
+        heard = set()
+        while len(heard) < 2:
+            text = ws.text_in()
+            if "graph:node-created" in text:
+                heard.add(text.startswith("42/graph,"))
+        ws.send_text("41/graph,")
+        self.create()
+        self.events_until(ws, "command:executed")
+
+    def test_leaving_the_namespace_leaves_the_session(self):
+        stays, _ = self.socket({"session_id": self.session})
+        leaves, reply = self.socket({"session_id": self.session})
+        leaves.send_text("41")
+        gone = self.events_until(stays, "session:disconnected")[-1][1]
+        self.assertEqual(gone["client_id"], reply["sid"])
+
+    def test_a_command_id_is_acked_once_more_and_done_once(self):
+        ws, _ = self.socket({"session_id": self.session})
+        command = {"command_type": "CreateNode", "command_id": NOWHERE,
+                   "data": {"blueprint_type_id": "phase", "name": "once"}}
+        answers = []
+        for i in range(2):
+            ws.send_text(f"42{i}" + json.dumps(["command:execute", command]))
+            while not (text := ws.text_in()).startswith(f"43{i}"):
+                pass
+            answers.append(json.loads(text[3:]))
+        self.assertEqual(answers[0][0]["node_id"], answers[1][0]["node_id"])
+        self.assertNotIn("graph", answers[0][0])
+        self.assertEqual(len(self.children(self.root)) + len(self.roots()), 2)
+
+
+class Origins(GatewayTest):
+    server_options = {"gateway_options": ("--allow-origin", PAGE)}
+
+    def test_an_allowed_origin_is_echoed_on_answers_and_errors(self):
+        for query, status in ((HANDSHAKE, 200), ("EIO=4&transport=abc", 400)):
+            answer = self.ask("GET", query, headers={"Origin": PAGE})
+            self.assertEqual(answer.status, status)
+            self.assertEqual(answer.headers["access-control-allow-origin"], PAGE)
+            self.assertEqual(answer.headers["access-control-allow-credentials"], "true")
+            self.assertIn("origin", answer.headers["vary"].lower())
+
+    def test_it_is_echoed_on_polls_and_posts_too(self):
+        p = self.polling()
+        for method, body in (("POST", b"40"), ("GET", None)):
+            answer = self.ask(method, p.query, body, {"Origin": PAGE})
+            self.assertEqual(answer.headers["access-control-allow-origin"], PAGE)
+
+    def test_a_preflight_is_granted(self):
+        answer = self.ask("OPTIONS", HANDSHAKE, headers={
+            "Origin": PAGE, "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-mine"})
+        self.assertEqual(answer.status, 204)
+        self.assertEqual(answer.headers["access-control-allow-origin"], PAGE)
+
+    def test_a_strange_origin_gets_nothing_by_any_transport(self):
+        strange = {"Origin": "http://strange.example"}
+        answer = self.ask("GET", HANDSHAKE, headers=strange)
+        self.assertEqual(answer.status, 403)
+        self.assertNotIn("access-control-allow-origin", answer.headers)
+        answer = self.ask("GET", "EIO=4&transport=websocket", headers={**UPGRADE, **strange})
+        self.assertEqual(answer.status, 403)
+
+    def test_a_strange_origin_cannot_post_into_a_session_it_knows(self):
+        p = self.polling()
+        answer = self.ask("POST", p.query, b"1", {"Origin": "http://strange.example"})
+        self.assertEqual(answer.status, 403)
+        self.assertEqual(p.post("40").body, b"ok")
+
+    def test_no_origin_at_all_is_no_browser_and_welcome(self):
+        answer = self.ask("GET", HANDSHAKE)
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn("access-control-allow-origin", answer.headers)
+
+
+class RecoveryForAll(GatewayTest):
+    server_options = {"gateway_options": ("--recover-all",)}
+
+    def test_it_is_given_without_being_asked_for(self):
+        _, reply = self.socket({"session_id": self.session})
+        self.assertEqual(set(reply), {"sid", "pid"})
+
+
+if __name__ == "__main__":
+    unittest.main()
