@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Where the other gateways are, by the bytes that begin the Engine.IO session ids they give out. All
- * that is known comes from graphd's register; nothing a client sends becomes an address.
+ * Where the other gateways are, by the bytes that begin the Engine.IO session ids they give out.
+ * All that is known comes from graphd's register; nothing a client sends becomes an address.
  */
 
 #include "common/span.h"

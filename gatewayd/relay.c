@@ -162,7 +162,8 @@ relay_end_one(struct relay *relay)
 
 		if (!call->request || http_method(call->request) != HTTP_GET)
 			continue;
-		/* The home ends the session when this connection closes; the client is told here. */
+		/* The home ends the session when this connection closes; the client is told here.
+		 */
 		if (call->is_upgrade) {
 			relay_call_fail(call);
 		} else {

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Requests of Engine.IO sessions that live on another gateway: they are sent on to it, once, and its
- * answer is the answer. A WebSocket becomes two sockets that are spliced.
+ * Requests of Engine.IO sessions that live on another gateway: they are sent on to it, once, and
+ * its answer is the answer. A WebSocket becomes two sockets that are spliced.
  */
 
 #include "common/loop.h"
@@ -14,8 +14,8 @@ struct relay;
 struct relay_settings {
 	struct loop *loop;
 	struct upstream *upstream; /* whose register of gateways is asked */
-	size_t max; /* requests and WebSockets at a time */
-	uint32_t answer_ms; /* how long the home may take for an answer */
+	size_t max;		   /* requests and WebSockets at a time */
+	uint32_t answer_ms;	   /* how long the home may take for an answer */
 	/* Answers a request whose session is on no gateway that can be reached. */
 	void (*unknown)(struct http_request *);
 };
@@ -30,6 +30,6 @@ void relay_free(struct relay *);
 bool relay_request(struct relay *, struct http_request *, const uint8_t home[EIO_HOME_BYTES]);
 /* Requests and WebSockets that are under way. */
 size_t relay_count(const struct relay *);
-/* Sends one client away: a WebSocket with 1012, a held GET with a close packet. False: there is none to
- * send away; POSTs are awaited. */
+/* Sends one client away: a WebSocket with 1012, a held GET with a close packet. False: there is
+ * none to send away; POSTs are awaited. */
 bool relay_end_one(struct relay *);

@@ -101,8 +101,9 @@ write_request(struct relay_call *call)
 	put(out, " HTTP/1.1\r\n" RELAY_GUARD ": 1\r\n");
 	for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
 		put_field(out, passed[i], http_header(request, passed[i]));
-	put(out, call->is_upgrade ? "Connection: Upgrade\r\nUpgrade: websocket\r\n" :
-	                            "Connection: close\r\n");
+	put(out,
+	    call->is_upgrade ? "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+			     : "Connection: close\r\n");
 	if (http_method(request) == HTTP_POST) {
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", body.n);
 		put(out, length);
@@ -113,7 +114,8 @@ write_request(struct relay_call *call)
 
 /* What comes back. */
 
-/* The value of a field of the head; {NULL,0}: absent. The answer is a gateway's: no folding, no repeats. */
+/* The value of a field of the head; {NULL,0}: absent. The answer is a gateway's: no folding, no
+ * repeats. */
 static struct span
 find_field(const struct relay_call *call, const char *name)
 {
@@ -154,7 +156,8 @@ read_head(struct relay_call *call)
 {
 	static const char version[] = "HTTP/1.1 ";
 	enum { VERSION_BYTES = sizeof(version) - 1, STATUS_BYTES = 3 };
-	const char *end = call->in_n ? memmem(call->in, call->in_n, "\r\n\r\n", HEAD_END_BYTES) : NULL;
+	const char *end =
+	    call->in_n ? memmem(call->in, call->in_n, "\r\n\r\n", HEAD_END_BYTES) : NULL;
 	size_t status, length;
 
 	if (!end)
@@ -275,8 +278,8 @@ static bool
 write_some(struct relay_call *call)
 {
 	while (call->sent < call->out.n) {
-		ssize_t n = send(call->fd, call->out.bytes + call->sent, call->out.n - call->sent,
-		    MSG_NOSIGNAL);
+		ssize_t n = send(
+		    call->fd, call->out.bytes + call->sent, call->out.n - call->sent, MSG_NOSIGNAL);
 
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;

@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A server's frames as they pass by (RFC 6455 section 5.2): unmasked, a head of 2, 4 or 10 bytes. */
+/* A server's frames as they pass by (RFC 6455 section 5.2): unmasked, a head of 2, 4 or 10 bytes.
+ */
 struct frame_walk {
 	uint64_t left; /* of the payload */
 	uint8_t head[10];
@@ -35,7 +36,7 @@ struct splice {
 	struct side client, home;
 	struct frame_walk frames;
 	struct loop_timer timer; /* once one side has ended */
-	bool is_leaving; /* to be told to go, before the next frame of its home */
+	bool is_leaving;	 /* to be told to go, before the next frame of its home */
 	bool is_told;
 };
 

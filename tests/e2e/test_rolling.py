@@ -1,5 +1,5 @@
-"""Every gateway and then graphd are restarted, one after the other, under load and behind HAProxy as
-docs/examples/ has it: no command fails, and no client that resumes misses or repeats an event."""
+"""Every gateway and then graphd are restarted, one after the other, under load and behind HAProxy
+as docs/examples/ has it: no command fails, and no client that resumes misses or repeats an event."""
 
 import json
 import signal

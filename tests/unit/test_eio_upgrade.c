@@ -387,7 +387,7 @@ START_TEST(a_websocket_session_needs_few_bytes)
 	static struct fake_ws ws;
 	struct eio_session *s = candidate(&sid, &ws);
 
-	ck_assert_uint_le(sizeof(struct eio_session), 80);
+	ck_assert_uint_le(sizeof(struct eio_session), 88);
 	ck_assert_ptr_nonnull(s->polling);
 	ck_assert(ws_text(s, &ws, "2probe", START_MS));
 	ck_assert(ws_text(s, &ws, "5", START_MS));

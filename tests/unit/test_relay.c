@@ -52,10 +52,12 @@ home_port(void)
 static void
 set_up(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct upstream_events events = { 0 };
-	struct http_settings settings = { .address = "127.0.0.1", .max_connections = 100, .handle = handle,
-		.watch_ms = 20 };
+	struct http_settings settings = {
+		.address = "127.0.0.1", .max_connections = 100, .handle = handle, .watch_ms = 20
+	};
 	struct relay_settings relaying;
 
 	memset(&fake, 0, sizeof(fake));
@@ -102,7 +104,8 @@ serve_list(void)
 	n_asked++;
 	snprintf(body, sizeof(body),
 	    "{\"gateways\":[{\"gateway\":\"%s\",\"address\":\"127.0.0.1:%u\"}]}",
-	    is_listed ? "00000001-0000-4000-8000-000000000001" : "00000002-0000-4000-8000-000000000001",
+	    is_listed ? "00000001-0000-4000-8000-000000000001"
+		      : "00000002-0000-4000-8000-000000000001",
 	    home_port());
 	fake_answer(&a, "OK", span_of(body));
 	frames_fini(&a.frames);
@@ -127,8 +130,9 @@ await_request(const char *until)
 	RUN_UNTIL(home_heard(until));
 }
 
-static const char get[] = "GET /socket.io/?EIO=4&sid=x HTTP/1.1\r\nHost: here\r\nOrigin: http://o\r\n"
-			  "Cookie: secret\r\n\r\n";
+static const char get[] =
+    "GET /socket.io/?EIO=4&sid=x HTTP/1.1\r\nHost: here\r\nOrigin: http://o\r\n"
+    "Cookie: secret\r\n\r\n";
 
 START_TEST(a_get_goes_to_the_home_with_what_engine_io_looks_at_and_its_answer_comes_back)
 {
@@ -144,7 +148,9 @@ START_TEST(a_get_goes_to_the_home_with_what_engine_io_looks_at_and_its_answer_co
 	ck_assert_ptr_null(strstr(got.text, "Cookie"));
 	ck_assert_uint_eq(relay_count(relay), 1);
 	/* In pieces, so that each end of a read is one somewhere. */
-	for (const char *p = "HTTP/1.1 200 OK\r\ncontent-length:  5\r\nContent-Type: a/b\r\n\r\nhello"; *p; p++)
+	for (const char *p =
+		 "HTTP/1.1 200 OK\r\ncontent-length:  5\r\nContent-Type: a/b\r\n\r\nhello";
+	     *p; p++)
 		say_bytes(conn, p, 1);
 	answer = hear(fd);
 	ck_assert_int_eq(status_of(answer), 200);
@@ -160,7 +166,9 @@ START_TEST(a_post_goes_with_its_body_and_the_home_is_asked_for_once)
 	for (int i = 0; i < 3; i++) {
 		int fd = dial();
 
-		say(fd, "POST /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nContent-Type: t/t\r\nContent-Length: 4\r\n\r\nbody");
+		say(fd,
+		    "POST /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nContent-Type: "
+		    "t/t\r\nContent-Length: 4\r\n\r\nbody");
 		await_request("\r\n\r\nbody");
 		ck_assert_ptr_nonnull(strstr(got.text, "\r\nContent-Type: t/t\r\n"));
 		ck_assert_ptr_nonnull(strstr(got.text, "\r\nContent-Length: 4\r\n"));
@@ -210,8 +218,10 @@ START_TEST(a_home_that_is_not_registered_or_does_not_listen_is_unknown)
 	/* Bound, but nobody listens there. */
 	close(listener);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
-	bind(listener, (struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_INET,
-	                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, sizeof(struct sockaddr_in));
+	bind(listener,
+	    (struct sockaddr *)&(struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+	    sizeof(struct sockaddr_in));
 	say(fd, get);
 	RUN_UNTIL((serve_list(), n_unknown == 2));
 	ck_assert_int_eq(status_of(hear(fd)), 400);
@@ -221,11 +231,13 @@ END_TEST
 
 START_TEST(answers_that_are_none_count_as_no_home)
 {
-	static const char *const bad[] = { "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "nonsense\r\n\r\n",
-		"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 101 OK\r\n\r\n", "HTTP/1.1 100 OK\r\nContent-Length: 0\r\n\r\n",
+	static const char *const bad[] = { "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+		"nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+		"HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 101 OK\r\n\r\n",
+		"HTTP/1.1 100 OK\r\nContent-Length: 0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "\r\n\r\n", "HTTP/1.1 200 OK\r\n" };
+		"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		int fd = dial(), before = n_unknown;
@@ -285,14 +297,16 @@ END_TEST
 
 START_TEST(a_websocket_is_spliced_behind_the_homes_101)
 {
-	static const char upgrade[] = "GET /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
-				      "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-				      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly";
+	static const char upgrade[] =
+	    "GET /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly";
 	int fd = dial();
 
 	say(fd, upgrade);
 	await_request("\r\n\r\n");
-	ck_assert_ptr_nonnull(strstr(got.text, "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(got.text, "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
 	ck_assert_ptr_nonnull(strstr(got.text, "\r\nUpgrade: websocket\r\n"));
 	say(conn, "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x02hi");
 	await_request("early");
@@ -315,8 +329,10 @@ START_TEST(an_upgrade_that_the_home_refuses_is_refused)
 {
 	int fd = dial();
 
-	say(fd, "GET /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-	        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+	say(fd,
+	    "GET /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: "
+	    "websocket\r\n"
+	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 	await_request("\r\n\r\n");
 	say(conn, "HTTP/1.1 400 Bad\r\nContent-Length: 3\r\nContent-Type: text/plain\r\n\r\nBad");
 	ck_assert_int_eq(status_of(hear_all(fd)), 400);
@@ -350,7 +366,8 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
-	tcase_add_test(tests, a_get_goes_to_the_home_with_what_engine_io_looks_at_and_its_answer_comes_back);
+	tcase_add_test(
+	    tests, a_get_goes_to_the_home_with_what_engine_io_looks_at_and_its_answer_comes_back);
 	tcase_add_test(tests, a_post_goes_with_its_body_and_the_home_is_asked_for_once);
 	tcase_add_test(tests, what_was_relayed_is_not_relayed_again);
 	tcase_add_test(tests, no_more_are_relayed_at_a_time_than_may);

@@ -82,14 +82,22 @@ hear(int fd)
 
 START_TEST(bytes_go_both_ways_and_those_read_before_go_first)
 {
-	open_one(SPAN("early "), SPAN("\x81\x01" "a"));
+	open_one(SPAN("early "),
+	    SPAN("\x81\x01"
+		 "a"));
 	turns();
 	ck_assert_heard(home, "early ");
-	ck_assert_heard(client, "\x81\x01" "a");
+	ck_assert_heard(client,
+	    "\x81\x01"
+	    "a");
 	say(client, SPAN("more"));
 	ck_assert_heard(home, "more");
-	say(home, SPAN("\x81\x01" "b"));
-	ck_assert_heard(client, "\x81\x01" "b");
+	say(home,
+	    SPAN("\x81\x01"
+		 "b"));
+	ck_assert_heard(client,
+	    "\x81\x01"
+	    "b");
 	ck_assert_uint_eq(splices_count(splices), 1);
 }
 END_TEST
@@ -185,10 +193,12 @@ END_TEST
 START_TEST(one_in_the_middle_of_a_frame_hears_it_to_its_end_first)
 {
 	/* Heads of 2, 4 and 10 bytes, cut everywhere. */
-	static const char small[] = "\x81\x03" "abc";
+	static const char small[] = "\x81\x03"
+				    "abc";
 	static char middle[4 + 300] = "\x81\x7e\x01\x2c";
 	static char big[10 + 70000] = "\x82\x7f\0\0\0\0\0\1\x11\x70";
-	const struct span frames[] = { { small, 5 }, { middle, sizeof(middle) }, { big, sizeof(big) } };
+	const struct span frames[] = { { small, 5 }, { middle, sizeof(middle) },
+		{ big, sizeof(big) } };
 
 	for (size_t i = 0; i < 3; i++)
 		for (size_t cut = 1; cut < frames[i].n; cut += cut < 12 ? 1 : frames[i].n / 3) {
@@ -200,7 +210,8 @@ START_TEST(one_in_the_middle_of_a_frame_hears_it_to_its_end_first)
 			ck_assert(splices_end_one(splices));
 			turns();
 			/* The next frame must not be seen: it is another session's time. */
-			ck_assert_int_eq(send(home, f.p + cut, f.n - cut, MSG_NOSIGNAL), (ssize_t)(f.n - cut));
+			ck_assert_int_eq(
+			    send(home, f.p + cut, f.n - cut, MSG_NOSIGNAL), (ssize_t)(f.n - cut));
 			send(home, "\x81\x01z", 3, MSG_NOSIGNAL);
 			while ((turns(), n = hear(client)) > 0)
 				total += (size_t)n;
