@@ -21,6 +21,9 @@ BUILD = Path(os.environ["BUILD"])
 LONG = os.environ.get("LONG") == "1"
 TIME_LIMIT_S = 3000 if LONG else 300
 
+# What a program that passed has to say besides: what it measured, and how to repeat it.
+FIGURE = re.compile(r"SEED=\d+|\d (kills|power cuts|readings|deliveries)|ready after:| children \d|SKIPPED:")
+
 
 class Tally:
     def __init__(self):
@@ -114,6 +117,10 @@ def report(name, tally, seconds, failed, output):
     print(f"{'FAIL' if failed else 'ok  '} {name}: {words} ({seconds:.1f} s)", flush=True)
     if failed:
         print(output.rstrip(), flush=True)
+        return
+    for line in output.splitlines():
+        if FIGURE.search(line):
+            print(f"     {line.strip()}", flush=True)
 
 
 def run_program(path):

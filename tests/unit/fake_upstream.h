@@ -10,7 +10,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { FAKE_ASKS = 1024 };
+enum { FAKE_ASKS = 2048 };
 
 struct fake_ask {
 	uint64_t number;
