@@ -81,7 +81,7 @@ eio_close_some(struct eio *eio, size_t n)
 
 	for (size_t i = 0; closed < n && (s = table_next(&eio->sessions, &i));)
 		if (s->state == EIO_OPEN) {
-			eio_close(s, EIO_FORCED_CLOSE);
+			eio_send_away(s);
 			closed++;
 		}
 	return closed;

@@ -67,7 +67,7 @@ struct eio_io {
 
 /* app and io are borrowed for good. */
 struct eio *eio_new(const struct eio_settings *, const struct eio_app *, const struct eio_io *);
-/* Closes up to n open sessions (EIO_FORCED_CLOSE) and returns how many it closed. */
+/* Sends up to n open sessions away, see eio_send_away(), and returns how many. */
 size_t eio_close_some(struct eio *, size_t n);
 /* Ends all sessions (EIO_FORCED_CLOSE) without a farewell to pollers that hold no GET. */
 void eio_free(struct eio *);

@@ -162,17 +162,9 @@ relay_end_one(struct relay *relay)
 
 		if (!call->request || http_method(call->request) != HTTP_GET)
 			continue;
-		/* The home ends the session when this connection closes; the client is told here.
-		 */
-		if (call->is_upgrade) {
-			relay_call_fail(call);
-		} else {
-			struct http_request *request = call->request;
-
-			call->request = NULL;
-			http_reply(request, 200, "text/plain; charset=UTF-8", xstrdup("1"), 1);
-			relay_call_free(call);
-		}
+		/* An empty answer would keep a session whose home may have answered just now, into a
+		 * connection that is closing: its client must begin anew. */
+		relay_call_fail(call);
 		return true;
 	}
 	return false;

@@ -30,6 +30,6 @@ void relay_free(struct relay *);
 bool relay_request(struct relay *, struct http_request *, const uint8_t home[EIO_HOME_BYTES]);
 /* Requests and WebSockets that are under way. */
 size_t relay_count(const struct relay *);
-/* Sends one client away: a WebSocket with 1012, a held GET with a close packet. False: there is
- * none to send away; POSTs are awaited. */
+/* Sends one client away: a WebSocket with 1012; one that polls finds its session unknown and comes
+ * back. False: there is none to send away; POSTs are awaited. */
 bool relay_end_one(struct relay *);

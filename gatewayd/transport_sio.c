@@ -13,7 +13,7 @@
 
 enum {
 	DRAIN_STEP_MS = 50,
-	/* For pollers to fetch the close packet: those that come through other gateways cannot, and
+	/* For pollers to hear of it: those that come through other gateways cannot, and
 	 * hear from these that the session is unknown. */
 	FAREWELL_MS = 1000,
 };

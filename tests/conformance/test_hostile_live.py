@@ -249,20 +249,30 @@ class AtTheGateway(Hostile, ProjectTest):
     def clients(self):
         return self.info()["active_clients"]
 
-    def test_a_held_poll_whose_client_goes_silently_costs_nothing(self):
-        def abandon(n):
-            for _ in range(n):
-                p = self.polling()
-                p.start_get()
-                p.gets.close()
-                p.posts.close()
+    def abandon_polls(self, n):
+        """Sessions whose client goes while its GET is held; returns their queries."""
+        queries = []
+        for _ in range(n):
+            p = self.polling()
+            p.start_get()
+            p.gets.close()
+            p.posts.close()
+            queries.append(p.query)
+        return queries
 
+    def test_a_held_poll_whose_client_goes_silently_costs_nothing(self):
+        gateway = self.server.gateways[0]
+        files = gateway.open_files()
         # The heap keeps room for as many connections as there were at once, and no more.
-        for _ in range(3):
-            abandon(200)
+        for _ in range(4):
+            self.abandon_polls(600)
         before = self.memory()
-        abandon(400)
-        self.assert_flat(before)
+        queries = self.abandon_polls(600)
+        # Held connections are looked after each 250 ms.
+        eventually(lambda: gateway.open_files() <= files, 10, "the connections' end")
+        for query in queries[::50]:
+            self.assertEqual(self.ask("GET", query).json["code"], 1)
+        self.assert_flat(before, 6 * MB)
 
 
 if __name__ == "__main__":

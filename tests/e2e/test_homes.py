@@ -4,13 +4,48 @@ over three gateways, a home that ends, and what is not passed on."""
 import json
 import re
 import signal
+import subprocess
 import unittest
 
 from engine import RawWebSocket, Wire
-from harness import ServerTest, eventually
+from harness import BUILD, Server, ServerTest, eventually
 
 EIO = "/socket.io/?EIO=4&transport="
 UNKNOWN = {"code": 1, "message": "Session ID unknown"}
+
+
+class Advertised(unittest.TestCase):
+    def test_an_address_that_is_none_is_refused(self):
+        for address in ("localhost:5000", "127.0.0.1", "127.0.0.1:0", ":5000", ""):
+            done = subprocess.run([BUILD / "gatewayd" / "gatewayd", "--requests", "ipc:///tmp/none",
+                                   "--events", "ipc:///tmp/none", "--advertise", address],
+                                  capture_output=True, text=True, timeout=10, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("--advertise", done.stderr)
+
+
+class Anywhere(ServerTest):
+    """Gateways that listen on every address are found where they say."""
+
+    gateways = 2
+    fresh = True
+
+    @classmethod
+    def _new_server(cls):
+        server = Server(gateways=2)
+        for gateway, port in zip(server.gateways, server.ports):
+            listen = gateway.arguments.index("--listen") + 1
+            gateway.arguments[listen] = f"0.0.0.0:{port}"
+        server.gateways[0].arguments += ["--advertise", f"127.0.0.2:{server.ports[0]}"]
+        return server.start()
+
+    def test_a_gateway_is_found_where_it_says_and_without_a_word_not_at_all(self):
+        for home, status in ((0, 200), (1, 400)):
+            with self.server.http(home) as http:
+                sid = json.loads(http.get(EIO + "polling").body[1:])["sid"]
+            with self.server.http(1 - home) as http:
+                reply = http.request("POST", f"{EIO}polling&sid={sid}", b"40")
+            self.assertEqual(reply.status, status, reply)
 
 
 class Homes(ServerTest):

@@ -407,7 +407,8 @@ main(void)
 	tcase_add_test(
 	    tests, a_poller_that_never_fetches_is_ended_at_its_bound_and_not_under_the_sender);
 	tcase_add_test(tests, a_server_that_shuts_down_ends_held_polls_and_websockets);
-	tcase_add_test(tests, a_client_that_is_to_come_back_gets_what_is_queued_and_no_close_packet);
+	tcase_add_test(
+	    tests, a_client_that_is_to_come_back_gets_what_is_queued_and_no_close_packet);
 	tcase_add_test(tests, a_close_packet_counts_among_the_16_of_an_answer);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
