@@ -156,15 +156,14 @@ static int
 ask_with_target(size_t n)
 {
 	static const char end[] = " HTTP/1.1\r\nHost: x\r\n\r\n";
-	char *request = xmalloc(n + 100);
+	char request[2 * LIMIT_REQUEST_LINE_BYTES] = "GET /";
 	int fd = dial(), status;
 
-	memcpy(request, "GET /", 5);
+	ck_assert_uint_lt(n + sizeof end, sizeof request - 5);
 	memset(request + 5, '0', n - 1);
 	memcpy(request + 4 + n, end, sizeof end);
 	say(fd, request);
 	status = status_of(hear(fd));
-	free(request);
 	close(fd);
 	return status;
 }
