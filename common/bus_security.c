@@ -16,7 +16,7 @@ enum { KEY_BYTES = 32, KEY_TEXT = 41, ZAP_FRAMES = 7 };
 
 struct bus_security {
 	zcert_t *own;
-	zcert_t *server; /* of a client */
+	zcert_t *server;       /* of a client */
 	zcertstore_t *allowed; /* of a server */
 	struct loop *loop;
 	struct loop_zmq zap;
@@ -28,7 +28,8 @@ is_allowed(const struct bus_security *s, const struct frames *f)
 {
 	char key[KEY_TEXT];
 
-	if (f->n != ZAP_FRAMES || !span_is(frames_at(f, 5), "CURVE") || frames_at(f, 6).n != KEY_BYTES)
+	if (f->n != ZAP_FRAMES || !span_is(frames_at(f, 5), "CURVE") ||
+	    frames_at(f, 6).n != KEY_BYTES)
 		return false;
 	zmq_z85_encode(key, (const uint8_t *)frames_at(f, 6).p, KEY_BYTES);
 	return zcertstore_lookup(s->allowed, key) != NULL;
@@ -52,7 +53,8 @@ answer(struct bus_security *s, const struct frames *f)
 static bool
 on_zap(struct loop_zmq *z)
 {
-	struct bus_security *s = (struct bus_security *)(void *)((char *)z - offsetof(struct bus_security, zap));
+	struct bus_security *s =
+	    (struct bus_security *)(void *)((char *)z - offsetof(struct bus_security, zap));
 	struct frames f;
 
 	if (!frames_recv(&f, z->socket))
@@ -71,7 +73,8 @@ load(const char *path, bool with_secret, char message[256])
 	if (cert && with_secret && memcmp(zcert_secret_key(cert), none, KEY_BYTES) == 0)
 		zcert_destroy(&cert);
 	if (!cert)
-		snprintf(message, 256, "%.180s is no %scertificate", path, with_secret ? "secret " : "");
+		snprintf(
+		    message, 256, "%.180s is no %scertificate", path, with_secret ? "secret " : "");
 	return cert;
 }
 
@@ -92,8 +95,8 @@ open_zap(struct bus_security *s, void *context, char message[256])
 }
 
 struct bus_security *
-bus_security_server(struct loop *loop, void *context, const char *certificate, const char *allow_directory,
-    char message[256])
+bus_security_server(struct loop *loop, void *context, const char *certificate,
+    const char *allow_directory, char message[256])
 {
 	struct bus_security *s = xcalloc(1, sizeof(*s));
 

@@ -22,8 +22,8 @@ bool frames_recv(struct frames *, void *socket);
 void frames_fini(struct frames *);
 struct span frames_at(const struct frames *, size_t i); /* {NULL,0} beyond the end */
 
-/* One frame of a message; more: others follow. Never blocks. False: not sent (EAGAIN, EHOSTUNREACH); after a
- * failed first frame the caller must not send the rest. */
+/* One frame of a message; more: others follow. Never blocks. False: not sent (EAGAIN,
+ * EHOSTUNREACH); after a failed first frame the caller must not send the rest. */
 bool frames_send(void *socket, struct span bytes, bool more);
 /* Takes bytes; frees them with free(3) when sent or when it failed. */
 bool frames_send_owned(void *socket, char *bytes, size_t n, bool more);

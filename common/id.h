@@ -35,7 +35,8 @@ void uuid_random(struct uuid *out);
 void uuid_of_name(struct span name, struct uuid *out);
 /* First 16 bytes of SHA-1(text), no version bits set. */
 void uuid_of_sha1(struct span text, struct uuid *out);
-/* 8-4-4-4-12 hexadecimal digits in either case, nothing else; false otherwise. The nil id is refused. */
+/* 8-4-4-4-12 hexadecimal digits in either case, nothing else; false otherwise. The nil id is
+ * refused. */
 bool uuid_parse(struct span text, struct uuid *out);
 /* Writes UUID_TEXT lower-case characters and a NUL. */
 void uuid_format(const struct uuid *, char out[UUID_TEXT + 1]);

@@ -12,26 +12,27 @@
 #include <stdint.h>
 
 struct json_bounds {
-	unsigned depth; /* nested arrays and objects */
-	size_t values; /* values in the whole text */
+	unsigned depth;	   /* nested arrays and objects */
+	size_t values;	   /* values in the whole text */
 	size_t text_bytes; /* one string, as written, without its quotes */
-	size_t key_bytes; /* one member name, likewise */
+	size_t key_bytes;  /* one member name, likewise */
 };
 
 enum json_fault {
 	JSON_OK,
 	JSON_SYNTAX,
 	JSON_TRUNCATED,
-	JSON_TRAILING, /* something stands behind the value */
-	JSON_UTF8, /* invalid, overlong or surrogate bytes */
-	JSON_NUL, /* U+0000, as a byte or escaped */
+	JSON_TRAILING,	/* something stands behind the value */
+	JSON_UTF8,	/* invalid, overlong or surrogate bytes */
+	JSON_NUL,	/* U+0000, as a byte or escaped */
 	JSON_SURROGATE, /* a lone \ud8xx escape */
-	JSON_NUMBER, /* not finite as a double, or an integer beyond 2^53 - 1 */
+	JSON_NUMBER,	/* not finite as a double, or an integer beyond 2^53 - 1 */
 	JSON_DEPTH,
 	JSON_VALUES,
 	JSON_TEXT,
 	JSON_KEY,
-	JSON_REPEATED, /* a member name twice in one object (found in objects of up to 64 members) */
+	JSON_REPEATED, /* a member name twice in one object (found in objects of up to 64 members)
+			*/
 };
 
 /* The fault as a constant for error details: "JSON_DEPTH". */
@@ -39,7 +40,15 @@ const char *json_fault_name(enum json_fault);
 /* *offset (bytes) is where it went wrong; may be NULL. */
 enum json_fault json_scan(struct span text, const struct json_bounds *, size_t *offset);
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_INTEGER,
+	JSON_REAL,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 /* The functions below take values without white space around them, as the iterator gives them. */
 struct span json_trim(struct span text);
@@ -57,10 +66,12 @@ void json_walk(struct json_iter *, struct span container);
 /* False at the end. key: without quotes, as written (escapes and all); {NULL,0} in arrays. */
 bool json_next(struct json_iter *, struct span *key, struct span *value);
 
-/* Linear search, exact name (a name written with escapes is compared decoded). Absent: false, *value = {NULL,0}. */
+/* Linear search, exact name (a name written with escapes is compared decoded). Absent: false,
+ * *value = {NULL,0}. */
 bool json_find(struct span object, const char *name, struct span *value);
 
-/* Of a string value: UTF-8 without escapes; borrows the text when it has none, else lives in the arena. */
+/* Of a string value: UTF-8 without escapes; borrows the text when it has none, else lives in the
+ * arena. */
 struct span json_text(struct arena *, struct span value);
 /* The same for a key as json_next() gives it. */
 struct span json_key(struct arena *, struct span key);

@@ -23,7 +23,7 @@ void json_out_clear(struct json_out *);
 char *json_out_take(struct json_out *, size_t *n);
 struct span json_out_span(const struct json_out *);
 
-void json_out_open(struct json_out *, char bracket); /* '{' or '[' */
+void json_out_open(struct json_out *, char bracket);  /* '{' or '[' */
 void json_out_close(struct json_out *, char bracket); /* '}' or ']' */
 /* A member name; name is plain ASCII of ours and not escaped. A value must follow. */
 void json_out_key(struct json_out *, const char *name);

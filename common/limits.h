@@ -13,16 +13,16 @@ enum {
 	LIMIT_BODY_MS = 20000,
 	LIMIT_KEEPALIVE_MS = 60000,
 	LIMIT_REQUESTS_PER_CONNECTION = 1000, /* then the answer says close */
-	LIMIT_WATCH_MS = 250, /* a request held for longer is watched for the peer's leaving */
+	LIMIT_WATCH_MS = 250,	/* a request held for longer is watched for the peer's leaving */
 	LIMIT_LINGER_MS = 1000, /* reading on after an answer that came before the body's end */
 	LIMIT_BODY_BYTES = 1024 * 1024,
 	LIMIT_IMPORT_BYTES = 16 * 1024 * 1024, /* load-graph and import */
-	LIMIT_CONNECTIONS = 20000, /* --max-connections */
-	LIMIT_WEBSOCKETS = 16000, /* --max-websockets */
-	LIMIT_IN_FLIGHT = 4096, /* requests to graphd from one gateway */
-	LIMIT_DEADLINE_MS = 5000, /* --deadline-ms: answer of graphd */
-	LIMIT_EVENTS_WAIT_MS = 30000, /* long poll on /events */
-	LIMIT_EVENTS_PAGE = 10000, /* events in one answer */
+	LIMIT_CONNECTIONS = 20000,	       /* --max-connections */
+	LIMIT_WEBSOCKETS = 16000,	       /* --max-websockets */
+	LIMIT_IN_FLIGHT = 4096,		       /* requests to graphd from one gateway */
+	LIMIT_DEADLINE_MS = 5000,	       /* --deadline-ms: answer of graphd */
+	LIMIT_EVENTS_WAIT_MS = 30000,	       /* long poll on /events */
+	LIMIT_EVENTS_PAGE = 10000,	       /* events in one answer */
 
 	/* JSON */
 	LIMIT_JSON_DEPTH = 32,
@@ -40,14 +40,14 @@ enum {
 	LIMIT_TYPE_BYTES = 128,
 	LIMIT_BATCH_COMMANDS = 1000,
 	LIMIT_UNDO_DEPTH = 1000, /* per session */
-	LIMIT_KEYS = 10000, /* idempotency keys remembered per session */
-	LIMIT_KEY_BYTES = 255, /* one idempotency key */
+	LIMIT_KEYS = 10000,	 /* idempotency keys remembered per session */
+	LIMIT_KEY_BYTES = 255,	 /* one idempotency key */
 	LIMIT_ACTOR_BYTES = 128,
 	LIMIT_SESSIONS = 100000,
 	LIMIT_CLIENTS_PER_SESSION = 10000,
 	LIMIT_SEARCH_RESULTS = 1000,
 	LIMIT_EVENT_GRAPH_BYTES = 64 * 1024, /* project:loaded leaves a bigger graph out */
-	LIMIT_CHILDREN_SHOWN = 1000, /* node-updated lists no more */
+	LIMIT_CHILDREN_SHOWN = 1000,	     /* node-updated lists no more */
 	LIMIT_TEMPLATE_BYTES = 1024 * 1024,
 	LIMIT_TEMPLATE_ID_BYTES = 64,
 
@@ -58,38 +58,41 @@ enum {
 	LIMIT_ENVELOPE_BYTES = 1024,
 	LIMIT_BUS_QUEUE = 10000, /* messages: SNDHWM and RCVHWM */
 	LIMIT_REQUEST_ID_BYTES = 128,
-	LIMIT_WAITING_REQUESTS = 4096, /* held back behind a big answer or a commit; OVERLOADED beyond */
+	LIMIT_WAITING_REQUESTS =
+	    4096, /* held back behind a big answer or a commit; OVERLOADED beyond */
 	LIMIT_BUS_HANDSHAKE_MS = 2000,
 	LIMIT_BUS_LINGER_MS = 1000, /* for what is still to be sent when a process ends */
 	LIMIT_BUS_HEARTBEAT_MS = 1000,
-	LIMIT_BUS_SILENCE_MS = 3000, /* a peer unheard for so long is gone */
-	LIMIT_ADDRESS_BYTES = 80, /* of a gateway: ADDR:PORT */
-	LIMIT_BEACON_MS = 1000, /* seq of recently active sessions on the bus */
-	LIMIT_TURN_REQUESTS = 256, /* taken in one turn, hence steps in one commit */
-	LIMIT_TURN_EVENTS = 1024, /* taken in one turn of a gateway */
+	LIMIT_BUS_SILENCE_MS = 3000,	/* a peer unheard for so long is gone */
+	LIMIT_ADDRESS_BYTES = 80,	/* of a gateway: ADDR:PORT */
+	LIMIT_BEACON_MS = 1000,		/* seq of recently active sessions on the bus */
+	LIMIT_TURN_REQUESTS = 256,	/* taken in one turn, hence steps in one commit */
+	LIMIT_TURN_EVENTS = 1024,	/* taken in one turn of a gateway */
 	LIMIT_SLICE_BYTES = 128 * 1024, /* of a big answer, written between other requests */
 
 	/* live connections */
-	LIMIT_MESSAGE_BYTES = 1000000, /* WebSocket message in, polling POST: Engine.IO maxPayload */
+	LIMIT_MESSAGE_BYTES =
+	    1000000, /* WebSocket message in, polling POST: Engine.IO maxPayload */
 	LIMIT_TURN_READ_BYTES = 16 * 1024, /* per connection and turn */
-	LIMIT_QUEUE_BYTES = 1024 * 1024, /* owed to one client before it counts as behind */
-	LIMIT_STALLED_MS = 10000, /* without progress: closed with 1013 */
-	LIMIT_CLOSE_MS = 2000, /* for the close handshake */
+	LIMIT_QUEUE_BYTES = 1024 * 1024,   /* owed to one client before it counts as behind */
+	LIMIT_STALLED_MS = 10000,	   /* without progress: closed with 1013 */
+	LIMIT_CLOSE_MS = 2000,		   /* for the close handshake */
 	LIMIT_PING_MS = 25000,
 	LIMIT_PONG_MS = 20000,
 	LIMIT_UPGRADE_MS = 10000,
 	/* between gateways: requests of a session that lives on another one */
 	LIMIT_RELAY_CONNECT_MS = 2000, /* to find the other gateway, and until it is connected */
 	LIMIT_RELAY_HEAD_BYTES = 8 * 1024, /* of its answer */
-	LIMIT_RELAY_ANSWER_BYTES = 32 * 1024 * 1024, /* an answer holds at least one packet, however big */
+	LIMIT_RELAY_ANSWER_BYTES =
+	    32 * 1024 * 1024,	     /* an answer holds at least one packet, however big */
 	LIMIT_RELAY_SLACK_MS = 5000, /* beyond the longest time a poll may be held there */
-	LIMIT_CONNECT_MS = 45000, /* Socket.IO: a namespace must be joined */
-	LIMIT_POLL_PACKETS = 16, /* in one poll answer: what python-engineio takes */
-	LIMIT_ATTACHMENTS = 10, /* of one Socket.IO packet: what current stock parsers take */
+	LIMIT_CONNECT_MS = 45000,    /* Socket.IO: a namespace must be joined */
+	LIMIT_POLL_PACKETS = 16,     /* in one poll answer: what python-engineio takes */
+	LIMIT_ATTACHMENTS = 10,	     /* of one Socket.IO packet: what current stock parsers take */
 	LIMIT_SESSIONS_PER_CLIENT = 64,
-	LIMIT_ASKS_PER_CLIENT = 1024, /* questions to graphd one live client may wait for */
+	LIMIT_ASKS_PER_CLIENT = 1024,	/* questions to graphd one live client may wait for */
 	LIMIT_SSE_KEEPALIVE_MS = 15000, /* a comment line, so that proxies do not give up */
-	LIMIT_SSE_RETRY_MS = 1000, /* what a browser waits before it connects again */
+	LIMIT_SSE_RETRY_MS = 1000,	/* what a browser waits before it connects again */
 	LIMIT_PRESENCE_BYTES = 4096,
 	LIMIT_PRESENCE_PER_S = 20, /* per client; coalesced above */
 	LIMIT_PRESENCE_TTL_MS = 60000,

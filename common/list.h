@@ -8,7 +8,8 @@ struct link {
 	struct link *prev, *next;
 };
 
-#define LIST_OF(link_ptr, type, member) ((type *)(void *)((char *)(link_ptr) - offsetof(type, member)))
+#define LIST_OF(link_ptr, type, member) \
+	((type *)(void *)((char *)(link_ptr)-offsetof(type, member)))
 #define LIST_EACH(at, list) for (struct link *at = (list)->next; at != (list); at = at->next)
 
 static inline void

@@ -49,14 +49,15 @@ struct loop_hook {
 };
 void loop_at_turn_end(struct loop *, struct loop_hook *);
 
-/* Blocks the signal in the calling thread and hands it to fn in a turn. Call before any thread starts. */
+/* Blocks the signal in the calling thread and hands it to fn in a turn. Call before any thread
+ * starts. */
 void loop_signal(struct loop *, int signal, void (*fn)(void *arg, int signal), void *arg);
 
 /*
- * A ZeroMQ socket (void * as zmq_socket() returns it). ready() is called while the socket is readable, at
- * most once per turn; it reads up to its own budget and returns true when it stopped with more to
- * read. ZMQ_FD is edge-triggered: the loop re-reads ZMQ_EVENTS after every turn, so that a wake-up
- * swallowed by a zmq_send() is not lost.
+ * A ZeroMQ socket (void * as zmq_socket() returns it). ready() is called while the socket is
+ * readable, at most once per turn; it reads up to its own budget and returns true when it stopped
+ * with more to read. ZMQ_FD is edge-triggered: the loop re-reads ZMQ_EVENTS after every turn, so
+ * that a wake-up swallowed by a zmq_send() is not lost.
  */
 struct loop_zmq {
 	bool (*ready)(struct loop_zmq *);

@@ -12,8 +12,8 @@
 struct table {
 	void **slots;
 	size_t n, capacity; /* capacity: 0 or a power of two */
-	size_t key_offset; /* where the key lies inside an object */
-	size_t key_bytes; /* a fixed-size binary key; 0: the key is a struct span */
+	size_t key_offset;  /* where the key lies inside an object */
+	size_t key_bytes;   /* a fixed-size binary key; 0: the key is a struct span */
 };
 
 void table_init(struct table *, size_t key_offset, size_t key_bytes);

@@ -66,7 +66,8 @@ read_file(struct arena *arena, const char *path, struct span *out)
 	return n == st.st_size;
 }
 
-/* Strictly scanned first: cJSON lets much pass. Returns owned, an object, and its compact text in the arena. */
+/* Strictly scanned first: cJSON lets much pass. Returns owned, an object, and its compact text in
+ * the arena. */
 static cJSON *
 read_catalog(struct assets *a, const char *directory, const char *kind, struct span *out)
 {
@@ -78,7 +79,8 @@ read_catalog(struct assets *a, const char *directory, const char *kind, struct s
 	snprintf(path, sizeof(path), "%s/%s/catalog.json", directory, kind);
 	if (!read_file(&a->arena, path, &text))
 		return NULL;
-	catalog = json_scan(text, &bounds, NULL) == JSON_OK ? cJSON_ParseWithLength(text.p, text.n) : NULL;
+	catalog = json_scan(text, &bounds, NULL) == JSON_OK ? cJSON_ParseWithLength(text.p, text.n)
+							    : NULL;
 	if (!cJSON_IsObject(catalog)) {
 		log_warn("assets", "%s: not a JSON object", path);
 		cJSON_Delete(catalog);
@@ -102,14 +104,17 @@ theme_of(struct assets *a, const cJSON *row)
 {
 	const cJSON *theme = cJSON_GetObjectItemCaseSensitive(row, "theme");
 	char *text = cJSON_IsObject(theme) ? cJSON_PrintUnformatted(theme) : NULL;
-	struct span kept = text ? keep(a, text) : SPAN("{\"indicator_color\":\"#888888\",\"text_color\":\"#888888\"}");
+	struct span kept = text
+	    ? keep(a, text)
+	    : SPAN("{\"indicator_color\":\"#888888\",\"text_color\":\"#888888\"}");
 
 	free(text);
 	return kept;
 }
 
 static bool
-add_asset(struct assets *a, const char *directory, const char *kind, const char *set, const cJSON *row)
+add_asset(
+    struct assets *a, const char *directory, const char *kind, const char *set, const cJSON *row)
 {
 	struct asset *asset = arena_take(&a->arena, sizeof(*asset));
 	const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, "file"));
@@ -120,7 +125,8 @@ add_asset(struct assets *a, const char *directory, const char *kind, const char 
 		log_warn("assets", "the %s catalog holds an entry without id or file", kind);
 		return false;
 	}
-	*asset = (struct asset){ .set = keep(a, set), .id = keep(a, id), .theme = theme_of(a, row) };
+	*asset =
+	    (struct asset){ .set = keep(a, set), .id = keep(a, id), .theme = theme_of(a, row) };
 	snprintf(path, sizeof(path), "%s/%s/%s", directory, kind, file);
 	if (!read_file(&a->arena, path, &asset->svg))
 		return false;
@@ -130,11 +136,13 @@ add_asset(struct assets *a, const char *directory, const char *kind, const char 
 }
 
 static bool
-add_list(struct assets *a, const char *directory, const char *kind, const char *set, const cJSON *list)
+add_list(
+    struct assets *a, const char *directory, const char *kind, const char *set, const cJSON *list)
 {
 	const cJSON *row;
 
-	cJSON_ArrayForEach (row, list) {
+	cJSON_ArrayForEach(row, list)
+	{
 		if (!add_asset(a, directory, kind, set, row))
 			return false;
 	}
@@ -148,8 +156,10 @@ add_indicators(struct assets *a, const char *directory)
 	const cJSON *set;
 	bool good = catalog != NULL;
 
-	cJSON_ArrayForEach (set, cJSON_GetObjectItemCaseSensitive(catalog, "indicator_sets"))
-		good = good && add_list(a, directory, "indicators", set->string, cJSON_GetObjectItemCaseSensitive(set, "indicators"));
+	cJSON_ArrayForEach(set, cJSON_GetObjectItemCaseSensitive(catalog, "indicator_sets")) good =
+	    good &&
+	    add_list(a, directory, "indicators", set->string,
+		cJSON_GetObjectItemCaseSensitive(set, "indicators"));
 	cJSON_Delete(catalog);
 	return good;
 }
@@ -158,7 +168,9 @@ static bool
 add_icons(struct assets *a, const char *directory)
 {
 	cJSON *catalog = read_catalog(a, directory, "icons", &a->icon_catalog);
-	bool good = catalog && add_list(a, directory, "icons", NULL, cJSON_GetObjectItemCaseSensitive(catalog, "icons"));
+	bool good = catalog &&
+	    add_list(
+		a, directory, "icons", NULL, cJSON_GetObjectItemCaseSensitive(catalog, "icons"));
 
 	cJSON_Delete(catalog);
 	return good;

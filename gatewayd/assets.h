@@ -10,7 +10,8 @@
 
 struct assets;
 
-/* directory NULL: there are none, and the catalogs are empty. NULL: said in the log what is wrong. */
+/* directory NULL: there are none, and the catalogs are empty. NULL: said in the log what is wrong.
+ */
 struct assets *assets_new(const char *directory);
 void assets_free(struct assets *);
 

@@ -65,7 +65,7 @@ cors_answer_preflight(const struct cors *c, struct http_request *r)
 		    SPAN("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
 		http_add_header(r, "Access-Control-Allow-Headers",
 		    SPAN("content-type, x-session-id, x-actor, authorization, idempotency-key, "
-		         "if-match, if-none-match, last-event-id, prefer, traceparent"));
+			 "if-match, if-none-match, last-event-id, prefer, traceparent"));
 		http_add_header(r, "Access-Control-Max-Age", SPAN("600"));
 	}
 	http_reply(r, 204, NULL, NULL, 0);

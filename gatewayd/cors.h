@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Cross-origin requests (the Fetch standard's CORS protocol): which origins may read our answers and
- * send changes. An origin is allowed when it is the server's own, when it is listed, or, while we listen on
- * loopback and nothing is listed, always.
+ * Cross-origin requests (the Fetch standard's CORS protocol): which origins may read our answers
+ * and send changes. An origin is allowed when it is the server's own, when it is listed, or, while
+ * we listen on loopback and nothing is listed, always.
  */
 
 #include "common/span.h"

@@ -18,7 +18,7 @@ struct eio_session;
 
 struct eio_settings {
 	uint8_t home[EIO_HOME_BYTES]; /* begins each sid given out */
-	const char *path; /* borrowed for good; with the slash at its end */
+	const char *path;	      /* borrowed for good; with the slash at its end */
 	uint32_t ping_interval_ms, ping_timeout_ms;
 	uint32_t upgrade_timeout_ms; /* from the upgrade request to the packet that completes it */
 	uint32_t close_timeout_ms;   /* how long a closed polling session waits to say so */
@@ -119,8 +119,8 @@ void eio_send(struct eio_session *, struct shared_bytes *);
 /* The close callback is called before this returns. What was sent before still goes out. */
 void eio_close(struct eio_session *, enum eio_reason);
 /*
- * As eio_close() with EIO_FORCED_CLOSE, so that the client comes back by itself: a poller is sent no
- * close packet, which python-engineio takes for the end of all, but finds its session gone.
+ * As eio_close() with EIO_FORCED_CLOSE, so that the client comes back by itself: a poller is sent
+ * no close packet, which python-engineio takes for the end of all, but finds its session gone.
  */
 void eio_send_away(struct eio_session *);
 /* The WebSocket that is the session's transport: frames may be put on its outbox directly. Else

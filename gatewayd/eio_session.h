@@ -34,10 +34,10 @@ struct eio_polling {
 
 struct eio_session {
 	struct eio_sid sid; /* the table's key */
-	uint8_t state; /* enum eio_state */
+	uint8_t state;	    /* enum eio_state */
 	bool awaits_pong;
 	bool is_sent_away; /* without a close packet */
-	bool is_opening; /* its WebSocket is the caller's until eio_ws_attach() returns */
+	bool is_opening;   /* its WebSocket is the caller's until eio_ws_attach() returns */
 	struct eio *eio;
 	void *user;
 	void *ws;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	POOL_BYTES = 24 * 1024, /* the library's memory for one connection: head in, head out */
+	POOL_BYTES = 24 * 1024,	 /* the library's memory for one connection: head in, head out */
 	SPARE_CONNECTIONS = 256, /* beyond ours, so that an answer can say why */
 	LISTEN_BACKLOG = 1024,
 };
@@ -73,8 +73,8 @@ peer_left(struct loop_io *io, uint32_t events)
 }
 
 /*
- * While suspended a connection is in nobody's epoll set, and the library would notice the peer's leaving only at
- * the answer. Most requests are answered long before it pays to watch them.
+ * While suspended a connection is in nobody's epoll set, and the library would notice the peer's
+ * leaving only at the answer. Most requests are answered long before it pays to watch them.
  */
 static void
 watch_due(struct loop_timer *t)
@@ -168,17 +168,13 @@ start_daemon(struct http *h, int fd)
 	    MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | resume;
 
 	return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
-	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-	    MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
 	    MHD_OPTION_CONNECTION_LIMIT, h->settings.max_connections + SPARE_CONNECTIONS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (h->settings.keepalive_ms + 999) / 1000,
-	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h,
-	    MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h,
-	    MHD_OPTION_URI_LOG_CALLBACK, http_on_target, h,
-	    MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
-	    MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
+	    http_on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, http_on_target, h,
+	    MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
 }
 
 struct http *
@@ -208,8 +204,8 @@ http_new(struct loop *loop, const struct http_settings *settings)
 	h->timer.due = daemon_due;
 	h->watch_timer.due = watch_due;
 	h->turn_end.run = turn_end;
-	loop_add(loop, &h->io,
-	    MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, EPOLLIN);
+	loop_add(loop, &h->io, MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+	    EPOLLIN);
 	loop_at_turn_end(loop, &h->turn_end);
 	return h;
 }

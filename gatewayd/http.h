@@ -1,8 +1,9 @@
 #pragma once
 /*
- * HTTP/1.1 on libmicrohttpd: one daemon in external epoll mode inside our loop, no threads. This layer checks what the
- * library lets pass (framing, doubled headers, NUL, deadlines), collects bodies, and gives each
- * complete request to a handler, which answers at once or later. It knows nothing of routes.
+ * HTTP/1.1 on libmicrohttpd: one daemon in external epoll mode inside our loop, no threads. This
+ * layer checks what the library lets pass (framing, doubled headers, NUL, deadlines), collects
+ * bodies, and gives each complete request to a handler, which answers at once or later. It knows
+ * nothing of routes.
  */
 
 #include "common/json_out.h"
@@ -16,24 +17,34 @@
 struct http;
 struct http_request;
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS };
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OPTIONS
+};
 
 struct http_settings {
 	const char *address; /* "127.0.0.1" */
-	uint16_t port; /* 0: any free one */
+	uint16_t port;	     /* 0: any free one */
 	unsigned max_connections;
 	/* The largest body this target takes, told before the body is read. */
 	size_t (*body_limit)(void *context, enum http_method, struct span target);
 	/*
-	 * A request whose body is still to come, its head checked. May answer at once, and the body is not awaited;
-	 * or hold it: gone() is then called when the body breaks off before handle() has the request. May be NULL.
+	 * A request whose body is still to come, its head checked. May answer at once, and the body
+	 * is not awaited; or hold it: gone() is then called when the body breaks off before
+	 * handle() has the request. May be NULL.
 	 */
 	void (*headed)(void *context, struct http_request *);
-	/* A whole request: body complete, hygiene checked. Answers with http_reply() now or later, or one of the others below. */
+	/* A whole request: body complete, hygiene checked. Answers with http_reply() now or later,
+	 * or one of the others below. */
 	void (*handle)(void *context, struct http_request *);
 	/*
-	 * Answers, with http_reply() and at once, a request that is not handed to handle(); message NULL: the
-	 * error's own text. May be NULL: the error as JSON.
+	 * Answers, with http_reply() and at once, a request that is not handed to handle(); message
+	 * NULL: the error's own text. May be NULL: the error as JSON.
 	 */
 	void (*refuse)(void *context, struct http_request *, enum error, const char *message);
 	void *context;
@@ -58,7 +69,8 @@ struct span http_query(const struct http_request *); /* behind the '?', not deco
 /* The value of a header that may come once; {NULL,0} when absent. name in any case. */
 struct span http_header(const struct http_request *, const char *name);
 struct span http_body(const struct http_request *);
-bool http_is_upgrade(const struct http_request *); /* to websocket, RFC 6455 section 4.2.1, method GET */
+bool http_is_upgrade(
+    const struct http_request *); /* to websocket, RFC 6455 section 4.2.1, method GET */
 /* Memory that lives as long as the request. */
 struct arena *http_arena(struct http_request *);
 
@@ -67,35 +79,42 @@ bool http_decode(struct arena *, struct span text, bool plus_is_space, struct sp
 /* The last value of a query parameter, decoded; {NULL,0} when absent or badly escaped. */
 struct span http_query_value(struct http_request *, const char *name);
 
-/* For the answer; before it is given. A name stands once: the last value counts. Values with CR, LF or NUL are refused (ours to prevent). */
+/* For the answer; before it is given. A name stands once: the last value counts. Values with CR, LF
+ * or NUL are refused (ours to prevent). */
 void http_add_header(struct http_request *, const char *name, struct span value);
-/* Answers. Takes body (malloc'd; may be NULL). HEAD sends the length alone. The request is gone afterwards. */
+/* Answers. Takes body (malloc'd; may be NULL). HEAD sends the length alone. The request is gone
+ * afterwards. */
 void http_reply(struct http_request *, int status, const char *content_type, char *body, size_t n);
 /* Closes the connection after this answer. */
 void http_close_after(struct http_request *);
 
-/* Answering later. gone() is called once when the peer has left or the server stops before the answer; after it the request must not be touched again. */
+/* Answering later. gone() is called once when the peer has left or the server stops before the
+ * answer; after it the request must not be touched again. */
 void http_hold(struct http_request *, void (*gone)(void *arg), void *arg);
 /* Who holds it: the arg of http_hold(), or NULL. */
 void *http_holder(const struct http_request *);
 /* For gone(): it was this side that broke off, because the body outgrew its limit. */
 bool http_is_too_big(const struct http_request *);
 
-/* An answer without a known length, chunked. pull() is asked for bytes whenever the connection can take some: returns how many
- * it wrote into out (at most size), 0 for none just now, -1 for the end. After 0 call http_stream_wake() when there is more. gone() as above. */
+/* An answer without a known length, chunked. pull() is asked for bytes whenever the connection can
+ * take some: returns how many it wrote into out (at most size), 0 for none just now, -1 for the
+ * end. After 0 call http_stream_wake() when there is more. gone() as above. */
 struct http_stream_ops {
 	long (*pull)(void *arg, char *out, size_t size);
 	void (*gone)(void *arg);
 };
-void http_stream(struct http_request *, int status, const char *content_type, const struct http_stream_ops *, void *arg);
+void http_stream(struct http_request *, int status, const char *content_type,
+    const struct http_stream_ops *, void *arg);
 void http_stream_wake(struct http_request *);
 
 /*
- * Takes the connection over as a WebSocket: 101 with the accept key and the subprotocol (NULL: none), then
- * taken(arg, fd, extra): fd is non-blocking with TCP_NODELAY and the caller's own; extra are the bytes that came behind the
- * request; borrowed. taken is called from the loop, later; fd -1: the peer was gone.
+ * Takes the connection over as a WebSocket: 101 with the accept key and the subprotocol (NULL:
+ * none), then taken(arg, fd, extra): fd is non-blocking with TCP_NODELAY and the caller's own;
+ * extra are the bytes that came behind the request; borrowed. taken is called from the loop, later;
+ * fd -1: the peer was gone.
  */
-void http_upgrade(struct http_request *, const char *subprotocol, void (*taken)(void *arg, int fd, struct span extra), void *arg);
+void http_upgrade(struct http_request *, const char *subprotocol,
+    void (*taken)(void *arg, int fd, struct span extra), void *arg);
 
 /* Of libmicrohttpd as linked. */
 const char *http_library_version(void);

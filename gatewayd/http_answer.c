@@ -221,8 +221,8 @@ accept_key(struct span key, char out[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) 
 }
 
 /*
- * The descriptor is doubled and the library's connection ended at once, which frees its pool. It shuts nothing
- * down then (MHD_USE_TURBO), and has taken the socket out of its epoll set before.
+ * The descriptor is doubled and the library's connection ended at once, which frees its pool. It
+ * shuts nothing down then (MHD_USE_TURBO), and has taken the socket out of its epoll set before.
  */
 static void
 upgraded(void *cls, struct MHD_Connection *mhd, void *slot, const char *extra, size_t n,

@@ -58,7 +58,8 @@ end_for_slowness(struct http_connection *c)
 	shutdown(c->fd, SHUT_RDWR);
 }
 
-/* Whether the peer has sent anything since the last answer: what lies in the library's buffer is not told. */
+/* Whether the peer has sent anything since the last answer: what lies in the library's buffer is
+ * not told. */
 static bool
 has_heard_since(const struct http_connection *c, uint64_t since_ms, uint64_t now_ms)
 {
@@ -67,13 +68,15 @@ has_heard_since(const struct http_connection *c, uint64_t since_ms, uint64_t now
 
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
 		return true;
-	/* The kernel counts in jiffies: what came with the last request may look a little younger. */
+	/* The kernel counts in jiffies: what came with the last request may look a little younger.
+	 */
 	return now_ms - since_ms > info.tcpi_last_data_recv + 8u;
 }
 
 /*
- * A head must be complete head_ms after its first byte. On a connection that was used before, that byte is
- * only noticed here, so a dribbling head gets up to twice the time; silence is the library's time-out.
+ * A head must be complete head_ms after its first byte. On a connection that was used before, that
+ * byte is only noticed here, so a dribbling head gets up to twice the time; silence is the
+ * library's time-out.
  */
 static void
 head_due(struct http_connection *c, uint64_t now_ms)
@@ -143,8 +146,8 @@ connection_end(struct http_connection *c)
 }
 
 void
-http_on_connection(void *cls, struct MHD_Connection *mhd, void **slot,
-    enum MHD_ConnectionNotificationCode code)
+http_on_connection(
+    void *cls, struct MHD_Connection *mhd, void **slot, enum MHD_ConnectionNotificationCode code)
 {
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
 		connection_begin(cls, mhd, slot);
@@ -184,8 +187,8 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 }
 
 void
-http_on_completed(void *cls, struct MHD_Connection *mhd, void **slot,
-    enum MHD_RequestTerminationCode code)
+http_on_completed(
+    void *cls, struct MHD_Connection *mhd, void **slot, enum MHD_RequestTerminationCode code)
 {
 	struct http_request *r = *slot;
 	struct http_connection *c;
@@ -240,9 +243,13 @@ refuse_now(struct http_request *r, enum error err, const char *what)
 static bool
 find_method(const char *name, enum http_method *method)
 {
-	static const char *const names[] = { [HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD",
-		[HTTP_POST] = "POST", [HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH",
-		[HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS" };
+	static const char *const names[] = { [HTTP_GET] = "GET",
+		[HTTP_HEAD] = "HEAD",
+		[HTTP_POST] = "POST",
+		[HTTP_PUT] = "PUT",
+		[HTTP_PATCH] = "PATCH",
+		[HTTP_DELETE] = "DELETE",
+		[HTTP_OPTIONS] = "OPTIONS" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcmp(name, names[i]) == 0) {
@@ -303,9 +310,9 @@ head_complete(struct http_request *r, const char *method, const char *version)
 		err = ERROR_overloaded;
 	if (err)
 		return refuse_now(r, err, what);
-	r->body_limit = h->settings.body_limit ?
-	    h->settings.body_limit(h->settings.context, r->method, r->head.target) :
-	    LIMIT_BODY_BYTES;
+	r->body_limit = h->settings.body_limit
+	    ? h->settings.body_limit(h->settings.context, r->method, r->head.target)
+	    : LIMIT_BODY_BYTES;
 	if (r->head.content_length > 0 && (uint64_t)r->head.content_length > r->body_limit)
 		return refuse_now(r, ERROR_payload_too_large, NULL);
 	if (answered_early(r))

@@ -31,5 +31,6 @@ enum error http_check_head(struct http_head *, const char **what);
 struct span http_field_find(const struct http_head *, const char *name);
 /* Whether a comma list of tokens holds this one, whatever the case. token in lower case. */
 bool http_list_has(struct span list, const char *token);
-/* Bytes of one percent-encoded run; false for a bad escape or NUL. out holds text.n bytes at least. */
+/* Bytes of one percent-encoded run; false for a bad escape or NUL. out holds text.n bytes at least.
+ */
 bool http_percent_decode(struct span text, bool plus_is_space, char *out, size_t *n);

@@ -13,14 +13,15 @@
 #include <microhttpd.h>
 
 enum http_state {
-	HTTP_IDLE, /* between requests; the head may be arriving */
-	HTTP_HEADED, /* the request line is here */
-	HTTP_READING, /* the head is checked, the body is arriving */
-	HTTP_HANDLING, /* inside handle(): an answer can be queued at once */
-	HTTP_HELD, /* suspended until there is an answer */
-	HTTP_RESUMED, /* has an answer, waits for the library to ask for it */
-	HTTP_ANSWERED, /* the answer is the library's */
-	HTTP_STREAM_HELD, /* suspended in the middle of an answer that has nothing to send just now */
+	HTTP_IDLE,	  /* between requests; the head may be arriving */
+	HTTP_HEADED,	  /* the request line is here */
+	HTTP_READING,	  /* the head is checked, the body is arriving */
+	HTTP_HANDLING,	  /* inside handle(): an answer can be queued at once */
+	HTTP_HELD,	  /* suspended until there is an answer */
+	HTTP_RESUMED,	  /* has an answer, waits for the library to ask for it */
+	HTTP_ANSWERED,	  /* the answer is the library's */
+	HTTP_STREAM_HELD, /* suspended in the middle of an answer that has nothing to send just now
+			   */
 };
 
 struct http_extra {
@@ -54,11 +55,12 @@ struct http_connection {
 	struct MHD_Connection *mhd;
 	int fd;
 	bool over_limit; /* beyond max_connections: its first request is answered 503 */
-	bool lingers; /* it may still send what nobody reads: see http_linger() */
-	bool head_seen; /* bytes of a head had come when the timer last looked */
+	bool lingers;	 /* it may still send what nobody reads: see http_linger() */
+	bool head_seen;	 /* bytes of a head had come when the timer last looked */
 	unsigned requests;
 	uint64_t answered_ms, deadline_ms;
-	struct loop_timer timer; /* due at deadline_ms or earlier, so that most requests need not move it */
+	struct loop_timer
+	    timer; /* due at deadline_ms or earlier, so that most requests need not move it */
 	struct loop_io watch; /* for the peer's leaving, while suspended for long; fd -1: off */
 	uint64_t held_ms;
 	struct link in_held; /* http.held, oldest first, http.watched or http.upgraded */
@@ -74,7 +76,7 @@ struct http {
 	uint16_t port;
 	bool run_due, listening, is_ending;
 	size_t n_connections;
-	struct loop_io io; /* the daemon's epoll descriptor */
+	struct loop_io io;	 /* the daemon's epoll descriptor */
 	struct loop_timer timer; /* the daemon's own time-outs */
 	struct loop_timer watch_timer;
 	struct loop_hook turn_end;
@@ -83,11 +85,11 @@ struct http {
 
 struct http_connection *http_connection_of(const struct http_request *);
 /* What the library calls: see MHD_start_daemon(). cls is the struct http. */
-void http_on_connection(void *cls, struct MHD_Connection *, void **slot,
-    enum MHD_ConnectionNotificationCode);
+void http_on_connection(
+    void *cls, struct MHD_Connection *, void **slot, enum MHD_ConnectionNotificationCode);
 void *http_on_target(void *cls, const char *target, struct MHD_Connection *);
-void http_on_completed(void *cls, struct MHD_Connection *, void **slot,
-    enum MHD_RequestTerminationCode);
+void http_on_completed(
+    void *cls, struct MHD_Connection *, void **slot, enum MHD_RequestTerminationCode);
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *, const char *url,
     const char *method, const char *version, const char *data, size_t *n, void **slot);
 void http_add_metrics(void);
@@ -110,12 +112,13 @@ void http_drop_upgraded(struct http *);
 void http_request_end(struct http_request *);
 /* Tells the holder, once, that its request is gone. */
 void http_tell_gone(struct http_request *);
-/* The fields of the head from the library's buffer; false when their layout gives away NUL, folding or bare LF. */
+/* The fields of the head from the library's buffer; false when their layout gives away NUL, folding
+ * or bare LF. */
 bool http_collect_fields(struct http_request *, const char *method, const char *version);
 
 /*
- * Keeps a connection half open for a moment after the library has closed it, reading and dropping: a
- * close with unread input sends RST, and the peer may lose the answer that came before.
+ * Keeps a connection half open for a moment after the library has closed it, reading and dropping:
+ * a close with unread input sends RST, and the peer may lose the answer that came before.
  */
 void http_linger(struct http *, int fd);
 void http_linger_all_end(struct http *);

@@ -94,9 +94,10 @@ http_query_value(struct http_request *r, const char *name)
 
 		stop = stop ? stop : end;
 		equals = memchr(at, '=', (size_t)(stop - at));
-		if (is_name(http_arena(r), (struct span){ at, (size_t)((equals ? equals : stop) - at) }, name))
-			found = equals ? (struct span){ equals + 1, (size_t)(stop - equals - 1) } :
-			                 (struct span){ stop, 0 };
+		if (is_name(http_arena(r),
+			(struct span){ at, (size_t)((equals ? equals : stop) - at) }, name))
+			found = equals ? (struct span){ equals + 1, (size_t)(stop - equals - 1) }
+				       : (struct span){ stop, 0 };
 		at = stop + 1;
 	}
 	if (!found.p || !http_decode(http_arena(r), found, true, &found))
@@ -120,9 +121,10 @@ is_line_end(const char *p)
 }
 
 /*
- * libmicrohttpd 0.9.75 puts NUL over the CR LF of each line and gives pointers to name and value within it. So in a
- * clean head each value is followed by two NULs and the next name. A NUL of the peer's, which would cut the
- * value, a folded line, which would be glued to the name, and a bare LF all break this pattern.
+ * libmicrohttpd 0.9.75 puts NUL over the CR LF of each line and gives pointers to name and value
+ * within it. So in a clean head each value is followed by two NULs and the next name. A NUL of the
+ * peer's, which would cut the value, a folded line, which would be glued to the name, and a bare LF
+ * all break this pattern.
  */
 static enum MHD_Result
 collect_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
@@ -155,7 +157,9 @@ http_collect_fields(struct http_request *r, const char *method, const char *vers
 	enum { USUAL_FIELDS = 24 };
 	struct http_head *head = &r->head;
 	size_t version_n = strlen(version);
-	struct collector k = { .r = r, .capacity = USUAL_FIELDS, .expected = version + version_n + 2 };
+	struct collector k = {
+		.r = r, .capacity = USUAL_FIELDS, .expected = version + version_n + 2
+	};
 
 	head->method = span_of(method);
 	head->version = (struct span){ version, version_n };

@@ -331,8 +331,7 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	if (j->counted) {
 		m->client_id = xspandup(j->client_id);
 		/* Who has no name of its own goes by its id. */
-		m->actor =
-		    span_is(j->actor, m->client_id) ? m->client_id : xspandup(j->actor);
+		m->actor = span_is(j->actor, m->client_id) ? m->client_id : xspandup(j->actor);
 	}
 	if (j->log_id.n && !uuid_parse(j->log_id, &m->log_id))
 		memset(&m->log_id, 0xff, sizeof m->log_id); /* no history of ours */

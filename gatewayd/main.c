@@ -36,13 +36,15 @@ struct gateway {
 	bool is_closed, clients_told, had_clients;
 };
 
-/* Files are cheap and connections are many: as many as the system gives, and no more connections than that. */
+/* Files are cheap and connections are many: as many as the system gives, and no more connections
+ * than that. */
 static void
 raise_descriptors(struct options *o)
 {
 	struct rlimit limit;
 	/* A WebSocket whose session is on another gateway takes two. */
-	rlim_t wanted = (rlim_t)o->max_connections + 2 * (rlim_t)o->max_websockets + SPARE_DESCRIPTORS;
+	rlim_t wanted =
+	    (rlim_t)o->max_connections + 2 * (rlim_t)o->max_websockets + SPARE_DESCRIPTORS;
 	rlim_t left;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -70,7 +72,8 @@ is_loopback(const char *address)
 }
 
 static void
-on_event(void *context, const struct uuid *session, const struct wire_header *header, struct span body)
+on_event(
+    void *context, const struct uuid *session, const struct wire_header *header, struct span body)
 {
 	struct gateway *g = context;
 
@@ -95,8 +98,9 @@ open_upstream(struct gateway *g)
 
 	uuid_random(&g->id);
 	uuid_format(&g->id, id);
-	if (g->options.curve_certificate && !(security = bus_security_client(g->options.curve_certificate,
-					      g->options.curve_server, message)))
+	if (g->options.curve_certificate &&
+	    !(security = bus_security_client(
+		  g->options.curve_certificate, g->options.curve_server, message)))
 		log_fatal("bus", "%s", message);
 	g->upstream =
 	    upstream_new(g->loop, g->options.requests, g->options.events, id, security, &events);
@@ -111,19 +115,19 @@ open_rest(struct gateway *g)
 {
 	struct rest_settings settings = { .upstream = g->upstream,
 		.cors = { .allowed = g->options.origins,
-			.n_allowed = g->options.n_origins,
-			.allow_any = g->options.n_origins == 0 && is_loopback(g->options.address) },
+		    .n_allowed = g->options.n_origins,
+		    .allow_any = g->options.n_origins == 0 && is_loopback(g->options.address) },
 		.hosts = g->options.hosts,
 		.n_hosts = g->options.n_hosts,
 		.deadline_ms = g->options.deadline_ms,
 		.max_websockets = g->options.max_websockets,
 		.live = { .hub = g->hub,
-			.websocket = transport_ws_accept,
-			.sse = transport_sse_accept,
-			.poll = transport_poll_accept,
-			.members = hub_members,
-			.socketio_headed = transport_sio_headed,
-			.socketio = transport_sio_request } };
+		    .websocket = transport_ws_accept,
+		    .sse = transport_sse_accept,
+		    .poll = transport_poll_accept,
+		    .members = hub_members,
+		    .socketio_headed = transport_sio_headed,
+		    .socketio = transport_sio_request } };
 	struct transport_sio_settings socketio = { .hub = g->hub,
 		.recover_all = g->options.recover_all,
 		.max_relayed = g->options.max_websockets };
@@ -147,7 +151,8 @@ write_port_file(const char *path, uint16_t port)
 		log_fatal("gatewayd", "%s: %s", path, strerror(errno));
 }
 
-/* Others are told where this gateway is, so that its Socket.IO sessions can be used through them. */
+/* Others are told where this gateway is, so that its Socket.IO sessions can be used through them.
+ */
 static void
 advertise(struct gateway *g)
 {
@@ -164,8 +169,8 @@ advertise(struct gateway *g)
 		log_info("gatewayd", "without --advertise other gateways cannot reach this one");
 		return;
 	}
-	snprintf(address, sizeof(address), is_six ? "[%s]:%u" : "%s:%u", o->address,
-	    http_port(g->http));
+	snprintf(
+	    address, sizeof(address), is_six ? "[%s]:%u" : "%s:%u", o->address, http_port(g->http));
 	upstream_advertise(g->upstream, address);
 }
 
@@ -193,9 +198,9 @@ listen_for_requests(struct gateway *g)
 }
 
 /*
- * The end, step by step: /readyz says no; a moment later, when balancers may have seen it, no connection is accepted
- * any more and live clients are told to go, spread over most of the time; requests under way get their answers.
- * At the limit what is left gets 503.
+ * The end, step by step: /readyz says no; a moment later, when balancers may have seen it, no
+ * connection is accepted any more and live clients are told to go, spread over most of the time;
+ * requests under way get their answers. At the limit what is left gets 503.
  */
 static void
 clients_told(void *context)
@@ -217,8 +222,8 @@ stop_accepting(struct gateway *g)
 	transport_sio_drain(g->socketio, g->options.drain_ms * 6 / 10);
 }
 
-/* Nothing is left to do; clients that were told to go have had a moment to answer, or their close frame could be
- * lost to a reset. */
+/* Nothing is left to do; clients that were told to go have had a moment to answer, or their close
+ * frame could be lost to a reset. */
 static bool
 is_done(struct gateway *g, uint64_t now_ms)
 {

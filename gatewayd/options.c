@@ -35,7 +35,8 @@ enum option_id {
 static const char usage_text[] =
     "usage: gatewayd --requests ENDPOINT --events ENDPOINT [option…]\n"
     "\n"
-    "  --requests ENDPOINT    where graphd takes requests, such as ipc:///run/graphd/requests.sock\n"
+    "  --requests ENDPOINT    where graphd takes requests, such as "
+    "ipc:///run/graphd/requests.sock\n"
     "  --events ENDPOINT      where graphd publishes events\n"
     "  --listen ADDR:PORT     127.0.0.1:5000; port 0: any free one; an IPv6 address in brackets\n"
     "  --advertise ADDR:PORT  where other gateways reach this one (where it listens)\n"
@@ -47,15 +48,18 @@ static const char usage_text[] =
     "  --max-websockets N     WebSockets at a time (16000)\n"
     "  --deadline-ms MS       how long graphd may take for an answer (5000)\n"
     "  --drain MS             how long ending may take after SIGTERM (10000)\n"
-    "  --curve-certificate F  this gateway's certificate, for a bus between hosts (graphctl keygen)\n"
+    "  --curve-certificate F  this gateway's certificate, for a bus between hosts (graphctl "
+    "keygen)\n"
     "  --curve-server FILE    graphd's public certificate\n"
-    "  --recover-all          Socket.IO connection state recovery for every client, asked for or not\n"
+    "  --recover-all          Socket.IO connection state recovery for every client, asked for or "
+    "not\n"
     "  --log-level LEVEL      debug, info or warn (info)\n"
     "  --log-json             log lines as JSON objects\n"
     "  --port-file PATH       write the port there once it listens\n"
     "  --help, --version\n"
     "\n"
-    "SIGTERM ends it: requests that are under way are answered first; a second one ends it at once.\n"
+    "SIGTERM ends it: requests that are under way are answered first; a second one ends it at "
+    "once.\n"
     "Exit status: 0 after a clean end, 1 when something failed, 2 for a wrong option.\n";
 
 static const struct option rows[] = {

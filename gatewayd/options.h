@@ -15,7 +15,7 @@ struct options {
 	const char *requests, *events; /* endpoints of graphd */
 	const char *advertise; /* where other gateways reach this one; NULL: where it listens */
 	const char *curve_certificate, *curve_server; /* NULL: a bus without CURVE */
-	const char *assets, *port_file; /* NULL: none */
+	const char *assets, *port_file;		      /* NULL: none */
 	const char *origins[OPTIONS_LIST_MAX], *hosts[OPTIONS_LIST_MAX];
 	size_t n_origins, n_hosts;
 	unsigned max_connections, max_websockets;

@@ -162,8 +162,8 @@ relay_end_one(struct relay *relay)
 
 		if (!call->request || http_method(call->request) != HTTP_GET)
 			continue;
-		/* An empty answer would keep a session whose home may have answered just now, into a
-		 * connection that is closing: its client must begin anew. */
+		/* An empty answer would keep a session whose home may have answered just now, into
+		 * a connection that is closing: its client must begin anew. */
 		relay_call_fail(call);
 		return true;
 	}

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The REST side of the gateway: finds what a request means (routes.h), turns it into a question to graphd, and the
- * answer into HTTP. What stays connected is handed to the live part.
+ * The REST side of the gateway: finds what a request means (routes.h), turns it into a question to
+ * graphd, and the answer into HTTP. What stays connected is handed to the live part.
  */
 
 #include "gatewayd/assets.h"
@@ -12,7 +12,8 @@
 
 struct rest;
 
-/* Who takes over connections that stay. Any may be NULL: then the URL is answered 404, or /events as pages only. */
+/* Who takes over connections that stay. Any may be NULL: then the URL is answered 404, or /events
+ * as pages only. */
 struct rest_live {
 	struct hub *hub;
 	void (*websocket)(struct hub *, struct http_request *, const struct join *);
@@ -33,9 +34,9 @@ struct rest_settings {
 	const struct assets *assets;
 	struct cors cors;
 	const char *const *hosts; /* what Host may say; borrowed */
-	size_t n_hosts; /* 0: anything */
-	int64_t deadline_ms; /* 0: LIMIT_DEADLINE_MS */
-	size_t max_websockets; /* live clients of all kinds; 0: no bound */
+	size_t n_hosts;		  /* 0: anything */
+	int64_t deadline_ms;	  /* 0: LIMIT_DEADLINE_MS */
+	size_t max_websockets;	  /* live clients of all kinds; 0: no bound */
 	struct rest_live live;
 };
 

@@ -21,8 +21,8 @@ rest_scan(struct span text, bool is_import, struct refusal *why)
 
 	if (fault == JSON_OK)
 		return OK;
-	refuse(why, ERROR_invalid_request, NULL, "The body is not acceptable JSON (%s at byte %zu).",
-	    json_fault_name(fault), offset);
+	refuse(why, ERROR_invalid_request, NULL,
+	    "The body is not acceptable JSON (%s at byte %zu).", json_fault_name(fault), offset);
 	json_out_open(&why->details, '{');
 	json_out_key(&why->details, "reason");
 	json_out_string(&why->details, json_fault_name(fault));
@@ -104,8 +104,8 @@ rest_member_text(struct rest_call *c, const char *name, struct span *out)
 	if (!c->body.p || !json_find(c->body, name, &value) || json_type(value) == JSON_NULL)
 		return OK;
 	if (json_type(value) != JSON_STRING)
-		return refuse(&c->why, ERROR_invalid_request, name, "%s must be text, not %s.", name,
-		    json_type_name(json_type(value)));
+		return refuse(&c->why, ERROR_invalid_request, name, "%s must be text, not %s.",
+		    name, json_type_name(json_type(value)));
 	*out = json_text(http_arena(c->http), value);
 	return OK;
 }
@@ -131,14 +131,15 @@ rest_find_session(struct rest_call *c)
 
 /* One query parameter as the JSON its argument's type wants. */
 static enum error
-put_query_value(struct rest_call *c, const struct field_row *row, struct span value,
-    struct json_out *out)
+put_query_value(
+    struct rest_call *c, const struct field_row *row, struct span value, struct json_out *out)
 {
 	uint64_t number = 0;
 	bool is_true = span_is(value, "true") || span_is(value, "1");
 
 	if (!is_utf8(value))
-		return refuse(&c->why, ERROR_invalid_request, row->name, "%s is not UTF-8.", row->name);
+		return refuse(
+		    &c->why, ERROR_invalid_request, row->name, "%s is not UTF-8.", row->name);
 	if (row->type == ARG_integer && !parse_number(value, &number))
 		return number_refused(c, row->name);
 	if (row->type == ARG_flag && !is_true && !span_is(value, "false") && !span_is(value, "0"))

@@ -17,8 +17,8 @@ check_name(struct rest_call *c, const char *field, struct span name)
 	size_t length;
 
 	if (name.n > LIMIT_ACTOR_BYTES)
-		return refuse(&c->why, ERROR_invalid_request, field, "%s is longer than %d bytes.", field,
-		    LIMIT_ACTOR_BYTES);
+		return refuse(&c->why, ERROR_invalid_request, field, "%s is longer than %d bytes.",
+		    field, LIMIT_ACTOR_BYTES);
 	for (size_t i = 0; i < name.n; i += length) {
 		length = utf8_sequence(name.p + i, name.n - i);
 		if (length == 0 || (unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f)

@@ -3,8 +3,8 @@
 #include "common/limits.h"
 
 /*
- * POST /commands/execute {"session_id","command_type","data":{},"command_id"?}: the one URL whose body says
- * what it means. It is in the hot path, so the body is walked once.
+ * POST /commands/execute {"session_id","command_type","data":{},"command_id"?}: the one URL whose
+ * body says what it means. It is in the hot path, so the body is walked once.
  */
 
 struct envelope {
@@ -33,7 +33,8 @@ read_envelope(struct span body, struct arena *arena, struct envelope *e)
 	}
 }
 
-/* Only a whole graph may be nested deeper than other bodies; which it is cannot be told before it is scanned. */
+/* Only a whole graph may be nested deeper than other bodies; which it is cannot be told before it
+ * is scanned. */
 static enum error
 scan_body(struct rest_call *c)
 {
@@ -59,7 +60,8 @@ find_session(struct rest_call *c, struct span value)
 	struct span text;
 
 	if (value.p && json_type(value) != JSON_STRING)
-		return refuse(&c->why, ERROR_invalid_request, "session_id", "session_id must be text.");
+		return refuse(
+		    &c->why, ERROR_invalid_request, "session_id", "session_id must be text.");
 	if (value.p)
 		text = json_text(http_arena(c->http), value);
 	else if (http_query_value(c->http, "session_id").p)
@@ -78,7 +80,8 @@ find_command(struct rest_call *c, struct span value, enum command *command)
 	struct span name;
 
 	if (!value.p)
-		return refuse(&c->why, ERROR_invalid_request, "command_type", "Missing command_type");
+		return refuse(
+		    &c->why, ERROR_invalid_request, "command_type", "Missing command_type");
 	if (json_type(value) != JSON_STRING)
 		return refuse(
 		    &c->why, ERROR_invalid_request, "command_type", "command_type must be text.");
@@ -89,8 +92,8 @@ find_command(struct rest_call *c, struct span value, enum command *command)
 			*command = (enum command)i;
 	if (*command != COMMANDS && command_rows[*command].kind == COMMAND_EDITS)
 		return OK;
-	return refuse(&c->why, ERROR_unknown_command, "command_type",
-	    "There is no command of that type.");
+	return refuse(
+	    &c->why, ERROR_unknown_command, "command_type", "There is no command of that type.");
 }
 
 static enum error
@@ -129,7 +132,8 @@ read_request(struct rest_call *c, enum command *command, struct span *data)
 		return err;
 	c->body = json_trim(http_body(c->http));
 	if (json_type(c->body) != JSON_OBJECT)
-		return refuse(&c->why, ERROR_invalid_request, NULL, "The body must be a JSON object.");
+		return refuse(
+		    &c->why, ERROR_invalid_request, NULL, "The body must be a JSON object.");
 	read_envelope(c->body, http_arena(c->http), &e);
 	err = find_session(c, e.session_id);
 	if (!err)
@@ -162,8 +166,8 @@ rest_execute(struct rest_call *c)
 }
 
 /*
- * POST /projects/import: {"file":…} with the other arguments, or the file itself: JSON, or any text, which graphd
- * takes for YAML. The other arguments may then stand in the query.
+ * POST /projects/import: {"file":…} with the other arguments, or the file itself: JSON, or any
+ * text, which graphd takes for YAML. The other arguments may then stand in the query.
  */
 
 static enum error

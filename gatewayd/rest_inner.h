@@ -23,9 +23,9 @@ struct rest_call {
 	enum command command;
 	uint64_t number;
 	struct json_out answer; /* the parts that have come */
-	enum error refused; /* what was refused here, when only the graph is asked for; or OK */
-	struct span echo; /* members to put in front of the answer's, or {NULL,0} */
-	int status; /* of success */
+	enum error refused;	/* what was refused here, when only the graph is asked for; or OK */
+	struct span echo;	/* members to put in front of the answer's, or {NULL,0} */
+	int status;		/* of success */
 };
 
 /* Answers. */
@@ -34,8 +34,8 @@ void rest_add_headers(struct rest *, struct http_request *);
 /* Adds what all answers of the API carry, then replies; takes body. */
 void rest_reply(struct rest *, struct http_request *, int status, const char *content_type,
     char *body, size_t n);
-void rest_reply_text(struct rest *, struct http_request *, int status, const char *content_type,
-    struct span text);
+void rest_reply_text(
+    struct rest *, struct http_request *, int status, const char *content_type, struct span text);
 /* An error made here. */
 void rest_error(struct rest *, struct http_request *, enum error, const struct refusal *);
 /* The same for a call; the refusal in it is given up. */

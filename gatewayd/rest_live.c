@@ -3,7 +3,8 @@
 #include "common/limits.h"
 #include "gatewayd/http_hygiene.h"
 
-/* The URLs whose connections stay: /ws and /events. What they ask for is read here; the rest is the hub's. */
+/* The URLs whose connections stay: /ws and /events. What they ask for is read here; the rest is the
+ * hub's. */
 
 static enum error
 read_since(struct rest_call *c, struct join *join)
@@ -66,7 +67,8 @@ is_full(const struct rest *rest)
 {
 	const struct rest_settings *s = &rest->settings;
 
-	return s->max_websockets && s->live.members && s->live.members(s->live.hub) >= s->max_websockets;
+	return s->max_websockets && s->live.members &&
+	    s->live.members(s->live.hub) >= s->max_websockets;
 }
 
 void

@@ -66,8 +66,8 @@ void
 rest_indicator(struct rest_call *c)
 {
 	reply_found(c, "image/svg+xml",
-	    assets_indicator(c->rest->settings.assets, c->match.params[PARAM_set],
-	        c->match.params[PARAM_id]),
+	    assets_indicator(
+		c->rest->settings.assets, c->match.params[PARAM_set], c->match.params[PARAM_id]),
 	    ERROR_not_found);
 }
 
@@ -75,8 +75,8 @@ void
 rest_indicator_theme(struct rest_call *c)
 {
 	reply_found(c, json_type_text,
-	    assets_indicator_theme(c->rest->settings.assets, c->match.params[PARAM_set],
-	        c->match.params[PARAM_id]),
+	    assets_indicator_theme(
+		c->rest->settings.assets, c->match.params[PARAM_set], c->match.params[PARAM_id]),
 	    ERROR_not_found);
 }
 

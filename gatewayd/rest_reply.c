@@ -8,9 +8,10 @@
 enum { STATUS_CLASSES = 6, TAG_MAX = 48, STATE_HASH_TEXT = 32 };
 
 #define RESPONSES(class) \
-	{ .name = "gatewayd_http_responses_total{status=\"" class "\"}", \
-		.help = "Answers given, by class of status.", \
-		.type = "counter" }
+	{ \
+		.name = "gatewayd_http_responses_total{status=\"" class "\"}", \
+		.help = "Answers given, by class of status.", .type = "counter" \
+	}
 static struct metric responses[STATUS_CLASSES] = { RESPONSES("0xx"), RESPONSES("1xx"),
 	RESPONSES("2xx"), RESPONSES("3xx"), RESPONSES("4xx"), RESPONSES("5xx") };
 
@@ -74,8 +75,8 @@ write_problem(struct json_out *out, int status, struct span error)
 
 /* error: the error object; graph: what stands beside it, or {NULL,0}. */
 static void
-reply_error(struct rest *rest, struct http_request *r, int status, struct span error,
-    struct span graph)
+reply_error(
+    struct rest *rest, struct http_request *r, int status, struct span error, struct span graph)
 {
 	struct json_out out = { 0 };
 	bool is_problem = wants_problem(r);
@@ -97,8 +98,8 @@ reply_error(struct rest *rest, struct http_request *r, int status, struct span e
 	if (status == 503 || status == 429)
 		http_add_header(r, "Retry-After", SPAN("1"));
 	body = json_out_take(&out, &n);
-	rest_reply(rest, r, status, is_problem ? "application/problem+json" : "application/json",
-	    body, n);
+	rest_reply(
+	    rest, r, status, is_problem ? "application/problem+json" : "application/json", body, n);
 }
 
 void
@@ -176,8 +177,8 @@ answer_error(struct rest_call *c, enum error err, struct span body)
 }
 
 /*
- * The tree's hash stands behind the tree, which may be large, as the last member; only there can no property
- * of a node be taken for it.
+ * The tree's hash stands behind the tree, which may be large, as the last member; only there can no
+ * property of a node be taken for it.
  */
 static struct span
 find_state_hash(struct arena *arena, struct span body)
@@ -209,8 +210,8 @@ make_tag(struct rest_call *c, struct span body)
 	if (!value.p || value.n + 3 > TAG_MAX)
 		return (struct span){ 0 };
 	tag = arena_take(arena, TAG_MAX);
-	return (struct span){ tag,
-		(size_t)snprintf(tag, TAG_MAX, "\"%.*s\"", (int)value.n, value.p) };
+	return (
+	    struct span){ tag, (size_t)snprintf(tag, TAG_MAX, "\"%.*s\"", (int)value.n, value.p) };
 }
 
 /* RFC 9110 section 13.1.2: weak comparison, "*" for anything. */

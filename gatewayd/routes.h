@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Which URL means what: routes.def as a table, and the look-up in it. A path is split as it was sent, and then
- * each segment is decoded once, so that an escaped slash is no slash. Pure functions.
+ * Which URL means what: routes.def as a table, and the look-up in it. A path is split as it was
+ * sent, and then each segment is decoded once, so that an escaped slash is no slash. Pure
+ * functions.
  */
 
 #include "common/mem.h"
@@ -45,7 +46,7 @@ enum route_param {
 struct route_match {
 	const struct route *route;
 	struct span params[PARAMS]; /* decoded and well-formed; {NULL,0}: not in this path */
-	unsigned allowed; /* 1 << method for each that this path knows */
+	unsigned allowed;	    /* 1 << method for each that this path knows */
 };
 
 extern const struct route routes[];
@@ -53,8 +54,8 @@ extern const size_t n_routes;
 const char *route_param_name(enum route_param);
 
 /*
- * OK; not_found; method_not_allowed, with allowed filled in; or the error of a resource whose id cannot exist.
- * HEAD finds what GET does.
+ * OK; not_found; method_not_allowed, with allowed filled in; or the error of a resource whose id
+ * cannot exist. HEAD finds what GET does.
  */
 enum error route_find(enum http_method, struct span path, struct arena *, struct route_match *);
 /* "GET, HEAD, …" for Allow; in the arena. */

@@ -216,8 +216,8 @@ open_monitor(struct upstream *u, void *dealer)
 	static const char endpoint[] = "inproc://dealer-monitor";
 	void *socket;
 
-	if (zmq_socket_monitor(dealer, endpoint,
-	        ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0)
+	if (zmq_socket_monitor(
+		dealer, endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0)
 		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
 	socket = zmq_socket(u->zmq, ZMQ_PAIR);
 	if (!socket || zmq_connect(socket, endpoint) != 0)
@@ -309,7 +309,8 @@ complete_caller(struct upstream *u, const struct upstream_question *q, char key[
 }
 
 uint64_t
-upstream_ask(struct upstream *u, const struct upstream_question *q, upstream_reply_fn *fn, void *arg)
+upstream_ask(
+    struct upstream *u, const struct upstream_question *q, upstream_reply_fn *fn, void *arg)
 {
 	char key[UUID_TEXT + 1];
 	struct caller caller = complete_caller(u, q, key);
@@ -383,7 +384,8 @@ upstream_new(struct loop *loop, const char *requests, const char *events, const 
 	sub = open_socket(u, ZMQ_SUB);
 	bus_security_apply(security, dealer);
 	bus_security_apply(security, sub);
-	/* Only a link that stands takes messages; what cannot be sent stays in our own, bounded queue. */
+	/* Only a link that stands takes messages; what cannot be sent stays in our own, bounded
+	 * queue. */
 	set_option(dealer, ZMQ_IMMEDIATE, 1);
 	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);
 	open_monitor(u, dealer);
@@ -414,7 +416,8 @@ upstream_free(struct upstream *u)
 	if (!u)
 		return;
 	upstream_end_all(u);
-	/* Leaving is said with a moment to get through; graphd would learn it from silence otherwise. */
+	/* Leaving is said with a moment to get through; graphd would learn it from silence
+	 * otherwise. */
 	if (u->is_linked) {
 		set_option(u->dealer.socket, ZMQ_LINGER, 100);
 		upstream_hello(u, true);

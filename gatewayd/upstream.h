@@ -1,7 +1,8 @@
 #pragma once
 /*
- * The way to graphd: a DEALER socket for requests, each with a deadline, and a SUB socket for events.
- * Requests wait here while graphd is away and are sent again after a restart of it when that is safe.
+ * The way to graphd: a DEALER socket for requests, each with a deadline, and a SUB socket for
+ * events. Requests wait here while graphd is away and are sent again after a restart of it when
+ * that is safe.
  */
 
 #include "common/bus_security.h"
@@ -15,24 +16,26 @@
 struct upstream;
 
 /*
- * status: OK or an error. body: JSON (an error object for errors made by graphd; empty for those made here:
- * backend_unavailable, overloaded). more: further calls with the rest of the body follow. Called once or, with
- * more, several times; never from within upstream_ask().
+ * status: OK or an error. body: JSON (an error object for errors made by graphd; empty for those
+ * made here: backend_unavailable, overloaded). more: further calls with the rest of the body
+ * follow. Called once or, with more, several times; never from within upstream_ask().
  */
 typedef void upstream_reply_fn(void *arg, enum error status, struct span body, bool more);
 
 struct upstream_question {
 	enum command command;
-	struct uuid session; /* nil: none */
+	struct uuid session;  /* nil: none */
 	struct caller caller; /* gateway and deadline_ms are filled in here */
-	struct span args; /* JSON object, copied */
-	int64_t deadline_ms; /* 0: LIMIT_DEADLINE_MS */
+	struct span args;     /* JSON object, copied */
+	int64_t deadline_ms;  /* 0: LIMIT_DEADLINE_MS */
 };
 
 struct upstream_events {
 	/* An event of a session that is subscribed to. name and body live during the call. */
-	void (*event)(void *context, const struct uuid *session, const struct wire_header *, struct span body);
-	/* graphd was heard for the first time, or again, or has another boot id (restarted: re-check every session). */
+	void (*event)(void *context, const struct uuid *session, const struct wire_header *,
+	    struct span body);
+	/* graphd was heard for the first time, or again, or has another boot id (restarted:
+	 * re-check every session). */
 	void (*up)(void *context, bool restarted);
 	void (*down)(void *context); /* not heard for LIMIT_BUS_SILENCE_MS */
 	/* All events that this turn brought have been given. */
@@ -40,9 +43,10 @@ struct upstream_events {
 	void *context;
 };
 
-/* Endpoints as ZeroMQ spells them. gateway_id: random, as text. security: borrowed during the call, or NULL. */
-struct upstream *upstream_new(struct loop *, const char *requests, const char *events, const char *gateway_id,
-    const struct bus_security *, const struct upstream_events *);
+/* Endpoints as ZeroMQ spells them. gateway_id: random, as text. security: borrowed during the call,
+ * or NULL. */
+struct upstream *upstream_new(struct loop *, const char *requests, const char *events,
+    const char *gateway_id, const struct bus_security *, const struct upstream_events *);
 /* Where other gateways reach this one, ADDR:PORT; told with each Hello from now on. */
 void upstream_advertise(struct upstream *, const char *address);
 /* Requests in flight are answered backend_unavailable. */
@@ -51,12 +55,15 @@ void upstream_free(struct upstream *);
 bool upstream_is_ready(const struct upstream *);
 size_t upstream_in_flight(const struct upstream *);
 
-/* Returns the request's number, or 0 when there are LIMIT_IN_FLIGHT already (the caller answers overloaded). */
-uint64_t upstream_ask(struct upstream *, const struct upstream_question *, upstream_reply_fn *, void *arg);
+/* Returns the request's number, or 0 when there are LIMIT_IN_FLIGHT already (the caller answers
+ * overloaded). */
+uint64_t upstream_ask(
+    struct upstream *, const struct upstream_question *, upstream_reply_fn *, void *arg);
 /* The answer is no longer wanted. */
 void upstream_forget(struct upstream *, uint64_t number);
 
-/* Topic session_<id>/; graphd answers each with a sync event. Counted: as many unsubscribes end it. dash: also session_<id>/dash/. */
+/* Topic session_<id>/; graphd answers each with a sync event. Counted: as many unsubscribes end it.
+ * dash: also session_<id>/dash/. */
 void upstream_subscribe(struct upstream *, const struct uuid *session, bool dash);
 void upstream_unsubscribe(struct upstream *, const struct uuid *session, bool dash);
 /* Makes graphd send sync again (unsubscribe and subscribe). */

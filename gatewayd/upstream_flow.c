@@ -60,7 +60,8 @@ upstream_flush(struct upstream *u)
 	while (u->is_linked && u->is_up && !list_is_empty(&u->requests.unsent)) {
 		struct upstream_request *p =
 		    LIST_OF(u->requests.unsent.next, struct upstream_request, unsent);
-		if (!send_request(u, p->number, p->command, span_of(p->session), p->caller, p->args)) {
+		if (!send_request(
+			u, p->number, p->command, span_of(p->session), p->caller, p->args)) {
 			loop_set_timer(u->loop, &u->retry, clock_now_ms() + RETRY_MS);
 			return;
 		}
@@ -91,7 +92,8 @@ upstream_hello(struct upstream *u, bool leaving)
 		json_out_bool(&args, true);
 	}
 	json_out_close(&args, '}');
-	send_request(u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, SPAN(""), SPAN("{}"), json_out_span(&args));
+	send_request(
+	    u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, SPAN(""), SPAN("{}"), json_out_span(&args));
 	json_out_fini(&args);
 }
 
@@ -113,7 +115,8 @@ upstream_set_deadline(struct upstream *u)
 {
 	struct upstream_request *first = upstream_requests_first(&u->requests);
 
-	/* Armed too early it fires, finds nothing and is armed again: cheaper than moving it each time. */
+	/* Armed too early it fires, finds nothing and is armed again: cheaper than moving it each
+	 * time. */
 	if (first && (!u->deadline.slot || u->deadline.at_ms > first->deadline_ms))
 		loop_set_timer(u->loop, &u->deadline, first->deadline_ms);
 }
@@ -133,9 +136,9 @@ deadline_due(struct loop_timer *t)
 }
 
 /*
- * A new link: what was sent on the old one was lost or will not be answered. All of it is sent again, in the
- * old order; each change carries a key by which graphd knows it if it was done already. An answer that has
- * begun to arrive cannot be begun again.
+ * A new link: what was sent on the old one was lost or will not be answered. All of it is sent
+ * again, in the old order; each change carries a key by which graphd knows it if it was done
+ * already. An answer that has begun to arrive cannot be begun again.
  */
 static void
 resend_all(struct upstream *u)
@@ -143,7 +146,8 @@ resend_all(struct upstream *u)
 	struct link *next;
 
 	list_init(&u->requests.unsent);
-	for (struct link *at = u->requests.by_deadline.next; at != &u->requests.by_deadline; at = next) {
+	for (struct link *at = u->requests.by_deadline.next; at != &u->requests.by_deadline;
+	     at = next) {
 		struct upstream_request *p = LIST_OF(at, struct upstream_request, by_deadline);
 		next = at->next;
 		p->unsent = (struct link){ 0 };

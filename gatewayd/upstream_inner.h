@@ -35,7 +35,8 @@ void upstream_flush(struct upstream *);
 void upstream_hello(struct upstream *, bool leaving);
 void upstream_set_deadline(struct upstream *);
 /* Gives the last answer and forgets the request. */
-void upstream_finish(struct upstream *, struct upstream_request *, enum error status, struct span body);
+void upstream_finish(
+    struct upstream *, struct upstream_request *, enum error status, struct span body);
 /* A new link to graphd stands, or the old one broke. */
 void upstream_linked(struct upstream *);
 void upstream_lost(struct upstream *, const char *why);

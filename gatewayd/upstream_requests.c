@@ -24,14 +24,14 @@ put_in_order(struct upstream_requests *q, struct upstream_request *p)
 	struct link *before = q->by_deadline.prev;
 
 	while (before != &q->by_deadline &&
-	       LIST_OF(before, struct upstream_request, by_deadline)->deadline_ms > p->deadline_ms)
+	    LIST_OF(before, struct upstream_request, by_deadline)->deadline_ms > p->deadline_ms)
 		before = before->prev;
 	list_append(before->next, &p->by_deadline);
 }
 
 struct upstream_request *
-upstream_requests_add(struct upstream_requests *q, struct span caller, struct span args,
-    uint64_t deadline_ms)
+upstream_requests_add(
+    struct upstream_requests *q, struct span caller, struct span args, uint64_t deadline_ms)
 {
 	struct upstream_request *p;
 	uint16_t slot;
@@ -84,8 +84,8 @@ upstream_requests_first(const struct upstream_requests *q)
 }
 
 void
-upstream_requests_delay(struct upstream_requests *q, struct upstream_request *p,
-    uint64_t deadline_ms)
+upstream_requests_delay(
+    struct upstream_requests *q, struct upstream_request *p, uint64_t deadline_ms)
 {
 	list_remove(&p->by_deadline);
 	p->deadline_ms = deadline_ms;

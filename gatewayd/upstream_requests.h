@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Requests to graphd that have no answer yet: numbers, deadlines, and the bytes to send them again. For
- * gatewayd/upstream.c only; knows nothing of sockets and clocks.
+ * Requests to graphd that have no answer yet: numbers, deadlines, and the bytes to send them again.
+ * For gatewayd/upstream.c only; knows nothing of sockets and clocks.
  */
 
 #include "common/limits.h"
@@ -9,16 +9,16 @@
 #include "gatewayd/upstream.h"
 
 struct upstream_request {
-	uint64_t number; /* on the wire; place in the slots in its low bits */
+	uint64_t number;	 /* on the wire; place in the slots in its low bits */
 	struct link by_deadline; /* in order of deadline */
-	struct link unsent; /* not in graphd's hands */
+	struct link unsent;	 /* not in graphd's hands */
 	uint64_t deadline_ms;
 	upstream_reply_fn *fn;
 	void *arg;
 	enum command command;
 	bool is_partly_answered;
 	char session[UUID_TEXT + 1]; /* empty: none */
-	struct span caller, args; /* behind the struct */
+	struct span caller, args;    /* behind the struct */
 };
 
 struct upstream_requests {
@@ -31,14 +31,14 @@ struct upstream_requests {
 
 void upstream_requests_init(struct upstream_requests *);
 /* Borrowed; in unsent. NULL when there are LIMIT_IN_FLIGHT. */
-struct upstream_request *upstream_requests_add(struct upstream_requests *, struct span caller,
-    struct span args, uint64_t deadline_ms);
+struct upstream_request *upstream_requests_add(
+    struct upstream_requests *, struct span caller, struct span args, uint64_t deadline_ms);
 /* NULL when it is answered, forgotten or was never made. */
 struct upstream_request *upstream_requests_find(const struct upstream_requests *, uint64_t number);
 void upstream_requests_remove(struct upstream_requests *, struct upstream_request *);
 /* The one whose deadline is next; NULL: none. */
 struct upstream_request *upstream_requests_first(const struct upstream_requests *);
 /* A later deadline than before, for an answer that is arriving. */
-void upstream_requests_delay(struct upstream_requests *, struct upstream_request *,
-    uint64_t deadline_ms);
+void upstream_requests_delay(
+    struct upstream_requests *, struct upstream_request *, uint64_t deadline_ms);
 size_t upstream_requests_count(const struct upstream_requests *);

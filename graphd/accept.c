@@ -1,7 +1,8 @@
 /*
- * Stands in front of the C library's accept4(2) and accept(2) for the whole process. libzmq 4.3.4 ends the process when
- * accept says EMFILE on an ipc listener, but takes ENFILE for what it is: too many open files just now. The guard
- * (server_guard.h) stops listening soon after; this closes the gap until it does.
+ * Stands in front of the C library's accept4(2) and accept(2) for the whole process. libzmq 4.3.4
+ * ends the process when accept says EMFILE on an ipc listener, but takes ENFILE for what it is: too
+ * many open files just now. The guard (server_guard.h) stops listening soon after; this closes the
+ * gap until it does.
  */
 #include <errno.h>
 #include <sys/socket.h>

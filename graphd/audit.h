@@ -5,7 +5,7 @@
 #include "graphd/step.h"
 
 /*
- * {seq,first_seq,command_id,command_type,kind,target_id,actor,client_id,timestamp,edits}, an edit being
- * {edit,node_id,before,after} or what its kind has instead.
+ * {seq,first_seq,command_id,command_type,kind,target_id,actor,client_id,timestamp,edits}, an edit
+ * being {edit,node_id,before,after} or what its kind has instead.
  */
 void audit_write(struct json_out *, const struct step *);

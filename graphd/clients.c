@@ -8,7 +8,7 @@
 
 struct gateway {
 	struct span id; /* in the same allocation */
-	char *address; /* owned; NULL: not told */
+	char *address;	/* owned; NULL: not told */
 	uint64_t heard_ms;
 	bool leaving; /* it said so */
 	bool silent;  /* while a tick sweeps */

@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 enum edit_kind {
-	EDIT_ADD, /* a node without children appears */
-	EDIT_REMOVE, /* a node without children goes */
-	EDIT_MOVE, /* to another parent, or among its siblings */
+	EDIT_ADD,      /* a node without children appears */
+	EDIT_REMOVE,   /* a node without children goes */
+	EDIT_MOVE,     /* to another parent, or among its siblings */
 	EDIT_PROPERTY, /* a property is set, added (before NULL) or removed (after NULL) */
-	EDIT_META, /* what a session knows of its project besides nodes: edit.meta_* */
-	EDIT_MARK, /* nothing changes; something is to be told: saved, closed, loaded, clean */
+	EDIT_META,     /* what a session knows of its project besides nodes: edit.meta_* */
+	EDIT_MARK,     /* nothing changes; something is to be told: saved, closed, loaded, clean */
 };
 
 enum mark { MARK_CREATED, MARK_SAVED, MARK_LOADED, MARK_CLEAN, MARK_CLOSED };
@@ -38,7 +38,7 @@ struct property {
 struct content {
 	char *type; /* blueprint_type_id */
 	char *name;
-	char *icon_id; /* or NULL */
+	char *icon_id;			    /* or NULL */
 	char *indicator_id, *indicator_set; /* or NULL; as imported */
 	char *extra; /* unknown members of an imported node: JSON members without braces; or NULL */
 	struct property *properties;
@@ -51,12 +51,16 @@ struct edit {
 	enum mark mark; /* EDIT_MARK */
 	struct uuid node;
 	struct place before, after; /* ADD: after. REMOVE: before. MOVE: both. */
-	struct content *content; /* ADD: what to add, moves into the graph. REMOVE: what was there, moves out of it. */
-	char *key; /* PROPERTY: which */
-	char *value_before, *value_after; /* PROPERTY: JSON or NULL. META: whole struct meta as JSON. MARK: after = members of its event, as "revision":3 */
-	char *name_before, *name_after; /* PROPERTY "name": the display name; both NULL when it stays */
+	struct content *content; /* ADD: what to add, moves into the graph. REMOVE: what was there,
+				    moves out of it. */
+	char *key;		 /* PROPERTY: which */
+	char *value_before,
+	    *value_after; /* PROPERTY: JSON or NULL. META: whole struct meta as JSON. MARK: after =
+			     members of its event, as "revision":3 */
+	char *name_before,
+	    *name_after;	 /* PROPERTY "name": the display name; both NULL when it stays */
 	uint32_t property_index; /* PROPERTY: place in the node's list */
-	uint64_t content_hash; /* ADD, REMOVE: of the content, filled in by graph_apply() */
+	uint64_t content_hash;	 /* ADD, REMOVE: of the content, filled in by graph_apply() */
 };
 
 void content_free(struct content *);

@@ -1,12 +1,13 @@
 #pragma once
 /*
  * A forest of ordered trees. Siblings hang in a balanced tree that counts, so that a place is found
- * from an index and an index from a place in O(log siblings), for a node with 100,000 children too. Everything is iterative: a
- * chain of any permitted depth costs no stack.
+ * from an index and an index from a place in O(log siblings), for a node with 100,000 children too.
+ * Everything is iterative: a chain of any permitted depth costs no stack.
  *
- * The state hash is the sum (two 64-bit lanes, wrapping) of XXH3 terms: one for each node's identity, type and name, one for
- * each property with its predecessor, one for each node's parent and previous sibling. So an edit changes
- * a constant number of terms, and equal graphs, order included, have equal hashes.
+ * The state hash is the sum (two 64-bit lanes, wrapping) of XXH3 terms: one for each node's
+ * identity, type and name, one for each property with its predecessor, one for each node's parent
+ * and previous sibling. So an edit changes a constant number of terms, and equal graphs, order
+ * included, have equal hashes.
  */
 
 #include "graphd/edit.h"
@@ -29,13 +30,14 @@ void graph_whole_hash(const struct graph *, char out[33]);
 const char *graph_meta(const struct graph *);
 
 /*
- * Makes one edit, or says why not and changes nothing. Places: after.index decides when after.previous is nil and
- * index is not 0; UINT32_MAX means the end. On return the edit is complete and exact: before and after places with
- * index and previous, old values, removed content. META and MARK edits change only the hash (META).
- * Refuses: node_not_found, node_exists, would_cycle, limit_nodes, limit_depth, limit_properties,
- * property_not_found, invalid_graph for a repeated property, and not_allowed_here for removing a node that still has children.
- * property_index says where a property that the node does not have yet goes; beyond the end: to the end.
- * LIMIT_DEPTH is the greatest node_depth() there may be.
+ * Makes one edit, or says why not and changes nothing. Places: after.index decides when
+ * after.previous is nil and index is not 0; UINT32_MAX means the end. On return the edit is
+ * complete and exact: before and after places with index and previous, old values, removed content.
+ * META and MARK edits change only the hash (META). Refuses: node_not_found, node_exists,
+ * would_cycle, limit_nodes, limit_depth, limit_properties, property_not_found, invalid_graph for a
+ * repeated property, and not_allowed_here for removing a node that still has children.
+ * property_index says where a property that the node does not have yet goes; beyond the end: to the
+ * end. LIMIT_DEPTH is the greatest node_depth() there may be.
  */
 enum error graph_apply(struct graph *, struct edit *);
 
@@ -55,20 +57,24 @@ const struct node *node_next(const struct node *); /* next sibling */
 const struct node *node_previous(const struct node *);
 uint32_t node_index(const struct node *); /* O(log siblings) */
 size_t node_child_count(const struct node *);
-const struct node *node_child_at(const struct node *, uint32_t index); /* NULL parent not allowed; O(log) */
+const struct node *node_child_at(
+    const struct node *, uint32_t index); /* NULL parent not allowed; O(log) */
 /* Depth below its root, from 0. */
 unsigned node_depth(const struct node *);
 /* NULL when it has none; the value is JSON text. */
 const char *node_property(const struct node *, const char *key);
 bool node_is_below(const struct node *, const struct node *ancestor); /* or the same */
-/* Next in depth-first order, parents first; within (may be NULL) bounds the walk to that subtree. */
-const struct node *graph_walk(const struct graph *, const struct node *at, const struct node *within);
+/* Next in depth-first order, parents first; within (may be NULL) bounds the walk to that subtree.
+ */
+const struct node *graph_walk(
+    const struct graph *, const struct node *at, const struct node *within);
 /*
- * Next in the reverse of depth-first order, so children before their parents: for deletion. Take it before
- * the node goes. NULL when within itself was given.
+ * Next in the reverse of depth-first order, so children before their parents: for deletion. Take it
+ * before the node goes. NULL when within itself was given.
  */
 const struct node *graph_walk_up(const struct node *at, const struct node *within);
 /* Where such a walk begins: the last node of the subtree in depth-first order. */
 const struct node *graph_deepest_first(const struct node *within);
-/* Every invariant, slowly: for tests and graphctl check. NULL when all hold, else what is broken. */
+/* Every invariant, slowly: for tests and graphctl check. NULL when all hold, else what is broken.
+ */
 const char *graph_verify(const struct graph *);

@@ -1,11 +1,12 @@
 #pragma once
 /*
- * Undo and redo of one session: two stacks of steps, LIMIT_UNDO_DEPTH deep, the oldest going first. An entry's edits are those that
- * last ran, so their inverse is exact in the state they left. A redo puts the entry back on top.
+ * Undo and redo of one session: two stacks of steps, LIMIT_UNDO_DEPTH deep, the oldest going first.
+ * An entry's edits are those that last ran, so their inverse is exact in the state they left. A
+ * redo puts the entry back on top.
  *
- * A new command clears redo in its scope: the session's redo list becomes empty for everybody, while
- * entries of other actors stay reachable for their own "mine". For that a redo entry knows whether session
- * scope may still see it.
+ * A new command clears redo in its scope: the session's redo list becomes empty for everybody,
+ * while entries of other actors stay reachable for their own "mine". For that a redo entry knows
+ * whether session scope may still see it.
  */
 
 #include "common/list.h"
@@ -16,7 +17,7 @@ struct history_entry {
 	struct link link; /* undo or redo list, newest last */
 	struct uuid command_id;
 	enum command type;
-	char *actor; /* owned; "" when nobody was named */
+	char *actor;	    /* owned; "" when nobody was named */
 	struct edit *edits; /* owned; content of ADD edits is not kept */
 	size_t n_edits;
 	bool mine_only; /* redo list: a newer command of somebody else took it from session scope */
@@ -26,13 +27,15 @@ struct history_entry {
 struct history {
 	struct link undo, redo;
 	size_t n_undo, n_redo;
-	/* Whose command cleared redo since anything was added to it, or NULL: it need not be looked through again. */
+	/* Whose command cleared redo since anything was added to it, or NULL: it need not be looked
+	 * through again. */
 	char *cleared_for;
 };
 
 void history_init(struct history *);
 void history_fini(struct history *);
 void history_entry_free(struct history_entry *);
-/* The entry that undo would take: the newest, or the newest of this actor. NULL when there is none. */
+/* The entry that undo would take: the newest, or the newest of this actor. NULL when there is none.
+ */
 struct history_entry *history_undo_next(const struct history *, const char *actor_or_null);
 struct history_entry *history_redo_next(const struct history *, const char *actor_or_null);

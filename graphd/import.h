@@ -1,22 +1,23 @@
 #pragma once
 /*
- * Graphs as peers send them: nested {"roots":[…]}, and the predecessor's two flat shapes (contract section 6),
- * JSON or YAML; and back into the predecessor's shape. Reading gives a list of nodes, parents before children, siblings in order,
- * checked for cycles, repeated ids and limits, iteratively; what was lost on the way is in the warnings.
+ * Graphs as peers send them: nested {"roots":[…]}, and the predecessor's two flat shapes (contract
+ * section 6), JSON or YAML; and back into the predecessor's shape. Reading gives a list of nodes,
+ * parents before children, siblings in order, checked for cycles, repeated ids and limits,
+ * iteratively; what was lost on the way is in the warnings.
  */
 
 #include "graphd/blueprint.h"
 #include "graphd/session.h"
 
 struct import_node {
-	struct uuid id, parent; /* parent nil: a root */
+	struct uuid id, parent;	 /* parent nil: a root */
 	struct content *content; /* owned */
 };
 
 struct import {
 	struct import_node *nodes; /* parents first, siblings in order */
 	size_t n;
-	char *template_id, *project_name; /* as the file names them, or NULL */
+	char *template_id, *project_name;  /* as the file names them, or NULL */
 	const struct blueprint *blueprint; /* of that template; borrowed for good, or NULL */
 	char *extra; /* unknown members as JSON members: "file":{…} and "graph":{…}; or NULL */
 	struct json_out warnings; /* elements of an array: {"node_id"?,"rule","message"} */
@@ -24,19 +25,24 @@ struct import {
 
 void import_fini(struct import *);
 /*
- * document: scanned JSON: a graph, or a file holding one under "graph". blueprints: finds the blueprint that the file (or template_id, which wins; may be {NULL,0})
- * names, whose uuid forms of types and properties are then translated to plain ids; unknown ones stay as they are. Refuses
+ * document: scanned JSON: a graph, or a file holding one under "graph". blueprints: finds the
+ * blueprint that the file (or template_id, which wins; may be {NULL,0}) names, whose uuid forms of
+ * types and properties are then translated to plain ids; unknown ones stay as they are. Refuses
  * invalid_graph with the node at fault, limit_*. Ids that are not UUIDs become uuid5(DNS, id).
  */
-enum error import_read(struct span document, struct blueprints *, struct span template_id, struct import *out, struct refusal *);
-/* YAML of the same content to JSON text, bounded like JSON (no aliases that multiply). False with a message. */
+enum error import_read(struct span document, struct blueprints *, struct span template_id,
+    struct import *out, struct refusal *);
+/* YAML of the same content to JSON text, bounded like JSON (no aliases that multiply). False with a
+ * message. */
 bool import_yaml_to_json(struct span yaml, struct json_out *json, char message[256]);
 
-/* The edits that replace the open step's graph by the imported one: through session_edit(), rules checked. Takes the contents. */
+/* The edits that replace the open step's graph by the imported one: through session_edit(), rules
+ * checked. Takes the contents. */
 enum error import_apply(struct session *, struct import *, struct refusal *);
 
 /* The predecessor's shape (b): what load-graph takes; unknown members come out again. */
 void export_predecessor(const struct session *, struct json_out *out);
-/* Our portable file: {"format":"graphd-project","version":1,…}: flat nodes with ids and state hash; history: the session's steps as well (given by the caller as base64 texts). */
+/* Our portable file: {"format":"graphd-project","version":1,…}: flat nodes with ids and state hash;
+ * history: the session's steps as well (given by the caller as base64 texts). */
 void export_native(const struct session *, struct json_out *out);
 bool import_is_native(struct span document);

@@ -24,10 +24,12 @@ static const char usage[] =
     "  --cleanup-every-s N     how often to look for them (600)\n"
     "  --idle-unload-s N       take sessions that nobody used for so long out of memory; 0: never "
     "(300)\n"
-    "  --curve-certificate F   graphd's certificate, for gateways on other hosts (graphctl keygen)\n"
+    "  --curve-certificate F   graphd's certificate, for gateways on other hosts (graphctl "
+    "keygen)\n"
     "  --curve-allow DIR       public certificates of those gateways; with both, endpoints may be\n"
     "                          tcp:// on any address\n"
-    "  --snapshot-steps N      write a session down after so many steps; 0: when they weigh twice as\n"
+    "  --snapshot-steps N      write a session down after so many steps; 0: when they weigh twice "
+    "as\n"
     "                          much as it does (0)\n"
     "  --snd-hwm N             events queued for one subscriber before it loses some (10000)\n"
     "  --log-level LEVEL       debug, info, warn or fatal (info)\n"
@@ -84,9 +86,9 @@ print_version(void)
 	int yaml_major, yaml_minor, yaml_patch;
 
 	yaml_get_version(&yaml_major, &yaml_minor, &yaml_patch);
-	printf("graphd %s\nlibzmq %s\nSQLite %s\nlibyaml %d.%d.%d\nxxHash %u\n",
-	    PROJECT_VERSION, server_bus_version(version), store_sqlite_version(), yaml_major, yaml_minor,
-	    yaml_patch, XXH_versionNumber());
+	printf("graphd %s\nlibzmq %s\nSQLite %s\nlibyaml %d.%d.%d\nxxHash %u\n", PROJECT_VERSION,
+	    server_bus_version(version), store_sqlite_version(), yaml_major, yaml_minor, yaml_patch,
+	    XXH_versionNumber());
 }
 
 static bool
@@ -111,7 +113,8 @@ static bool
 read_endpoint(const char *name, const char *text, const char **out)
 {
 	*out = text;
-	return strncmp(text, "ipc:///", 7) == 0 || strncmp(text, "tcp://", 6) == 0 || wrong(name, text);
+	return strncmp(text, "ipc:///", 7) == 0 || strncmp(text, "tcp://", 6) == 0 ||
+	    wrong(name, text);
 }
 
 static bool
@@ -187,7 +190,8 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 	return false;
 }
 
-/* Anything but this machine would let strangers in, unless they are told apart by their certificates. */
+/* Anything but this machine would let strangers in, unless they are told apart by their
+ * certificates. */
 static bool
 is_guarded(const struct options *o, const char *endpoint)
 {
@@ -198,7 +202,8 @@ is_guarded(const struct options *o, const char *endpoint)
 	if (o->server.curve_certificate || strncmp(endpoint, "ipc:", 4) == 0 ||
 	    strncmp(endpoint, "tcp://127.0.0.1:", 16) == 0)
 		return true;
-	fprintf(stderr, "graphd: %s is open to other hosts: it needs --curve-certificate\n", endpoint);
+	fprintf(
+	    stderr, "graphd: %s is open to other hosts: it needs --curve-certificate\n", endpoint);
 	return false;
 }
 

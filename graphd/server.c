@@ -170,8 +170,8 @@ static bool
 secure(struct server *s, char message[256])
 {
 	if (s->options.curve_certificate)
-		s->security = bus_security_server(s->loop, s->zmq, s->options.curve_certificate,
-		    s->options.curve_allow, message);
+		s->security = bus_security_server(
+		    s->loop, s->zmq, s->options.curve_certificate, s->options.curve_allow, message);
 	return s->security || !s->options.curve_certificate;
 }
 

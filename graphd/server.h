@@ -18,7 +18,8 @@ struct server_options {
 	uint64_t session_ttl_us;       /* sessions unused for so long end; 0: never */
 	uint64_t cleanup_every_ms;
 	uint64_t idle_unload_ms; /* sessions unused for so long leave memory */
-	/* A bus between hosts: graphd's certificate, and the directory of those it lets in. NULL: none. */
+	/* A bus between hosts: graphd's certificate, and the directory of those it lets in. NULL:
+	 * none. */
 	const char *curve_certificate, *curve_allow;
 	uint64_t snapshot_steps; /* after so many steps; 0: by weight */
 };

@@ -14,7 +14,8 @@ struct server {
 	struct sessions *sessions;
 	struct store *store;
 	struct dispatcher *dispatcher;
-	uint64_t others_ms; /* when a request was last answered in one piece: what big answers give way to */
+	uint64_t others_ms; /* when a request was last answered in one piece: what big answers give
+			       way to */
 	struct server_options options;
 	struct bus_security *security; /* NULL: a bus without CURVE */
 	void *zmq;

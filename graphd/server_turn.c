@@ -276,7 +276,8 @@ server_run_streams(struct server *s)
 	if (going && clock_now_ms() - s->others_ms > ALONE_MS)
 		loop_again(s->loop);
 	else
-		loop_set_timer(s->loop, &s->unblock, clock_now_ms() + (going ? PACE_MS : UNBLOCK_MS));
+		loop_set_timer(
+		    s->loop, &s->unblock, clock_now_ms() + (going ? PACE_MS : UNBLOCK_MS));
 }
 
 void

@@ -9,7 +9,8 @@
 struct blueprint;
 struct json_out;
 
-/* What a session knows of its project. Changed by EDIT_META only, whose text is this struct as JSON. */
+/* What a session knows of its project. Changed by EDIT_META only, whose text is this struct as
+ * JSON. */
 struct meta {
 	struct uuid project_id; /* nil: no project */
 	char *project_name;
@@ -42,21 +43,21 @@ struct session {
 	struct meta meta;
 	const struct blueprint *blueprint; /* borrowed; NULL: none, or one that is not installed */
 	struct history history;
-	uint64_t seq; /* of the last event made, on disk or on its way there */
+	uint64_t seq;	      /* of the last event made, on disk or on its way there */
 	uint64_t durable_seq; /* of the last event on disk */
-	uint64_t ordinal; /* of the last step */
-	char clean_hash[33]; /* state hash when last saved; dirty = differs */
+	uint64_t ordinal;     /* of the last step */
+	char clean_hash[33];  /* state hash when last saved; dirty = differs */
 	bool closed;
 	struct link clients; /* struct client */
 	size_t n_clients;
 	struct table *keys; /* struct key_entry by key; NULL until first used */
 	struct link keys_by_age;
-	struct step *open; /* the step being made, or NULL */
+	struct step *open;	   /* the step being made, or NULL */
 	struct json_out *warnings; /* array being written by the rules while a step is open */
 	uint64_t snapshot_ordinal; /* last step that a stored snapshot covers */
-	uint64_t idle_since_ms; /* for unloading */
-	struct link by_activity; /* in sessions' list */
-	struct link rollbacks; /* how to take back each step that is not settled, newest last */
+	uint64_t idle_since_ms;	   /* for unloading */
+	struct link by_activity;   /* in sessions' list */
+	struct link rollbacks;	   /* how to take back each step that is not settled, newest last */
 	void *batch; /* the server's: the uncommitted batch that touched it last, or NULL */
 };
 
@@ -68,9 +69,9 @@ bool session_can_undo(const struct session *);
 bool session_can_redo(const struct session *);
 
 /*
- * Opens a step; none may be open. A DO that holds more than marks can be undone. A MARK that changes
- * the graph or the meta as well, as opening a project does, is a border: the history before it is
- * cleared, because no undo could cross it. What the spans show is copied.
+ * Opens a step; none may be open. A DO that holds more than marks can be undone. A MARK that
+ * changes the graph or the meta as well, as opening a project does, is a border: the history before
+ * it is cleared, because no undo could cross it. What the spans show is copied.
  */
 struct step_request {
 	enum step_kind kind;
@@ -83,8 +84,9 @@ struct step_request {
 void session_begin(struct session *, const struct step_request *);
 
 /*
- * One edit of the open step: completed, applied and kept. Takes what the edit owns, also when it is refused.
- * A refusal changes nothing by itself; the command passes it on and the dispatcher aborts the step.
+ * One edit of the open step: completed, applied and kept. Takes what the edit owns, also when it is
+ * refused. A refusal changes nothing by itself; the command passes it on and the dispatcher aborts
+ * the step.
  */
 enum error session_edit(struct session *, struct edit *);
 
@@ -92,13 +94,15 @@ enum error session_edit(struct session *, struct edit *);
 void session_abort(struct session *);
 
 /*
- * Closes the step: numbers it, moves history, and returns it: returns owned, with seqs, result and all edits complete (ADD content
- * included). An open step without edits is dropped and NULL returned. result: JSON or {NULL,0}.
+ * Closes the step: numbers it, moves history, and returns it: returns owned, with seqs, result and
+ * all edits complete (ADD content included). An open step without edits is dropped and NULL
+ * returned. result: JSON or {NULL,0}.
  */
 struct step *session_end(struct session *, struct span result);
 
 /*
- * Takes a closed step back whose storing failed; the newest first. History, seq, ordinal, keys and graph are as before it.
+ * Takes a closed step back whose storing failed; the newest first. History, seq, ordinal, keys and
+ * graph are as before it.
  */
 void session_revert(struct session *, const struct step *);
 
@@ -108,25 +112,26 @@ void session_revert(struct session *, const struct step *);
  */
 void session_settled(struct session *, uint64_t ordinal);
 
-/* Undo or redo: opens, applies and leaves open a step of inverse edits. scope_actor NULL: session scope.
- * *entry is NULL and OK returned when there is nothing to do (no step is open then).
+/* Undo or redo: opens, applies and leaves open a step of inverse edits. scope_actor NULL: session
+ * scope. *entry is NULL and OK returned when there is nothing to do (no step is open then).
  * undo_conflict: refusal names the command in the way; nothing changed. */
 enum error session_undo(struct session *, const struct step_request *, const char *scope_actor,
-	struct history_entry **entry, struct refusal *);
+    struct history_entry **entry, struct refusal *);
 enum error session_redo(struct session *, const struct step_request *, const char *scope_actor,
-	struct history_entry **entry, struct refusal *);
+    struct history_entry **entry, struct refusal *);
 
 /*
- * A step read back from the journal: applied as it was, history and keys included. Empties the step.
- * False: it does not fit, the stored history is damaged, and the session is to be thrown away.
+ * A step read back from the journal: applied as it was, history and keys included. Empties the
+ * step. False: it does not fit, the stored history is damaged, and the session is to be thrown
+ * away.
  */
 bool session_replay(struct session *, struct step *taken);
 
 /* The remembered answer, or NULL. */
 const struct key_entry *session_key_find(const struct session *, struct span key);
 /* Remembers one; ordinal 0 for a refusal. The oldest goes above LIMIT_KEYS. */
-void session_key_add(struct session *, struct span key, uint64_t request_hash, enum error, uint64_t ordinal,
-	struct span reply);
+void session_key_add(struct session *, struct span key, uint64_t request_hash, enum error,
+    uint64_t ordinal, struct span reply);
 
 /* meta as the JSON text of EDIT_META, and back. */
 void meta_write(struct json_out *, const struct meta *);

@@ -70,8 +70,9 @@ has_parent(const struct edit *e, const struct uuid *parent)
 }
 
 /*
- * Whether two edits are about the same thing, so that one cannot be taken back from under the other:
- * the same property, the same node's place, or a node that comes or goes and what is done to it or under it.
+ * Whether two edits are about the same thing, so that one cannot be taken back from under the
+ * other: the same property, the same node's place, or a node that comes or goes and what is done to
+ * it or under it.
  */
 static bool
 overlaps(const struct edit *a, const struct edit *b)
@@ -99,7 +100,8 @@ entry_touches(const struct history_entry *entry, const struct edit *inverse)
 	return false;
 }
 
-/* Beyond so many pairs two entries count as overlapping without a look: both replace whole graphs. */
+/* Beyond so many pairs two entries count as overlapping without a look: both replace whole graphs.
+ */
 enum { PAIRS_MOST = 10000000 };
 
 static bool
@@ -162,8 +164,9 @@ refuse_conflict(const struct session *s, const struct history_entry *entry,
 }
 
 /*
- * "mine" takes an entry from under later ones of others. They can be undone afterwards only when they are
- * about other things, so one that overlaps stands in the way even if the inverse would apply.
+ * "mine" takes an entry from under later ones of others. They can be undone afterwards only when
+ * they are about other things, so one that overlaps stands in the way even if the inverse would
+ * apply.
  */
 static const struct history_entry *
 find_dependent(const struct history *h, const struct history_entry *entry)

@@ -15,8 +15,8 @@
 
 /*
  * A snapshot is due when the steps behind the last one weigh twice what it would, so that writing
- * snapshots costs half of what writing steps does at most, and reading a session never more than three
- * times its own weight; and not before there are some hundreds of steps.
+ * snapshots costs half of what writing steps does at most, and reading a session never more than
+ * three times its own weight; and not before there are some hundreds of steps.
  */
 enum {
 	STEPS_AT_LEAST = 500,
@@ -196,7 +196,8 @@ snapshooter_fini(struct snapshooter *p)
 	close(fd);
 }
 
-/* About what a snapshot of it takes, in bytes: nodes, what can be undone, and remembered answers. */
+/* About what a snapshot of it takes, in bytes: nodes, what can be undone, and remembered answers.
+ */
 static uint64_t
 weight_of(const struct session *s)
 {

@@ -17,7 +17,7 @@ struct snapshooter {
 	struct loop *loop;
 	struct sessions *sessions;
 	struct lanes *lanes;
-	uint64_t every_steps; /* 0: a session is due by weight */
+	uint64_t every_steps;		     /* 0: a session is due by weight */
 	void (*taken)(struct snapshooter *); /* a snapshot was put into the store's open batch */
 	struct table growth; /* struct growth: sessions with steps behind their last snapshot */
 	struct link due;     /* struct growth: those with enough of them, longest waiting first */

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A step: the edits of one command, what it was and who asked. It is what the journal keeps and what
- * events are made from; a step read back gives the same events, byte for byte.
+ * A step: the edits of one command, what it was and who asked. It is what the journal keeps and
+ * what events are made from; a step read back gives the same events, byte for byte.
  */
 
 #include "common/json_out.h"
@@ -21,19 +21,19 @@ struct step {
 	enum step_kind kind;
 	struct uuid session, log_id;
 	uint64_t epoch;
-	uint64_t ordinal; /* 1 for a session's first step, plus one each; never skips */
+	uint64_t ordinal;	      /* 1 for a session's first step, plus one each; never skips */
 	uint64_t first_seq, last_seq; /* of its events; last_seq = first_seq - 1 when it has none */
-	struct uuid command_id; /* of this step's own command */
-	struct uuid target_id; /* UNDO, REDO: the command undone or done again */
-	enum command type; /* UNDO, REDO: of the target */
-	struct uuid project_id; /* of the session when the step had been made; nil: none */
+	struct uuid command_id;	      /* of this step's own command */
+	struct uuid target_id;	      /* UNDO, REDO: the command undone or done again */
+	enum command type;	      /* UNDO, REDO: of the target */
+	struct uuid project_id;	      /* of the session when the step had been made; nil: none */
 	uint64_t time_us;
 	char *actor, *client_id; /* or NULL */
-	char *scope_owner; /* UNDO, REDO: actor of the target; or NULL */
-	char *result; /* JSON or NULL */
-	char *key; /* idempotency key, or NULL */
-	uint64_t request_hash; /* of command and arguments under that key */
-	char *reply; /* minimal reply: what a repeat of the key is answered; JSON or NULL */
+	char *scope_owner;	 /* UNDO, REDO: actor of the target; or NULL */
+	char *result;		 /* JSON or NULL */
+	char *key;		 /* idempotency key, or NULL */
+	uint64_t request_hash;	 /* of command and arguments under that key */
+	char *reply;	    /* minimal reply: what a repeat of the key is answered; JSON or NULL */
 	struct edit *edits; /* owned, complete and exact */
 	size_t n_edits;
 };
@@ -41,17 +41,19 @@ struct step {
 /* Frees what it owns, not the struct. */
 void step_fini(struct step *);
 
-/* Binary, versioned, self-contained; appended to out as plain bytes. Does not cover checksums: the store adds those. */
+/* Binary, versioned, self-contained; appended to out as plain bytes. Does not cover checksums: the
+ * store adds those. */
 void step_encode(const struct step *, struct json_out *out);
-/* False when the bytes are not a step: damaged, or of a later version. out owns everything; step_fini() it. */
+/* False when the bytes are not a step: damaged, or of a later version. out owns everything;
+ * step_fini() it. */
 bool step_decode(struct span bytes, struct step *out);
 
 /* How many durable events the step raises: its last_seq is first_seq - 1 plus this. */
 uint64_t step_event_count(const struct step *);
 
 /*
- * Encodes the step's durable events in order. body lives until fn returns. fn returns false to stop early. after:
- * events up to and including that seq are left out (0: all).
+ * Encodes the step's durable events in order. body lives until fn returns. fn returns false to stop
+ * early. after: events up to and including that seq are left out (0: all).
  */
 typedef bool step_event_fn(void *context, enum event, uint64_t seq, struct span body);
 void step_events(const struct step *, uint64_t after, step_event_fn *fn, void *context);

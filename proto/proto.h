@@ -50,8 +50,8 @@ enum event_durability { EVENT_DURABLE, EVENT_TRANSIENT, EVENT_INTERNAL };
 
 /*
  * Argument structs: struct create_node_args and so on, one member per argument. An absent optional
- * argument is {NULL,0} (text, json, object, list: spans), nil (id, node), or ARG_ABSENT (integer, flag).
- * Text is decoded; json, object and list are spans of the request as written.
+ * argument is {NULL,0} (text, json, object, list: spans), nil (id, node), or ARG_ABSENT (integer,
+ * flag). Text is decoded; json, object and list are spans of the request as written.
  */
 #define ARG_ABSENT INT64_MIN
 typedef struct span arg_text;
@@ -84,7 +84,8 @@ struct field_row {
 struct command_row {
 	const char *name, *ident, *doc;
 	enum command_kind kind;
-	/* End with a NULL name. Argument structs hold their members in this order, so a member's place follows from the types before it. */
+	/* End with a NULL name. Argument structs hold their members in this order, so a member's
+	 * place follows from the types before it. */
 	const struct field_row *args, *rets;
 	size_t args_size_bytes;
 };
@@ -123,7 +124,8 @@ struct refusal {
 };
 
 void refusal_fini(struct refusal *);
-/* Fills it in and returns err, so that a check can end with: return refuse(...). message as printf(3). */
+/* Fills it in and returns err, so that a check can end with: return refuse(...). message as
+ * printf(3). */
 enum error refuse(struct refusal *, enum error err, const char *field, const char *message, ...)
     __attribute__((format(printf, 4, 5)));
 /* {"code":…,"message":…,"field"?,"details"?} */
@@ -139,8 +141,8 @@ struct arg_resolver {
 
 /*
  * Decodes the arguments of a command from a scanned JSON object (json.h) into its argument struct,
- * which must be args_size_bytes long. What it decodes lives in the arena or in the text. Refuses a missing or
- * mistyped argument by its name; unknown members are ignored.
+ * which must be args_size_bytes long. What it decodes lives in the arena or in the text. Refuses a
+ * missing or mistyped argument by its name; unknown members are ignored.
  */
 enum error args_decode(enum command, struct span object, const struct arg_resolver *,
     struct arena *, void *args, struct refusal *);

@@ -3,17 +3,16 @@
  * What each frame between the processes means, and how topics are spelt. Put stands beside get.
  *
  * Request, DEALER to ROUTER; the empty first frame lets a plain REQ socket ask too:
- *	[] [GRAPH/1] [request id] [command name] [session id as text, or empty] [caller] [arguments]…
- * Reply:
+ *	[] [GRAPH/1] [request id] [command name] [session id as text, or empty] [caller]
+ *[arguments]… Reply:
  *	[] [GRAPH/1] [request id] [OK, PART, or an error code] [body]…
- * Bodies and arguments are JSON; one that is longer than LIMIT_PART_BYTES is cut into several frames
- * of the same message, which the receiver joins. PART announces that more messages with the same
- * request id follow; the body is all their bodies joined, and the last one says OK, or the error
- * code of an error that carries a graph.
- * Event, XPUB:
- *	[session_<id>/<colon name>] [header, WIRE_HEADER_BYTES] [body]
- * Topics are byte prefixes, therefore the slash. node-updated, which has no colon name, goes to
- * session_<id>/dash/node-updated. Heartbeat: [graphd/heartbeat] [header] [{"boot_id","contract"}].
+ * Bodies and arguments are JSON; one that is longer than LIMIT_PART_BYTES is cut into several
+ *frames of the same message, which the receiver joins. PART announces that more messages with the
+ *same request id follow; the body is all their bodies joined, and the last one says OK, or the
+ *error code of an error that carries a graph. Event, XPUB: [session_<id>/<colon name>] [header,
+ *WIRE_HEADER_BYTES] [body] Topics are byte prefixes, therefore the slash. node-updated, which has
+ *no colon name, goes to session_<id>/dash/node-updated. Heartbeat: [graphd/heartbeat] [header]
+ *[{"boot_id","contract"}].
  */
 
 #include "common/id.h"
@@ -55,7 +54,8 @@ size_t wire_topic(const struct uuid *session, enum event event, char out[WIRE_TO
 /* The session of a topic, full id compared; false for other topics. */
 bool wire_topic_session(struct span topic, struct uuid *session);
 
-/* Who asks: travels as JSON so that a ten-line script can write it; empty or {} is a valid caller. */
+/* Who asks: travels as JSON so that a ten-line script can write it; empty or {} is a valid caller.
+ */
 struct caller {
 	struct span actor;  /* name shown in events and owning undo "mine" */
 	struct span client; /* client_id of a live connection */

@@ -1,6 +1,7 @@
 /*
- * What a client can write into a request head: the target's path, its query, and header fields. Finding a route ends
- * with an answer for any bytes, what it finds is well-formed, and nothing decoded is longer than it was.
+ * What a client can write into a request head: the target's path, its query, and header fields.
+ * Finding a route ends with an answer for any bytes, what it finds is well-formed, and nothing
+ * decoded is longer than it was.
  */
 
 #include "common/limits.h"

@@ -1,6 +1,6 @@
 /*
- * What arrives from another process: a caller, arguments of every command, headers and topics. Whatever the
- * bytes are, decoding ends with an answer, and what is accepted is put back the same.
+ * What arrives from another process: a caller, arguments of every command, headers and topics.
+ * Whatever the bytes are, decoding ends with an answer, and what is accepted is put back the same.
  */
 
 #include "common/json.h"
@@ -43,8 +43,8 @@ decode_everything(struct span text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct json_bounds bounds = { LIMIT_JSON_DEPTH, LIMIT_JSON_VALUES, LIMIT_JSON_TEXT_BYTES,
-		LIMIT_JSON_KEY_BYTES };
+	static const struct json_bounds bounds = { LIMIT_JSON_DEPTH, LIMIT_JSON_VALUES,
+		LIMIT_JSON_TEXT_BYTES, LIMIT_JSON_KEY_BYTES };
 	struct span bytes = { (const char *)data, size };
 	struct wire_header header;
 	struct uuid session;
@@ -53,7 +53,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint8_t again[WIRE_HEADER_BYTES];
 
 		wire_header_put(&header, again);
-		assert(again[0] == data[0] && memcmp(again + 8, data + 8, WIRE_HEADER_BYTES - 8) == 0);
+		assert(
+		    again[0] == data[0] && memcmp(again + 8, data + 8, WIRE_HEADER_BYTES - 8) == 0);
 	}
 	if (wire_topic_session(bytes, &session))
 		assert(size > UUID_TEXT);

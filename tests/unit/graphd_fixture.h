@@ -1,5 +1,6 @@
 #pragma once
-/* A graphd made of two sockets: what the gateway's tests ask, and what it answers, is theirs to say. */
+/* A graphd made of two sockets: what the gateway's tests ask, and what it answers, is theirs to
+ * say. */
 
 #include "common/clock.h"
 #include "common/frames.h"
@@ -100,7 +101,8 @@ fake_answer(const struct asked *a, const char *status, struct span body)
 static inline struct span
 fake_greeting(char out[128])
 {
-	int n = snprintf(out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\"}", fake.boot_id, fake.contract);
+	int n = snprintf(
+	    out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\"}", fake.boot_id, fake.contract);
 
 	return (struct span){ out, (size_t)n };
 }
@@ -136,7 +138,8 @@ fake_heartbeat(void)
 {
 	char text[128];
 
-	fake_publish(WIRE_HEARTBEAT_TOPIC, &(struct wire_header){ .version = 1 }, fake_greeting(text));
+	fake_publish(
+	    WIRE_HEARTBEAT_TOPIC, &(struct wire_header){ .version = 1 }, fake_greeting(text));
 }
 
 /* Runs turns until the condition holds; fails when it takes too long. */

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A client that speaks raw bytes, for fixtures that have a loop, RUN_UNTIL and client_port(). The server runs in the
- * same thread, so nothing here waits without turning its loop.
+ * A client that speaks raw bytes, for fixtures that have a loop, RUN_UNTIL and client_port(). The
+ * server runs in the same thread, so nothing here waits without turning its loop.
  */
 
 #include <arpa/inet.h>
@@ -78,7 +78,8 @@ is_whole(struct reading *r)
 
 	if (r->is_closed)
 		return true;
-	return end && length && r->n >= (size_t)(end + 4 - r->text) + strtoul(length + 16, NULL, 10);
+	return end && length &&
+	    r->n >= (size_t)(end + 4 - r->text) + strtoul(length + 16, NULL, 10);
 }
 
 static struct reading reading;

@@ -59,8 +59,8 @@ handle(void *context, struct http_request *r)
 	snprintf(last_target, sizeof(last_target), "%.*s", (int)target.n, target.p);
 	if (span_is(http_path(r), "/echo")) {
 		struct span body = http_body(r);
-		http_reply(r, 200, "application/octet-stream", xspandup(body.p ? body : SPAN("")),
-		    body.n);
+		http_reply(
+		    r, 200, "application/octet-stream", xspandup(body.p ? body : SPAN("")), body.n);
 	} else if (span_is(http_path(r), "/hold")) {
 		held = r;
 		http_hold(r, count_gone, NULL);

@@ -22,7 +22,8 @@ client_port(void)
 #include "tests/unit/http_client.h"
 
 static inline void
-ignore_event(void *context, const struct uuid *session, const struct wire_header *h, struct span body)
+ignore_event(
+    void *context, const struct uuid *session, const struct wire_header *h, struct span body)
 {
 	(void)context;
 	(void)session;
@@ -76,7 +77,8 @@ send_request(const char *method, const char *target, const char *fields, const c
 	int fd = dial();
 
 	snprintf(text, sizeof(text),
-	    "%s %s HTTP/1.1\r\nHost: localhost:5000\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n%s",
+	    "%s %s HTTP/1.1\r\nHost: localhost:5000\r\nConnection: close\r\n%sContent-Length: "
+	    "%zu\r\n\r\n%s",
 	    method, target, fields, strlen(body), body);
 	say(fd, text);
 	return fd;
@@ -93,7 +95,8 @@ fetch(const char *method, const char *target, const char *fields, const char *bo
 	return answer;
 }
 
-/* The answer to one that graphd is asked about; what it was asked is in *q, which the caller ends. */
+/* The answer to one that graphd is asked about; what it was asked is in *q, which the caller ends.
+ */
 static inline const char *
 fetch_through(struct asked *q, const char *method, const char *target, const char *fields,
     const char *body, const char *status, const char *reply)

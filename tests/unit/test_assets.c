@@ -47,7 +47,8 @@ set_up(void)
 	put("icons/book.svg", "<svg>book</svg>");
 	put("indicators/catalog.json",
 	    "{ \"indicator_sets\": { \"status\": { \"indicators\": [\n"
-	    "{\"id\":\"a\",\"file\":\"status/a.svg\",\"theme\":{\"indicator_color\":\"#ffffff\"}},\n"
+	    "{\"id\":\"a\",\"file\":\"status/"
+	    "a.svg\",\"theme\":{\"indicator_color\":\"#ffffff\"}},\n"
 	    "{\"id\":\"b\",\"file\":\"status/b.svg\"}] } } }");
 	put("icons/catalog.json", "{ \"icons\": [ {\"id\":\"book\",\"file\":\"book.svg\"} ] }");
 	assets = NULL;
@@ -70,7 +71,8 @@ START_TEST(what_the_catalogs_name_is_there)
 	ck_assert(span_is(assets_indicator(assets, SPAN("status"), SPAN("a")), "<svg>a</svg>"));
 	ck_assert(span_is(assets_indicator(assets, SPAN("status"), SPAN("b")), "<svg>b</svg>"));
 	ck_assert(span_is(assets_icon(assets, SPAN("book")), "<svg>book</svg>"));
-	ck_assert(span_is(assets_icon_catalog(assets), "{\"icons\":[{\"id\":\"book\",\"file\":\"book.svg\"}]}"));
+	ck_assert(span_is(
+	    assets_icon_catalog(assets), "{\"icons\":[{\"id\":\"book\",\"file\":\"book.svg\"}]}"));
 }
 END_TEST
 
@@ -157,8 +159,8 @@ main(void)
 	tcase_add_test(t, a_theme_is_the_catalogs_or_grey);
 	tcase_add_test(t, anything_else_is_not_there);
 	tcase_add_test(t, without_a_directory_the_catalogs_are_empty);
-	tcase_add_loop_test(t, a_broken_directory_is_refused_as_a_whole, 0,
-	    sizeof(broken) / sizeof(*broken));
+	tcase_add_loop_test(
+	    t, a_broken_directory_is_refused_as_a_whole, 0, sizeof(broken) / sizeof(*broken));
 	tcase_add_test(t, a_file_larger_than_any_drawing_is_refused);
 	tcase_add_test(t, a_link_that_leads_elsewhere_is_refused);
 	suite_add_tcase(s, t);

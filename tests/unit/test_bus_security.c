@@ -1,4 +1,5 @@
-/* Who may talk to graphd over the network: those whose certificates lie in the directory, and nobody else. */
+/* Who may talk to graphd over the network: those whose certificates lie in the directory, and
+ * nobody else. */
 
 #include "common/bus_security.h"
 #include "common/clock.h"
@@ -70,8 +71,10 @@ static bool
 is_served(const char *certificate)
 {
 	struct loop *loop = loop_new();
-	void *context = zmq_ctx_new(), *server = zmq_socket(context, ZMQ_REP), *client = zmq_socket(context, ZMQ_REQ);
-	struct bus_security *s = bus_security_server(loop, context, path("server"), path("allowed"), message);
+	void *context = zmq_ctx_new(), *server = zmq_socket(context, ZMQ_REP),
+	     *client = zmq_socket(context, ZMQ_REQ);
+	struct bus_security *s =
+	    bus_security_server(loop, context, path("server"), path("allowed"), message);
 	struct bus_security *c = bus_security_client(certificate, path("server"), message);
 	struct echo echo = { .z.ready = on_request };
 	struct frames f;
@@ -136,9 +139,11 @@ START_TEST(what_is_missing_is_named)
 	void *context = zmq_ctx_new();
 	char only_public[128];
 
-	ck_assert_ptr_null(bus_security_server(loop, context, path("nobody"), path("allowed"), message));
+	ck_assert_ptr_null(
+	    bus_security_server(loop, context, path("nobody"), path("allowed"), message));
 	ck_assert_ptr_nonnull(strstr(message, "nobody"));
-	ck_assert_ptr_null(bus_security_server(loop, context, path("server"), path("nowhere"), message));
+	ck_assert_ptr_null(
+	    bus_security_server(loop, context, path("server"), path("nowhere"), message));
 	ck_assert_ptr_nonnull(strstr(message, "nowhere"));
 	ck_assert_ptr_null(bus_security_client(path("friend"), path("nobody"), message));
 	ck_assert_ptr_nonnull(strstr(message, "nobody"));

@@ -9,8 +9,8 @@ static void
 start_with(bool allow_any, bool has_list)
 {
 	start_rest(&(struct rest_settings){ .cors = { .allow_any = allow_any,
-		                                .allowed = has_list ? listed : NULL,
-		                                .n_allowed = has_list ? 2 : 0 } });
+						.allowed = has_list ? listed : NULL,
+						.n_allowed = has_list ? 2 : 0 } });
 }
 
 static bool
@@ -19,7 +19,8 @@ may_read(const char *answer, const char *origin)
 	char line[200];
 
 	snprintf(line, sizeof(line), "Access-Control-Allow-Origin: %s\r\n", origin);
-	return strstr(answer, line) && strstr(answer, "Access-Control-Allow-Credentials: true\r\n") &&
+	return strstr(answer, line) &&
+	    strstr(answer, "Access-Control-Allow-Credentials: true\r\n") &&
 	    strstr(answer, "Vary: Origin\r\n");
 }
 
@@ -70,15 +71,18 @@ START_TEST(a_foreign_page_cannot_change_anything)
 	struct asked q;
 
 	start_with(false, true);
-	fetch("POST", "/api/v1/sessions", "Origin: http://evil\r\nContent-Type: text/plain\r\n", "{}");
+	fetch("POST", "/api/v1/sessions", "Origin: http://evil\r\nContent-Type: text/plain\r\n",
+	    "{}");
 	ck_assert_int_eq(status_of(reading.text), 403);
 	ck_assert_ptr_nonnull(strstr(reading.text, "FORBIDDEN_ORIGIN"));
-	fetch("GET", "/ws?session_id=" SESSION, "Origin: http://evil\r\nUpgrade: websocket\r\n", "");
+	fetch(
+	    "GET", "/ws?session_id=" SESSION, "Origin: http://evil\r\nUpgrade: websocket\r\n", "");
 	ck_assert_int_eq(status_of(reading.text), 403);
 	fetch("GET", "/socket.io/?EIO=4&transport=polling", "Origin: http://evil\r\n", "");
 	ck_assert_int_eq(status_of(reading.text), 403);
 	ck_assert(!fake_asked(&q));
-	fetch_through(&q, "POST", "/api/v1/sessions", "Origin: https://app.example\r\n", "{}", "OK", "{}");
+	fetch_through(
+	    &q, "POST", "/api/v1/sessions", "Origin: https://app.example\r\n", "{}", "OK", "{}");
 	ck_assert_int_eq(status_of(reading.text), 201);
 	frames_fini(&q.frames);
 	stop_rest();
@@ -136,7 +140,8 @@ START_TEST(only_configured_hosts_are_answered)
 	start_rest(&(struct rest_settings){ .cors.allow_any = true, .hosts = hosts, .n_hosts = 2 });
 	ck_assert_int_eq(status_of(fetch("GET", "/health", "", "")), 200);
 	stop_rest();
-	start_rest(&(struct rest_settings){ .cors.allow_any = true, .hosts = hosts + 1, .n_hosts = 1 });
+	start_rest(
+	    &(struct rest_settings){ .cors.allow_any = true, .hosts = hosts + 1, .n_hosts = 1 });
 	fetch("GET", "/health", "", "");
 	ck_assert_int_eq(status_of(reading.text), 421);
 	ck_assert_ptr_nonnull(strstr(reading.text, "MISDIRECTED"));

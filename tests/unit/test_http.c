@@ -2,7 +2,10 @@
 
 /* What must be refused before anything looks at the request, one row for each way to be wrong. */
 
-#define ROW(why, status, bytes) { why, status, bytes, sizeof(bytes) - 1 }
+#define ROW(why, status, bytes) \
+	{ \
+		why, status, bytes, sizeof(bytes) - 1 \
+	}
 #define SMUGGLED "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static const struct {
@@ -12,32 +15,40 @@ static const struct {
 	size_t n;
 } bad[] = {
 	ROW("length and chunked", 400,
-	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: "
+	    "chunked\r\n\r\n"
 	    "0\r\n\r\n" SMUGGLED),
 	ROW("chunked and length", 400,
-	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+	    "5\r\n\r\n"
 	    "0\r\n\r\n" SMUGGLED),
 	ROW("two lengths", 400,
-	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 0\r\n\r\n" SMUGGLED),
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: "
+	    "0\r\n\r\n" SMUGGLED),
 	ROW("the same length twice", 400,
 	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nabcd"),
 	ROW("unknown coding", 400,
 	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n" SMUGGLED),
 	ROW("two codings", 400,
-	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n" SMUGGLED),
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, "
+	    "identity\r\n\r\n" SMUGGLED),
 	ROW("space before the colon", 400,
-	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n" SMUGGLED),
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : "
+	    "chunked\r\n\r\n0\r\n\r\n" SMUGGLED),
 	ROW("folded line", 400, "GET /echo HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n b\r\n\r\n"),
 	ROW("name made by folding", 400,
 	    "GET /echo HTTP/1.1\r\nHost: x\r\nX-: 9.9.9.9\r\n Forwarded-For\r\nB: d\r\n\r\n"),
-	ROW("NUL in a value", 400, "GET /echo HTTP/1.1\r\nHost: x\r\nX-Actor: ann\0bob\r\nB: c\r\n\r\n"),
-	ROW("NUL in the last value", 400, "GET /echo HTTP/1.1\r\nHost: x\r\nX-Actor: ann\0bob\r\n\r\n"),
+	ROW("NUL in a value", 400,
+	    "GET /echo HTTP/1.1\r\nHost: x\r\nX-Actor: ann\0bob\r\nB: c\r\n\r\n"),
+	ROW("NUL in the last value", 400,
+	    "GET /echo HTTP/1.1\r\nHost: x\r\nX-Actor: ann\0bob\r\n\r\n"),
 	ROW("two NULs in the last value", 400,
 	    "GET /echo HTTP/1.1\r\nHost: x\r\nX-Actor: ann\0\0bob\r\n\r\n"),
 	ROW("NUL in the target", 400, "GET /ok\0b HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("absolute form", 400, "GET http://evil/ok HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("asterisk form", 400, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"),
-	ROW("raw bytes above ASCII in the target", 400, "GET /\xc3\xa4 HTTP/1.1\r\nHost: x\r\n\r\n"),
+	ROW("raw bytes above ASCII in the target", 400,
+	    "GET /\xc3\xa4 HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("fragment in the target", 400, "GET /ok#x HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("two hosts", 400, "GET /ok HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"),
 	ROW("malformed host", 400, "GET /ok HTTP/1.1\r\nHost: x y\r\n\r\n"),
@@ -47,7 +58,8 @@ static const struct {
 	ROW("unknown method", 405, "BREW /ok HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("TRACE", 405, "TRACE /ok HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("compressed body", 415,
-	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd"),
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: "
+	    "4\r\n\r\nabcd"),
 	ROW("chunked in HTTP/1.0", 400,
 	    "POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
 	ROW("body larger than the limit of its target", 413,
@@ -88,7 +100,8 @@ START_TEST(it_is_refused_just_so_when_it_comes_byte_by_byte)
 }
 END_TEST
 
-/* These the library ends by itself, some with two answers, some with none: they reach nobody, and that is all. */
+/* These the library ends by itself, some with two answers, some with none: they reach nobody, and
+ * that is all. */
 static const char *const ended_by_the_library[] = {
 	"GET /ok HTTP/1.1\r\n\r\n",
 	"GET /o k HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -122,9 +135,12 @@ START_TEST(well_formed_requests_of_all_kinds_pass)
 		"DELETE /ok HTTP/1.1\r\nHost: x\r\n\r\n",
 		"OPTIONS /ok?a=1&b HTTP/1.1\r\nHost: x\r\nAccept: a\r\nAccept: b\r\n\r\n",
 		"POST /ok HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
-		"POST /ok HTTP/1.1\r\nHost: x\r\nContent-Encoding: identity\r\nContent-Length: 1\r\n\r\na",
-		"POST /ok HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n",
-		"POST /ok HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na",
+		"POST /ok HTTP/1.1\r\nHost: x\r\nContent-Encoding: identity\r\nContent-Length: "
+		"1\r\n\r\na",
+		"POST /ok HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n",
+		"POST /ok HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: "
+		"1\r\n\r\na",
 	};
 	int fd = dial();
 	const char *answer;
@@ -209,7 +225,9 @@ post(int fd, size_t n, bool is_chunked)
 
 	memset(body, 'b', n);
 	if (is_chunked)
-		sprintf(head, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n", n);
+		sprintf(head,
+		    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n",
+		    n);
 	else
 		sprintf(head, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", n);
 	say(fd, head);
@@ -269,8 +287,9 @@ START_TEST(pipelined_requests_are_answered_in_order)
 {
 	int fd = dial();
 
-	say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
-	        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\ntwo");
+	say(fd,
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\ntwo");
 	hear_all(fd);
 	ck_assert_uint_eq(count(reading.text, "HTTP/1.1 200"), 2);
 	ck_assert(strstr(reading.text, "one") < strstr(reading.text, "two"));
@@ -332,8 +351,8 @@ main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, a_malformed_request_is_refused_once_and_the_connection_closed, 0,
 	    sizeof(bad) / sizeof(*bad));
-	tcase_add_loop_test(t, it_is_refused_just_so_when_it_comes_byte_by_byte, 0,
-	    sizeof(bad) / sizeof(*bad));
+	tcase_add_loop_test(
+	    t, it_is_refused_just_so_when_it_comes_byte_by_byte, 0, sizeof(bad) / sizeof(*bad));
 	tcase_add_loop_test(t, what_the_library_refuses_itself_reaches_nobody, 0, 7);
 	tcase_add_loop_test(t, well_formed_requests_of_all_kinds_pass, 0, 10);
 	tcase_add_test(t, the_target_arrives_as_it_was_sent);

@@ -5,7 +5,8 @@
 /* How long things live: deadlines, held requests, streams, WebSockets, the end of the server. */
 
 static struct http_request *streaming;
-static const char *stream_text; /* what the stream gives next; "" for nothing yet, NULL for the end */
+static const char
+    *stream_text; /* what the stream gives next; "" for nothing yet, NULL for the end */
 static int taken_fd = -2;
 static char taken_extra[100];
 
@@ -47,7 +48,8 @@ handle_more(struct http_request *r)
 	}
 }
 
-/* Sends one byte of text after the other until the server has closed; gives the milliseconds that took. */
+/* Sends one byte of text after the other until the server has closed; gives the milliseconds that
+ * took. */
 static uint64_t
 dribble(int fd, const char *text, struct reading *r)
 {
@@ -66,8 +68,8 @@ dribble(int fd, const char *text, struct reading *r)
 	return clock_now_ms() - began_ms;
 }
 
-static const char endless_head[] =
-    "GET /ok HTTP/1.1\r\nHost: x\r\nA: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+static const char endless_head[] = "GET /ok HTTP/1.1\r\nHost: x\r\nA: "
+				   "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 START_TEST(a_head_that_comes_slowly_is_ended_at_its_deadline)
 {
@@ -329,7 +331,8 @@ START_TEST(an_incomplete_handshake_is_no_upgrade)
 	static const char *const handshakes[] = {
 		"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-		"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
+		"13\r\n"
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 		"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 8\r\n\r\n",

@@ -184,8 +184,7 @@ START_TEST(what_is_no_graph_is_refused_with_the_node)
 	expect_refused("{\"graph\":[]}", e, "no object");
 	expect_refused("{\"graph\":{\"nodes\":7}}", e, "no list");
 	expect_refused("{\"roots\":{}}", e, "no list");
-	expect_refused(
-	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},7]}", e, "Element 2 of the list");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},7]}", e, "Element 2 of the list");
 	expect_refused("{\"nodes\":[\"a\"]}", e, "Element 1 of the list");
 	expect_refused("{\"nodes\":{\"a\":[]}}", e, "Element 1 of the list");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\"},{\"type\":\"t\"}]}", e,
@@ -200,8 +199,8 @@ START_TEST(what_is_no_graph_is_refused_with_the_node)
 	    e, "The node a stands there twice");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"properties\":[]}]}", e,
 	    "properties of node a");
-	expect_refused(
-	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":{}}]}", e, "children of node \"a\"");
+	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":{}}]}", e,
+	    "children of node \"a\"");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"children\":[null]}]}", e,
 	    "Element 1 of the list in node");
 	expect_refused("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"parent_id\":7}]}", e,

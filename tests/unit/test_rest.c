@@ -22,10 +22,10 @@ static const struct {
 	{ "GET", S, "", "", "GetSession", SESSION, "{}", 200 },
 	{ "GET", S "/info", "", "", "GetSession", SESSION, "{}", 200 },
 	{ "DELETE", S, "", "", "EndSession", SESSION, "{}", 200 },
-	{ "POST", API "/sessions/cleanup", "", "{\"max_inactive_hours\":1.5}", "CleanupSessions", "",
-	    "{\"max_inactive_hours\":1.5}", 200 },
-	{ "POST", API "/projects", "", " {\"template_id\":\"book\",\"project_name\":\"a\"} ", "CreateProject",
-	    "", "{\"template_id\":\"book\",\"project_name\":\"a\"}", 201 },
+	{ "POST", API "/sessions/cleanup", "", "{\"max_inactive_hours\":1.5}", "CleanupSessions",
+	    "", "{\"max_inactive_hours\":1.5}", 200 },
+	{ "POST", API "/projects", "", " {\"template_id\":\"book\",\"project_name\":\"a\"} ",
+	    "CreateProject", "", "{\"template_id\":\"book\",\"project_name\":\"a\"}", 201 },
 	{ "GET", P, "", "", "GetProject", "", "{\"project_id\":\"" PROJECT "\"}", 200 },
 	{ "POST", P "/save", "If-Match: \"7\"\r\n",
 	    "{\"if_revision\":1,\"project_id\":\"other\",\"x\":[1, 2]}", "SaveProject", "",
@@ -41,7 +41,8 @@ static const struct {
 	{ "GET", API "/graph", "X-Session-Id: " SESSION "\r\n", "", "GetTree", SESSION, "{}", 200 },
 	{ "GET", S "/graph", "", "", "GetGraph", SESSION, "{}", 200 },
 	{ "POST", S "/undo", "", "", "Undo", SESSION, "{}", 200 },
-	{ "POST", S "/redo", "", "{\"scope\":\"mine\"}", "Redo", SESSION, "{\"scope\":\"mine\"}", 200 },
+	{ "POST", S "/redo", "", "{\"scope\":\"mine\"}", "Redo", SESSION, "{\"scope\":\"mine\"}",
+	    200 },
 	{ "GET", S "/events?since=4&limit=10", "", "", "ListEvents", SESSION,
 	    "{\"since\":4,\"limit\":10}", 200 },
 	{ "GET", S "/events?since=4", "Last-Event-ID: 12\r\n", "", "ListEvents", SESSION,
@@ -55,8 +56,8 @@ static const struct {
 	{ "POST", API "/projects/import", "", "nodes:\n  a: \"b\"\n", "ImportProject", "",
 	    "{\"file\":\"nodes:\\n  a: \\\"b\\\"\\n\"}", 201 },
 	{ "POST", API "/commands/execute", "",
-	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"CreateNode\",\"data\":{\"a\":1}}", "CreateNode",
-	    SESSION, "{\"a\":1}", 200 },
+	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"CreateNode\",\"data\":{\"a\":1}}",
+	    "CreateNode", SESSION, "{\"a\":1}", 200 },
 	{ "POST", API "/commands/execute", "X-Session-Id: " SESSION "\r\n",
 	    "{\"command_type\":\"delete_node\"}", "DeleteNode", SESSION, "{}", 200 },
 };
@@ -68,8 +69,8 @@ START_TEST(each_url_asks_what_its_row_says)
 	    rows[_i].body, "OK", "{\"answered\":true}");
 	struct span args = asked_at(&q, ASKED_ARGS);
 
-	ck_assert_msg(asked_is(&q, rows[_i].command, rows[_i].session, rows[_i].args), "%s %s: %.*s",
-	    rows[_i].method, rows[_i].target, (int)args.n, args.p);
+	ck_assert_msg(asked_is(&q, rows[_i].command, rows[_i].session, rows[_i].args),
+	    "%s %s: %.*s", rows[_i].method, rows[_i].target, (int)args.n, args.p);
 	ck_assert_int_eq(status_of(answer), rows[_i].status);
 	ck_assert_ptr_nonnull(strstr(answer, "{\"answered\":true}"));
 	ck_assert_ptr_nonnull(strstr(answer, "Content-Type: application/json\r\n"));
@@ -112,7 +113,8 @@ static const struct {
 	{ "POST", API "/projects/import", "", "", 400, "\"field\":\"file\"" },
 	{ "POST", API "/commands/execute", "", "", 400, "JSON_TRUNCATED" },
 	{ "POST", API "/commands/execute", "", "{}", 400, "\"field\":\"session_id\"" },
-	{ "POST", API "/commands/execute", "", "{\"session_id\":7}", 400, "\"field\":\"session_id\"" },
+	{ "POST", API "/commands/execute", "", "{\"session_id\":7}", 400,
+	    "\"field\":\"session_id\"" },
 	{ "POST", API "/commands/execute", "", "{\"session_id\":\"7\"}", 404, "INVALID_SESSION" },
 	{ "POST", API "/sessions", "", "null", 400, "must be a JSON object, not null" },
 };
@@ -151,9 +153,10 @@ START_TEST(a_command_refused_here_brings_the_graph_of_its_session)
 	struct asked q;
 	const char *answer;
 
-	snprintf(body, sizeof(body), "{\"session_id\":\"" SESSION "\"%s}", refused_commands[_i].members);
-	answer = fetch_through(&q, "POST", API "/commands/execute", "", body, "OK",
-	    "{\"graph\":{\"roots\":[]}}");
+	snprintf(
+	    body, sizeof(body), "{\"session_id\":\"" SESSION "\"%s}", refused_commands[_i].members);
+	answer = fetch_through(
+	    &q, "POST", API "/commands/execute", "", body, "OK", "{\"graph\":{\"roots\":[]}}");
 	ck_assert(asked_is(&q, "GetGraph", SESSION, "{}"));
 	ck_assert_int_eq(status_of(answer), 400);
 	ck_assert_ptr_nonnull(strstr(answer, refused_commands[_i].says));
@@ -168,7 +171,8 @@ END_TEST
 
 START_TEST(every_error_of_graphd_has_its_status_and_comes_as_it_is)
 {
-	static const char body[] = "{\"error\":{\"code\":\"X\",\"message\":\"m\"},\"graph\":{\"roots\":[]}}";
+	static const char body[] =
+	    "{\"error\":{\"code\":\"X\",\"message\":\"m\"},\"graph\":{\"roots\":[]}}";
 	struct asked q;
 
 	for (int i = 1; i < ERRORS; i++) {
@@ -187,8 +191,9 @@ END_TEST
 START_TEST(errors_are_problems_for_those_who_want_them)
 {
 	struct asked q;
-	const char *answer = fetch_through(&q, "POST", S "/undo", "Accept: application/problem+json\r\n", "",
-	    "UNDO_CONFLICT", "{\"error\":{\"code\":\"UNDO_CONFLICT\",\"message\":\"m\"},\"graph\":{}}");
+	const char *answer = fetch_through(&q, "POST", S "/undo",
+	    "Accept: application/problem+json\r\n", "", "UNDO_CONFLICT",
+	    "{\"error\":{\"code\":\"UNDO_CONFLICT\",\"message\":\"m\"},\"graph\":{}}");
 
 	ck_assert_int_eq(status_of(answer), 409);
 	ck_assert_ptr_nonnull(strstr(answer, "Content-Type: application/problem+json\r\n"));
@@ -214,7 +219,8 @@ START_TEST(the_caller_is_named_by_body_query_header_or_password)
 	struct asked q;
 
 	for (size_t i = 0; i < sizeof(callers) / sizeof(*callers); i++) {
-		fetch_through(&q, "POST", callers[i].target, callers[i].fields, callers[i].body, "OK", "{}");
+		fetch_through(
+		    &q, "POST", callers[i].target, callers[i].fields, callers[i].body, "OK", "{}");
 		snprintf(expected, sizeof(expected), "\"actor\":\"%s\"", callers[i].actor);
 		ck_assert_msg(caller_has(&q, expected), "%s", expected);
 		frames_fini(&q.frames);
@@ -230,7 +236,8 @@ START_TEST(keys_preferences_and_traces_are_passed_on)
 	const char *answer;
 
 	snprintf(fields, sizeof(fields),
-	    "Idempotency-Key: order 7\r\nPrefer: wait=5, return=minimal\r\ntraceparent: %s\r\n", trace);
+	    "Idempotency-Key: order 7\r\nPrefer: wait=5, return=minimal\r\ntraceparent: %s\r\n",
+	    trace);
 	answer = fetch_through(&q, "POST", S "/undo", fields, "{\"client_id\":\"c1\"}", "OK", "{}");
 	ck_assert(caller_has(&q, "\"key\":\"order 7\""));
 	ck_assert(!caller_has(&q, "key_is_command_id"));
@@ -241,7 +248,8 @@ START_TEST(keys_preferences_and_traces_are_passed_on)
 	ck_assert_ptr_nonnull(strstr(answer, "Preference-Applied: return=minimal\r\n"));
 	frames_fini(&q.frames);
 	fetch_through(&q, "POST", API "/commands/execute", "traceparent: nonsense\r\n",
-	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"CreateNode\",\"command_id\":\"" NODE "\"}",
+	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"CreateNode\",\"command_id\":\"" NODE
+	    "\"}",
 	    "OK", "{}");
 	ck_assert(caller_has(&q, "\"key\":\"" NODE "\""));
 	ck_assert(caller_has(&q, "\"key_is_command_id\":true"));
@@ -254,8 +262,9 @@ END_TEST
 
 START_TEST(a_tree_has_its_hash_as_tag_and_is_not_sent_to_those_who_know_it)
 {
-	static const char tree[] = "{\"roots\":[{\"properties\":{\"state_hash\":\"no\"}}],\"seq\":1,"
-	                           "\"state_hash\":\"" HASH "\"}";
+	static const char tree[] =
+	    "{\"roots\":[{\"properties\":{\"state_hash\":\"no\"}}],\"seq\":1,"
+	    "\"state_hash\":\"" HASH "\"}";
 	struct asked q;
 	const char *answer = fetch_through(&q, "GET", S "/graph/tree", "", "", "OK", tree);
 
@@ -266,7 +275,8 @@ START_TEST(a_tree_has_its_hash_as_tag_and_is_not_sent_to_those_who_know_it)
 	ck_assert_int_eq(status_of(answer), 304);
 	ck_assert_ptr_null(strstr(answer, "roots"));
 	frames_fini(&q.frames);
-	answer = fetch_through(&q, "GET", S "/graph/tree", "If-None-Match: \"x\"\r\n", "", "OK", tree);
+	answer =
+	    fetch_through(&q, "GET", S "/graph/tree", "If-None-Match: \"x\"\r\n", "", "OK", tree);
 	ck_assert_int_eq(status_of(answer), 200);
 	frames_fini(&q.frames);
 	answer = fetch_through(&q, "GET", P, "", "", "OK", "{\"revision\":12,\"graph\":{}}");
@@ -281,10 +291,11 @@ START_TEST(load_graph_answers_with_session_and_template_too)
 	const char *answer = fetch_through(&q, "POST", S "/load-graph", "",
 	    "{\"graph\":{\"roots\":[]},\"template_id\":\"book\"}", "OK", "{\"success\":true}");
 
-	ck_assert_ptr_nonnull(strstr(answer,
-	    "{\"session_id\":\"" SESSION "\",\"template_id\":\"book\",\"success\":true}"));
+	ck_assert_ptr_nonnull(strstr(
+	    answer, "{\"session_id\":\"" SESSION "\",\"template_id\":\"book\",\"success\":true}"));
 	frames_fini(&q.frames);
-	answer = fetch_through(&q, "GET", P "/export?format=native", "", "", "OK", "{\"file\":{\"a\":1}}");
+	answer = fetch_through(
+	    &q, "GET", P "/export?format=native", "", "", "OK", "{\"file\":{\"a\":1}}");
 	ck_assert_ptr_nonnull(strstr(answer, "\r\n\r\n{\"a\":1}"));
 	frames_fini(&q.frames);
 }
@@ -292,7 +303,8 @@ END_TEST
 
 START_TEST(only_a_whole_graph_may_be_nested_deeper_than_other_bodies)
 {
-	char body[2000] = "{\"session_id\":\"" SESSION "\",\"command_type\":\"LoadGraph\",\"data\":{\"graph\":";
+	char body[2000] =
+	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"LoadGraph\",\"data\":{\"graph\":";
 	struct asked q;
 	const char *answer;
 
@@ -370,7 +382,8 @@ START_TEST(health_and_metrics_need_no_graphd)
 	ck_assert_ptr_nonnull(strstr(fetch("GET", "/health", "", ""), "{\"status\":\"ok\"}"));
 	ck_assert_ptr_nonnull(strstr(fetch("GET", API "/health", "", ""), "{\"status\":\"ok\"}"));
 	fetch("GET", "/metrics", "", "");
-	ck_assert_ptr_nonnull(strstr(reading.text, "gatewayd_http_responses_total{status=\"2xx\"} "));
+	ck_assert_ptr_nonnull(
+	    strstr(reading.text, "gatewayd_http_responses_total{status=\"2xx\"} "));
 	ck_assert_ptr_nonnull(strstr(reading.text, "# TYPE gatewayd_requests_in_flight gauge"));
 }
 END_TEST

@@ -121,7 +121,8 @@ START_TEST(every_parameter_of_a_row_is_known)
 			size_t n = strcspn(at + 1, "}");
 			bool is_known = false;
 			for (enum route_param p = 0; p < PARAMS; p++)
-				is_known |= span_is((struct span){ at + 1, n }, route_param_name(p));
+				is_known |=
+				    span_is((struct span){ at + 1, n }, route_param_name(p));
 			ck_assert_msg(is_known, "%s", routes[i].path);
 		}
 }
@@ -154,10 +155,12 @@ END_TEST
 
 START_TEST(what_is_nowhere_in_the_table_is_not_found)
 {
-	static const char *const paths[] = { "/", "//", "/api", "/api/v1", "/api/v1/", "/api/v2/sessions",
-		"/sessions", "/api/v1/ws", "/api/v1/metrics", "/api/v1//sessions", "/api/v1/sessions//info",
-		"/API/v1/sessions", "/api/v1/Sessions", "/api%2fv1/sessions", "/api/v1/sessions/" ID "/nothing",
-		"/api/v1/sessions%", "/api/v1/sessions%4", "/api/v1/sessions%zz", "/a/b/c/d/e/f/g/h/i/j/k" };
+	static const char *const paths[] = { "/", "//", "/api", "/api/v1", "/api/v1/",
+		"/api/v2/sessions", "/sessions", "/api/v1/ws", "/api/v1/metrics",
+		"/api/v1//sessions", "/api/v1/sessions//info", "/API/v1/sessions",
+		"/api/v1/Sessions", "/api%2fv1/sessions", "/api/v1/sessions/" ID "/nothing",
+		"/api/v1/sessions%", "/api/v1/sessions%4", "/api/v1/sessions%zz",
+		"/a/b/c/d/e/f/g/h/i/j/k" };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		ck_assert_msg(find(HTTP_GET, paths[i]) == ERROR_not_found, "%s", paths[i]);
@@ -166,7 +169,8 @@ END_TEST
 
 START_TEST(an_escaped_letter_is_that_letter)
 {
-	ck_assert_int_eq(find(HTTP_GET, "/api/v1/%73essions/0f0e0d0c%2D1111-4222-8333-444455556666"), OK);
+	ck_assert_int_eq(
+	    find(HTTP_GET, "/api/v1/%73essions/0f0e0d0c%2D1111-4222-8333-444455556666"), OK);
 	ck_assert(span_is(match.params[PARAM_session_id], ID));
 }
 END_TEST
@@ -190,7 +194,8 @@ START_TEST(only_rows_for_whole_projects_take_large_bodies)
 {
 	for (size_t i = 0; i < n_routes; i++)
 		if (routes[i].flags & ROUTE_IMPORT)
-			ck_assert(strstr(routes[i].path, "import") || strstr(routes[i].path, "load-graph"));
+			ck_assert(strstr(routes[i].path, "import") ||
+			    strstr(routes[i].path, "load-graph"));
 }
 END_TEST
 

@@ -1,6 +1,5 @@
 #include "tests/unit/graphd_fixture.h"
 
-
 static struct upstream *upstream;
 static int n_up, n_restarted, n_down, n_events, n_turns;
 static char last_event[200];
@@ -22,7 +21,8 @@ on_down(void *context)
 }
 
 static void
-on_event(void *context, const struct uuid *session, const struct wire_header *header, struct span body)
+on_event(
+    void *context, const struct uuid *session, const struct wire_header *header, struct span body)
 {
 	(void)context;
 	(void)session;
