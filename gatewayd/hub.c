@@ -9,7 +9,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { TICK_MS = 1000, JOINING_TICK_MS = 50, TRIM_JOINS = 256 };
+enum {
+	TICK_MS = 1000,
+	JOINING_TICK_MS = 50,
+	TRIM_JOINS = 256,
+	GATHER_MEMBERS = 400,
+	GATHER_MS = 1
+};
 
 /* graphd tells where the session stands: once behind each subscription, and from time to time after
  * that. */
@@ -118,6 +124,42 @@ on_tick(struct loop_timer *timer)
 	set_tick(hub, now_ms);
 }
 
+/*
+ * Writing to a big group takes longer than a millisecond, whatever is written. So it waits up to
+ * one for further events, which then cost no write of their own.
+ */
+static bool
+may_gather(const struct group *g, uint64_t now_ms)
+{
+	return g->n >= GATHER_MEMBERS && now_ms < g->pending_ms + GATHER_MS;
+}
+
+static void
+flush_groups(struct hub *hub)
+{
+	uint64_t now_ms = list_is_empty(&hub->dirty_groups) ? 0 : clock_now_ms();
+	bool waits = false;
+
+	for (struct link *at = hub->dirty_groups.next, *next; at != &hub->dirty_groups; at = next) {
+		struct group *g = LIST_OF(at, struct group, dirty);
+
+		next = at->next;
+		if (may_gather(g, now_ms))
+			waits = true;
+		else
+			group_flush(g);
+	}
+	if (waits && hub->gather.slot == 0)
+		loop_set_timer(hub->loop, &hub->gather, now_ms + GATHER_MS);
+}
+
+/* The turn's end looks at the groups. */
+static void
+on_gather(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
 /* The end of a turn: joiners come in, and what the turn encoded is given to its members, once each.
  */
 static void
@@ -135,8 +177,7 @@ on_turn_end(struct loop_hook *hook)
 	}
 	if (hub->n_joining && hub->tick.at_ms > clock_now_ms() + JOINING_TICK_MS)
 		set_tick(hub, clock_now_ms());
-	while (!list_is_empty(&hub->dirty_groups))
-		group_flush(LIST_OF(hub->dirty_groups.next, struct group, dirty));
+	flush_groups(hub);
 }
 
 struct hub *
@@ -151,6 +192,7 @@ hub_new(struct loop *loop, struct upstream *upstream)
 	list_init(&hub->starting);
 	hub->flush.run = on_turn_end;
 	loop_at_turn_end(loop, &hub->flush);
+	hub->gather.due = on_gather;
 	hub->tick.due = on_tick;
 	hub->next_tick_ms = clock_now_ms() + TICK_MS;
 	set_tick(hub, clock_now_ms());
@@ -170,6 +212,7 @@ hub_free(struct hub *hub)
 		room_free(r);
 	}
 	loop_cancel_timer(hub->loop, &hub->tick);
+	loop_cancel_timer(hub->loop, &hub->gather);
 	loop_cancel_timer(hub->loop, &hub->drain_timer);
 	for (size_t i = 0; i < hub->n_transports; i++) {
 		if (hub->transports[i].transport->stop)

@@ -1,6 +1,7 @@
 /* Groups: live members of one room that get the same bytes. What a turn brings for them is joined
  * and given once. */
 
+#include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "gatewayd/hub_inner.h"
@@ -88,6 +89,7 @@ group_queue(struct group *g, struct shared_bytes *bytes, uint64_t before)
 	}
 	if (g->n_pending == 0) {
 		g->pending_since = before;
+		g->pending_ms = clock_now_ms();
 		list_append(&g->room->hub->dirty_groups, &g->dirty);
 	}
 	g->pending[g->n_pending++] = shared_bytes_ref(bytes);

@@ -231,12 +231,12 @@ tell_property(struct encoder *enc, const struct edit *e)
 	member_uuid(out, ",\"node_id\":", &e->node);
 	member_text(out, ",\"property_id\":", e->key);
 	member_text(out, ",\"property_name\":", e->key);
-	put_literal(out, ",\"old_value\":");
-	put_value(out, e->value_before, e->name_before);
 	if (remains) {
 		put_literal(out, ",\"new_value\":");
 		put_value(out, e->value_after, e->name_after);
 	}
+	put_literal(out, ",\"old_value\":");
+	put_value(out, e->value_before, e->name_before);
 	finish(enc, remains ? EVENT_property_changed : EVENT_property_deleted);
 }
 

@@ -164,7 +164,7 @@ START_TEST(property_events_hold_both_values)
 	ck_assert_int_eq(h.events[0], EVENT_property_changed);
 	assert_has(h.bodies[0],
 	    "\"node_id\":" ONE ",\"property_id\":\"a\","
-	    "\"property_name\":\"a\",\"old_value\":null,\"new_value\":[1]}");
+	    "\"property_name\":\"a\",\"new_value\":[1],\"old_value\":null}");
 	forget(&h);
 	hear_all(&h, do_edit(s, "ann", unset_edit(1, "a")));
 	ck_assert_int_eq(h.events[0], EVENT_property_deleted);
