@@ -102,8 +102,8 @@ def command_for(path):
         return ["bash", str(path)], lambda output: None
     if re.search("unittest|ServerTest", path.read_text()):
         # As a file, not a module: a name such as tests/docs/test_x.py needs no package around it.
-        loader = ("import sys,unittest,importlib.util as u;"
-                  "p=sys.argv.pop(1);s=u.spec_from_file_location('__test__',p);"
+        loader = ("import os,sys,unittest,importlib.util as u;"
+                  "p=sys.argv.pop(1);sys.path.insert(0,os.path.dirname(p));s=u.spec_from_file_location('__test__',p);"
                   "m=u.module_from_spec(s);sys.modules['__test__']=m;s.loader.exec_module(m);"
                   "unittest.main(m,verbosity=2)")
         return ["/usr/bin/python3", "-c", loader, str(path)], count_unittest
