@@ -16,12 +16,12 @@ done = threading.Event()
 
 @client.on("graph:node-created")
 def created(data):
-    print(data["seq"], "graph:node-created", data["name"], flush=True)
+    print(f"{data['seq']} graph:node-created {data['name']}", flush=True)
 
 
 @client.on("command:executed")
 def executed(data):
-    print(data["seq"], "command:executed", data["command_type"], flush=True)
+    print(f"{data['seq']} command:executed {data['command_type']}", flush=True)
     done.set()
 
 
@@ -29,6 +29,6 @@ def executed(data):
 client.connect(url, auth={"session_id": session})
 answer = client.call("command:execute", {
     "command_type": "CreateNode", "data": {"blueprint_type_id": "phase", "name": "From Python"}})
-print("answer", answer["success"], answer["seq"], flush=True)
+print(f"answer {answer['success']} {answer['seq']}", flush=True)
 done.wait(10)
 client.disconnect()
