@@ -274,6 +274,13 @@ class Composer:
             self.made[mirror.session].append(data["node_id"])
         return Command(mirror.session, kind, data, self.chance.random() < .4)
 
+    def certain(self):
+        """A command that is never refused: a new root."""
+        mirror = self.chance.choice(self.mirrors)
+        data = self.created(None)
+        self.made[mirror.session].append(data["node_id"])
+        return Command(mirror.session, "CreateNode", data)
+
     def for_CreateNode(self, mirror):
         return self.created(self.chance.choice([None, self.node(mirror), self.node(mirror)]))
 
