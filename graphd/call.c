@@ -16,8 +16,8 @@ call_identity(const struct call *c)
 				       : SPAN(""));
 }
 
-void
-call_step_request(const struct call *c, enum step_kind kind, struct step_request *out)
+static void
+step_request(const struct call *c, enum step_kind kind, struct step_request *out)
 {
 	const struct caller *caller = &c->request->caller;
 
@@ -40,7 +40,7 @@ call_begin(struct call *c, struct session *s, enum step_kind kind)
 {
 	struct step_request request;
 
-	call_step_request(c, kind, &request);
+	step_request(c, kind, &request);
 	c->outcome->session = s;
 	c->keyed_session = request.key.n > 0;
 	s->warnings = &c->dispatcher->warnings;
@@ -117,8 +117,8 @@ call_count(struct call *c, const char *field, int64_t n, size_t fallback, size_t
 	return OK;
 }
 
-enum error
-call_scope(struct call *c, struct span scope, const char **actor)
+static enum error
+read_scope(struct call *c, struct span scope, const char **actor)
 {
 	*actor = NULL;
 	if (!scope.p || span_is(scope, "session"))
@@ -127,6 +127,30 @@ call_scope(struct call *c, struct span scope, const char **actor)
 		return refuse(
 		    c->why, ERROR_invalid_request, "scope", "scope must be session or mine.");
 	*actor = call_identity(c);
+	return OK;
+}
+
+enum error
+call_take_back(struct call *c, struct span scope, enum step_kind kind)
+{
+	struct history_entry *entry;
+	struct step_request request;
+	const char *actor;
+	struct uuid target = { 0 };
+	enum error err = read_scope(c, scope, &actor);
+
+	if (err)
+		return err;
+	step_request(c, kind, &request);
+	err = kind == STEP_UNDO ? session_undo(c->session, &request, actor, &entry, c->why)
+				: session_redo(c->session, &request, actor, &entry, c->why);
+	if (err)
+		return err;
+	if (entry)
+		target = entry->command_id;
+	sessions_bind(c->sessions, c->session);
+	json_out_key(c->result, "command_id");
+	json_out_uuid(c->result, &target);
 	return OK;
 }
 

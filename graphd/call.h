@@ -9,8 +9,6 @@
 
 /* Opens the request's step on s, which becomes the outcome's session. */
 void call_begin(struct call *, struct session *, enum step_kind);
-/* The same facts for session_undo() and session_redo(). */
-void call_step_request(const struct call *, enum step_kind, struct step_request *);
 /* Closes the step before the handler returns, for what must stand in a snapshot of it. */
 void call_end(struct call *);
 /* A new session with its created mark; the step stays open. */
@@ -29,8 +27,9 @@ enum error call_text(struct call *, const char *field, struct span text, size_t 
 /* A count, at least 1 and cut at most; absent: fallback. */
 enum error call_count(
     struct call *, const char *field, int64_t n, size_t fallback, size_t most, size_t *out);
-/* "session" or "mine" as the scope of undo and redo: the actor's name, or NULL for the session. */
-enum error call_scope(struct call *, struct span scope, const char **actor);
+/* Undo or redo in the scope "session" or "mine": leaves its step open and writes command_id, null
+ * when there was nothing. */
+enum error call_take_back(struct call *, struct span scope, enum step_kind);
 /* "lenient" or "strict"; absent leaves *strict. */
 enum error call_validation(struct call *, const char *field, struct span mode, bool *strict);
 

@@ -3,22 +3,5 @@
 enum error
 cmd_undo(struct call *c, const struct undo_args *a)
 {
-	struct history_entry *entry;
-	struct step_request request;
-	const char *actor;
-	struct uuid target = { 0 };
-	enum error err = call_scope(c, a->scope, &actor);
-
-	if (err)
-		return err;
-	call_step_request(c, STEP_UNDO, &request);
-	err = session_undo(c->session, &request, actor, &entry, c->why);
-	if (err)
-		return err;
-	if (entry)
-		target = entry->command_id;
-	sessions_bind(c->sessions, c->session);
-	json_out_key(c->result, "command_id");
-	json_out_uuid(c->result, &target);
-	return OK;
+	return call_take_back(c, a->scope, STEP_UNDO);
 }

@@ -40,7 +40,7 @@ long_text(size_t n)
 static const char *
 update_with(const struct uuid *node, const char *property, const char *value)
 {
-	static char args[LIMIT_VALUE_BYTES + 1024];
+	static char args[2 * LIMIT_VALUE_BYTES + 1024];
 
 	snprintf(args, sizeof(args), "{\"node_id\":\"%s\",\"property_id\":\"%s\",\"value\":%s}",
 	    text_of(node), property, value);
