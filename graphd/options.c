@@ -30,7 +30,7 @@ static const char usage[] =
     "                          tcp:// on any address\n"
     "  --snapshot-steps N      write a session down after so many steps; 0: when they weigh twice "
     "as\n"
-    "                          much as it does (0)\n"
+    "                          what it does (0)\n"
     "  --snd-hwm N             events queued for one subscriber before it loses some (10000)\n"
     "  --log-level LEVEL       debug, info, warn or fatal (info)\n"
     "  --log-json              one JSON object per line instead of words\n"

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 /*
- * A snapshot is due when the steps behind the last one weigh twice what it would, so that writing
- * snapshots costs half of what writing steps does at most, and reading a session never more than
- * three times its own weight; and not before there are some hundreds of steps.
+ * A snapshot is due when the steps behind the last one weigh four times what it would, so that
+ * writing snapshots costs a quarter of what writing steps does at most, and reading a session never
+ * more than three times its own weight; and not before there are some hundreds of steps.
  */
 enum {
 	STEPS_AT_LEAST = 500,
-	TIMES_ITS_WEIGHT = 2,
+	TIMES_ITS_WEIGHT = 4,
 	BYTES_PER_NODE = 300,
 	BYTES_PER_STEP = 400,
 	BYTES_PER_KEY = 250,

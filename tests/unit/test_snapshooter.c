@@ -72,12 +72,12 @@ START_TEST(a_session_is_written_down_when_enough_steps_have_gathered_and_not_bef
 	struct session *restored;
 
 	/* What can be undone weighs as much as the steps do, up to a thousand of them. */
-	rename_root(1500);
+	rename_root(3500);
 	for (int i = 0; i < 20; i++)
 		loop_turn(f.loop, 1);
 	ck_assert_uint_eq(snapshot_ordinal(&bytes), 0);
-	rename_root(1000);
-	ck_assert_uint_ge(await_snapshot(&bytes), 2000);
+	rename_root(1500);
+	ck_assert_uint_ge(await_snapshot(&bytes), 4000);
 	restored = session_restore(json_out_span(&bytes));
 	ck_assert_ptr_nonnull(restored);
 	ck_assert_uint_eq(graph_count(restored->graph), 1);
@@ -91,11 +91,11 @@ enum { NODES = 5000 };
 static void
 load_big(void)
 {
-	char *args = malloc((size_t)NODES * 1200), *at = args, text[1001];
+	char *args = malloc((size_t)NODES * 2200), *at = args, text[2001];
 	struct answer a;
 
-	memset(text, 'x', 1000);
-	text[1000] = '\0';
+	memset(text, 'x', 2000);
+	text[2000] = '\0';
 	at += sprintf(at, "{\"graph\":{\"roots\":[");
 	for (int i = 0; i < NODES; i++)
 		at += sprintf(at,
