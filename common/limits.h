@@ -96,5 +96,4 @@ enum {
 	LIMIT_PRESENCE_BYTES = 4096,
 	LIMIT_PRESENCE_PER_S = 20, /* per client; coalesced above */
 	LIMIT_PRESENCE_TTL_MS = 60000,
-	LIMIT_GRACE_MS = 3000, /* a client that is back by then never left */
 };

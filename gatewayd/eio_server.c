@@ -191,12 +191,6 @@ eio_server_free(struct eio_server *server)
 	free(server);
 }
 
-struct sio *
-eio_server_sio(struct eio_server *server)
-{
-	return server->sio;
-}
-
 struct eio *
 eio_server_eio(struct eio_server *server)
 {

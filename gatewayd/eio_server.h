@@ -36,7 +36,6 @@ void eio_server_unknown(struct http_request *);
 struct eio_server *eio_server_new(const struct eio_server_settings *);
 /* Ends all sessions; held requests have been ended by http_free() before. */
 void eio_server_free(struct eio_server *);
-struct sio *eio_server_sio(struct eio_server *);
 struct eio *eio_server_eio(struct eio_server *);
 bool eio_server_is_path(const struct eio_server *, struct span path);
 /*

@@ -134,12 +134,6 @@ node_first_child(const struct node *n)
 }
 
 const struct node *
-node_last_child(const struct node *n)
-{
-	return siblings_last(n->children);
-}
-
-const struct node *
 node_next(const struct node *n)
 {
 	return siblings_next(n);

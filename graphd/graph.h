@@ -52,7 +52,6 @@ const struct content *node_content(const struct node *);
 uint64_t node_content_hash(const struct node *);
 const struct node *node_parent(const struct node *); /* NULL for a root */
 const struct node *node_first_child(const struct node *);
-const struct node *node_last_child(const struct node *);
 const struct node *node_next(const struct node *); /* next sibling */
 const struct node *node_previous(const struct node *);
 uint32_t node_index(const struct node *); /* O(log siblings) */

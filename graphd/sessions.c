@@ -310,17 +310,6 @@ sessions_of_project(struct sessions *ss, const struct uuid *project_id)
 }
 
 void
-sessions_each_loaded(struct sessions *ss, void (*fn)(void *, struct session *), void *context)
-{
-	struct link *next;
-
-	for (struct link *l = ss->by_activity.next; l != &ss->by_activity; l = next) {
-		next = l->next;
-		fn(context, LIST_OF(l, struct session, by_activity));
-	}
-}
-
-void
 sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 {
 	struct link *next;

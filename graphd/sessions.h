@@ -32,8 +32,6 @@ void sessions_each_after(
     struct sessions *, const struct uuid *after, uint64_t after_us, sessions_fn *, void *context);
 /* Newest first. */
 void sessions_each_newest(struct sessions *, sessions_fn *, void *context);
-/* Those in memory, least recently used first. fn may drop the one it is given. */
-void sessions_each_loaded(struct sessions *, void (*fn)(void *, struct session *), void *context);
 /* The loaded session whose project this is, most recently used; NULL when none is. */
 struct session *sessions_of_project(struct sessions *, const struct uuid *project_id);
 /* Unloads sessions idle since before_ms that have no clients and nothing uncommitted. */
