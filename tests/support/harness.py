@@ -75,6 +75,18 @@ class Daemon:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def freeze(self):
+        """Stops every thread; one that waits for the disk stops as soon as its call ends."""
+        self.signal(signal.SIGSTOP)
+        eventually(lambda: all(s in "TD" for s in self._thread_states()), what="every thread still")
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def _thread_states(self):
+        stats = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return [stat.read_text().rpartition(")")[2].split()[0] for stat in stats]
+
     def wait(self, limit_s=STOP_LIMIT_S):
         try:
             return self.process.wait(limit_s)
