@@ -15,14 +15,20 @@ is_set(void)
 }
 
 uint64_t
-clock_now_ms(void)
+clock_now_us(void)
 {
 	struct timespec t;
 
 	if (is_set())
-		return set.now_ms;
+		return set.now_ms * 1000;
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t
+clock_now_ms(void)
+{
+	return clock_now_us() / 1000;
 }
 
 uint64_t

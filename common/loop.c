@@ -25,6 +25,7 @@ struct signal_handler {
 struct loop {
 	int epoll_fd;
 	bool stop, again;
+	uint64_t return_us; /* the next wait's bound; 0: none */
 
 	/* What epoll_wait() gave in this turn; loop_remove() blots out what is still to come of it.
 	 */
@@ -87,6 +88,13 @@ void
 loop_again(struct loop *l)
 {
 	l->again = true;
+}
+
+void
+loop_return_in(struct loop *l, uint64_t us)
+{
+	if (l->return_us == 0 || us < l->return_us)
+		l->return_us = us ? us : 1;
 }
 
 static void
@@ -248,6 +256,13 @@ loop_at_turn_end(struct loop *l, struct loop_hook *hook)
 	*end = hook;
 }
 
+void
+loop_first_at_turn_end(struct loop *l, struct loop_hook *hook)
+{
+	hook->next = l->hooks;
+	l->hooks = hook;
+}
+
 static void
 signals_ready(struct loop_io *io, uint32_t events)
 {
@@ -370,10 +385,24 @@ look_for_messages(struct loop *l)
 	}
 }
 
+/* epoll_wait() counts in milliseconds, which is too coarse for what returns sooner. */
+static int
+wait_for_events(struct loop *l, int timeout_ms)
+{
+	struct timespec soon = { 0, (long)(l->return_us * 1000) };
+	bool is_soon = l->return_us > 0 && l->return_us < 1000000 &&
+	    (timeout_ms < 0 || l->return_us < (uint64_t)timeout_ms * 1000);
+
+	l->return_us = 0;
+	if (is_soon)
+		return epoll_pwait2(l->epoll_fd, l->events, LOOP_EVENTS, &soon, NULL);
+	return epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, timeout_ms);
+}
+
 void
 loop_turn(struct loop *l, int timeout_ms)
 {
-	int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, wait_ms(l, timeout_ms));
+	int n = wait_for_events(l, wait_ms(l, timeout_ms));
 
 	if (n < 0 && errno != EINTR)
 		log_fatal("loop", "epoll_wait: %s", strerror(errno));

@@ -42,12 +42,17 @@ struct loop_timer {
 void loop_set_timer(struct loop *, struct loop_timer *, uint64_t at_ms);
 void loop_cancel_timer(struct loop *, struct loop_timer *);
 
-/* Called once at the end of every turn, in the order added. */
+/* The next wait is at most so long, and its turn has an end like any other. */
+void loop_return_in(struct loop *, uint64_t us);
+
+/* Called once at the end of every turn, in the order added; those added as first before all
+ * others. */
 struct loop_hook {
 	void (*run)(struct loop_hook *);
 	struct loop_hook *next;
 };
 void loop_at_turn_end(struct loop *, struct loop_hook *);
+void loop_first_at_turn_end(struct loop *, struct loop_hook *);
 
 /* Blocks the signal in the calling thread and hands it to fn in a turn. Call before any thread
  * starts. */

@@ -206,7 +206,8 @@ http_new(struct loop *loop, const struct http_settings *settings)
 	h->turn_end.run = turn_end;
 	loop_add(loop, &h->io, MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
 	    EPOLLIN);
-	loop_at_turn_end(loop, &h->turn_end);
+	/* Before the events, which may take a while to write to many. */
+	loop_first_at_turn_end(loop, &h->turn_end);
 	return h;
 }
 

@@ -13,8 +13,9 @@ enum {
 	TICK_MS = 1000,
 	JOINING_TICK_MS = 50,
 	TRIM_JOINS = 256,
-	GATHER_MEMBERS = 400,
-	GATHER_MS = 1
+	GATHER_MEMBERS = 50,
+	GATHER_US_PER_MEMBER = 5,
+	GATHER_MAX_US = 4000,
 };
 
 /* graphd tells where the session stands: once behind each subscription, and from time to time after
@@ -125,39 +126,42 @@ on_tick(struct loop_timer *timer)
 }
 
 /*
- * Writing to a big group takes longer than a millisecond, whatever is written. So it waits up to
- * one for further events, which then cost no write of their own.
+ * Writing costs some 5 us a member, whatever is written. So while further commands for the session
+ * are under way here, a big group waits for their events, which then cost no write of their own:
+ * no longer than the writing will take. Returns for how many us.
  */
-static bool
-may_gather(const struct group *g, uint64_t now_ms)
+static uint64_t
+gathers_for(const struct group *g, uint64_t now_us)
 {
-	return g->n >= GATHER_MEMBERS && now_ms < g->pending_ms + GATHER_MS;
+	uint64_t bound_us = (uint64_t)g->n * GATHER_US_PER_MEMBER;
+	uint64_t waited_us = now_us - g->pending_us;
+
+	if (g->n < GATHER_MEMBERS)
+		return 0;
+	if (bound_us > GATHER_MAX_US)
+		bound_us = GATHER_MAX_US;
+	/* The command whose event this is may be under way back as well. */
+	if (waited_us >= bound_us ||
+	    upstream_changes_under_way(g->room->hub->upstream, &g->room->id) <= 1)
+		return 0;
+	return bound_us - waited_us;
 }
 
 static void
 flush_groups(struct hub *hub)
 {
-	uint64_t now_ms = list_is_empty(&hub->dirty_groups) ? 0 : clock_now_ms();
-	bool waits = false;
+	uint64_t now_us = list_is_empty(&hub->dirty_groups) ? 0 : clock_now_us();
 
 	for (struct link *at = hub->dirty_groups.next, *next; at != &hub->dirty_groups; at = next) {
 		struct group *g = LIST_OF(at, struct group, dirty);
+		uint64_t wait_us = gathers_for(g, now_us);
 
 		next = at->next;
-		if (may_gather(g, now_ms))
-			waits = true;
+		if (wait_us)
+			loop_return_in(hub->loop, wait_us);
 		else
 			group_flush(g);
 	}
-	if (waits && hub->gather.slot == 0)
-		loop_set_timer(hub->loop, &hub->gather, now_ms + GATHER_MS);
-}
-
-/* The turn's end looks at the groups. */
-static void
-on_gather(struct loop_timer *timer)
-{
-	(void)timer;
 }
 
 /* The end of a turn: joiners come in, and what the turn encoded is given to its members, once each.
@@ -192,7 +196,6 @@ hub_new(struct loop *loop, struct upstream *upstream)
 	list_init(&hub->starting);
 	hub->flush.run = on_turn_end;
 	loop_at_turn_end(loop, &hub->flush);
-	hub->gather.due = on_gather;
 	hub->tick.due = on_tick;
 	hub->next_tick_ms = clock_now_ms() + TICK_MS;
 	set_tick(hub, clock_now_ms());
@@ -212,7 +215,6 @@ hub_free(struct hub *hub)
 		room_free(r);
 	}
 	loop_cancel_timer(hub->loop, &hub->tick);
-	loop_cancel_timer(hub->loop, &hub->gather);
 	loop_cancel_timer(hub->loop, &hub->drain_timer);
 	for (size_t i = 0; i < hub->n_transports; i++) {
 		if (hub->transports[i].transport->stop)

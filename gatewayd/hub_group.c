@@ -89,7 +89,7 @@ group_queue(struct group *g, struct shared_bytes *bytes, uint64_t before)
 	}
 	if (g->n_pending == 0) {
 		g->pending_since = before;
-		g->pending_ms = clock_now_ms();
+		g->pending_us = clock_now_us();
 		list_append(&g->room->hub->dirty_groups, &g->dirty);
 	}
 	g->pending[g->n_pending++] = shared_bytes_ref(bytes);

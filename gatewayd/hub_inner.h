@@ -21,7 +21,7 @@ struct group {
 	/* Encoded in this turn and not delivered yet; pending_since is the seq its members have
 	 * without them. */
 	uint64_t pending_since;
-	uint64_t pending_ms; /* when the first of them came */
+	uint64_t pending_us; /* when the first of them came */
 	struct shared_bytes **pending;
 	uint32_t n_pending, pending_capacity;
 	struct link dirty;
@@ -71,7 +71,6 @@ struct hub {
 	size_t n_joining;
 	size_t n_joined; /* since memory was last given back */
 	struct loop_hook flush;
-	struct loop_timer gather; /* when a big group that waits for more has waited enough */
 	struct loop_timer tick;
 	uint64_t next_tick_ms; /* the timer may be due earlier, for joiners alone */
 	bool draining;

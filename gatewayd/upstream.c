@@ -308,6 +308,29 @@ complete_caller(struct upstream *u, const struct upstream_question *q, char key[
 	return caller;
 }
 
+static void
+count_change(struct upstream *u, struct upstream_request *p, const struct uuid *session)
+{
+	struct subscription *s;
+
+	if (command_rows[p->command].kind != COMMAND_EDITS)
+		return;
+	s = table_find(&u->subscriptions, session);
+	if (!s)
+		return;
+	s->changes++;
+	p->is_counted = true;
+	p->counted_for = *session;
+}
+
+unsigned
+upstream_changes_under_way(const struct upstream *u, const struct uuid *session)
+{
+	const struct subscription *s = table_find(&u->subscriptions, session);
+
+	return s ? s->changes : 0;
+}
+
 uint64_t
 upstream_ask(
     struct upstream *u, const struct upstream_question *q, upstream_reply_fn *fn, void *arg)
@@ -328,6 +351,7 @@ upstream_ask(
 	p->arg = arg;
 	if (!uuid_is_nil(&q->session))
 		uuid_format(&q->session, p->session);
+	count_change(u, p, &q->session);
 	upstream_count_in_flight(u);
 	upstream_set_deadline(u);
 	upstream_flush(u);
@@ -342,8 +366,7 @@ upstream_forget(struct upstream *u, uint64_t number)
 	if (!p)
 		return;
 	/* What is still here need not be done; the rest is graphd's to finish. */
-	upstream_requests_remove(&u->requests, p);
-	upstream_count_in_flight(u);
+	upstream_remove(u, p);
 }
 
 void

@@ -54,6 +54,8 @@ void upstream_free(struct upstream *);
 /* Heard from graphd within LIMIT_BUS_SILENCE_MS and its contract version is ours. */
 bool upstream_is_ready(const struct upstream *);
 size_t upstream_in_flight(const struct upstream *);
+/* Commands that change this session and have no answer yet; 0 when it is not subscribed to. */
+unsigned upstream_changes_under_way(const struct upstream *, const struct uuid *session);
 
 /* Returns the request's number, or 0 when there are LIMIT_IN_FLIGHT already (the caller answers
  * overloaded). */

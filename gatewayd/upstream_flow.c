@@ -100,13 +100,25 @@ upstream_hello(struct upstream *u, bool leaving)
 /* Answers and the end of them. */
 
 void
+upstream_remove(struct upstream *u, struct upstream_request *p)
+{
+	struct subscription *s =
+	    p->is_counted ? table_find(&u->subscriptions, &p->counted_for) : NULL;
+
+	/* It may be another subscription than the one that counted it. */
+	if (s && s->changes > 0)
+		s->changes--;
+	upstream_requests_remove(&u->requests, p);
+	upstream_count_in_flight(u);
+}
+
+void
 upstream_finish(struct upstream *u, struct upstream_request *p, enum error status, struct span body)
 {
 	upstream_reply_fn *fn = p->fn;
 	void *arg = p->arg;
 
-	upstream_requests_remove(&u->requests, p);
-	upstream_count_in_flight(u);
+	upstream_remove(u, p);
 	fn(arg, status, body, false);
 }
 

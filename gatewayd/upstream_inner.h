@@ -12,6 +12,7 @@ enum { UPSTREAM_HELLO_NUMBER = 0 };
 struct subscription {
 	struct uuid session; /* the table's key */
 	unsigned n, n_dash;
+	unsigned changes; /* requests under way that change it */
 };
 
 struct upstream {
@@ -34,6 +35,8 @@ struct upstream {
 void upstream_flush(struct upstream *);
 void upstream_hello(struct upstream *, bool leaving);
 void upstream_set_deadline(struct upstream *);
+/* Forgets the request. */
+void upstream_remove(struct upstream *, struct upstream_request *);
 /* Gives the last answer and forgets the request. */
 void upstream_finish(
     struct upstream *, struct upstream_request *, enum error status, struct span body);

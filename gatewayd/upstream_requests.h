@@ -17,6 +17,8 @@ struct upstream_request {
 	void *arg;
 	enum command command;
 	bool is_partly_answered;
+	bool is_counted; /* among the changes of counted_for */
+	struct uuid counted_for;
 	char session[UUID_TEXT + 1]; /* empty: none */
 	struct span caller, args;    /* behind the struct */
 };

@@ -66,6 +66,14 @@ upstream_is_ready(const struct upstream *u)
 	return true;
 }
 
+unsigned
+upstream_changes_under_way(const struct upstream *u, const struct uuid *session)
+{
+	(void)u;
+	(void)session;
+	return 0;
+}
+
 size_t
 upstream_in_flight(const struct upstream *u)
 {

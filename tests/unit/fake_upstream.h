@@ -27,6 +27,7 @@ struct upstream {
 	size_t n;
 	bool is_full; /* takes no more questions */
 	int subscribed, dash, resyncs;
+	unsigned changes; /* under way, in whichever session */
 };
 
 static inline void
@@ -101,6 +102,13 @@ upstream_in_flight(const struct upstream *u)
 	for (size_t i = 0; i < u->n; i++)
 		n += u->asks[i].fn != NULL;
 	return n;
+}
+
+unsigned
+upstream_changes_under_way(const struct upstream *u, const struct uuid *session)
+{
+	(void)session;
+	return u->changes;
 }
 
 void

@@ -50,6 +50,73 @@ START_TEST(an_event_is_encoded_once_for_all_who_hear_it_alike)
 }
 END_TEST
 
+enum { MANY = 100 };
+
+static void
+join_many(struct fake_client *many)
+{
+	for (int i = 0; i < MANY; i++)
+		join_plainly(&many[i]);
+	sync_at(0);
+	fake.changes = 2;
+}
+
+static void
+pass_us(uint64_t us)
+{
+	/* Finer than the tests' clock: the wall clock of this turn is real. */
+	clock_set(0, 0);
+	for (uint64_t end_us = clock_now_us() + us; clock_now_us() < end_us;)
+		loop_turn(loop, -1);
+}
+
+START_TEST(a_big_group_waits_for_the_events_of_commands_under_way_and_gets_them_at_once)
+{
+	struct fake_client *many = xcalloc(MANY, sizeof *many);
+
+	join_many(many);
+	durable(1);
+	turn();
+	ck_heard(&many[0], "joined 0;");
+	durable(2);
+	fake.changes = 1;
+	turn();
+	ck_heard(&many[0], "joined 0;node_created 1;node_created 2;");
+	ck_heard(&many[MANY - 1], "joined 0;node_created 1;node_created 2;");
+	ck_assert_uint_eq(many[0].n_deliveries, 1);
+	for (int i = 0; i < MANY; i++)
+		hub_leave(hub, &many[i].member);
+	free(many);
+}
+END_TEST
+
+START_TEST(a_big_group_waits_no_longer_than_its_writing_takes)
+{
+	struct fake_client *many = xcalloc(MANY, sizeof *many);
+
+	join_many(many);
+	clock_set(0, 0);
+	durable(1);
+	/* The commands never come back, and yet the loop returns by itself. */
+	pass_us(MANY * 10);
+	ck_heard(&many[0], "joined 0;node_created 1;");
+	for (int i = 0; i < MANY; i++)
+		hub_leave(hub, &many[i].member);
+	free(many);
+}
+END_TEST
+
+START_TEST(a_small_group_waits_for_nothing)
+{
+	join_plainly(&ann);
+	sync_at(0);
+	fake.changes = 2;
+	durable(1);
+	turn();
+	ck_heard(&ann, "joined 0;node_created 1;");
+}
+END_TEST
+
 START_TEST(an_event_that_overtakes_the_sync_is_neither_lost_nor_doubled)
 {
 	join_plainly(&ann);
@@ -329,6 +396,10 @@ suite(void)
 	tcase_add_test(t, a_member_hears_what_comes_after_it_joined);
 	tcase_add_test(t, the_events_of_a_turn_are_one_delivery);
 	tcase_add_test(t, an_event_is_encoded_once_for_all_who_hear_it_alike);
+	tcase_add_test(
+	    t, a_big_group_waits_for_the_events_of_commands_under_way_and_gets_them_at_once);
+	tcase_add_test(t, a_big_group_waits_no_longer_than_its_writing_takes);
+	tcase_add_test(t, a_small_group_waits_for_nothing);
 	tcase_add_test(t, an_event_that_overtakes_the_sync_is_neither_lost_nor_doubled);
 	tcase_add_test(t, repeated_events_are_dropped);
 	tcase_add_test(t, since_brings_what_was_missed_and_then_goes_on_live);

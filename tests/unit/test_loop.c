@@ -288,12 +288,27 @@ hook_b(struct loop_hook *h)
 		loop_again(loop);
 }
 
-START_TEST(turn_ends_run_in_the_order_added_and_the_loop_runs_until_stopped)
+START_TEST(a_wait_can_be_bounded_more_finely_than_by_timers)
+{
+	struct alarm a = alarm_of(1);
+	uint64_t began_us = clock_now_us();
+
+	loop_set_timer(loop, &a.timer, clock_now_ms() + 60000);
+	loop_return_in(loop, 300);
+	loop_return_in(loop, 50000);
+	loop_turn(loop, -1);
+	ck_assert_uint_ge(clock_now_us() - began_us, 300);
+	ck_assert_uint_lt(clock_now_us() - began_us, 50000);
+	loop_cancel_timer(loop, &a.timer);
+}
+END_TEST
+
+START_TEST(turn_ends_run_in_their_order_and_the_loop_runs_until_stopped)
 {
 	struct loop_hook a = { .run = hook_a }, b = { .run = hook_b };
 
-	loop_at_turn_end(loop, &a);
 	loop_at_turn_end(loop, &b);
+	loop_first_at_turn_end(loop, &a);
 	/* Nothing else wakes this loop: without loop_again() it would sleep for good. */
 	loop_again(loop);
 	loop_run(loop);
@@ -342,7 +357,8 @@ main(void)
 	tcase_add_test(c, a_timer_that_sets_itself_to_the_past_does_not_hold_up_the_turn);
 	tcase_add_test(c, random_timers_fire_in_the_order_of_their_times);
 	tcase_add_test(c, the_loop_sleeps_until_a_timer_is_due);
-	tcase_add_test(c, turn_ends_run_in_the_order_added_and_the_loop_runs_until_stopped);
+	tcase_add_test(c, a_wait_can_be_bounded_more_finely_than_by_timers);
+	tcase_add_test(c, turn_ends_run_in_their_order_and_the_loop_runs_until_stopped);
 	tcase_add_test(c, signals_arrive_in_a_turn);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

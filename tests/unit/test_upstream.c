@@ -393,6 +393,38 @@ has_subscription(const char *topic, bool is_on)
 	return found;
 }
 
+START_TEST(changes_under_way_are_counted_for_sessions_that_are_subscribed_to)
+{
+	struct uuid session;
+	struct asked q;
+	struct answer a, b, c;
+
+	uuid_of_name(SPAN("session"), &session);
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_create_node, NULL, 0, &a);
+	ck_assert_uint_eq(upstream_changes_under_way(upstream, &session), 0);
+	upstream_subscribe(upstream, &session, false);
+	ask(COMMAND_create_node, NULL, 0, &b);
+	ask(COMMAND_get_dirty, NULL, 0, &c);
+	ck_assert_uint_eq(upstream_changes_under_way(upstream, &session), 1);
+	for (int i = 0; i < 2; i++) {
+		await(&q, "CreateNode");
+		fake_answer(&q, "OK", SPAN("{}"));
+		frames_fini(&q.frames);
+	}
+	RUN_UNTIL(a.n == 1 && b.n == 1);
+	ck_assert_uint_eq(upstream_changes_under_way(upstream, &session), 0);
+	await(&q, "GetDirty");
+	fake_answer(&q, "OK", SPAN("{}"));
+	RUN_UNTIL(c.n == 1);
+	frames_fini(&q.frames);
+	upstream_unsubscribe(upstream, &session, false);
+	answer_fini(&a);
+	answer_fini(&b);
+	answer_fini(&c);
+}
+END_TEST
+
 START_TEST(events_of_subscribed_sessions_arrive_and_no_others)
 {
 	struct wire_header header = { .version = 1, .event = EVENT_node_created, .seq = 7 };
@@ -489,6 +521,7 @@ main(void)
 	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_is_an_error);
 	tcase_add_test(t, another_contract_version_is_not_served);
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
+	tcase_add_test(t, changes_under_way_are_counted_for_sessions_that_are_subscribed_to);
 	tcase_add_test(t, events_of_subscribed_sessions_arrive_and_no_others);
 	tcase_add_test(t, subscriptions_are_counted);
 	tcase_add_test(t, the_end_answers_what_is_still_in_flight);
