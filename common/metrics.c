@@ -17,9 +17,10 @@ metrics_add(struct metric *m)
 {
 	struct metric **place = NULL, **at;
 
+	if (m->is_added)
+		return;
+	m->is_added = true;
 	for (at = &first; *at; at = &(*at)->next) {
-		if (*at == m)
-			return;
 		if (span_equal(family(*at), family(m)))
 			place = &(*at)->next;
 	}

@@ -13,6 +13,7 @@ struct metric {
 	const char *help;
 	const char *type; /* "counter" or "gauge" */
 	int64_t value;
+	bool is_added;
 	struct metric *next;
 };
 

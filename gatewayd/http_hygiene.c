@@ -2,7 +2,6 @@
 
 #include "common/limits.h"
 
-#include <ctype.h>
 #include <strings.h>
 
 /* Fields of which a second one would let two readers disagree. */
@@ -10,6 +9,12 @@ static const char *const single_fields[] = { "host", "content-length", "transfer
 	"content-type", "content-encoding", "authorization", "origin", "expect", "idempotency-key",
 	"if-match", "x-session-id", "x-actor", "last-event-id", "sec-websocket-key",
 	"sec-websocket-version", "access-control-request-method" };
+
+static bool
+is_letter_or_digit(unsigned char c)
+{
+	return (unsigned)(c | 0x20) - 'a' < 26 || (unsigned)c - '0' < 10;
+}
 
 /* RFC 9110 section 5.6.2 */
 static bool
@@ -19,7 +24,7 @@ is_token(struct span s)
 
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		if (c >= 0x80 || (!isalnum(c) && !(c && strchr(others, c))))
+		if (!is_letter_or_digit(c) && !(c && strchr(others, c)))
 			return false;
 	}
 	return s.n > 0;
@@ -108,7 +113,7 @@ is_host(struct span host)
 
 	for (size_t i = 0; i < host.n; i++) {
 		unsigned char c = (unsigned char)host.p[i];
-		if (c >= 0x80 || (!isalnum(c) && !(c && strchr(others, c))))
+		if (!is_letter_or_digit(c) && !(c && strchr(others, c)))
 			return false;
 	}
 	return true;

@@ -126,9 +126,11 @@ static enum error
 echo_members(struct rest_call *c)
 {
 	struct json_out echo = { 0 };
-	struct span template_id = { 0 };
-	enum error err = rest_member_text(c, "template_id", &template_id);
+	struct span template_id, value;
+	enum error err;
 
+	json_find(c->body, "template_id", &value);
+	err = rest_text(c, "template_id", value, &template_id);
 	if (err)
 		return err;
 	json_out_open(&echo, '{');

@@ -49,8 +49,37 @@ rest_read_body(struct rest_call *c, unsigned flags)
 	if (json_type(text) != JSON_OBJECT)
 		return refuse(&c->why, ERROR_invalid_request, NULL,
 		    "The body must be a JSON object, not %s.", json_type_name(json_type(text)));
-	c->body = text;
+	rest_take_body(c, text);
 	return OK;
+}
+
+void
+rest_take_body(struct rest_call *c, struct span object)
+{
+	struct {
+		const char *name;
+		struct span *value;
+	} members[] = {
+		{ "session_id", &c->members.session_id },
+		{ "command_type", &c->members.command_type },
+		{ "data", &c->members.data },
+		{ "command_id", &c->members.command_id },
+		{ "actor", &c->members.actor },
+		{ "client_id", &c->members.client_id },
+	};
+	struct json_iter it;
+	struct span key, value;
+
+	c->body = object;
+	json_walk(&it, object);
+	while (json_next(&it, &key, &value)) {
+		struct span name = json_key(http_arena(c->http), key);
+		if (json_type(value) == JSON_NULL)
+			continue;
+		for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
+			if (span_is(name, members[i].name))
+				*members[i].value = value;
+	}
 }
 
 static enum error
@@ -96,12 +125,10 @@ is_utf8(struct span text)
 }
 
 enum error
-rest_member_text(struct rest_call *c, const char *name, struct span *out)
+rest_text(struct rest_call *c, const char *name, struct span value, struct span *out)
 {
-	struct span value;
-
 	*out = (struct span){ 0 };
-	if (!c->body.p || !json_find(c->body, name, &value) || json_type(value) == JSON_NULL)
+	if (!value.p || json_type(value) == JSON_NULL)
 		return OK;
 	if (json_type(value) != JSON_STRING)
 		return refuse(&c->why, ERROR_invalid_request, name, "%s must be text, not %s.",

@@ -54,7 +54,7 @@ static enum error
 find_actor(struct rest_call *c)
 {
 	struct span *actor = &c->caller.actor;
-	enum error err = rest_member_text(c, "actor", actor);
+	enum error err = rest_text(c, "actor", c->members.actor, actor);
 
 	if (err)
 		return err;
@@ -108,7 +108,7 @@ rest_caller(struct rest_call *c)
 	enum error err = find_actor(c);
 
 	if (!err)
-		err = rest_member_text(c, "client_id", &c->caller.client);
+		err = rest_text(c, "client_id", c->members.client_id, &c->caller.client);
 	if (!err && !c->caller.client.n)
 		c->caller.client = http_query_value(c->http, "client_id");
 	if (!err)

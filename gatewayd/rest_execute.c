@@ -7,32 +7,6 @@
  * body says what it means. It is in the hot path, so the body is walked once.
  */
 
-struct envelope {
-	struct span session_id, command_type, data, command_id;
-};
-
-static void
-read_envelope(struct span body, struct arena *arena, struct envelope *e)
-{
-	struct json_iter it;
-	struct span key, value;
-
-	json_walk(&it, body);
-	while (json_next(&it, &key, &value)) {
-		struct span name = json_key(arena, key);
-		if (json_type(value) == JSON_NULL)
-			continue;
-		if (span_is(name, "session_id"))
-			e->session_id = value;
-		else if (span_is(name, "command_type"))
-			e->command_type = value;
-		else if (span_is(name, "data"))
-			e->data = value;
-		else if (span_is(name, "command_id"))
-			e->command_id = value;
-	}
-}
-
 /* Only a whole graph may be nested deeper than other bodies; which it is cannot be told before it
  * is scanned. */
 static enum error
@@ -125,25 +99,25 @@ find_key(struct rest_call *c, struct span value)
 static enum error
 read_request(struct rest_call *c, enum command *command, struct span *data)
 {
-	struct envelope e = { 0 };
 	enum error err = scan_body(c);
+	struct span body;
 
 	if (err)
 		return err;
-	c->body = json_trim(http_body(c->http));
-	if (json_type(c->body) != JSON_OBJECT)
+	body = json_trim(http_body(c->http));
+	if (json_type(body) != JSON_OBJECT)
 		return refuse(
 		    &c->why, ERROR_invalid_request, NULL, "The body must be a JSON object.");
-	read_envelope(c->body, http_arena(c->http), &e);
-	err = find_session(c, e.session_id);
+	rest_take_body(c, body);
+	err = find_session(c, c->members.session_id);
 	if (!err)
 		err = rest_caller(c);
 	if (!err)
-		err = find_command(c, e.command_type, command);
+		err = find_command(c, c->members.command_type, command);
 	if (!err)
-		err = find_data(c, e.data, data);
+		err = find_data(c, c->members.data, data);
 	if (!err)
-		err = find_key(c, e.command_id);
+		err = find_key(c, c->members.command_id);
 	return err;
 }
 
@@ -182,7 +156,7 @@ import_args(struct rest_call *c, struct json_out *args)
 	refusal_fini(&c->why);
 	c->why = (struct refusal){ 0 };
 	if (is_json && json_type(json_trim(text)) == JSON_OBJECT)
-		c->body = json_trim(text);
+		rest_take_body(c, json_trim(text));
 	if (c->body.p && json_find(c->body, "file", &file)) {
 		json_out_raw(args, c->body);
 		return OK;

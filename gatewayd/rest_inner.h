@@ -10,12 +10,19 @@ struct rest {
 	bool is_draining;
 };
 
+/* What is read of a body here: values as written, {NULL,0} when absent or null. */
+struct rest_members {
+	struct span actor, client_id; /* of any body */
+	struct span session_id, command_type, data, command_id;
+};
+
 /* A request that is being worked on; in the request's arena. */
 struct rest_call {
 	struct rest *rest;
 	struct http_request *http;
 	struct route_match match;
 	struct span body; /* a scanned JSON object without space around it; {NULL,0}: none */
+	struct rest_members members;
 	struct uuid session;
 	struct caller caller;
 	struct refusal why;
@@ -50,6 +57,8 @@ void rest_ask(struct rest_call *, enum command, struct span args);
 enum error rest_caller(struct rest_call *);
 /* Scans the body, when there must or may be one. */
 enum error rest_read_body(struct rest_call *, unsigned flags);
+/* The body is this scanned object; reads its members. */
+void rest_take_body(struct rest_call *, struct span object);
 /* Why a JSON text was refused; sets the refusal. */
 enum error rest_scan(struct span text, bool is_import, struct refusal *);
 /* A query parameter that is a whole number from 0; absent: *out is left alone. */
@@ -58,8 +67,9 @@ enum error rest_query_number(struct rest_call *, const char *name, uint64_t *out
 enum error rest_find_session(struct rest_call *);
 /* The arguments: from path and query or body; *out lives in the arena. */
 enum error rest_args(struct rest_call *, enum command, unsigned flags, struct span *out);
-/* A member that is text; {NULL,0} when absent or null. */
-enum error rest_member_text(struct rest_call *, const char *name, struct span *out);
+/* A member's value as text; name: for the refusal of one that is none. {NULL,0} when absent or
+ * null. */
+enum error rest_text(struct rest_call *, const char *name, struct span value, struct span *out);
 
 /* What routes.def calls LOCAL. */
 #define ROUTE(method, path, command, status, flags)

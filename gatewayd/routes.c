@@ -103,22 +103,22 @@ find_param(struct span name)
 static bool
 is_match(const char *pattern, const struct span *segments, size_t n, struct span params[PARAMS])
 {
-	size_t i = 0;
+	size_t i = 0, length;
 
-	for (; *pattern; i++) {
-		size_t length = strcspn(++pattern, "/");
-		struct span part = { pattern, length };
-
+	for (; *pattern; i++, pattern += length) {
+		pattern++;
 		if (i == n)
 			return false;
-		if (*pattern != '{' && !span_equal(part, segments[i]))
-			return false;
+		length = segments[i].n;
 		if (*pattern == '{') {
 			if (segments[i].n == 0)
 				return false;
+			length = strcspn(pattern, "/");
 			params[find_param((struct span){ pattern + 1, length - 2 })] = segments[i];
+		} else if (strncmp(pattern, segments[i].p, length) != 0 ||
+		    (pattern[length] != '/' && pattern[length] != '\0')) {
+			return false;
 		}
-		pattern += length;
 	}
 	return i == n;
 }
@@ -174,13 +174,12 @@ route_find(enum http_method method, struct span path, struct arena *arena, struc
 		if (is_root != !!(r->flags & ROUTE_ROOT) || !is_match(r->path, segments, n, params))
 			continue;
 		out->allowed |= 1u << r->method;
-		if (r->method != wanted || out->route)
+		if (r->method != wanted)
 			continue;
 		out->route = r;
 		memcpy(out->params, params, sizeof(params));
-	}
-	if (out->route)
 		return check_params(out->params);
+	}
 	return out->allowed ? ERROR_method_not_allowed : ERROR_not_found;
 }
 

@@ -3,11 +3,11 @@
 #include <check.h>
 #include <stdlib.h>
 
-static struct metric commands = { "commands_total", "Commands done.", "counter", 0, NULL };
+static struct metric commands = { "commands_total", "Commands done.", "counter", 0, false, NULL };
 static struct metric ok = { "answers_total{code=\"200\"}", "Answers\nby \\ code.", "counter", 0,
-	NULL };
-static struct metric sessions = { "sessions", "Sessions in memory.", "gauge", -1, NULL };
-static struct metric bad = { "answers_total{code=\"400\"}", "Answers.", "counter", 0, NULL };
+	false, NULL };
+static struct metric sessions = { "sessions", "Sessions in memory.", "gauge", -1, false, NULL };
+static struct metric bad = { "answers_total{code=\"400\"}", "Answers.", "counter", 0, false, NULL };
 
 START_TEST(all_registered_metrics_are_printed_in_the_exposition_format)
 {
