@@ -2,6 +2,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/resident.h"
 #include "gatewayd/http.h"
 #include "gatewayd/hub.h"
 #include "gatewayd/options.h"
@@ -291,6 +292,7 @@ main(int argc, char **argv)
 	open_upstream(&g);
 	open_rest(&g);
 	listen_for_requests(&g);
+	resident_drop_files();
 	loop_run(g.loop);
 	http_free(g.http);
 	transport_sio_free(g.socketio);

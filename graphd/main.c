@@ -1,6 +1,7 @@
 /* graphd: owns the truth. Options, lock, store, server, loop, and the way back. */
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/resident.h"
 #include "graphd/blueprint.h"
 #include "graphd/options.h"
 #include "graphd/sessions.h"
@@ -97,6 +98,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	loop_signal(loop, SIGINT, on_signal, server);
 	log_info("graphd", "ready: requests on %s, events on %s, %zu sessions", o->server.requests,
 	    o->server.events, sessions_count(sessions));
+	resident_drop_files();
 	loop_run(loop);
 	store->ops->close(store);
 	good = !server_has_failed(server);

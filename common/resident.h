@@ -1,0 +1,15 @@
+#pragma once
+/*
+ * What a process keeps in memory of its start. Relocating and initialising some forty shared
+ * libraries touches megabytes of their code and tables, once; the kernel would take these pages
+ * back only when it is short of memory, and until then they count as ours.
+ */
+
+#include <stddef.h>
+
+/*
+ * Gives back the pages of mapped files that were never written, which is all program text and most
+ * constants. Nothing is lost: what is used again is mapped again from the page cache. Returns the
+ * bytes of address space given back, 0 when /proc is not there.
+ */
+size_t resident_drop_files(void);

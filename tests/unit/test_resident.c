@@ -1,0 +1,117 @@
+#include "common/resident.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { FILE_BYTES = 1024 * 1024, PAGE = 4096 };
+
+static char path[] = "/tmp/test_resident.XXXXXX";
+static int fd;
+
+static void
+set_up(void)
+{
+	char *bytes = malloc(FILE_BYTES);
+
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	memset(bytes, 'x', FILE_BYTES);
+	ck_assert_int_eq(write(fd, bytes, FILE_BYTES), FILE_BYTES);
+	free(bytes);
+}
+
+static void
+tear_down(void)
+{
+	close(fd);
+	unlink(path);
+	strcpy(path, "/tmp/test_resident.XXXXXX");
+}
+
+static size_t
+resident_pages(const void *from)
+{
+	unsigned long entry[FILE_BYTES / PAGE];
+	size_t n = 0;
+	int pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	/* mincore(2) tells of the page cache; which pages are mapped here, pagemap alone. */
+	ck_assert_int_eq(pread(pages, entry, sizeof(entry),
+			     (off_t)((unsigned long)from / PAGE * sizeof(*entry))),
+	    sizeof(entry));
+	close(pages);
+	for (size_t i = 0; i < FILE_BYTES / PAGE; i++)
+		n += entry[i] >> 63;
+	return n;
+}
+
+static char *
+map(int rights)
+{
+	char *p = mmap(NULL, FILE_BYTES, rights, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	return p;
+}
+
+START_TEST(what_was_only_read_is_given_back_and_is_there_when_read_again)
+{
+	char *p = map(PROT_READ);
+
+	ck_assert_uint_eq(resident_pages(p), FILE_BYTES / PAGE);
+	ck_assert_uint_ge(resident_drop_files(), FILE_BYTES);
+	ck_assert_uint_eq(resident_pages(p), 0);
+	for (size_t i = 0; i < FILE_BYTES; i++)
+		ck_assert_int_eq(p[i], 'x');
+	munmap(p, FILE_BYTES);
+}
+END_TEST
+
+START_TEST(what_was_written_before_it_was_locked_is_kept)
+{
+	char *p = map(PROT_READ | PROT_WRITE);
+
+	p[PAGE] = 'y';
+	ck_assert_int_eq(mprotect(p, FILE_BYTES, PROT_READ), 0);
+	resident_drop_files();
+	ck_assert_int_eq(p[PAGE], 'y');
+	ck_assert_int_eq(p[0], 'x');
+	munmap(p, FILE_BYTES);
+}
+END_TEST
+
+START_TEST(what_can_be_written_is_left_alone)
+{
+	char *p = map(PROT_READ | PROT_WRITE);
+
+	p[0] = 'y';
+	resident_drop_files();
+	ck_assert_int_eq(p[0], 'y');
+	munmap(p, FILE_BYTES);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *t = tcase_create("resident");
+	Suite *s = suite_create("resident");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, what_was_only_read_is_given_back_and_is_there_when_read_again);
+	tcase_add_test(t, what_was_written_before_it_was_locked_is_kept);
+	tcase_add_test(t, what_can_be_written_is_left_alone);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
