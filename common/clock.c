@@ -53,20 +53,45 @@ digits(char *at, unsigned value, int width, char after)
 	return at + width + 1;
 }
 
+struct date {
+	unsigned year, month, day;
+};
+
+/*
+ * A day since 1970 in the calendar. Years begin in March here, so that a leap day is the last one,
+ * and months then repeat every 153 days for five of them. The C library does the same in ten times
+ * as many instructions, for the sake of time zones.
+ */
+static struct date
+date_of(uint64_t day)
+{
+	enum { DAYS_TO_1970 = 719468, DAYS_OF_400_YEARS = 146097 };
+	uint64_t days = day + DAYS_TO_1970, era = days / DAYS_OF_400_YEARS;
+	unsigned of_era = (unsigned)(days % DAYS_OF_400_YEARS);
+	unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+	unsigned march_month = (5 * of_year + 2) / 153;
+	unsigned month = march_month < 10 ? march_month + 3 : march_month - 9;
+
+	return (struct date){ .year = (unsigned)(era * 400) + year + (month <= 2),
+		.month = month,
+		.day = of_year - (153 * march_month + 2) / 5 + 1 };
+}
+
 void
 clock_iso(uint64_t wall_us, char out[CLOCK_ISO_SIZE])
 {
-	time_t seconds = (time_t)(wall_us / 1000000);
-	struct tm tm = { 0 };
+	uint64_t seconds = wall_us / 1000000;
+	unsigned of_day = (unsigned)(seconds % 86400);
+	struct date date = date_of(seconds / 86400);
 	char *at = out;
 
-	gmtime_r(&seconds, &tm);
-	at = digits(at, (unsigned)(tm.tm_year + 1900), 4, '-');
-	at = digits(at, (unsigned)(tm.tm_mon + 1), 2, '-');
-	at = digits(at, (unsigned)tm.tm_mday, 2, 'T');
-	at = digits(at, (unsigned)tm.tm_hour, 2, ':');
-	at = digits(at, (unsigned)tm.tm_min, 2, ':');
-	at = digits(at, (unsigned)tm.tm_sec, 2, '.');
+	at = digits(at, date.year, 4, '-');
+	at = digits(at, date.month, 2, '-');
+	at = digits(at, date.day, 2, 'T');
+	at = digits(at, of_day / 3600, 2, ':');
+	at = digits(at, of_day / 60 % 60, 2, ':');
+	at = digits(at, of_day % 60, 2, '.');
 	at = digits(at, (unsigned)(wall_us % 1000000), 6, '+');
 	memcpy(at, "00:00", sizeof("00:00"));
 }

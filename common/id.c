@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <nettle/sha1.h>
 #include <sys/random.h>
@@ -76,57 +77,87 @@ uuid_of_sha1(struct span text, struct uuid *out)
 	hash_to_uuid(SPAN(""), text, out);
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+/* One more than the value of a digit; 0 for all that is none. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1,
+	['1'] = 2,
+	['2'] = 3,
+	['3'] = 4,
+	['4'] = 5,
+	['5'] = 6,
+	['6'] = 7,
+	['7'] = 8,
+	['8'] = 9,
+	['9'] = 10,
+	['a'] = 11,
+	['b'] = 12,
+	['c'] = 13,
+	['d'] = 14,
+	['e'] = 15,
+	['f'] = 16,
+	['A'] = 11,
+	['B'] = 12,
+	['C'] = 13,
+	['D'] = 14,
+	['E'] = 15,
+	['F'] = 16,
+};
 
-static bool
-dash_follows(size_t byte)
-{
-	return byte == 3 || byte == 5 || byte == 7 || byte == 9;
-}
+/* Where the digits of each byte stand in the text. */
+static const uint8_t places[UUID_BYTES] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32,
+	34 };
 
 bool
 uuid_parse(struct span text, struct uuid *out)
 {
 	struct uuid u;
-	const char *at = text.p;
+	const uint8_t *at = (const uint8_t *)text.p;
+	bool bad = false;
 
 	if (text.n != UUID_TEXT)
 		return false;
 	for (size_t i = 0; i < UUID_BYTES; i++) {
-		int high = hex_value(at[0]), low = hex_value(at[1]);
-		if (high < 0 || low < 0)
-			return false;
-		u.bytes[i] = (uint8_t)(high << 4 | low);
-		at += 2;
-		if (dash_follows(i) && *at++ != '-')
-			return false;
+		unsigned high = hex_values[at[places[i]]], low = hex_values[at[places[i] + 1]];
+		bad |= !high || !low;
+		u.bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
-	if (uuid_is_nil(&u))
+	bad |= at[8] != '-' || at[13] != '-' || at[18] != '-' || at[23] != '-';
+	if (bad || uuid_is_nil(&u))
 		return false;
 	*out = u;
 	return true;
 }
 
+/* Eight digits of four bytes, in the order of the bytes: each half byte gets a byte of its own, and
+ * those above 9 are moved on to the letters. */
+static uint64_t
+digits_of(const uint8_t *bytes)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint32_t four;
+	uint64_t x;
+
+	memcpy(&four, bytes, sizeof(four));
+	x = le32toh(four);
+	x = (x | x << 16) & 0x0000ffff0000ffff;
+	x = (x | x << 8) & 0x00ff00ff00ff00ff;
+	x = (x >> 4 | x << 8) & ones * 0x0f;
+	return htole64(x + ones * '0' + (((x + ones * 6) >> 4) & ones) * ('a' - '0' - 10));
+}
+
 void
 uuid_format(const struct uuid *u, char out[UUID_TEXT + 1])
 {
-	static const char digits[] = "0123456789abcdef";
+	uint64_t eight[UUID_BYTES / 4];
 
-	for (size_t i = 0; i < UUID_BYTES; i++) {
-		*out++ = digits[u->bytes[i] >> 4];
-		*out++ = digits[u->bytes[i] & 15];
-		if (dash_follows(i))
-			*out++ = '-';
-	}
-	*out = '\0';
+	for (size_t i = 0; i < UUID_BYTES / 4; i++)
+		eight[i] = digits_of(u->bytes + 4 * i);
+	memcpy(out, &eight[0], 8);
+	memcpy(out + 9, &eight[1], 4);
+	memcpy(out + 14, (char *)&eight[1] + 4, 4);
+	memcpy(out + 19, &eight[2], 4);
+	memcpy(out + 24, (char *)&eight[2] + 4, 4);
+	memcpy(out + 28, &eight[3], 8);
+	out[8] = out[13] = out[18] = out[23] = '-';
+	out[UUID_TEXT] = '\0';
 }

@@ -1,5 +1,7 @@
 #include "common/json_inner.h"
 
+#include <endian.h>
+
 const char *
 json_fault_name(enum json_fault fault)
 {
@@ -31,7 +33,8 @@ is_plain(char c)
 
 /*
  * Eight bytes at a time: (w - n) & ~w has a high bit set somewhere exactly if a byte is less than
- * n, and a byte equals c exactly if it is less than 1 after an exclusive or with c.
+ * n, and a byte equals c exactly if it is less than 1 after an exclusive or with c. A borrow may
+ * flag bytes above such a byte, but none below it: in little-endian order the lowest flag is right.
  */
 const char *
 json_skip_plain(const char *p, const char *end)
@@ -41,12 +44,13 @@ json_skip_plain(const char *p, const char *end)
 	while (end - p >= 8) {
 		uint64_t w, quotes, backslashes, special;
 		memcpy(&w, p, sizeof(w));
+		w = le64toh(w);
 		quotes = w ^ ones * '"';
 		backslashes = w ^ ones * '\\';
 		special = ((w - ones * 0x20) & ~w) | ((quotes - ones) & ~quotes) |
 		    ((backslashes - ones) & ~backslashes) | w;
 		if (special & highs)
-			break;
+			return p + __builtin_ctzll(special & highs) / 8;
 		p += 8;
 	}
 	while (p < end && is_plain(*p))

@@ -157,13 +157,59 @@ put_escape(struct json_out *o, unsigned char c)
 		put(o, (char[]){ '\\', escapes[c] }, 2);
 }
 
+/* Whether one of eight bytes needs an escape; how is said at json_skip_plain(). Bytes beyond ASCII
+ * need none. */
+static bool
+has_special(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
+	uint64_t quotes = w ^ ones * '"', backslashes = w ^ ones * '\\';
+	uint64_t special = ((w - ones * 0x20) & ~w) | ((quotes - ones) & ~quotes) |
+	    ((backslashes - ones) & ~backslashes);
+
+	return (special & highs) != 0;
+}
+
+/* Eight bytes, which may overlap, that hold all of a text of 4 to 8 bytes. */
+static uint64_t
+both_ends(const char *p, size_t n)
+{
+	uint32_t first, last;
+
+	memcpy(&first, p, sizeof(first));
+	memcpy(&last, p + n - sizeof(last), sizeof(last));
+	return (uint64_t)first << 32 | last;
+}
+
+/* Most texts are plain. What is left at the end is looked at together with bytes before it, twice.
+ */
+static bool
+is_plain(const char *p, size_t n)
+{
+	uint64_t w;
+
+	if (n <= sizeof(w)) {
+		if (n >= sizeof(uint32_t))
+			return !has_special(both_ends(p, n));
+		for (size_t i = 0; i < n; i++)
+			if (escapes[(unsigned char)p[i]])
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i + sizeof(w) < n; i += sizeof(w)) {
+		memcpy(&w, p + i, sizeof(w));
+		if (has_special(w))
+			return false;
+	}
+	memcpy(&w, p + n - sizeof(w), sizeof(w));
+	return !has_special(w);
+}
+
 static void
-put_quoted(struct json_out *o, struct span text)
+put_escaped(struct json_out *o, struct span text)
 {
 	size_t start = 0;
 
-	reserve(o, text.n + 2);
-	put_char(o, '"');
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 		if (!escapes[c])
@@ -172,16 +218,32 @@ put_quoted(struct json_out *o, struct span text)
 		put_escape(o, c);
 		start = i + 1;
 	}
-	if (text.n > start)
-		put(o, text.p + start, text.n - start);
-	put_char(o, '"');
+	put(o, text.p + start, text.n - start);
+}
+
+void
+json_out_quoted(struct json_out *o, struct span text)
+{
+	char *at = reserve(o, text.n + 2);
+
+	at[0] = '"';
+	if (!is_plain(text.p, text.n)) {
+		o->n++;
+		put_escaped(o, text);
+		put_char(o, '"');
+		return;
+	}
+	if (text.n)
+		memcpy(at + 1, text.p, text.n);
+	at[text.n + 1] = '"';
+	o->n += text.n + 2;
 }
 
 void
 json_out_key_text(struct json_out *o, struct span name)
 {
 	begin(o);
-	put_quoted(o, name);
+	json_out_quoted(o, name);
 	put_char(o, ':');
 }
 
@@ -193,7 +255,7 @@ json_out_text(struct json_out *o, struct span text)
 		return;
 	}
 	begin(o);
-	put_quoted(o, text);
+	json_out_quoted(o, text);
 }
 
 void
@@ -245,15 +307,18 @@ json_out_null(struct json_out *o)
 void
 json_out_uuid(struct json_out *o, const struct uuid *id)
 {
-	char text[UUID_TEXT + 3];
+	char *at;
 
 	if (uuid_is_nil(id)) {
 		json_out_null(o);
 		return;
 	}
-	uuid_format(id, text + 1);
-	text[0] = text[UUID_TEXT + 1] = '"';
-	put_value(o, text, UUID_TEXT + 2);
+	begin(o);
+	/* With room for the NUL that is written, but does not count. */
+	at = reserve(o, UUID_TEXT + 3);
+	uuid_format(id, at + 1);
+	at[0] = at[UUID_TEXT + 1] = '"';
+	o->n += UUID_TEXT + 2;
 }
 
 void

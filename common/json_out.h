@@ -29,6 +29,8 @@ void json_out_close(struct json_out *, char bracket); /* '}' or ']' */
 void json_out_key(struct json_out *, const char *name);
 /* A member name that a peer chose. */
 void json_out_key_text(struct json_out *, struct span name);
+/* Text in quotes, no comma before it. */
+void json_out_quoted(struct json_out *, struct span text);
 /* {NULL,0} is written as null. */
 void json_out_text(struct json_out *, struct span text);
 void json_out_string(struct json_out *, const char *text);

@@ -1,15 +1,14 @@
 #include "common/json_inner.h"
-#include "common/table.h"
 
 enum {
 	DEPTH_MAX = 576,      /* json_bounds.depth at most */
 	MEMBERS_CHECKED = 64, /* bigger objects are not searched for repeated names */
-	HASHED_BYTES = 256,   /* of a name */
+	DIGESTED_BYTES = 3,   /* of a name */
 };
 
 /* A member name of an object that is still open. */
 struct key {
-	uint32_t hash;
+	uint32_t digest;
 	uint32_t at, n; /* where it is written */
 	bool escaped;
 };
@@ -158,18 +157,26 @@ read_byte(struct reader *r, char *out)
 	return true;
 }
 
+/*
+ * Tells most names apart without looking at them again: their first three bytes and their length.
+ * So few names are compared that it does not matter if somebody makes all of them alike.
+ */
 static uint32_t
-hash_key(struct span key, bool escaped)
+digest_of(struct span key, bool escaped)
 {
 	struct reader r = { .at = key.p, .end = key.p + key.n };
-	char decoded[HASHED_BYTES];
-	size_t n = 0;
+	uint32_t digest = 0, n = 0;
+	char c;
 
-	if (!escaped)
-		return (uint32_t)table_hash(key.p, key.n < HASHED_BYTES ? key.n : HASHED_BYTES);
-	while (n < HASHED_BYTES && read_byte(&r, &decoded[n]))
-		n++;
-	return (uint32_t)table_hash(decoded, n);
+	if (escaped) {
+		for (; read_byte(&r, &c); n++)
+			digest = n < DIGESTED_BYTES ? digest << 8 | (unsigned char)c : digest;
+	} else {
+		for (n = 0; n < key.n && n < DIGESTED_BYTES; n++)
+			digest = digest << 8 | (unsigned char)key.p[n];
+		n = (uint32_t)key.n;
+	}
+	return digest << 8 | (n & 0xff);
 }
 
 static bool
@@ -180,7 +187,7 @@ is_same_name(const struct scan *s, const struct key *a, const struct key *b)
 	char c = 0, d = 0;
 	bool more;
 
-	if (a->hash != b->hash)
+	if (a->digest != b->digest)
 		return false;
 	if (!a->escaped && !b->escaped)
 		return a->n == b->n && memcmp(p, q, a->n) == 0;
@@ -204,7 +211,7 @@ remember_name(struct scan *s, struct span name, bool escaped)
 	}
 	level->members++;
 	key = &s->keys[s->n_keys];
-	*key = (struct key){ hash_key(name, escaped), (uint32_t)(name.p - s->start),
+	*key = (struct key){ digest_of(name, escaped), (uint32_t)(name.p - s->start),
 		(uint32_t)name.n, escaped };
 	for (uint32_t i = level->first_key; i < s->n_keys; i++)
 		if (is_same_name(s, &s->keys[i], key))

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { ROWS_MAX = 32 }; /* arguments of one command */
+
 /* Size and alignment of one member, as the compiler lays it out. */
 struct layout {
 	size_t size_bytes, align_bytes;
@@ -128,24 +130,49 @@ decode_value(const struct field_row *row, struct span value, const struct arg_re
 	return OK;
 }
 
+/* The value of each row, {NULL,0} where there is none, in one walk through the object. */
+static void
+find_values(const struct field_row *rows, struct span object, struct arena *arena,
+    struct span values[ROWS_MAX])
+{
+	struct json_iter it;
+	struct span key, value;
+
+	json_walk(&it, object);
+	while (json_next(&it, &key, &value)) {
+		key = json_key(arena, key);
+		for (size_t i = 0; rows[i].name; i++) {
+			assert(i < ROWS_MAX);
+			if (key.n == 0 || key.p[0] != rows[i].name[0] ||
+			    !span_is(key, rows[i].name))
+				continue;
+			if (!values[i].p)
+				values[i] = value;
+			break;
+		}
+	}
+}
+
 enum error
 args_decode(enum command command, struct span object, const struct arg_resolver *resolver,
     struct arena *arena, void *args, struct refusal *why)
 {
+	const struct field_row *rows = command_rows[command].args;
+	struct span values[ROWS_MAX] = { 0 };
 	size_t at = 0;
 
 	object = object.n ? json_trim(object) : SPAN("{}");
 	if (json_type(object) != JSON_OBJECT)
 		return refuse(
 		    why, ERROR_invalid_request, "data", "The arguments must be an object.");
-	for (const struct field_row *row = command_rows[command].args; row->name; row++) {
+	find_values(rows, object, arena, values);
+	for (const struct field_row *row = rows; row->name; row++) {
 		void *member = next_member(args, &at, row->type);
-		struct span value;
+		struct span value = values[row - rows];
 		enum error err;
 
 		set_absent(member, row->type);
-		if (!json_find(object, row->name, &value) ||
-		    (row->type != ARG_json && json_type(value) == JSON_NULL)) {
+		if (!value.p || (row->type != ARG_json && json_type(value) == JSON_NULL)) {
 			if (row->required)
 				return refuse(why, ERROR_invalid_request, row->name, "Missing %s.",
 				    row->name);

@@ -25,6 +25,20 @@ START_TEST(times_are_written_in_utc_with_microseconds)
 }
 END_TEST
 
+START_TEST(every_day_of_centuries_is_the_one_of_the_c_library)
+{
+	for (uint64_t day = 0; day < 400 * 366; day++) {
+		time_t seconds = (time_t)(day * 86400 + day % 86400);
+		char wanted[64];
+		struct tm tm;
+
+		gmtime_r(&seconds, &tm);
+		strftime(wanted, sizeof wanted, "%Y-%m-%dT%H:%M:%S.000007+00:00", &tm);
+		ck_assert_str_eq(iso((uint64_t)seconds * 1000000 + 7), wanted);
+	}
+}
+END_TEST
+
 START_TEST(the_kernel_gives_the_time_unless_a_test_does)
 {
 	uint64_t before = clock_now_ms();
@@ -50,6 +64,7 @@ main(void)
 
 	suite_add_tcase(s, c);
 	tcase_add_test(c, times_are_written_in_utc_with_microseconds);
+	tcase_add_test(c, every_day_of_centuries_is_the_one_of_the_c_library);
 	tcase_add_test(c, the_kernel_gives_the_time_unless_a_test_does);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
