@@ -68,6 +68,7 @@ enum {
 	LIMIT_BEACON_MS = 1000,		/* seq of recently active sessions on the bus */
 	LIMIT_TURN_REQUESTS = 256,	/* taken in one turn, hence steps in one commit */
 	LIMIT_TURN_EVENTS = 1024,	/* taken in one turn of a gateway */
+	LIMIT_TEXTS_BYTES = 64 * 1024 * 1024, /* of nodes, kept for the next answer */
 	LIMIT_SLICE_BYTES = 128 * 1024, /* of a big answer, written between other requests */
 
 	/* live connections */

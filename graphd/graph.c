@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "graphd/graph_hash.h"
+#include "graphd/graph_texts.h"
 #include "graphd/siblings.h"
 
 #include <stdlib.h>
@@ -36,6 +37,7 @@ graph_free(struct graph *g)
 {
 	if (!g)
 		return;
+	graph_texts_leave(g);
 	/* The table is walked by slot and not by key, so its objects may go before it does. */
 	for (size_t i = 0; i < g->nodes.capacity; i++)
 		if (g->nodes.slots[i])

@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "graphd/graph_hash.h"
+#include "graphd/graph_texts.h"
 #include "graphd/siblings.h"
 
 #include <assert.h>
@@ -197,6 +198,7 @@ apply_remove(struct graph *g, struct edit *e)
 	e->content_hash = content.low;
 	detach(g, n);
 	table_remove(&g->nodes, &n->id);
+	node_text_drop(g, n);
 	content_free(e->content);
 	e->content = xmalloc(sizeof(*e->content));
 	*e->content = n->content;
@@ -235,6 +237,8 @@ apply_move(struct graph *g, struct edit *e)
 	if (err)
 		return err;
 	place_of(n, &e->before);
+	if (parent != n->parent)
+		node_text_drop(g, n);
 	detach(g, n);
 	attach(g, n, parent, &e->after);
 	return OK;
@@ -331,6 +335,7 @@ apply_property(struct graph *g, struct edit *e)
 		return ERROR_property_not_found;
 	if (i == n->content.n_properties && i >= LIMIT_PROPERTIES)
 		return ERROR_limit_properties;
+	node_text_drop(g, n);
 	free(e->value_before);
 	e->value_before = NULL;
 	if (i == n->content.n_properties)

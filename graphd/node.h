@@ -18,6 +18,7 @@ struct node {
 	uint32_t count;		/* nodes in this part of the siblings' tree, this one included */
 	uint16_t height;	/* levels below it: 0 without children */
 	uint16_t tallest;	/* the greatest height in this part of the siblings' tree */
+	struct node_text *text; /* see graph_texts.h; or NULL */
 	struct content content; /* type and keys are shared through graph.names */
 };
 
@@ -27,5 +28,6 @@ struct graph {
 	struct names names;
 	struct digest hash; /* of the nodes */
 	struct digest meta_hash;
-	char *meta; /* text of the last META edit, or NULL */
+	char *meta;		   /* text of the last META edit, or NULL */
+	struct graph_texts *texts; /* or NULL */
 };

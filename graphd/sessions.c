@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "graphd/graph_texts.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -75,6 +76,7 @@ sessions_new(struct store *store, struct blueprints *blueprints)
 	table_init(&ss->projects, offsetof(struct project_sessions, id), sizeof(struct uuid));
 	list_init(&ss->all);
 	list_init(&ss->by_activity);
+	ss->texts = texts_new(LIMIT_TEXTS_BYTES);
 	if (store->ops->sessions(store, keep_row, ss))
 		log_fatal("sessions", "the list of sessions cannot be read");
 	sort_rows(ss);
@@ -149,6 +151,7 @@ void
 sessions_attach(struct sessions *ss, struct row *r, struct session *s)
 {
 	r->session = s;
+	graph_texts_join(s->graph, ss->texts);
 	list_remove(&s->by_activity);
 	list_append(&ss->by_activity, &s->by_activity);
 	sessions_bind(ss, s);
@@ -184,6 +187,7 @@ sessions_free(struct sessions *ss)
 	}
 	table_fini(&ss->rows);
 	table_fini(&ss->projects);
+	texts_free(ss->texts);
 	free(ss);
 }
 

@@ -29,6 +29,7 @@ struct sessions {
 	struct table projects; /* struct project_sessions of loaded sessions */
 	struct link all;
 	struct link by_activity; /* loaded sessions, least recently used first */
+	struct texts *texts;	 /* of their graphs */
 	sessions_drop_fn *on_drop;
 	void *on_drop_context;
 };

@@ -1,6 +1,7 @@
 #include "graphd/tree.h"
 
 #include "graphd/blueprint.h"
+#include "graphd/graph_texts.h"
 #include "graphd/put.h"
 
 void
@@ -13,6 +14,7 @@ tree_init(struct tree_writer *w, const struct graph *g, const struct blueprint *
 		.within = within,
 		.at = within ? within : graph_first_root(g),
 		.depth = depth,
+		.keeps_texts = graph_texts_begin(g, blueprint),
 	};
 }
 
@@ -110,6 +112,40 @@ tree_write_node(struct json_out *out, const struct node *n, const struct bluepri
 	put_tail(out, n, blueprint);
 }
 
+/* A head that has to be made is kept with the tail, which stands behind it for a moment only. */
+static void
+write_head(struct tree_writer *w, struct json_out *out)
+{
+	const struct node_text *text = w->keeps_texts ? node_text(w->at) : NULL;
+	size_t start = out->n, head_n;
+	const char *head;
+
+	if (text) {
+		put_bytes(out, text->bytes, text->head_n);
+		return;
+	}
+	put_head(out, w->at);
+	if (!w->keeps_texts)
+		return;
+	head_n = out->n - start;
+	put_tail(out, w->at, w->blueprint);
+	head = out->bytes + start;
+	node_text_keep(w->graph, w->at, (struct span){ head, head_n },
+	    (struct span){ head + head_n, out->n - start - head_n });
+	out->n = start + head_n;
+}
+
+static void
+write_tail(struct tree_writer *w, struct json_out *out, const struct node *n)
+{
+	const struct node_text *text = w->keeps_texts ? node_text(n) : NULL;
+
+	if (text)
+		put_bytes(out, text->bytes + text->head_n, text->tail_n);
+	else
+		put_tail(out, n, w->blueprint);
+}
+
 static bool
 goes_down(const struct tree_writer *w)
 {
@@ -123,7 +159,7 @@ close_up(struct tree_writer *w, struct json_out *out)
 	const struct node *n = w->at, *next;
 
 	for (;;) {
-		put_tail(out, n, w->blueprint);
+		write_tail(w, out, n);
 		if (n == w->within)
 			return NULL;
 		next = node_next(n);
@@ -147,7 +183,7 @@ tree_write(struct tree_writer *w, struct json_out *out, size_t limit_bytes)
 		put_comma_if_due(out);
 	w->started = true;
 	while (w->at && out->n < until) {
-		put_head(out, w->at);
+		write_head(w, out);
 		if (goes_down(w)) {
 			w->at = node_first_child(w->at);
 			w->level++;

@@ -18,6 +18,7 @@ struct tree_writer {
 	int64_t depth;			   /* levels below the start; negative: all */
 	unsigned level;
 	bool started;
+	bool keeps_texts; /* see graph_texts.h */
 };
 
 void tree_init(struct tree_writer *, const struct graph *, const struct blueprint *,
