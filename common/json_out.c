@@ -48,6 +48,12 @@ reserve(struct json_out *o, size_t more)
 	return o->bytes + o->n;
 }
 
+void
+json_out_reserve(struct json_out *o, size_t more)
+{
+	reserve(o, more);
+}
+
 static void
 put(struct json_out *o, const char *bytes, size_t n)
 {

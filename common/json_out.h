@@ -17,6 +17,8 @@ struct json_out {
 
 /* Zeroed memory is an empty writer. */
 void json_out_fini(struct json_out *);
+/* Room for so many more bytes at once: for what is known to get long. */
+void json_out_reserve(struct json_out *, size_t more);
 /* Empties it and keeps the memory. */
 void json_out_clear(struct json_out *);
 /* Gives the bytes away: the caller frees them; the writer is empty again. */

@@ -2,11 +2,16 @@
 
 #include "common/log.h"
 
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { ARENA_BLOCK_BYTES = 8 * 1024 };
+enum {
+	ARENA_BLOCK_BYTES = 8 * 1024,
+	KEPT_BYTES = 32 * 1024 * 1024,
+	MAPPED_BYTES = 4 * 1024 * 1024, /* what is bigger still comes from the kernel each time */
+};
 
 struct arena_block {
 	struct arena_block *next;
@@ -49,6 +54,13 @@ xrealloc(void *old, size_t n, size_t size_bytes)
 	if (__builtin_mul_overflow(n, size_bytes, &total))
 		log_fatal("memory", "%zu times %zu bytes cannot be addressed", n, size_bytes);
 	return or_fatal(realloc(old, at_least_one(total)), total);
+}
+
+void
+mem_keep_pages(void)
+{
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 }
 
 char *

@@ -14,6 +14,12 @@ void *xmalloc(size_t size_bytes);
 void *xcalloc(size_t n, size_t size_bytes);
 /* As realloc; n * size_bytes is checked for overflow. */
 void *xrealloc(void *old, size_t n, size_t size_bytes);
+/*
+ * To be called first in a daemon that makes big buffers all the time: what is freed is kept for the
+ * next one, up to a bound, instead of going back to the kernel, which would have to zero each page
+ * of it again.
+ */
+void mem_keep_pages(void);
 char *xstrdup(const char *);
 /* Returns owned: the bytes and a NUL after them. NULL when s.p is NULL. */
 char *xspandup(struct span s);

@@ -139,6 +139,7 @@ main(int argc, char **argv)
 	char *spec = NULL;
 	bool good;
 
+	mem_keep_pages();
 	switch (options_read(&o, argc, argv)) {
 	case OPTIONS_ANSWERED:
 		return 0;

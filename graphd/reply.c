@@ -6,6 +6,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum {
+	NODE_BYTES = 256,	/* in a tree, about */
+	SLACK_BYTES = 8 * 1024, /* the node with which a slice ends goes beyond its length */
+};
+
 void
 outcome_init(struct outcome *out)
 {
@@ -95,6 +100,10 @@ reply_error(struct json_out *out, enum error err, const struct refusal *why)
 void
 reply_start_tree(struct outcome *out, char *tail)
 {
+	size_t about_bytes = graph_count(out->tree.graph) * NODE_BYTES;
+
+	json_out_reserve(&out->body,
+	    about_bytes < LIMIT_SLICE_BYTES ? about_bytes : LIMIT_SLICE_BYTES + SLACK_BYTES);
 	if (!tree_write(&out->tree, &out->body, LIMIT_SLICE_BYTES)) {
 		out->tree_active = true;
 		out->tail = tail;

@@ -259,9 +259,9 @@ router_take(struct router *r, struct ask **ask)
 	return true;
 }
 
-/* Once the first frame has gone, the others of the message cannot fail. */
-enum router_sent
-router_reply(struct router *r, const struct ask *ask, const char *status, struct span body)
+/* All but the body. Once the first frame has gone, the others of the message cannot fail. */
+static enum router_sent
+send_head(struct router *r, const struct ask *ask, const char *status)
 {
 	if (!frames_send(r->socket, ask->envelope[0], true)) {
 		enum router_sent sent = errno == EAGAIN ? ROUTER_FULL : ROUTER_GONE;
@@ -274,6 +274,26 @@ router_reply(struct router *r, const struct ask *ask, const char *status, struct
 	frames_send(r->socket, SPAN(WIRE_PROTOCOL), true);
 	frames_send(r->socket, ask->id, true);
 	frames_send(r->socket, span_of(status), true);
-	frames_send(r->socket, body, false);
 	return ROUTER_SENT;
+}
+
+enum router_sent
+router_reply(struct router *r, const struct ask *ask, const char *status, struct span body)
+{
+	enum router_sent sent = send_head(r, ask, status);
+
+	if (sent == ROUTER_SENT)
+		frames_send(r->socket, body, false);
+	return sent;
+}
+
+enum router_sent
+router_reply_taking(
+    struct router *r, const struct ask *ask, const char *status, char *body, size_t n)
+{
+	enum router_sent sent = send_head(r, ask, status);
+
+	if (sent == ROUTER_SENT)
+		frames_send_owned(r->socket, body, n, false);
+	return sent;
 }

@@ -41,6 +41,9 @@ bool router_take(struct router *, struct ask **ask);
 /* body is at most LIMIT_PART_BYTES long. */
 enum router_sent router_reply(
     struct router *, const struct ask *, const char *status, struct span body);
+/* The same; takes the body, which must come from malloc(3), when it answers ROUTER_SENT. */
+enum router_sent router_reply_taking(
+    struct router *, const struct ask *, const char *status, char *body, size_t n);
 /* {"error":{…}} with the error's own text, or with what why says. */
 void router_refuse(struct router *, const struct ask *, enum error);
 void router_refuse_for(struct router *, const struct ask *, enum error, const struct refusal *why);

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { SLACK_BYTES = 8 * 1024 }; /* the node with which a slice ends goes beyond its length */
+
 struct stream *
 stream_new(struct outcome *o, uint64_t now_ms)
 {
@@ -37,21 +39,12 @@ stream_free(struct stream *s)
 	free(s);
 }
 
-/* The last byte stays, because the writer tells from it whether a comma is due. */
-static void
-drop_sent(struct stream *s)
-{
-	size_t drop = s->sent ? s->sent - 1 : 0;
-
-	memmove(s->out.bytes, s->out.bytes + drop, s->out.n - drop);
-	s->out.n -= drop;
-	s->sent -= drop;
-}
-
+/* A slice goes away whole with its buffer, so the next one has a buffer of its own. */
 static void
 make_more(struct stream *s)
 {
-	drop_sent(s);
+	if (!s->out.bytes)
+		json_out_reserve(&s->out, LIMIT_SLICE_BYTES + SLACK_BYTES);
 	if (!tree_write(&s->tree, &s->out, LIMIT_SLICE_BYTES))
 		return;
 	s->tree_active = false;
@@ -59,24 +52,42 @@ make_more(struct stream *s)
 		json_out_bytes(&s->out, span_of(s->tail));
 }
 
+/* A part of what is too much for one message is copied; all that is left is given away. */
+static enum router_sent
+send_part(struct stream *s, struct router *router)
+{
+	struct span part = { s->out.bytes + s->sent, s->out.n - s->sent };
+	bool last = !s->tree_active && part.n <= LIMIT_PART_BYTES;
+	const char *status = last ? error_rows[s->error].code : WIRE_STATUS_PART;
+	bool whole = s->sent == 0 && part.n <= LIMIT_PART_BYTES;
+	enum router_sent sent;
+
+	if (part.n > LIMIT_PART_BYTES)
+		part.n = LIMIT_PART_BYTES;
+	sent = whole ? router_reply_taking(router, s->ask, status, s->out.bytes, part.n)
+		     : router_reply(router, s->ask, status, part);
+	if (sent != ROUTER_SENT)
+		return sent;
+	s->sent += part.n;
+	s->is_over = last;
+	if (whole)
+		s->out = (struct json_out){ 0 };
+	else if (s->sent == s->out.n)
+		json_out_clear(&s->out);
+	if (s->out.n == 0)
+		s->sent = 0;
+	return sent;
+}
+
 enum stream_state
 stream_step(struct stream *s, struct router *router, uint64_t now_ms)
 {
-	struct span part;
-	bool last;
-
-	if (s->tree_active && s->out.n - s->sent < LIMIT_SLICE_BYTES)
+	if (s->tree_active && s->out.n == 0)
 		make_more(s);
-	part = (struct span){ s->out.bytes + s->sent, s->out.n - s->sent };
-	if (part.n > LIMIT_PART_BYTES)
-		part.n = LIMIT_PART_BYTES;
-	last = !s->tree_active && s->sent + part.n == s->out.n;
-	switch (router_reply(
-	    router, s->ask, last ? error_rows[s->error].code : WIRE_STATUS_PART, part)) {
+	switch (send_part(s, router)) {
 	case ROUTER_SENT:
-		s->sent += part.n;
 		s->progress_ms = now_ms;
-		return last ? STREAM_OVER : STREAM_GOING;
+		return s->is_over ? STREAM_OVER : STREAM_GOING;
 	case ROUTER_FULL:
 		return now_ms - s->progress_ms > LIMIT_DEADLINE_MS ? STREAM_OVER : STREAM_BLOCKED;
 	case ROUTER_GONE:

@@ -13,7 +13,8 @@ struct stream {
 	struct ask *ask;  /* owned once it runs */
 	enum error error; /* what the last message says */
 	struct json_out out;
-	size_t sent; /* bytes of out that have gone */
+	size_t sent;  /* bytes of out that have gone */
+	bool is_over; /* the last part has gone */
 	struct tree_writer tree;
 	bool tree_active;
 	char *tail;	      /* owned */
