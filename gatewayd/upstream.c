@@ -71,24 +71,23 @@ deliver_reply(struct upstream *u, uint64_t number, struct span status, struct sp
 	p->fn(p->arg, OK, body, true);
 }
 
-/* [] [GRAPH/1] [number] [status] [body]… */
+/* [] [packed answer head] [body]… */
 static void
 take_reply(struct upstream *u, const struct frames *f)
 {
-	enum { BODY = 4 };
-	struct span number = frames_at(f, 2);
+	enum { HEAD = 1, BODY };
+	struct span number, status, body;
 	uint64_t n;
 	char *owned;
-	struct span body;
 
-	if (f->n <= BODY || f->too_long || !span_is(frames_at(f, 1), WIRE_PROTOCOL) ||
-	    number.n != sizeof(n)) {
+	if (f->n <= BODY || f->too_long ||
+	    !wire_answer_head_get(frames_at(f, HEAD), &number, &status)) {
 		log_debug("graphd", "a reply of %zu frames that means nothing here", f->n);
 		return;
 	}
 	memcpy(&n, number.p, sizeof(n));
 	body = join_frames(f, BODY, &owned);
-	deliver_reply(u, n, frames_at(f, 3), body);
+	deliver_reply(u, n, status, body);
 	free(owned);
 }
 
@@ -309,18 +308,17 @@ complete_caller(struct upstream *u, const struct upstream_question *q, char key[
 }
 
 static void
-count_change(struct upstream *u, struct upstream_request *p, const struct uuid *session)
+count_change(struct upstream *u, struct upstream_request *p)
 {
 	struct subscription *s;
 
 	if (command_rows[p->command].kind != COMMAND_EDITS)
 		return;
-	s = table_find(&u->subscriptions, session);
+	s = table_find(&u->subscriptions, &p->session);
 	if (!s)
 		return;
 	s->changes++;
 	p->is_counted = true;
-	p->counted_for = *session;
 }
 
 unsigned
@@ -349,9 +347,8 @@ upstream_ask(
 	p->command = q->command;
 	p->fn = fn;
 	p->arg = arg;
-	if (!uuid_is_nil(&q->session))
-		uuid_format(&q->session, p->session);
-	count_change(u, p, &q->session);
+	p->session = q->session;
+	count_change(u, p);
 	upstream_count_in_flight(u);
 	upstream_set_deadline(u);
 	upstream_flush(u);
@@ -454,6 +451,7 @@ upstream_free(struct upstream *u)
 		free(table_remove(&u->subscriptions, &s->session));
 	table_fini(&u->subscriptions);
 	json_out_fini(&u->caller);
+	json_out_fini(&u->head);
 	free(u->gateway_id);
 	free(u->address);
 	free(u);

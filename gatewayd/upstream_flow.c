@@ -38,18 +38,20 @@ send_parts(void *socket, struct span bytes)
 
 /* When the first frame is taken the others are: ZeroMQ counts whole messages. */
 static bool
-send_request(struct upstream *u, uint64_t number, enum command command, struct span session,
+send_request(struct upstream *u, uint64_t number, enum command command, const struct uuid *session,
     struct span caller, struct span args)
 {
 	void *socket = u->dealer.socket;
+	struct wire_packed head = { .id = { (const char *)&number, sizeof(number) },
+		.session = *session,
+		.command = span_of(command_rows[command].name),
+		.caller = caller };
 
 	if (!frames_send(socket, SPAN(""), true))
 		return false;
-	frames_send(socket, SPAN(WIRE_PROTOCOL), true);
-	frames_send(socket, (struct span){ (const char *)&number, sizeof(number) }, true);
-	frames_send(socket, span_of(command_rows[command].name), true);
-	frames_send(socket, session, true);
-	frames_send(socket, caller, true);
+	json_out_clear(&u->head);
+	wire_packed_put(&head, &u->head);
+	frames_send(socket, json_out_span(&u->head), true);
 	send_parts(socket, args);
 	return true;
 }
@@ -60,8 +62,7 @@ upstream_flush(struct upstream *u)
 	while (u->is_linked && u->is_up && !list_is_empty(&u->requests.unsent)) {
 		struct upstream_request *p =
 		    LIST_OF(u->requests.unsent.next, struct upstream_request, unsent);
-		if (!send_request(
-			u, p->number, p->command, span_of(p->session), p->caller, p->args)) {
+		if (!send_request(u, p->number, p->command, &p->session, p->caller, p->args)) {
 			loop_set_timer(u->loop, &u->retry, clock_now_ms() + RETRY_MS);
 			return;
 		}
@@ -78,6 +79,7 @@ retry_due(struct loop_timer *t)
 void
 upstream_hello(struct upstream *u, bool leaving)
 {
+	static const struct uuid no_session;
 	struct json_out args = { 0 };
 
 	json_out_open(&args, '{');
@@ -93,7 +95,7 @@ upstream_hello(struct upstream *u, bool leaving)
 	}
 	json_out_close(&args, '}');
 	send_request(
-	    u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, SPAN(""), SPAN("{}"), json_out_span(&args));
+	    u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, &no_session, SPAN("{}"), json_out_span(&args));
 	json_out_fini(&args);
 }
 
@@ -102,8 +104,7 @@ upstream_hello(struct upstream *u, bool leaving)
 void
 upstream_remove(struct upstream *u, struct upstream_request *p)
 {
-	struct subscription *s =
-	    p->is_counted ? table_find(&u->subscriptions, &p->counted_for) : NULL;
+	struct subscription *s = p->is_counted ? table_find(&u->subscriptions, &p->session) : NULL;
 
 	/* It may be another subscription than the one that counted it. */
 	if (s && s->changes > 0)

@@ -27,7 +27,7 @@ struct upstream {
 	struct uuid boot_id;
 	char *gateway_id; /* owned */
 	char *address;	  /* owned; where other gateways reach this one; NULL: nowhere */
-	struct json_out caller;
+	struct json_out caller, head; /* of the request being made, or sent */
 	bool is_up, is_linked, is_other_version;
 };
 

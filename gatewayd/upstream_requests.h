@@ -17,10 +17,9 @@ struct upstream_request {
 	void *arg;
 	enum command command;
 	bool is_partly_answered;
-	bool is_counted; /* among the changes of counted_for */
-	struct uuid counted_for;
-	char session[UUID_TEXT + 1]; /* empty: none */
-	struct span caller, args;    /* behind the struct */
+	bool is_counted;	  /* among the changes of its session */
+	struct uuid session;	  /* nil: none */
+	struct span caller, args; /* behind the struct */
 };
 
 struct upstream_requests {

@@ -62,6 +62,15 @@ struct layout {
 
 enum { AT_PROTOCOL, AT_ID, AT_COMMAND, AT_SESSION, AT_CALLER, AT_ARGS };
 
+/* What stands before the arguments, as spans into the frames. */
+struct head {
+	bool is_packed;
+	bool is_known;		  /* the protocol is ours */
+	struct span session_text; /* {NULL,0} when packed */
+	struct wire_packed parts;
+	size_t at_args; /* the frame behind it */
+};
+
 /* The envelope ends with the first empty frame; a routing id is never empty. False: there is no
  * such frame within bounds. */
 static bool
@@ -95,21 +104,39 @@ keep(char **at, struct span bytes)
 	return kept;
 }
 
+static struct head
+read_head(const struct frames *f, size_t base)
+{
+	struct head h = { .at_args = base + 1 };
+
+	h.is_packed = h.is_known = wire_packed_get(frames_at(f, base), &h.parts);
+	if (h.is_packed)
+		return h;
+	h.is_known = span_is(frames_at(f, base + AT_PROTOCOL), WIRE_PROTOCOL);
+	h.parts.id = frames_at(f, base + AT_ID);
+	h.parts.command = frames_at(f, base + AT_COMMAND);
+	h.parts.caller = frames_at(f, base + AT_CALLER);
+	h.session_text = frames_at(f, base + AT_SESSION);
+	h.at_args = base + AT_ARGS;
+	return h;
+}
+
 /* Arguments that were cut into several frames are joined again. */
 static struct ask *
-ask_new(const struct frames *f, const struct layout *layout)
+ask_new(const struct frames *f, const struct layout *layout, const struct head *head)
 {
 	struct ask *ask = xcalloc(1, sizeof *ask + layout->total_bytes);
 	char *at = ask->bytes;
-	size_t base = layout->n_envelope;
 
-	for (size_t i = 0; i < base; i++)
+	for (size_t i = 0; i < layout->n_envelope; i++)
 		ask->envelope[i] = keep(&at, frames_at(f, i));
-	ask->n_envelope = base;
-	ask->id = keep(&at, frames_at(f, base + AT_ID));
-	ask->caller = keep(&at, frames_at(f, base + AT_CALLER));
+	ask->n_envelope = layout->n_envelope;
+	ask->is_packed = head->is_packed;
+	ask->session = head->parts.session;
+	ask->id = keep(&at, head->parts.id);
+	ask->caller = keep(&at, head->parts.caller);
 	ask->args = (struct span){ at, 0 };
-	for (size_t i = base + AT_ARGS; i < f->n; i++)
+	for (size_t i = head->at_args; i < f->n; i++)
 		ask->args.n += keep(&at, frames_at(f, i)).n;
 	return ask;
 }
@@ -166,18 +193,17 @@ check_json(
 }
 
 static enum error
-check_ask(struct ask *ask, const struct frames *f, struct refusal *why)
+check_ask(struct ask *ask, const struct frames *f, const struct head *head, struct refusal *why)
 {
 	static const struct json_bounds caller_bounds = { 4, 64, LIMIT_ENVELOPE_BYTES, 64 };
-	struct span command = frames_at(f, ask->n_envelope + AT_COMMAND);
-	struct span session = frames_at(f, ask->n_envelope + AT_SESSION);
+	struct span command = head->parts.command;
 	struct json_bounds bounds;
 	enum error err;
 
-	if (!span_is(frames_at(f, ask->n_envelope + AT_PROTOCOL), WIRE_PROTOCOL))
+	if (!head->is_known)
 		return refuse(
 		    why, ERROR_unsupported_version, "", "This server speaks %s.", WIRE_PROTOCOL);
-	if (f->n < ask->n_envelope + AT_ARGS)
+	if (f->n < head->at_args)
 		return refuse(why, ERROR_invalid_request, "", "The request has too few frames.");
 	ask->command = command_find(command);
 	if (ask->command == COMMANDS)
@@ -189,7 +215,7 @@ check_ask(struct ask *ask, const struct frames *f, struct refusal *why)
 		(takes_whole_graphs(ask->command) ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES))
 		return refuse(why, ERROR_payload_too_large, "", "%s",
 		    error_rows[ERROR_payload_too_large].text);
-	if (session.n && !uuid_parse(session, &ask->session))
+	if (head->session_text.n && !uuid_parse(head->session_text, &ask->session))
 		return refuse(why, ERROR_invalid_session, "session_id", "%s",
 		    error_rows[ERROR_invalid_session].text);
 	err = check_json(&ask->caller, "caller", &caller_bounds, why);
@@ -227,17 +253,19 @@ parse(struct router *r, const struct frames *f)
 {
 	struct refusal why = { 0 };
 	struct layout layout;
+	struct head head = { 0 };
 	struct ask *ask;
 	enum error err;
 
-	if (!measure(f, &layout) || frames_at(f, layout.n_envelope + AT_ID).n == 0 ||
-	    frames_at(f, layout.n_envelope + AT_ID).n > LIMIT_REQUEST_ID_BYTES) {
+	if (measure(f, &layout))
+		head = read_head(f, layout.n_envelope);
+	if (head.parts.id.n == 0 || head.parts.id.n > LIMIT_REQUEST_ID_BYTES) {
 		dropped.value++;
 		log_debug("bus", "dropped a message of %zu frames that is no request", f->n);
 		return NULL;
 	}
-	ask = ask_new(f, &layout);
-	err = check_ask(ask, f, &why);
+	ask = ask_new(f, &layout, &head);
+	err = check_ask(ask, f, &head, &why);
 	if (err) {
 		router_refuse_for(r, ask, err, &why);
 		free(ask);
@@ -271,6 +299,13 @@ send_head(struct router *r, const struct ask *ask, const char *status)
 	}
 	for (size_t i = 1; i < ask->n_envelope; i++)
 		frames_send(r->socket, ask->envelope[i], true);
+	if (ask->is_packed) {
+		char head[WIRE_ANSWER_HEAD_MAX];
+		size_t n = wire_answer_head(ask->id, status, head);
+
+		frames_send(r->socket, (struct span){ head, n }, true);
+		return ROUTER_SENT;
+	}
 	frames_send(r->socket, SPAN(WIRE_PROTOCOL), true);
 	frames_send(r->socket, ask->id, true);
 	frames_send(r->socket, span_of(status), true);

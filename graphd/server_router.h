@@ -17,6 +17,7 @@ struct ask {
 	struct span envelope[LIMIT_ENVELOPE_FRAMES]; /* routing id first, the empty frame last */
 	size_t n_envelope;
 	struct span id;
+	bool is_packed; /* its head came in one frame, and so goes the answer's */
 	enum command command;
 	struct uuid session;	  /* nil: none named */
 	struct span caller, args; /* scanned */

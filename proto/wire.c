@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 
+#include <assert.h>
 #include <endian.h>
 
 /* Little-endian integers at fixed places; put stands beside get. */
@@ -20,6 +21,71 @@ get_u64(const char *at)
 
 	memcpy(&value, at, sizeof value);
 	return le64toh(value);
+}
+
+enum { PACKED_BYTES = sizeof(WIRE_PACKED) - 1 };
+
+static bool
+is_packed(struct span frame)
+{
+	return frame.n >= PACKED_BYTES + WIRE_PACKED_ID_BYTES &&
+	    memcmp(frame.p, WIRE_PACKED, PACKED_BYTES) == 0;
+}
+
+void
+wire_packed_put(const struct wire_packed *head, struct json_out *out)
+{
+	char length = (char)head->command.n;
+
+	assert(head->id.n == WIRE_PACKED_ID_BYTES && head->command.n <= UINT8_MAX);
+	json_out_bytes(out, SPAN(WIRE_PACKED));
+	json_out_bytes(out, head->id);
+	json_out_bytes(out, (struct span){ (const char *)head->session.bytes, UUID_BYTES });
+	json_out_bytes(out, (struct span){ &length, 1 });
+	json_out_bytes(out, head->command);
+	json_out_bytes(out, head->caller);
+}
+
+bool
+wire_packed_get(struct span frame, struct wire_packed *out)
+{
+	enum { FIXED = PACKED_BYTES + WIRE_PACKED_ID_BYTES + UUID_BYTES + 1 };
+	const char *at = frame.p + PACKED_BYTES;
+
+	if (!is_packed(frame) || frame.n < FIXED)
+		return false;
+	out->id = (struct span){ at, WIRE_PACKED_ID_BYTES };
+	memcpy(out->session.bytes, at + WIRE_PACKED_ID_BYTES, UUID_BYTES);
+	out->command = (struct span){ frame.p + FIXED, (unsigned char)frame.p[FIXED - 1] };
+	if (out->command.n > frame.n - FIXED)
+		return false;
+	out->caller =
+	    (struct span){ out->command.p + out->command.n, frame.n - FIXED - out->command.n };
+	return true;
+}
+
+size_t
+wire_answer_head(struct span id, const char *status, char out[WIRE_ANSWER_HEAD_MAX])
+{
+	size_t n = strlen(status);
+
+	assert(id.n == WIRE_PACKED_ID_BYTES && PACKED_BYTES + id.n + n <= WIRE_ANSWER_HEAD_MAX);
+	memcpy(out, WIRE_PACKED, PACKED_BYTES);
+	memcpy(out + PACKED_BYTES, id.p, id.n);
+	memcpy(out + PACKED_BYTES + id.n, status, n);
+	return PACKED_BYTES + id.n + n;
+}
+
+bool
+wire_answer_head_get(struct span frame, struct span *id, struct span *status)
+{
+	size_t head = PACKED_BYTES + WIRE_PACKED_ID_BYTES;
+
+	if (!is_packed(frame))
+		return false;
+	*id = (struct span){ frame.p + PACKED_BYTES, WIRE_PACKED_ID_BYTES };
+	*status = (struct span){ frame.p + head, frame.n - head };
+	return true;
 }
 
 void

@@ -47,6 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		LIMIT_JSON_TEXT_BYTES, LIMIT_JSON_KEY_BYTES };
 	struct span bytes = { (const char *)data, size };
 	struct wire_header header;
+	struct wire_packed head;
 	struct uuid session;
 
 	if (wire_header_get(bytes, &header)) {
@@ -55,6 +56,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		wire_header_put(&header, again);
 		assert(
 		    again[0] == data[0] && memcmp(again + 8, data + 8, WIRE_HEADER_BYTES - 8) == 0);
+	}
+	if (wire_packed_get(bytes, &head)) {
+		struct json_out again = { 0 };
+
+		wire_packed_put(&head, &again);
+		assert(span_equal(json_out_span(&again), bytes));
+		json_out_fini(&again);
 	}
 	if (wire_topic_session(bytes, &session))
 		assert(size > UUID_TEXT);

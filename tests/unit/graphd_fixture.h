@@ -23,9 +23,11 @@ struct fake_graphd {
 	const char *contract;
 };
 
-/* A request as it came. */
+/* A request as it came: [routing id] [] [packed head] [arguments]… */
 struct asked {
 	struct frames frames;
+	struct wire_packed head;
+	char session[UUID_TEXT + 1]; /* empty: none */
 };
 
 static struct fake_graphd fake;
@@ -73,23 +75,49 @@ fake_stop(void)
 	unlink(fake.events + sizeof("ipc://") - 1);
 }
 
+enum { ASKED_NUMBER = 1, ASKED_COMMAND, ASKED_SESSION, ASKED_CALLER, ASKED_ARGS };
+
 static inline struct span
 asked_at(const struct asked *a, size_t i)
 {
-	return frames_at(&a->frames, i + 2); /* behind the routing id and the empty frame */
+	enum { ARGS_FRAME = 3 };
+
+	switch (i) {
+	case ASKED_NUMBER:
+		return a->head.id;
+	case ASKED_COMMAND:
+		return a->head.command;
+	case ASKED_SESSION:
+		return span_of(a->session);
+	case ASKED_CALLER:
+		return a->head.caller;
+	default:
+		return frames_at(&a->frames, i - ASKED_ARGS + ARGS_FRAME);
+	}
 }
 
-enum { ASKED_NUMBER = 1, ASKED_COMMAND, ASKED_SESSION, ASKED_CALLER, ASKED_ARGS };
+static inline bool
+fake_recv(struct asked *a)
+{
+	if (!frames_recv(&a->frames, fake.router))
+		return false;
+	ck_assert(wire_packed_get(frames_at(&a->frames, 2), &a->head));
+	a->session[0] = '\0';
+	if (!uuid_is_nil(&a->head.session))
+		uuid_format(&a->head.session, a->session);
+	return true;
+}
 
 /* Answers with as many body frames as there are texts. */
 static inline void
 fake_answer(const struct asked *a, const char *status, struct span body)
 {
+	char head[WIRE_ANSWER_HEAD_MAX];
+	size_t n = wire_answer_head(a->head.id, status, head);
+
 	frames_send(fake.router, frames_at(&a->frames, 0), true);
 	frames_send(fake.router, SPAN(""), true);
-	frames_send(fake.router, SPAN(WIRE_PROTOCOL), true);
-	frames_send(fake.router, asked_at(a, ASKED_NUMBER), true);
-	frames_send(fake.router, span_of(status), true);
+	frames_send(fake.router, (struct span){ head, n }, true);
 	while (body.n > LIMIT_PART_BYTES) {
 		frames_send(fake.router, (struct span){ body.p, LIMIT_PART_BYTES }, true);
 		body.p += LIMIT_PART_BYTES;
@@ -113,7 +141,7 @@ fake_asked(struct asked *a)
 {
 	char text[128];
 
-	while (frames_recv(&a->frames, fake.router)) {
+	while (fake_recv(a)) {
 		if (!span_is(asked_at(a, ASKED_COMMAND), "Hello"))
 			return true;
 		fake_answer(a, "OK", fake_greeting(text));

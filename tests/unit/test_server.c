@@ -46,116 +46,6 @@ send_create(struct client_socket *c, const char *session, const char *name)
 	client_send(c, "CreateNode", session, MINIMAL, args);
 }
 
-START_TEST(a_plain_req_socket_gets_an_answer)
-{
-	void *req = client_new(&f, ZMQ_REQ, f.requests);
-	struct frames frames;
-
-	frames_send(req, SPAN(WIRE_PROTOCOL), true);
-	frames_send(req, SPAN("one"), true);
-	frames_send(req, SPAN("Hello"), true);
-	frames_send(req, SPAN(""), true);
-	frames_send(req, SPAN("{}"), true);
-	frames_send(req, SPAN("{\"gateway\":\"g\"}"), false);
-	ck_assert(fixture_recv(&f, req, &frames, 5000));
-	ck_assert_uint_eq(frames.n, 4);
-	ck_assert(span_is(frames_at(&frames, 0), WIRE_PROTOCOL));
-	ck_assert(span_is(frames_at(&frames, 1), "one"));
-	ck_assert(span_is(frames_at(&frames, 2), WIRE_STATUS_OK));
-	frames_fini(&frames);
-	zmq_close(req);
-}
-END_TEST
-
-START_TEST(an_envelope_of_several_frames_is_given_back)
-{
-	static const char *const envelope[] = { "a", "bb", "ccc" };
-	struct frames frames;
-
-	for (int i = 0; i < 3; i++)
-		frames_send(f.asker.socket, span_of(envelope[i]), true);
-	client_send(&f.asker, "Hello", "", "", "{\"gateway\":\"g\"}");
-	ck_assert(fixture_recv(&f, f.asker.socket, &frames, 5000));
-	for (size_t i = 0; i < 3; i++)
-		ck_assert(span_is(frames_at(&frames, i), envelope[i]));
-	ck_assert_uint_eq(frames_at(&frames, 3).n, 0);
-	frames_fini(&frames);
-}
-END_TEST
-
-START_TEST(what_is_no_request_is_dropped_and_harms_nobody)
-{
-	struct frames frames;
-
-	frames_send(f.asker.socket, SPAN("no empty frame"), false);
-	frames_send(f.asker.socket, SPAN(""), false); /* nothing behind the envelope */
-	frames_send(f.asker.socket, SPAN(""), true);
-	frames_send(f.asker.socket, SPAN(WIRE_PROTOCOL), false); /* no request id */
-	for (int i = 0; i < 200; i++)
-		frames_send(f.asker.socket, SPAN("x"), i < 199);
-	for (int i = 0; i < 2; i++)
-		frames_send(f.asker.socket, (struct span){ f.directory, sizeof f.directory }, true);
-	frames_send(f.asker.socket, SPAN("end"), false);
-	ck_assert(!fixture_recv(&f, f.asker.socket, &frames, QUIET_MS));
-	expect("OK", "Hello", "", "", "{\"gateway\":\"g\"}");
-}
-END_TEST
-
-START_TEST(a_request_id_is_enough_to_be_told_what_is_wrong)
-{
-	static const struct {
-		const char *protocol, *command, *session, *caller, *args, *status;
-	} wrong[] = {
-		{ "GRAPH/9", "Hello", "", "", "", "UNSUPPORTED_VERSION" },
-		{ WIRE_PROTOCOL, "Nonsense", "", "", "", "UNKNOWN_COMMAND" },
-		{ WIRE_PROTOCOL, "", "", "", "", "UNKNOWN_COMMAND" },
-		{ WIRE_PROTOCOL, "GetTree", "no-uuid", "", "", "INVALID_SESSION" },
-		{ WIRE_PROTOCOL, "GetTree", "00000000-0000-4000-8000-000000000001", "", "",
-		    "INVALID_SESSION" },
-		{ WIRE_PROTOCOL, "Hello", "", "[]", "", "INVALID_REQUEST" },
-		{ WIRE_PROTOCOL, "Hello", "", "{\"actor\":5}", "", "INVALID_REQUEST" },
-		{ WIRE_PROTOCOL, "Hello", "", "", "{", "INVALID_REQUEST" },
-		{ WIRE_PROTOCOL, "Hello", "", "", "[1]", "INVALID_REQUEST" },
-		{ WIRE_PROTOCOL, "Hello", "", "", "{\"gateway\":1e999}", "INVALID_REQUEST" },
-		{ WIRE_PROTOCOL, "Hello", "", "", "{}", "INVALID_REQUEST" },
-	};
-
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		struct answer a;
-
-		frames_send(f.asker.socket, SPAN(""), true);
-		frames_send(f.asker.socket, span_of(wrong[i].protocol), true);
-		frames_send(f.asker.socket, SPAN("7"), true);
-		frames_send(f.asker.socket, span_of(wrong[i].command), true);
-		frames_send(f.asker.socket, span_of(wrong[i].session), true);
-		frames_send(f.asker.socket, span_of(wrong[i].caller), true);
-		frames_send(f.asker.socket, span_of(wrong[i].args), false);
-		a = client_await(&f, &f.asker);
-		ck_assert_msg(
-		    strcmp(a.status, wrong[i].status) == 0, "row %zu: %s %s", i, a.status, a.body);
-		ck_assert_uint_eq(a.id, 7);
-		ck_assert_ptr_nonnull(strstr(a.body, "{\"error\":{\"code\":"));
-		answer_fini(&a);
-	}
-}
-END_TEST
-
-START_TEST(arguments_beyond_the_bound_are_refused_by_name)
-{
-	size_t n = LIMIT_BODY_BYTES + 100;
-	char *args = malloc(n + 1);
-
-	memset(args, ' ', n);
-	args[0] = '{';
-	args[n - 1] = '}';
-	args[n] = '\0';
-	expect("PAYLOAD_TOO_LARGE", "Hello", "", "", args);
-	/* Files to import may be longer, but must be files. */
-	expect("INVALID_REQUEST", "ImportProject", "", "", args);
-	free(args);
-}
-END_TEST
-
 START_TEST(a_command_is_heard_as_executing_then_its_changes_then_executed)
 {
 	char session[64], root[64];
@@ -472,11 +362,6 @@ main(void)
 
 	tcase_add_checked_fixture(served, open_memory, close_it);
 	tcase_set_timeout(served, 60);
-	tcase_add_test(served, a_plain_req_socket_gets_an_answer);
-	tcase_add_test(served, an_envelope_of_several_frames_is_given_back);
-	tcase_add_test(served, what_is_no_request_is_dropped_and_harms_nobody);
-	tcase_add_test(served, a_request_id_is_enough_to_be_told_what_is_wrong);
-	tcase_add_test(served, arguments_beyond_the_bound_are_refused_by_name);
 	tcase_add_test(served, a_command_is_heard_as_executing_then_its_changes_then_executed);
 	tcase_add_test(served, a_refused_command_is_heard_as_failed_and_raises_no_seq);
 	tcase_add_test(served, every_subscription_is_answered_with_a_sync);

@@ -62,6 +62,46 @@ START_TEST(a_topic_names_one_session_only)
 }
 END_TEST
 
+START_TEST(a_packed_head_comes_back_as_it_was_put_and_shorter_ones_are_none)
+{
+	struct wire_packed head = { .id = SPAN("12345678"),
+		.command = SPAN("CreateNode"),
+		.caller = SPAN("{\"actor\":\"ann\"}") };
+	struct wire_packed got;
+	struct json_out out = { 0 };
+
+	uuid_of_name(SPAN("session"), &head.session);
+	wire_packed_put(&head, &out);
+	ck_assert(wire_packed_get(json_out_span(&out), &got));
+	ck_assert(span_equal(got.id, head.id));
+	ck_assert(uuid_equal(&got.session, &head.session));
+	ck_assert(span_equal(got.command, head.command));
+	ck_assert(span_equal(got.caller, head.caller));
+	for (size_t n = 0; n < out.n - head.caller.n; n++)
+		ck_assert(!wire_packed_get((struct span){ out.bytes, n }, &got));
+	/* The caller is what is left, down to nothing. */
+	ck_assert(wire_packed_get((struct span){ out.bytes, out.n - head.caller.n }, &got));
+	ck_assert_uint_eq(got.caller.n, 0);
+	out.bytes[0] = 'g';
+	ck_assert(!wire_packed_get(json_out_span(&out), &got));
+	json_out_fini(&out);
+}
+END_TEST
+
+START_TEST(a_packed_answer_head_comes_back_as_it_was_put)
+{
+	char head[WIRE_ANSWER_HEAD_MAX];
+	size_t n = wire_answer_head(SPAN("12345678"), WIRE_STATUS_PART, head);
+	struct span id, status;
+
+	ck_assert(wire_answer_head_get((struct span){ head, n }, &id, &status));
+	ck_assert(span_is(id, "12345678"));
+	ck_assert(span_is(status, WIRE_STATUS_PART));
+	ck_assert(!wire_answer_head_get((struct span){ head, 15 }, &id, &status));
+	ck_assert(!wire_answer_head_get(SPAN(WIRE_PROTOCOL), &id, &status));
+}
+END_TEST
+
 START_TEST(a_caller_comes_back_as_it_was_put)
 {
 	struct caller in = { .actor = SPAN("ann \"the\" \xc3\xa4"),
@@ -133,6 +173,8 @@ main(void)
 	tcase_add_test(tc, a_header_comes_back_as_it_was_put);
 	tcase_add_test(tc, a_short_header_or_another_version_is_refused);
 	tcase_add_test(tc, a_topic_names_one_session_only);
+	tcase_add_test(tc, a_packed_head_comes_back_as_it_was_put_and_shorter_ones_are_none);
+	tcase_add_test(tc, a_packed_answer_head_comes_back_as_it_was_put);
 	tcase_add_test(tc, a_caller_comes_back_as_it_was_put);
 	tcase_add_test(tc, an_empty_caller_is_valid_and_a_wrong_one_is_named);
 	suite_add_tcase(suite, tc);
