@@ -93,36 +93,34 @@ group_release(struct group *g)
 	free(g);
 }
 
-/* Says how far the room has come. Returns owned, or NULL. */
-static struct shared_bytes *
-encode_mark(const struct group *g)
+/* What says how far the room has come; it lives in the body. */
+static struct delivery
+mark_of(const struct room *r, struct json_out *body)
 {
-	struct json_out body = { 0 };
-	struct delivery mark = { .event = EVENTS, .session = g->room->id, .seq = g->room->seq };
-	struct shared_bytes *bytes;
-
-	json_out_open(&body, '{');
-	json_out_key(&body, "session_id");
-	json_out_uuid(&body, &g->room->id);
-	json_out_key(&body, "seq");
-	json_out_uint(&body, g->room->seq);
-	json_out_close(&body, '}');
-	mark.body = json_out_span(&body);
-	bytes = g->transport->encode(g->dialect, &mark);
-	json_out_fini(&body);
-	return bytes;
+	json_out_open(body, '{');
+	json_out_key(body, "session_id");
+	json_out_uuid(body, &r->id);
+	json_out_key(body, "seq");
+	json_out_uint(body, r->seq);
+	json_out_close(body, '}');
+	return (struct delivery){
+		.event = EVENTS, .session = r->id, .seq = r->seq, .body = json_out_span(body)
+	};
 }
 
 /* The journal gave it nothing of what came last: now that it has everything it is told so. */
 static void
 mark_newcomer(struct group *g, struct member *m)
 {
-	struct shared_bytes *bytes = encode_mark(g);
+	struct json_out body = { 0 };
+	struct delivery mark = mark_of(g->room, &body);
+	struct shared_bytes *bytes = g->transport->encode(g->dialect, &mark);
 
 	m->passed_over = false;
 	if (bytes)
 		g->transport->deliver(m, bytes);
 	shared_bytes_unref(bytes);
+	json_out_fini(&body);
 }
 
 void
@@ -243,15 +241,27 @@ group_flush(struct group *g)
 }
 
 void
-group_mark(struct group *g)
+room_mark(struct room *r)
 {
-	struct shared_bytes *bytes;
+	struct json_out body = { 0 };
+	struct delivery mark;
+	struct encodings e = { .delivery = &mark };
 
-	if (g->n == 0 || g->told_seq == g->room->seq)
-		return;
-	g->told_seq = g->room->seq;
-	bytes = encode_mark(g);
-	if (bytes)
-		group_queue(g, bytes, g->room->seq);
-	shared_bytes_unref(bytes);
+	LIST_EACH(at, &r->groups)
+	{
+		struct group *g = LIST_OF(at, struct group, in_room);
+		struct shared_bytes *bytes;
+
+		if (g->n == 0 || g->told_seq == r->seq)
+			continue;
+		g->told_seq = r->seq;
+		if (body.n == 0)
+			mark = mark_of(r, &body);
+		bytes = encodings_get(&e, g->transport, g->dialect);
+		if (bytes)
+			group_queue(g, bytes, r->seq);
+		shared_bytes_unref(bytes);
+	}
+	encodings_fini(&e);
+	json_out_fini(&body);
 }

@@ -131,8 +131,8 @@ struct link *groups_below(const struct room *, const struct uuid *subtree);
 void group_queue(struct group *, struct shared_bytes *, uint64_t before);
 /* Everything encoded for the group so far goes to its members. */
 void group_flush(struct group *);
-/* Says how far the group's members have come, when its filter has left something out. */
-void group_mark(struct group *);
+/* Says how far the room has come to the groups whose filters have left something out. */
+void room_mark(struct room *);
 
 /* hub_fetch.c: reading the journal for members that are behind, and for gaps of the room. */
 void room_fetch(struct room *);

@@ -115,8 +115,7 @@ room_tick(struct room *r, uint64_t now_ms)
 		else if (now_ms - m->since_ms >= LIMIT_STALLED_MS)
 			member_evict(m, "slow");
 	}
-	LIST_EACH(at, &r->groups)
-	group_mark(LIST_OF(at, struct group, in_room));
+	room_mark(r);
 	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
 		r->asked_ms = now_ms;
 		upstream_resync(r->hub->upstream, &r->id);
