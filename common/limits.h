@@ -48,6 +48,7 @@ enum {
 	LIMIT_SEARCH_RESULTS = 1000,
 	LIMIT_EVENT_GRAPH_BYTES = 64 * 1024, /* project:loaded leaves a bigger graph out */
 	LIMIT_CHILDREN_SHOWN = 1000,	     /* node-updated lists no more */
+	LIMIT_PATH_NODES = 512, /* above it an event has no path and concerns everybody */
 	LIMIT_TEMPLATE_BYTES = 1024 * 1024,
 	LIMIT_TEMPLATE_ID_BYTES = 64,
 

@@ -1,5 +1,7 @@
 #include "gatewayd/filter.h"
 
+#include "common/json.h"
+
 static bool
 item_matches(struct span item, const char *name)
 {
@@ -53,4 +55,22 @@ filter_parse(struct span list, filter_set *out)
 	}
 	*out = set;
 	return true;
+}
+
+struct path
+filter_read_path(struct span json, struct uuid ids[LIMIT_PATH_NODES])
+{
+	struct json_iter it;
+	struct span key, id;
+	struct path path = { ids, 0 };
+
+	if (json_type(json) != JSON_ARRAY)
+		return path;
+	json_walk(&it, json);
+	while (path.n < LIMIT_PATH_NODES && json_next(&it, &key, &id)) {
+		if (id.n != UUID_TEXT + 2 ||
+		    !uuid_parse((struct span){ id.p + 1, UUID_TEXT }, &ids[path.n++]))
+			return (struct path){ .n = 0 };
+	}
+	return path;
 }

@@ -66,6 +66,7 @@ hub_event(
 		.time_us = h->time_us,
 		.durable = h->flags & WIRE_DURABLE,
 		.body = body,
+		.path = h->path,
 	};
 
 	if (!r || h->event >= EVENTS)

@@ -25,6 +25,7 @@ struct delivery {
 	uint64_t seq, time_us;
 	bool durable;
 	struct span body; /* the payload, JSON; of a mark {"session_id","seq"} */
+	struct path path; /* where it happened; empty: nowhere in particular */
 };
 
 /* What a transport learns when its member is in. */
@@ -86,8 +87,9 @@ struct member {
 	bool counted;	/* graphd has been told of it */
 	bool answered;	/* JOINING: graphd has answered, its announcement is still awaited */
 	bool has_since;
-	bool wants_dash; /* it hears node-updated, which graphd publishes on demand */
-	bool lost;	 /* WAITING: what it asks for is another history or no longer kept */
+	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
+	bool lost;	  /* WAITING: what it asks for is another history or no longer kept */
+	bool passed_over; /* its filter left out what came last: it has not been told of its seq */
 	uint64_t
 	    seq; /* last durable event delivered, or passed over by its filter; stale when live */
 	uint64_t resume_seq; /* where a member with a since begins */
@@ -110,7 +112,8 @@ struct join {
 	struct span log_id; /* the history the client knows; {NULL,0}: whichever */
 	struct span
 	    events; /* filter: comma list of names or prefixes ("graph:*"); {NULL,0}: everything */
-	enum names names; /* for the filter, and for dash-only events */
+	struct uuid subtree; /* filter: only what happens to this node and below it; nil: all */
+	enum names names;    /* for the filter, and for dash-only events */
 };
 
 struct hub *hub_new(struct loop *, struct upstream *);

@@ -18,6 +18,7 @@ enum { PAGE_EVENTS = 1000 };
 struct reading {
 	struct room *room;
 	uint64_t number;
+	bool with_paths;
 	struct json_out body;
 };
 
@@ -41,11 +42,12 @@ room_stop_reading(struct room *r)
 
 /* When there is no place for another request just now, the tick tries again. */
 static void
-ask(struct room *r, const struct upstream_question *q, upstream_reply_fn *fn)
+ask(struct room *r, const struct upstream_question *q, bool with_paths, upstream_reply_fn *fn)
 {
 	struct reading *f = xcalloc(1, sizeof *f);
 
 	f->room = r;
+	f->with_paths = with_paths;
 	f->number = upstream_ask(r->hub->upstream, q, fn, f);
 	if (f->number)
 		r->reading = f;
@@ -61,12 +63,13 @@ feed_waiting(struct room *r, const struct delivery *d)
 
 	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
 		struct member *m = LIST_OF(at, struct member, link);
-		struct shared_bytes *bytes;
+		struct shared_bytes *bytes = NULL;
 
 		next = at->next;
 		if (m->seq + 1 != d->seq)
 			continue;
-		bytes = encodings_get(&e, m->group->transport, m->group->dialect);
+		if (filter_passes(&m->group->filter, d->event, d->path))
+			bytes = encodings_get(&e, m->group->transport, m->group->dialect);
 		member_feed(m, d, bytes);
 		shared_bytes_unref(bytes);
 	}
@@ -74,7 +77,7 @@ feed_waiting(struct room *r, const struct delivery *d)
 }
 
 static bool
-event_read(struct room *r, struct span item, struct delivery *d)
+event_read(struct room *r, struct span item, struct uuid path[LIMIT_PATH_NODES], struct delivery *d)
 {
 	struct span name, seq, value;
 	int64_t n;
@@ -88,6 +91,8 @@ event_read(struct room *r, struct span item, struct delivery *d)
 		.seq = (uint64_t)n,
 		.durable = true,
 		.body = value };
+	if (json_find(item, "path", &value))
+		d->path = filter_read_path(value, path);
 	return d->event != EVENTS;
 }
 
@@ -98,12 +103,13 @@ give_page(struct room *r, struct span events)
 {
 	struct json_iter it;
 	struct span key, item;
+	struct uuid path[LIMIT_PATH_NODES];
 	struct delivery d;
 	size_t n = 0;
 
 	json_walk(&it, events);
 	while (json_next(&it, &key, &item)) {
-		if (!event_read(r, item, &d))
+		if (!event_read(r, item, path, &d))
 			continue;
 		n++;
 		feed_waiting(r, &d);
@@ -189,13 +195,17 @@ on_page(void *arg, enum error status, struct span body, bool more)
 {
 	struct reading *f = arg;
 	struct room *r = f->room;
+	bool with_paths = f->with_paths;
 	struct json_out whole;
 
 	json_out_bytes(&f->body, body);
 	if (more)
 		return;
 	whole = take_answer(f);
-	if (status == OK)
+	/* Who came meanwhile may need what was not asked for. */
+	if (status == OK && r->subtrees.n && !with_paths)
+		room_fetch(r);
+	else if (status == OK)
 		page_done(r, json_out_span(&whole));
 	else if (status == ERROR_invalid_session)
 		room_end(r);
@@ -245,9 +255,13 @@ room_fetch(struct room *r)
 	json_out_uint(&args, PAGE_EVENTS);
 	json_out_key(&args, "log_id");
 	json_out_string(&args, log_id);
+	if (r->subtrees.n) {
+		json_out_key(&args, "paths");
+		json_out_bool(&args, true);
+	}
 	json_out_close(&args, '}');
 	q.args = json_out_span(&args);
-	ask(r, &q, on_page);
+	ask(r, &q, r->subtrees.n, on_page);
 	json_out_fini(&args);
 }
 
@@ -363,5 +377,5 @@ room_resync(struct room *r)
 	};
 
 	if (!r->reading)
-		ask(r, &q, on_graph);
+		ask(r, &q, false, on_graph);
 }

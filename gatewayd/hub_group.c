@@ -9,26 +9,63 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct group *
-group_get(struct room *r, const struct transport *transport, unsigned dialect, filter_set filter)
+struct link *
+groups_below(const struct room *r, const struct uuid *id)
 {
+	struct subtree *subtree = table_find(&r->subtrees, id);
+
+	return subtree ? &subtree->groups : NULL;
+}
+
+static struct subtree *
+subtree_get(struct room *r, const struct uuid *id)
+{
+	struct subtree *subtree = table_find(&r->subtrees, id);
+
+	if (subtree || uuid_is_nil(id))
+		return subtree;
+	subtree = xcalloc(1, sizeof *subtree);
+	subtree->id = *id;
+	list_init(&subtree->groups);
+	table_add(&r->subtrees, subtree);
+	return subtree;
+}
+
+static void
+subtree_release(struct room *r, struct subtree *subtree)
+{
+	if (!subtree || !list_is_empty(&subtree->groups))
+		return;
+	table_remove(&r->subtrees, &subtree->id);
+	free(subtree);
+}
+
+struct group *
+group_get(struct room *r, const struct transport *transport, unsigned dialect,
+    const struct filter *filter)
+{
+	struct subtree *subtree = subtree_get(r, &filter->subtree);
+	struct link *part = subtree ? &subtree->groups : &r->whole;
 	struct group *g;
 
-	LIST_EACH(at, &r->groups)
+	LIST_EACH(at, part)
 	{
-		g = LIST_OF(at, struct group, in_room);
-		if (g->transport == transport && g->dialect == dialect && g->filter == filter) {
+		g = LIST_OF(at, struct group, in_part);
+		if (g->transport == transport && g->dialect == dialect &&
+		    g->filter.events == filter->events) {
 			g->users++;
 			return g;
 		}
 	}
 	g = xcalloc(1, sizeof *g);
 	g->room = r;
+	g->subtree = subtree;
 	g->transport = transport;
 	g->dialect = dialect;
-	g->filter = filter;
+	g->filter = *filter;
 	g->users = 1;
 	list_append(&r->groups, &g->in_room);
+	list_append(part, &g->in_part);
 	return g;
 }
 
@@ -49,9 +86,41 @@ group_release(struct group *g)
 	assert(g->n == 0);
 	drop_pending(g);
 	list_remove(&g->in_room);
+	list_remove(&g->in_part);
+	subtree_release(g->room, g->subtree);
 	free(g->pending);
 	free(g->members);
 	free(g);
+}
+
+/* What says how far the room has come; it lives in the body. */
+static struct delivery
+mark_of(const struct room *r, struct json_out *body)
+{
+	json_out_open(body, '{');
+	json_out_key(body, "session_id");
+	json_out_uuid(body, &r->id);
+	json_out_key(body, "seq");
+	json_out_uint(body, r->seq);
+	json_out_close(body, '}');
+	return (struct delivery){
+		.event = EVENTS, .session = r->id, .seq = r->seq, .body = json_out_span(body)
+	};
+}
+
+/* The journal gave it nothing of what came last: now that it has everything it is told so. */
+static void
+mark_newcomer(struct group *g, struct member *m)
+{
+	struct json_out body = { 0 };
+	struct delivery mark = mark_of(g->room, &body);
+	struct shared_bytes *bytes = g->transport->encode(g->dialect, &mark);
+
+	m->passed_over = false;
+	if (bytes)
+		g->transport->deliver(m, bytes);
+	shared_bytes_unref(bytes);
+	json_out_fini(&body);
 }
 
 void
@@ -59,6 +128,10 @@ group_add(struct group *g, struct member *m)
 {
 	/* What is pending is not for the newcomer: it has those events already. */
 	group_flush(g);
+	if (m->passed_over)
+		mark_newcomer(g, m);
+	if (g->n == 0)
+		g->told_seq = g->room->seq;
 	if (g->n == g->capacity) {
 		g->capacity = g->capacity ? g->capacity * 2 : 4;
 		g->members = xrealloc(g->members, g->capacity, sizeof *g->members);
@@ -74,6 +147,7 @@ group_remove(struct group *g, struct member *m)
 
 	assert(g->members[m->place] == m);
 	m->seq = g->n_pending ? g->pending_since : g->room->seq;
+	m->passed_over = g->told_seq != g->room->seq;
 	g->members[m->place] = last;
 	last->place = m->place;
 }
@@ -167,25 +241,27 @@ group_flush(struct group *g)
 }
 
 void
-group_mark(struct group *g)
+room_mark(struct room *r)
 {
 	struct json_out body = { 0 };
-	struct delivery mark = { .event = EVENTS, .session = g->room->id, .seq = g->room->seq };
-	struct shared_bytes *bytes;
+	struct delivery mark;
+	struct encodings e = { .delivery = &mark };
 
-	if (!g->passed_over || g->n == 0)
-		return;
-	g->passed_over = false;
-	json_out_open(&body, '{');
-	json_out_key(&body, "session_id");
-	json_out_uuid(&body, &g->room->id);
-	json_out_key(&body, "seq");
-	json_out_uint(&body, g->room->seq);
-	json_out_close(&body, '}');
-	mark.body = json_out_span(&body);
-	bytes = g->transport->encode(g->dialect, &mark);
-	if (bytes)
-		group_queue(g, bytes, g->room->seq);
-	shared_bytes_unref(bytes);
+	LIST_EACH(at, &r->groups)
+	{
+		struct group *g = LIST_OF(at, struct group, in_room);
+		struct shared_bytes *bytes;
+
+		if (g->n == 0 || g->told_seq == r->seq)
+			continue;
+		g->told_seq = r->seq;
+		if (body.n == 0)
+			mark = mark_of(r, &body);
+		bytes = encodings_get(&e, g->transport, g->dialect);
+		if (bytes)
+			group_queue(g, bytes, r->seq);
+		shared_bytes_unref(bytes);
+	}
+	encodings_fini(&e);
 	json_out_fini(&body);
 }

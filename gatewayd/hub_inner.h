@@ -7,17 +7,25 @@
 
 enum { DIALECT_CACHE = 16 };
 
+/* The groups that listen to one part of a room's graph, so that an event finds them by its path. */
+struct subtree {
+	struct uuid id; /* key */
+	struct link groups;
+};
+
 /* Live members that get the same bytes. */
 struct group {
 	struct link in_room;
+	struct link in_part; /* of the groups of its subtree, or of those that listen to all */
 	struct room *room;
+	struct subtree *subtree; /* NULL: it listens to all */
 	const struct transport *transport;
 	unsigned dialect;
-	filter_set filter;
+	struct filter filter;
 	struct member **members;
 	uint32_t n, capacity;
-	uint32_t users;	  /* members in any state that belong here */
-	bool passed_over; /* the filter left out something since the last mark */
+	uint32_t users;	   /* members in any state that belong here */
+	uint64_t told_seq; /* its members have been told that there are events up to this one */
 	/* Encoded in this turn and not delivered yet; pending_since is the seq its members have
 	 * without them. */
 	uint64_t pending_since;
@@ -30,7 +38,7 @@ struct group {
 /* An event that came before the ones it follows: kept until the gap is filled. */
 struct held_event {
 	struct link link;
-	struct delivery delivery; /* body follows the struct */
+	struct delivery delivery; /* path and body follow the struct */
 };
 
 struct room {
@@ -47,7 +55,9 @@ struct room {
 	uint64_t asked_ms;	 /* when graphd was last asked for a sync */
 	uint64_t empty_since_ms;
 	uint32_t dash_members;
-	struct link groups;
+	struct link groups;		    /* all */
+	struct link whole;		    /* those without a subtree */
+	struct table subtrees;		    /* struct subtree */
 	struct link joining, waiting, slow; /* struct member */
 	struct link starting;		    /* in hub.starting: joiners are to be looked at */
 	struct link held;		    /* struct held_event, by seq */
@@ -108,18 +118,21 @@ void room_drop_held(struct room *);
 bool room_has_gap(const struct room *);
 
 /* hub_group.c */
-struct group *group_get(struct room *, const struct transport *, unsigned dialect, filter_set);
+struct group *group_get(
+    struct room *, const struct transport *, unsigned dialect, const struct filter *);
 /* Counts one user less; the group goes with the last. */
 void group_release(struct group *);
 void group_add(struct group *, struct member *);
 void group_remove(struct group *, struct member *);
+/* The groups of those who listen to this part of the graph only; NULL: there are none. */
+struct link *groups_below(const struct room *, const struct uuid *subtree);
 /* Queues encoded bytes (borrowed) for the group's members; before: the room's seq without this
  * event. */
 void group_queue(struct group *, struct shared_bytes *, uint64_t before);
 /* Everything encoded for the group so far goes to its members. */
 void group_flush(struct group *);
-/* Says how far the group's members have come, when its filter has left something out. */
-void group_mark(struct group *);
+/* Says how far the room has come to the groups whose filters have left something out. */
+void room_mark(struct room *);
 
 /* hub_fetch.c: reading the journal for members that are behind, and for gaps of the room. */
 void room_fetch(struct room *);
@@ -131,7 +144,8 @@ void room_stop_reading(struct room *);
 void member_set_state(struct member *, enum member_state);
 /* Live when it has all there is; else waiting, and the journal is read. */
 void member_settle(struct member *);
-/* Delivers one event that is next for it, counts it, and stops feeding when it owes too much. */
+/* Delivers one event that is next for it, counts it, and stops feeding when it owes too much. bytes
+ * NULL: its filter leaves the event out. */
 void member_feed(struct member *, const struct delivery *, struct shared_bytes *);
 void member_evict(struct member *, const char *reason);
 void room_start_joiners(struct room *);

@@ -179,7 +179,7 @@ on_joined(void *arg, enum error status, struct span body, bool more)
 	m->answered = true;
 	m->since_ms = clock_now_ms();
 	if (m->announcement || !announced ||
-	    !filter_wants(m->group->filter, EVENT_session_connected))
+	    !filter_wants(m->group->filter.events, EVENT_session_connected))
 		enter(m);
 }
 
@@ -255,7 +255,7 @@ room_show_joiners(struct room *r, const struct delivery *d)
 		next = at->next;
 		if (m->announcement || !m->client_id || !span_is(client_id, m->client_id))
 			continue;
-		if (filter_wants(m->group->filter, d->event))
+		if (filter_wants(m->group->filter.events, d->event))
 			m->announcement = m->group->transport->encode(m->group->dialect, d);
 		if (m->answered)
 			enter(m);
@@ -294,7 +294,8 @@ member_feed(struct member *m, const struct delivery *d, struct shared_bytes *byt
 	const struct transport *transport = m->group->transport;
 
 	m->seq = d->seq;
-	if (!bytes || !filter_wants(m->group->filter, d->event))
+	m->passed_over = !bytes;
+	if (!bytes)
 		return;
 	transport->deliver(m, bytes);
 	if (transport->owed(m) > LIMIT_QUEUE_BYTES / 2)
@@ -320,11 +321,11 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
     const struct join *j)
 {
 	struct room *r = hub_room(hub, &j->session);
-	filter_set filter;
+	struct filter filter = { .subtree = j->subtree };
 
 	assert(m->state == MEMBER_OUT && !m->room);
-	if (!filter_parse(j->events, &filter))
-		filter = FILTER_ALL;
+	if (!filter_parse(j->events, &filter.events))
+		filter.events = FILTER_ALL;
 	*m = (struct member){
 		.room = r, .counted = j->counted, .has_since = j->has_since, .resume_seq = j->since
 	};
@@ -335,8 +336,8 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	}
 	if (j->log_id.n && !uuid_parse(j->log_id, &m->log_id))
 		memset(&m->log_id, 0xff, sizeof m->log_id); /* no history of ours */
-	m->group = group_get(r, transport, dialect, filter);
-	m->wants_dash = j->names == NAMES_DASH && filter_wants(filter, EVENT_node_updated);
+	m->group = group_get(r, transport, dialect, &filter);
+	m->wants_dash = j->names == NAMES_DASH && filter_wants(filter.events, EVENT_node_updated);
 	if (m->wants_dash && r->dash_members++ == 0)
 		upstream_subscribe(hub->upstream, &r->id, true);
 	hub->n_members++;

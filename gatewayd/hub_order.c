@@ -56,29 +56,52 @@ spread_presence(struct group *g, const struct delivery *d, struct shared_bytes *
 	arena_fini(&arena);
 }
 
+static void
+spread_to(struct group *g, struct encodings *e)
+{
+	const struct delivery *d = e->delivery;
+	struct shared_bytes *bytes;
+
+	if (g->n == 0 || !filter_wants(g->filter.events, d->event))
+		return;
+	if (d->durable || d->event == EVENT_session_resync)
+		g->told_seq = d->seq;
+	bytes = encodings_get(e, g->transport, g->dialect);
+	if (bytes && d->event == EVENT_presence_update)
+		spread_presence(g, d, bytes);
+	else if (bytes)
+		group_queue(g, bytes, d->durable ? d->seq - 1 : g->room->seq);
+	shared_bytes_unref(bytes);
+}
+
+/* To those who listen to all, and to those who listen to a part that the path lies in. */
+static void
+spread_along(struct room *r, struct encodings *e)
+{
+	struct path path = e->delivery->path;
+
+	LIST_EACH(at, &r->whole)
+	spread_to(LIST_OF(at, struct group, in_part), e);
+	for (size_t i = 0; r->subtrees.n && i < path.n; i++) {
+		struct link *groups = groups_below(r, &path.ids[i]);
+
+		if (!groups)
+			continue;
+		LIST_EACH(at, groups)
+		spread_to(LIST_OF(at, struct group, in_part), e);
+	}
+}
+
 void
 room_spread(struct room *r, const struct delivery *d)
 {
 	struct encodings e = { .delivery = d };
-	uint64_t before = d->durable ? d->seq - 1 : r->seq;
 
-	LIST_EACH(at, &r->groups)
-	{
-		struct group *g = LIST_OF(at, struct group, in_room);
-		struct shared_bytes *bytes;
-
-		if (g->n == 0)
-			continue;
-		if (!filter_wants(g->filter, d->event)) {
-			g->passed_over |= d->durable;
-			continue;
-		}
-		bytes = encodings_get(&e, g->transport, g->dialect);
-		if (bytes && d->event == EVENT_presence_update)
-			spread_presence(g, d, bytes);
-		else if (bytes)
-			group_queue(g, bytes, before);
-		shared_bytes_unref(bytes);
+	if (d->path.n > 0) {
+		spread_along(r, &e);
+	} else {
+		LIST_EACH(at, &r->groups)
+		spread_to(LIST_OF(at, struct group, in_room), &e);
 	}
 	encodings_fini(&e);
 }
@@ -89,24 +112,35 @@ room_has_gap(const struct room *r)
 	return r->synced && r->known_seq > r->seq;
 }
 
+/* What the delivery points to. */
+static size_t
+bytes_of(const struct delivery *d)
+{
+	return d->body.n + d->path.n * sizeof *d->path.ids;
+}
+
 /* Keeps it in order of seq; nearly always it belongs at the end. */
 static void
 hold(struct room *r, const struct delivery *d)
 {
 	struct held_event *h;
+	struct uuid *ids;
 	struct link *at = r->held.prev;
 
-	if (r->held_bytes + d->body.n > HELD_BYTES)
+	if (r->held_bytes + bytes_of(d) > HELD_BYTES)
 		return;
 	while (at != &r->held && LIST_OF(at, struct held_event, link)->delivery.seq > d->seq)
 		at = at->prev;
 	if (at != &r->held && LIST_OF(at, struct held_event, link)->delivery.seq == d->seq)
 		return;
-	h = xmalloc(sizeof *h + d->body.n);
+	h = xmalloc(sizeof *h + bytes_of(d));
 	h->delivery = *d;
-	memcpy(h + 1, d->body.p, d->body.n);
-	h->delivery.body.p = (const char *)(h + 1);
-	r->held_bytes += d->body.n;
+	ids = (struct uuid *)(h + 1);
+	for (size_t i = 0; i < d->path.n; i++)
+		ids[i] = d->path.ids[i];
+	h->delivery.path.ids = ids;
+	h->delivery.body.p = memcpy(ids + d->path.n, d->body.p, d->body.n);
+	r->held_bytes += bytes_of(d);
 	list_append(at->next, &h->link);
 }
 
@@ -114,7 +148,7 @@ static void
 drop_held(struct room *r, struct held_event *h)
 {
 	list_remove(&h->link);
-	r->held_bytes -= h->delivery.body.n;
+	r->held_bytes -= bytes_of(&h->delivery);
 	free(h);
 }
 

@@ -28,6 +28,8 @@ hub_room(struct hub *hub, const struct uuid *id)
 	r->asked_ms = clock_now_ms();
 	r->empty_since_ms = r->asked_ms;
 	list_init(&r->groups);
+	list_init(&r->whole);
+	table_init(&r->subtrees, offsetof(struct subtree, id), UUID_BYTES);
 	list_init(&r->joining);
 	list_init(&r->waiting);
 	list_init(&r->slow);
@@ -94,6 +96,7 @@ room_free(struct room *r)
 	room_stop_reading(r);
 	room_drop_held(r);
 	list_remove(&r->starting);
+	table_fini(&r->subtrees);
 	table_remove(&r->hub->rooms, &r->id);
 	upstream_unsubscribe(r->hub->upstream, &r->id, false);
 	free(r);
@@ -112,8 +115,7 @@ room_tick(struct room *r, uint64_t now_ms)
 		else if (now_ms - m->since_ms >= LIMIT_STALLED_MS)
 			member_evict(m, "slow");
 	}
-	LIST_EACH(at, &r->groups)
-	group_mark(LIST_OF(at, struct group, in_room));
+	room_mark(r);
 	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
 		r->asked_ms = now_ms;
 		upstream_resync(r->hub->upstream, &r->id);

@@ -42,6 +42,18 @@ read_names(struct rest_call *c, struct join *join)
 	return OK;
 }
 
+/* A node need not exist: it may come, or come back. */
+static enum error
+read_subtree(struct rest_call *c, struct join *join)
+{
+	struct span subtree = http_query_value(c->http, "subtree");
+
+	if (!subtree.p || uuid_parse(subtree, &join->subtree))
+		return OK;
+	return refuse(
+	    &c->why, ERROR_invalid_request, "subtree", "subtree must be the id of a node.");
+}
+
 static enum error
 read_join(struct rest_call *c, struct join *join)
 {
@@ -54,6 +66,8 @@ read_join(struct rest_call *c, struct join *join)
 		err = read_since(c, join);
 	if (!err)
 		err = read_names(c, join);
+	if (!err)
+		err = read_subtree(c, join);
 	join->session = c->session;
 	join->actor = c->caller.actor;
 	join->client_id = c->caller.client;
@@ -134,7 +148,7 @@ rest_events(struct rest_call *c)
 	const struct rest_live *live = &c->rest->settings.live;
 	uint64_t limit = USUAL_PAGE, wait_ms = 0;
 	bool is_ndjson = accepts(c, "application/x-ndjson");
-	bool is_stream = is_ndjson || accepts(c, "text/event-stream"), is_poll;
+	bool is_stream = is_ndjson || accepts(c, "text/event-stream"), is_poll, is_filtered;
 	struct join join;
 	enum error err = read_join(c, &join);
 
@@ -150,7 +164,8 @@ rest_events(struct rest_call *c)
 	if (!err && (c->rest->is_draining || is_full(c->rest)) && (is_stream || wait_ms))
 		err = ERROR_overloaded;
 	is_stream = is_stream && live->sse;
-	is_poll = !is_stream && (wait_ms || join.events.p) && live->poll;
+	is_filtered = join.events.p || !uuid_is_nil(&join.subtree);
+	is_poll = !is_stream && (wait_ms || is_filtered) && live->poll;
 	if (err) {
 		rest_fail(c, err);
 		return;

@@ -16,7 +16,7 @@
 
 /* What the handshake's query says; kept for the client's CONNECTs. */
 struct door {
-	char *session_id, *names, *events, *since, *recover, *actor, *log_id;
+	char *session_id, *names, *events, *subtree, *since, *recover, *actor, *log_id;
 };
 
 /* The session is not there: stock clients do not try again, which is right. */
@@ -103,6 +103,13 @@ since_read(struct span text, struct seat_wish *w)
 	return true;
 }
 
+/* {NULL,0} keeps what there is. The node need not exist: it may come, or come back. */
+static bool
+subtree_read(struct span text, struct seat_wish *w)
+{
+	return !text.p || uuid_parse(text, &w->subtree);
+}
+
 static struct span
 member_text(struct arena *arena, struct span object, const char *name)
 {
@@ -133,8 +140,9 @@ wish_read(struct arena *arena, struct span object, struct seat_wish *w, const ch
 		if (!since_read(value, w))
 			*fault = "since must be a seq.";
 	}
-	if (json_find(object, "subtree", &value) && json_type(value) != JSON_NULL)
-		*fault = "subtree is not served on this connection.";
+	if (json_find(object, "subtree", &value) && json_type(value) != JSON_NULL &&
+	    (json_type(value) != JSON_STRING || !subtree_read(json_text(arena, value), w)))
+		*fault = "subtree must be the id of a node.";
 	return !*fault;
 }
 
@@ -159,6 +167,7 @@ sio_seats_open(void *context, struct sio_client *client, const struct eio_reques
 	d->session_id = query_copy(request->query, "session_id");
 	d->names = query_copy(request->query, "names");
 	d->events = query_copy(request->query, "events");
+	d->subtree = query_copy(request->query, "subtree");
 	d->since = query_copy(request->query, "since");
 	d->recover = query_copy(request->query, "recover");
 	d->actor = query_copy(request->query, "actor");
@@ -183,6 +192,7 @@ sio_seats_close(void *context, struct sio_client *client, enum sio_reason reason
 	free(d->session_id);
 	free(d->names);
 	free(d->events);
+	free(d->subtree);
 	free(d->since);
 	free(d->recover);
 	free(d->actor);
@@ -260,8 +270,9 @@ connect_with(
 	p->recovers = sio_seats_recover_all(app) || is_true(span_of(d->recover)) ||
 	    (json_find(auth, "recover", &value) && is_true(value));
 	session_id = session_id.p ? session_id : span_of(d->session_id);
-	if (!names_read(span_of(d->names), &w.names) || !since_read(span_of(d->since), &w))
-		fault = "names or since is malformed.";
+	if (!names_read(span_of(d->names), &w.names) || !since_read(span_of(d->since), &w) ||
+	    !subtree_read(span_of(d->subtree), &w))
+		fault = "names, since or subtree is malformed.";
 	if (fault || !wish_read(arena, auth, &w, &fault)) {
 		place_refuse_connect(p, ERROR_invalid_request, fault);
 		return;

@@ -221,6 +221,7 @@ seat_take(struct place *p, const struct seat_wish *w)
 		.since = w->since,
 		.log_id = w->log_id,
 		.events = w->events,
+		.subtree = w->subtree,
 		.names = w->names,
 	};
 

@@ -62,6 +62,7 @@ struct seat_wish {
 	bool keeps_pid, has_since;
 	uint64_t since;
 	struct span events, log_id;
+	struct uuid subtree; /* nil: none */
 };
 void seat_take(struct place *, const struct seat_wish *);
 void seat_leave(struct seat *);

@@ -26,7 +26,7 @@ struct poll {
 	uint64_t number;	    /* of the question under way, or 0 */
 	struct json_out body;	    /* the parts of its answer that have come */
 	char log_id[UUID_TEXT + 1]; /* as the client named it; empty: it did not */
-	filter_set filter;
+	struct filter filter;
 	enum names names;
 	bool is_due;   /* the time is over: whatever is there is the answer */
 	bool has_news; /* since the last question */
@@ -67,52 +67,87 @@ fail(struct poll *p, enum error err)
 	live_refuse(request, err, NULL, NULL);
 }
 
-/* The wanted of these events, under the client's names. Returns how many; *last is the seq of the
- * last one looked at. */
-static size_t
-write_events(const struct poll *p, struct json_out *out, struct span events, int64_t *last)
+/* What of an answer has been looked at. */
+struct looked {
+	int64_t seq;	  /* of the last event */
+	size_t n;	  /* events that were wanted */
+	bool passed_over; /* the last one was not */
+};
+
+static void
+write_mark(const struct poll *p, struct json_out *out, int64_t seq)
+{
+	struct json_out body = { 0 };
+	struct delivery mark = { .event = EVENTS, .seq = (uint64_t)seq };
+
+	json_out_open(&body, '{');
+	json_out_key(&body, "session_id");
+	json_out_uuid(&body, &p->session);
+	json_out_key(&body, "seq");
+	json_out_int(&body, seq);
+	json_out_close(&body, '}');
+	mark.body = json_out_span(&body);
+	live_write_event(out, p->names, &mark);
+	json_out_fini(&body);
+}
+
+/* One event under the client's names, if it wants it. */
+static void
+write_event(const struct poll *p, struct json_out *out, struct span item, struct looked *looked)
+{
+	struct span name, seq, data, value;
+	struct uuid path[LIMIT_PATH_NODES];
+	struct delivery d = { .durable = true };
+
+	if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) ||
+	    !json_find(item, "data", &data) || !json_integer(seq, &looked->seq))
+		return;
+	d.event = event_find((struct span){ name.p + 1, name.n - 2 });
+	d.seq = (uint64_t)looked->seq;
+	d.body = data;
+	if (json_find(item, "path", &value))
+		d.path = filter_read_path(value, path);
+	looked->passed_over = d.event == EVENTS || !filter_passes(&p->filter, d.event, d.path) ||
+	    !live_write_event(out, p->names, &d);
+	looked->n += !looked->passed_over;
+}
+
+/* Who is to ask for more must know from where on: when the filter left out the end of the page, a
+ * mark says it. */
+static void
+write_events(const struct poll *p, struct json_out *out, struct span events, bool has_more,
+    struct looked *looked)
 {
 	struct json_iter it;
-	struct span key, item, name, seq, data;
-	size_t n = 0;
+	struct span key, item;
 
 	json_out_open(out, '[');
 	json_walk(&it, events);
-	while (json_next(&it, &key, &item)) {
-		struct delivery d = { .durable = true };
-
-		if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) ||
-		    !json_find(item, "data", &data) || !json_integer(seq, last))
-			continue;
-		d.event = event_find((struct span){ name.p + 1, name.n - 2 });
-		d.seq = (uint64_t)*last;
-		d.body = data;
-		if (d.event != EVENTS && filter_wants(p->filter, d.event))
-			n += live_write_event(out, p->names, &d);
-	}
+	while (json_next(&it, &key, &item))
+		write_event(p, out, item, looked);
+	if (has_more && looked->passed_over)
+		write_mark(p, out, looked->seq);
 	json_out_close(out, ']');
-	return n;
 }
 
-/* The answer with its events replaced by those the client wants. Returns how many these are. */
-static size_t
-rewrite(const struct poll *p, struct span body, struct json_out *out, int64_t *last)
+/* The answer with its events replaced by those the client wants. */
+static void
+rewrite(const struct poll *p, struct span body, bool has_more, struct json_out *out,
+    struct looked *looked)
 {
 	struct json_iter it;
 	struct span key, value;
-	size_t n = 0;
 
 	json_out_open(out, '{');
 	json_walk(&it, body);
 	while (json_next(&it, &key, &value)) {
 		json_out_key_text(out, key);
 		if (span_is(key, "events"))
-			n = write_events(p, out, value, last);
+			write_events(p, out, value, has_more, looked);
 		else
 			json_out_raw(out, value);
 	}
 	json_out_close(out, '}');
-	return n;
 }
 
 static bool
@@ -129,13 +164,14 @@ static void
 page_came(struct poll *p, struct span body)
 {
 	struct json_out out = { 0 };
-	int64_t last = (int64_t)p->since;
+	struct looked looked = { .seq = (int64_t)p->since };
 	struct http_request *request = p->request;
-	size_t n = rewrite(p, body, &out, &last);
 	bool has_more = is_true(body, "more");
 	char *text;
+	size_t n;
 
-	if (n || p->is_due || is_true(body, "resync")) {
+	rewrite(p, body, has_more, &out, &looked);
+	if (looked.n || p->is_due || is_true(body, "resync")) {
 		text = json_out_take(&out, &n);
 		poll_free(p);
 		http_reply(request, 200, "application/json", text, n);
@@ -143,7 +179,7 @@ page_came(struct poll *p, struct span body)
 	}
 	json_out_fini(&out);
 	/* All that came was filtered out; what is behind it may not be. */
-	p->since = (uint64_t)last;
+	p->since = (uint64_t)looked.seq;
 	if (has_more || p->has_news)
 		ask(p);
 }
@@ -183,6 +219,10 @@ ask(struct poll *p)
 	if (p->log_id[0]) {
 		json_out_key(&args, "log_id");
 		json_out_string(&args, p->log_id);
+	}
+	if (!uuid_is_nil(&p->filter.subtree)) {
+		json_out_key(&args, "paths");
+		json_out_bool(&args, true);
 	}
 	json_out_close(&args, '}');
 	q.args = json_out_span(&args);
@@ -287,7 +327,8 @@ transport_poll_accept(struct hub *hub, struct http_request *request, const struc
 	p->names = join->names;
 	if (join->log_id.n == UUID_TEXT)
 		memcpy(p->log_id, join->log_id.p, UUID_TEXT);
-	filter_parse(join->events, &p->filter);
+	filter_parse(join->events, &p->filter.events);
+	p->filter.subtree = join->subtree;
 	p->due.due = on_due;
 	p->news.due = on_news;
 	p->is_due = wait_ms == 0;

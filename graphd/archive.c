@@ -1,6 +1,7 @@
 #include "graphd/archive.h"
 
 #include "common/json.h"
+#include "graphd/ancestry.h"
 #include "graphd/archive_check.h"
 #include "graphd/base64.h"
 #include "graphd/import.h"
@@ -132,6 +133,7 @@ rewrite(struct rewriting *w, struct span text)
 	step.session = w->session->id;
 	step.log_id = w->session->log_id;
 	step.epoch = w->session->epoch;
+	step_find_ancestors(&step, w->session->graph);
 	w->starts[w->n] = w->bytes.n;
 	step_encode(&step, &w->bytes);
 	w->steps[w->n] = (struct store_step){

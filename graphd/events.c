@@ -1,5 +1,6 @@
 #include "graphd/step.h"
 
+#include "graphd/ancestry.h"
 #include "graphd/event_count.h"
 #include "graphd/put.h"
 
@@ -10,6 +11,8 @@ struct encoder {
 	size_t common_n; /* bytes of common before the seq */
 	uint64_t seq;	 /* of the next event */
 	uint64_t after;
+	struct paths *paths; /* NULL: they are not wanted, or not known */
+	struct path path;    /* of the event that is being made */
 	step_event_fn *fn;
 	void *context;
 	bool stopped;
@@ -63,10 +66,22 @@ begin(struct encoder *enc)
 static void
 finish(struct encoder *enc, enum event event)
 {
+	struct step_event told = { .event = event, .seq = enc->seq, .path = enc->path };
+
 	put_byte(&enc->body, '}');
-	if (!enc->fn(enc->context, event, enc->seq, json_out_span(&enc->body)))
+	told.body = json_out_span(&enc->body);
+	if (!enc->fn(enc->context, &told))
 		enc->stopped = true;
 	enc->seq++;
+}
+
+/* What comes next is about that node, below that parent. Events that are left out are looked at
+ * too: the last one of the step happened where all of them did. */
+static void
+place(struct encoder *enc, const struct uuid *node, const struct uuid *parent)
+{
+	if (enc->paths)
+		enc->path = paths_under(enc->paths, node, parent);
 }
 
 /* Whether the event with the next seq is to be left out; it is passed over then. */
@@ -198,6 +213,7 @@ tell_moved(struct encoder *enc, const struct edit *e)
 {
 	bool linked = !uuid_is_nil(&e->after.parent);
 
+	place(enc, &e->node, &e->before.parent);
 	if (!edit_changes_parent(e)) {
 		tell_link(enc, EVENT_node_moved, &e->after.parent, &e->node, e->after.index);
 		return;
@@ -205,8 +221,10 @@ tell_moved(struct encoder *enc, const struct edit *e)
 	if (!uuid_is_nil(&e->before.parent))
 		tell_link(enc, EVENT_node_unlinked, &e->before.parent, &e->node,
 		    linked ? 0 : e->after.index);
-	if (linked)
-		tell_link(enc, EVENT_node_linked, &e->after.parent, &e->node, e->after.index);
+	if (!linked)
+		return;
+	place(enc, &e->node, &e->after.parent);
+	tell_link(enc, EVENT_node_linked, &e->after.parent, &e->node, e->after.index);
 }
 
 /* A name that does not stand among the properties is the node's own all the same. */
@@ -295,24 +313,32 @@ tell_edit(struct encoder *enc, const struct edit *e)
 {
 	switch (e->kind) {
 	case EDIT_ADD:
+		place(enc, &e->node, &e->after.parent);
 		tell_added(enc, e);
 		break;
 	case EDIT_REMOVE:
+		place(enc, &e->node, &e->before.parent);
 		tell_removed(enc, e);
 		break;
 	case EDIT_MOVE:
 		tell_moved(enc, e);
 		break;
 	case EDIT_PROPERTY:
+		if (enc->paths)
+			enc->path = paths_of(enc->paths, &e->node);
 		tell_property(enc, e);
 		break;
 	case EDIT_META:
+		enc->path = (struct path){ .n = 0 };
 		tell_meta(enc, e);
 		break;
 	case EDIT_MARK:
+		enc->path = (struct path){ .n = 0 };
 		tell_mark(enc, e);
 		break;
 	}
+	if (enc->paths)
+		paths_pass(enc->paths, e);
 }
 
 static void
@@ -323,6 +349,7 @@ tell_closing(struct encoder *enc)
 
 	if (event == EVENTS || is_skipped(enc))
 		return;
+	enc->path = enc->paths ? paths_all(enc->paths) : (struct path){ .n = 0 };
 	/* What was undone is the news; the undo's own id would tell nobody anything. */
 	begin_about(
 	    enc, event == EVENT_command_executed ? &enc->step->command_id : &enc->step->target_id);
@@ -337,8 +364,10 @@ tell_closing(struct encoder *enc)
 }
 
 void
-step_events(const struct step *step, uint64_t after, step_event_fn *fn, void *context)
+step_events(
+    const struct step *step, uint64_t after, bool with_paths, step_event_fn *fn, void *context)
 {
+	struct paths paths;
 	struct encoder enc = {
 		.step = step, .seq = step->first_seq, .after = after, .fn = fn, .context = context
 	};
@@ -346,9 +375,15 @@ step_events(const struct step *step, uint64_t after, step_event_fn *fn, void *co
 	if (step->last_seq <= after || step->last_seq + 1 == step->first_seq)
 		return;
 	write_common(&enc);
+	if (with_paths && step->has_ancestors) {
+		enc.paths = &paths;
+		paths_init(&paths, step);
+	}
 	for (size_t i = 0; i < step->n_edits && !enc.stopped; i++)
 		tell_edit(&enc, &step->edits[i]);
 	tell_closing(&enc);
+	if (enc.paths)
+		paths_fini(enc.paths);
 	json_out_fini(&enc.body);
 	json_out_fini(&enc.common);
 }

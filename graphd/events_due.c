@@ -11,6 +11,7 @@ void
 events_due_fini(struct events_due *due)
 {
 	free(due->list);
+	free(due->paths);
 	json_out_fini(&due->bodies);
 	memset(due, 0, sizeof *due);
 }
@@ -23,13 +24,25 @@ events_due_clear(struct events_due *due)
 		events_due_fini(due);
 		return;
 	}
-	due->n = 0;
+	due->n = due->n_paths = 0;
 	json_out_clear(&due->bodies);
 }
 
+static void
+add_path(struct events_due *due, struct path path)
+{
+	while (due->n_paths + path.n > due->paths_capacity) {
+		due->paths_capacity = due->paths_capacity ? 2 * due->paths_capacity : 256;
+		due->paths = xrealloc(due->paths, due->paths_capacity, sizeof *due->paths);
+	}
+	if (path.n > 0)
+		memcpy(due->paths + due->n_paths, path.ids, path.n * sizeof *due->paths);
+	due->n_paths += path.n;
+}
+
 struct due_event *
-events_due_add(struct events_due *due, const struct session *s, enum event event, uint64_t seq,
-    uint64_t time_us, struct span body)
+events_due_add(struct events_due *due, const struct session *s, const struct step_event *told,
+    uint64_t time_us)
 {
 	struct due_event *e;
 
@@ -41,13 +54,22 @@ events_due_add(struct events_due *due, const struct session *s, enum event event
 	*e = (struct due_event){ .session = s->id,
 		.log_id = s->log_id,
 		.epoch = s->epoch,
-		.seq = seq,
+		.seq = told->seq,
 		.time_us = time_us,
-		.event = event,
+		.event = told->event,
 		.body_at = due->bodies.n,
-		.body_n = body.n };
-	json_out_bytes(&due->bodies, body);
+		.body_n = told->body.n,
+		.path_at = due->n_paths,
+		.path_n = told->path.n };
+	json_out_bytes(&due->bodies, told->body);
+	add_path(due, told->path);
 	return e;
+}
+
+struct path
+events_due_path(const struct events_due *due, const struct due_event *e)
+{
+	return (struct path){ due->paths + e->path_at, e->path_n };
 }
 
 struct span
@@ -63,12 +85,11 @@ struct adding {
 };
 
 static bool
-add_event(void *context, enum event event, uint64_t seq, struct span body)
+add_event(void *context, const struct step_event *told)
 {
 	struct adding *a = context;
 
-	events_due_add(a->due, a->session, event, seq, a->step->time_us, body)->flags =
-	    WIRE_DURABLE;
+	events_due_add(a->due, a->session, told, a->step->time_us)->flags = WIRE_DURABLE;
 	return true;
 }
 
@@ -76,8 +97,19 @@ void
 events_due_add_step(struct events_due *due, const struct session *s, const struct step *step)
 {
 	struct adding adding = { due, s, step };
+	size_t first = due->n;
+	struct due_event *began, *ended;
 
-	step_events(step, 0, add_event, &adding);
+	step_events(step, 0, true, add_event, &adding);
+	if (first == 0 || due->n == first)
+		return;
+	began = &due->list[first - 1];
+	ended = &due->list[due->n - 1];
+	if (began->event == EVENT_command_executing && ended->event == EVENT_command_executed &&
+	    uuid_equal(&began->session, &ended->session)) {
+		began->path_at = ended->path_at;
+		began->path_n = ended->path_n;
+	}
 }
 
 static void
@@ -163,11 +195,23 @@ write_updated(
 	json_out_close(out, '}');
 }
 
+static struct path
+path_of_node(const struct node *node, struct uuid ids[LIMIT_DEPTH + 1])
+{
+	size_t n = 0;
+
+	for (; node; node = node_parent(node))
+		ids[n++] = *node_id(node);
+	return (struct path){ ids, n };
+}
+
 /* Each parent once, in the order in which they were first touched; those deleted since are left
  * out. */
 static void
 add_parent(struct adding *a, struct table *told, const struct uuid *parent, struct json_out *body)
 {
+	struct step_event news = { .event = EVENT_node_updated, .seq = a->step->last_seq };
+	struct uuid ids[LIMIT_DEPTH + 1];
 	const struct node *node;
 
 	if (uuid_is_nil(parent) || table_find(told, parent))
@@ -178,9 +222,9 @@ add_parent(struct adding *a, struct table *told, const struct uuid *parent, stru
 		return;
 	json_out_clear(body);
 	write_updated(body, a->session, a->step, node);
-	events_due_add(a->due, a->session, EVENT_node_updated, a->step->last_seq, a->step->time_us,
-	    json_out_span(body))
-	    ->flags = WIRE_DASH_ONLY;
+	news.body = json_out_span(body);
+	news.path = path_of_node(node, ids);
+	events_due_add(a->due, a->session, &news, a->step->time_us)->flags = WIRE_DASH_ONLY;
 }
 
 void

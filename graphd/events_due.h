@@ -15,22 +15,27 @@ struct due_event {
 	uint8_t flags; /* WIRE_DURABLE, WIRE_DASH_ONLY */
 	bool keep;     /* stands although the batch fails: it tells of no change to be stored */
 	size_t body_at, body_n; /* in bodies */
+	size_t path_at, path_n; /* in paths, counted in ids */
 };
 
 struct events_due {
 	struct due_event *list;
 	size_t n, capacity;
 	struct json_out bodies;
+	struct uuid *paths;
+	size_t n_paths, paths_capacity;
 };
 
 void events_due_fini(struct events_due *);
 /* Empties it and keeps the memory, within reason. */
 void events_due_clear(struct events_due *);
-/* body is copied. */
-struct due_event *events_due_add(struct events_due *, const struct session *, enum event,
-    uint64_t seq, uint64_t time_us, struct span body);
-/* All durable events of a step. */
+/* The event's body and path are copied. */
+struct due_event *events_due_add(
+    struct events_due *, const struct session *, const struct step_event *, uint64_t time_us);
+/* All durable events of a step. The command:executing just before them, if there is one, gets the
+ * path of the event that ends the command: who hears of one hears of the other. */
 void events_due_add_step(struct events_due *, const struct session *, const struct step *);
 /* node-updated for each parent whose children the step changed, as the graph is now. */
 void events_due_add_parents(struct events_due *, const struct session *, const struct step *);
+struct path events_due_path(const struct events_due *, const struct due_event *);
 struct span events_due_body(const struct events_due *, const struct due_event *);

@@ -111,11 +111,21 @@ is_full(struct writing *w)
 	return true;
 }
 
+static void
+write_path(struct json_out *out, struct path path)
+{
+	json_out_key(out, "path");
+	json_out_open(out, '[');
+	for (size_t i = 0; i < path.n; i++)
+		json_out_uuid(out, &path.ids[i]);
+	json_out_close(out, ']');
+}
+
 static bool
-write_event(void *context, enum event event, uint64_t seq, struct span body)
+write_event(void *context, const struct step_event *e)
 {
 	struct writing *w = context;
-	const struct event_row *row = &event_rows[event];
+	const struct event_row *row = &event_rows[e->event];
 
 	if (is_full(w))
 		return false;
@@ -123,19 +133,21 @@ write_event(void *context, enum event event, uint64_t seq, struct span body)
 	json_out_key(w->out, "event");
 	json_out_string(w->out, row->colon[0] ? row->colon : row->dash);
 	json_out_key(w->out, "seq");
-	json_out_uint(w->out, seq);
+	json_out_uint(w->out, e->seq);
+	if (e->path.n > 0)
+		write_path(w->out, e->path);
 	json_out_key(w->out, "data");
-	json_out_raw(w->out, body);
+	json_out_raw(w->out, e->body);
 	json_out_close(w->out, '}');
 	w->n++;
-	w->page->last_seq = seq;
+	w->page->last_seq = e->seq;
 	return true;
 }
 
 static void
 write_events(struct writing *w, const struct step *step)
 {
-	step_events(step, w->page->since, write_event, w);
+	step_events(step, w->page->since, w->page->paths, write_event, w);
 }
 
 static void

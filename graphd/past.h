@@ -12,11 +12,12 @@ enum { PAST_ANSWER_BYTES = 4 * 1024 * 1024 };
  */
 enum error past_session(struct call *, uint64_t at_seq, struct session **out);
 
-/* Elements {event,seq,data} of an open array. *last_seq: of the last one written. *more: it was cut
- * short. */
+/* Elements {event,seq,data}, with paths also path, of an open array. *last_seq: of the last one
+ * written. *more: it was cut short. */
 struct past_page {
 	uint64_t since;
 	size_t limit;
+	bool paths;
 	uint64_t last_seq;
 	bool more;
 	enum error error;

@@ -58,12 +58,12 @@ bus_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_security
 static void
 send(struct bus *b, struct span topic, const struct wire_header *header, struct span body)
 {
-	uint8_t bytes[WIRE_HEADER_BYTES];
+	uint8_t bytes[WIRE_HEADER_MOST_BYTES];
+	size_t n = wire_header_put(header, bytes);
 
-	wire_header_put(header, bytes);
 	if (!frames_send(b->socket, topic, true))
 		return;
-	frames_send(b->socket, (struct span){ (const char *)bytes, sizeof bytes }, true);
+	frames_send(b->socket, (struct span){ (const char *)bytes, n }, true);
 	frames_send(b->socket, body, false);
 	published.value++;
 }
@@ -81,7 +81,8 @@ bus_publish(struct bus *b, const struct events_due *due, bool only_kept)
 			.log_id = e->log_id,
 			.epoch = e->epoch,
 			.seq = e->seq,
-			.time_us = e->time_us };
+			.time_us = e->time_us,
+			.path = events_due_path(due, e) };
 		size_t n = wire_topic(&e->session, e->event, topic);
 
 		if (only_kept && !e->keep)

@@ -47,11 +47,11 @@ put_announcements(struct events_due *due, const struct outcome *o, bool first, b
 {
 	for (size_t i = 0; i < o->n_announcements; i++) {
 		const struct announcement *a = &o->announcements[i];
-		struct span body = { o->texts.bytes + a->body_at, a->body_n };
+		struct step_event told = { .event = a->event, .seq = a->seq };
 
+		told.body = (struct span){ o->texts.bytes + a->body_at, a->body_n };
 		if (a->first == first)
-			events_due_add(due, a->session, a->event, a->seq, clock_wall_us(), body)
-			    ->keep = keep;
+			events_due_add(due, a->session, &told, clock_wall_us())->keep = keep;
 	}
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "common/table.h"
+#include "graphd/ancestry.h"
 #include "graphd/step_keep.h"
 
 #include <assert.h>
@@ -235,6 +236,7 @@ session_end(struct session *s, struct span result)
 	step->ordinal = s->ordinal + 1;
 	step->first_seq = s->seq + 1;
 	step->last_seq = s->seq + step_event_count(step);
+	step_find_ancestors(step, s->graph);
 	if (step->kind != STEP_MARK)
 		edits = copies_for_history(step);
 	recorded = session_record(s, step, edits, step->n_edits, rollback_new(s, step->ordinal));

@@ -5,6 +5,7 @@
  */
 
 #include "common/json_out.h"
+#include "common/path.h"
 #include "graphd/edit.h"
 #include "proto/proto.h"
 
@@ -36,6 +37,9 @@ struct step {
 	char *reply;	    /* minimal reply: what a repeat of the key is answered; JSON or NULL */
 	struct edit *edits; /* owned, complete and exact */
 	size_t n_edits;
+	struct uuid *ancestors; /* owned: see graphd/ancestry.h */
+	size_t n_ancestors;
+	bool has_ancestors; /* false of steps recorded before they were kept */
 };
 
 /* Frees what it owns, not the struct. */
@@ -51,9 +55,18 @@ bool step_decode(struct span bytes, struct step *out);
 /* How many durable events the step raises: its last_seq is first_seq - 1 plus this. */
 uint64_t step_event_count(const struct step *);
 
+struct step_event {
+	enum event event;
+	uint64_t seq;
+	struct span body;
+	struct path path;
+};
+
 /*
- * Encodes the step's durable events in order. body lives until fn returns. fn returns false to stop
- * early. after: events up to and including that seq are left out (0: all).
+ * Encodes the step's durable events in order. The event lives until fn returns. fn returns false to
+ * stop early. after: events up to and including that seq are left out (0: all). Without with_paths
+ * they have none, and cost less.
  */
-typedef bool step_event_fn(void *context, enum event, uint64_t seq, struct span body);
-void step_events(const struct step *, uint64_t after, step_event_fn *fn, void *context);
+typedef bool step_event_fn(void *context, const struct step_event *);
+void step_events(
+    const struct step *, uint64_t after, bool with_paths, step_event_fn *fn, void *context);

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-enum { STEP_FORMAT = 1 };
+/* Format 1 had no ancestors; a step without them is still written so. */
+enum { STEP_WITHOUT_ANCESTORS = 1, STEP_FORMAT = 2 };
 
 void
 step_fini(struct step *step)
@@ -13,6 +14,7 @@ step_fini(struct step *step)
 	for (size_t i = 0; i < step->n_edits; i++)
 		edit_fini(&step->edits[i]);
 	free(step->edits);
+	free(step->ancestors);
 	free(step->actor);
 	free(step->client_id);
 	free(step->scope_owner);
@@ -43,7 +45,7 @@ read_command(struct reader *r)
 void
 step_encode(const struct step *step, struct json_out *out)
 {
-	put_byte(out, STEP_FORMAT);
+	put_byte(out, step->has_ancestors ? STEP_FORMAT : STEP_WITHOUT_ANCESTORS);
 	put_byte(out, (char)step->kind);
 	code_id(out, &step->session);
 	code_id(out, &step->log_id);
@@ -63,6 +65,9 @@ step_encode(const struct step *step, struct json_out *out)
 	code_text(out, step->key);
 	code_fixed(out, step->request_hash);
 	code_text(out, step->reply);
+	if (step->has_ancestors)
+		code_span(out,
+		    (struct span){ (const char *)step->ancestors, step->n_ancestors * UUID_BYTES });
 	code_number(out, step->n_edits);
 	for (size_t i = 0; i < step->n_edits; i++)
 		code_edit(out, &step->edits[i]);
@@ -92,6 +97,20 @@ read_head(struct reader *r, struct step *step)
 	step->reply = read_text(r);
 }
 
+static void
+read_ancestors(struct reader *r, struct step *step)
+{
+	struct span ids = read_span(r);
+
+	step->has_ancestors = true;
+	if (ids.n == 0)
+		return;
+	r->bad |= ids.n % UUID_BYTES != 0;
+	step->n_ancestors = ids.n / UUID_BYTES;
+	step->ancestors = xmalloc(ids.n);
+	memcpy(step->ancestors, ids.p, ids.n);
+}
+
 /* An added node without its content is for histories; a step always has it. */
 static bool
 is_whole(const struct step *step)
@@ -110,12 +129,15 @@ bool
 step_decode(struct span bytes, struct step *out)
 {
 	struct reader r = reader_of(bytes);
+	uint64_t format = read_bounded(&r, UINT8_MAX);
 	size_t n;
 
 	*out = (struct step){ .kind = STEP_DO };
-	if (read_bounded(&r, UINT8_MAX) != STEP_FORMAT)
+	if (format != STEP_FORMAT && format != STEP_WITHOUT_ANCESTORS)
 		return false;
 	read_head(&r, out);
+	if (format == STEP_FORMAT)
+		read_ancestors(&r, out);
 	n = read_count(&r, EDIT_BYTES_MIN);
 	if (n > 0)
 		out->edits = xmalloc(n * sizeof(*out->edits));

@@ -135,17 +135,24 @@ print_wire(void)
 	    "becomes the command's id), `minimal` (leave the graph out), `deadline_ms` and "
 	    "`traceparent`.\n\n"
 	    "Event, from graphd's XPUB:\n\n"
-	    "    [session_<id>/<event>] [header, %d bytes] [payload, JSON]\n\n"
+	    "    [session_<id>/<event>] [header, %d bytes, and perhaps a path] [payload, JSON]\n\n"
 	    "The header, little-endian: version (1 byte, 1), flags (1: bit 0 durable, bit 1 for "
-	    "dash names only), event number (2),\n"
-	    "reserved (4), log_id (16), epoch (8), seq (8), microseconds since 1970 (8). Topics "
-	    "are byte prefixes: subscribe to\n"
+	    "dash names only, bit 2 a path\n"
+	    "follows), event number (2), reserved (4), log_id (16), epoch (8), seq (8), "
+	    "microseconds since 1970 (8). The path is\n"
+	    "where the event happened: the node it is about and all above it, nearest first, 16 "
+	    "bytes each, at most %d; of\n"
+	    "node-unlinked and node-linked the child and what the parent has above it; of "
+	    "command:executed, undo and redo all that\n"
+	    "the command's events name, of command:executing the same. Events without a path "
+	    "concern the whole session, or too\n"
+	    "many nodes. Topics are byte prefixes: subscribe to\n"
 	    "`session_<id>/`, slash included. graphd answers a subscription with `sync` and the "
 	    "current seq; everything behind it is\n"
 	    "heard from then on, what lies before is asked for with ListEvents. `%s` comes every "
 	    "%d ms.\n",
 	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, LIMIT_FRAME_BYTES, LIMIT_PART_BYTES,
-	    WIRE_HEADER_BYTES, WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS);
+	    WIRE_HEADER_BYTES, LIMIT_PATH_NODES, WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS);
 	print_commands();
 	print_events();
 	print_errors();

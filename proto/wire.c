@@ -88,18 +88,33 @@ wire_answer_head_get(struct span frame, struct span *id, struct span *status)
 	return true;
 }
 
-void
-wire_header_put(const struct wire_header *h, uint8_t out[WIRE_HEADER_BYTES])
+size_t
+wire_header_put(const struct wire_header *h, uint8_t *out)
 {
+	size_t path_bytes = h->path.n * UUID_BYTES;
+
+	assert(h->path.n <= LIMIT_PATH_NODES);
 	memset(out, 0, WIRE_HEADER_BYTES);
 	out[0] = h->version;
-	out[1] = h->flags;
+	out[1] = h->path.n ? h->flags | WIRE_HAS_PATH : h->flags;
 	out[2] = (uint8_t)(h->event & 0xff);
 	out[3] = (uint8_t)(h->event >> 8);
 	memcpy(out + 8, h->log_id.bytes, UUID_BYTES);
 	put_u64(out + 24, h->epoch);
 	put_u64(out + 32, h->seq);
 	put_u64(out + 40, h->time_us);
+	if (path_bytes)
+		memcpy(out + WIRE_HEADER_BYTES, h->path.ids, path_bytes);
+	return WIRE_HEADER_BYTES + path_bytes;
+}
+
+/* Ids are bytes: they can be read where they lie. */
+static bool
+get_path(struct span bytes, struct path *out)
+{
+	out->ids = (const struct uuid *)(const void *)bytes.p;
+	out->n = bytes.n / UUID_BYTES;
+	return out->n > 0 && out->n <= LIMIT_PATH_NODES && bytes.n % UUID_BYTES == 0;
 }
 
 bool
@@ -109,14 +124,17 @@ wire_header_get(struct span b, struct wire_header *out)
 		return false;
 	*out = (struct wire_header){
 		.version = 1,
-		.flags = (uint8_t)b.p[1],
+		.flags = (uint8_t)(b.p[1] & ~WIRE_HAS_PATH),
 		.event = (uint16_t)((uint8_t)b.p[2] | (uint8_t)b.p[3] << 8),
 		.epoch = get_u64(b.p + 24),
 		.seq = get_u64(b.p + 32),
 		.time_us = get_u64(b.p + 40),
 	};
 	memcpy(out->log_id.bytes, b.p + 8, UUID_BYTES);
-	return true;
+	if (!(b.p[1] & WIRE_HAS_PATH))
+		return true;
+	return get_path(
+	    (struct span){ b.p + WIRE_HEADER_BYTES, b.n - WIRE_HEADER_BYTES }, &out->path);
 }
 
 static const char topic_prefix[] = "session_";

@@ -16,14 +16,16 @@
  * same request id follow; the body is all their bodies joined, and the last one says OK, or the
  * error code of an error that carries a graph.
  *
- * Event, XPUB: [session_<id>/<colon name>] [header, WIRE_HEADER_BYTES] [body]. Topics are byte
- * prefixes, therefore the slash. node-updated, which has no colon name, goes to
+ * Event, XPUB: [session_<id>/<colon name>] [header, WIRE_HEADER_BYTES, and the path] [body]. Topics
+ * are byte prefixes, therefore the slash. node-updated, which has no colon name, goes to
  * session_<id>/dash/node-updated. Heartbeat: [graphd/heartbeat] [header] [{"boot_id","contract"}].
  */
 
 #include "common/id.h"
 #include "common/json_out.h"
+#include "common/limits.h"
 #include "common/mem.h"
+#include "common/path.h"
 #include "common/span.h"
 #include "proto/proto.h"
 
@@ -57,22 +59,30 @@ enum { WIRE_ANSWER_HEAD_MAX = 128 };
 size_t wire_answer_head(struct span id, const char *status, char out[WIRE_ANSWER_HEAD_MAX]);
 bool wire_answer_head_get(struct span frame, struct span *id, struct span *status);
 
-/* The event header: little-endian, in this order, no padding. */
+/* The event header: little-endian, in this order, no padding; then the ids of the path, if there is
+ * one. */
 struct wire_header {
-	uint8_t version; /* 1 */
-	uint8_t flags;
+	uint8_t version;   /* 1 */
+	uint8_t flags;	   /* without WIRE_HAS_PATH, which the path says by itself */
 	uint16_t event;	   /* place in events.def */
 	uint32_t reserved; /* 0 */
 	struct uuid log_id;
 	uint64_t epoch;
 	uint64_t seq;	  /* of this event when durable; else the session's current one */
 	uint64_t time_us; /* wall clock, microseconds since 1970 */
+	struct path path; /* at most LIMIT_PATH_NODES */
 };
-enum { WIRE_HEADER_BYTES = 48 };
-enum { WIRE_DURABLE = 1, WIRE_DASH_ONLY = 2 };
+enum {
+	WIRE_HEADER_BYTES = 48,
+	WIRE_HEADER_MOST_BYTES = WIRE_HEADER_BYTES + LIMIT_PATH_NODES * UUID_BYTES
+};
+enum { WIRE_DURABLE = 1, WIRE_DASH_ONLY = 2, WIRE_HAS_PATH = 4 };
 
-void wire_header_put(const struct wire_header *, uint8_t out[WIRE_HEADER_BYTES]);
-/* False: too short, or another version. */
+/* Returns how many bytes it wrote: WIRE_HEADER_BYTES without a path, never more than
+ * WIRE_HEADER_MOST_BYTES. */
+size_t wire_header_put(const struct wire_header *, uint8_t *out);
+/* False: too short, another version, or a path that is no row of ids. The path lives in the bytes.
+ */
 bool wire_header_get(struct span bytes, struct wire_header *out);
 
 enum { WIRE_TOPIC_MAX = 96 };

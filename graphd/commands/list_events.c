@@ -24,7 +24,7 @@ cmd_list_events(struct call *c, const struct list_events_args *a)
 {
 	struct store *store = sessions_store(c->sessions);
 	uint64_t first = store->ops->first_seq(store, &c->session->id);
-	struct past_page page = { .since = (uint64_t)a->since };
+	struct past_page page = { .since = (uint64_t)a->since, .paths = a->paths == 1 };
 	char log_id[UUID_TEXT + 1];
 	bool resync;
 	enum error err = call_count(c, "limit", a->limit, 1000, LIMIT_EVENTS_PAGE, &page.limit);

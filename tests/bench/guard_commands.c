@@ -38,13 +38,11 @@ node_id_of(size_t i)
 }
 
 static bool
-count_event(void *context, enum event event, uint64_t seq, struct span body)
+count_event(void *context, const struct step_event *e)
 {
 	struct domain *d = context;
 
-	(void)event;
-	(void)seq;
-	assert(body.n > 0);
+	assert(e->body.n > 0);
 	d->n_events++;
 	return true;
 }
@@ -79,7 +77,7 @@ settle(struct domain *d, struct step *step)
 		return;
 	d->outcome.session->durable_seq = step->last_seq;
 	session_settled(d->outcome.session, step->ordinal);
-	step_events(step, 0, count_event, d);
+	step_events(step, 0, true, count_event, d);
 }
 
 /* The arguments are what d->args holds. */

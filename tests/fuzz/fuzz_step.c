@@ -4,6 +4,7 @@
  */
 
 #include "common/json_out.h"
+#include "common/limits.h"
 #include "graphd/session.h"
 
 #include <stdlib.h>
@@ -11,11 +12,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool
-hear(void *context, enum event event, uint64_t seq, struct span body)
+hear(void *context, const struct step_event *e)
 {
 	(void)context;
-	(void)seq;
-	if (event >= EVENTS || body.n == 0)
+	if (e->event >= EVENTS || e->body.n == 0 || e->path.n > LIMIT_PATH_NODES)
 		abort();
 	return true;
 }
@@ -31,7 +31,7 @@ try_step(struct span bytes)
 	if (!step_decode(bytes, &step))
 		return;
 	step_encode(&step, &again);
-	step_events(&step, 0, hear, NULL);
+	step_events(&step, 0, true, hear, NULL);
 	s = session_new(&id, &id, 0);
 	session_replay(s, &step);
 	if (graph_verify(s->graph))

@@ -70,22 +70,27 @@ domain_unload(struct domain *d)
 void
 forget_heard(struct domain *d)
 {
-	for (size_t i = 0; i < d->n_heard; i++)
+	for (size_t i = 0; i < d->n_heard; i++) {
 		free(d->heard[i].body);
+		free(d->heard[i].path);
+	}
 	d->n_heard = 0;
 }
 
-static void
-hear(struct domain *d, enum event event, uint64_t seq, struct span body)
-{
-	d->heard = xrealloc(d->heard, d->n_heard + 1, sizeof(*d->heard));
-	d->heard[d->n_heard++] = (struct heard){ event, seq, xspandup(body) };
-}
-
 static bool
-hear_event(void *context, enum event event, uint64_t seq, struct span body)
+hear(void *context, const struct step_event *e)
 {
-	hear(context, event, seq, body);
+	struct domain *d = context;
+	struct heard *h;
+
+	d->heard = xrealloc(d->heard, d->n_heard + 1, sizeof(*d->heard));
+	h = &d->heard[d->n_heard++];
+	*h = (struct heard){
+		.event = e->event, .seq = e->seq, .body = xspandup(e->body), .n_path = e->path.n
+	};
+	if (e->path.n > 0)
+		h->path = memcpy(xmalloc(e->path.n * sizeof(*h->path)), e->path.ids,
+		    e->path.n * sizeof(*h->path));
 	return true;
 }
 
@@ -96,8 +101,10 @@ hear_announcements(struct domain *d, const struct outcome *out, bool first)
 		const struct announcement *a = &out->announcements[i];
 
 		if (a->first == first)
-			hear(d, a->event, a->seq,
-			    (struct span){ out->texts.bytes + a->body_at, a->body_n });
+			hear(d,
+			    &(struct step_event){ .event = a->event,
+				.seq = a->seq,
+				.body = { out->texts.bytes + a->body_at, a->body_n } });
 	}
 }
 
@@ -153,7 +160,7 @@ settle(struct domain *d, struct outcome *out, enum error err)
 	} else if (out->step) {
 		s->durable_seq = out->step->last_seq;
 		session_settled(s, out->step->ordinal);
-		step_events(out->step, 0, hear_event, d);
+		step_events(out->step, 0, true, hear, d);
 	}
 	if (s && (err ? out->created : s->closed))
 		sessions_drop(d->sessions, s);

@@ -11,6 +11,8 @@ struct heard {
 	enum event event;
 	uint64_t seq;
 	char *body;
+	struct uuid *path;
+	size_t n_path;
 };
 
 struct domain {

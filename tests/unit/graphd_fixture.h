@@ -153,11 +153,11 @@ fake_asked(struct asked *a)
 static inline void
 fake_publish(const char *topic, const struct wire_header *header, struct span body)
 {
-	uint8_t bytes[WIRE_HEADER_BYTES];
+	uint8_t bytes[WIRE_HEADER_MOST_BYTES];
+	size_t n = wire_header_put(header, bytes);
 
-	wire_header_put(header, bytes);
 	frames_send(fake.xpub, span_of(topic), true);
-	frames_send(fake.xpub, (struct span){ (char *)bytes, sizeof(bytes) }, true);
+	frames_send(fake.xpub, (struct span){ (char *)bytes, n }, true);
 	frames_send(fake.xpub, body, false);
 }
 

@@ -164,6 +164,39 @@ say(enum event event, uint64_t seq, unsigned flags, const char *body)
 	hub_event(hub, &session, &h, span_of(body));
 }
 
+/* The node of that letter. */
+static inline struct uuid
+node_of(char letter)
+{
+	struct uuid id;
+
+	uuid_of_name((struct span){ &letter, 1 }, &id);
+	return id;
+}
+
+/* What happened at "cba": to node c, below b, below a. */
+static inline void
+say_at(enum event event, uint64_t seq, unsigned flags, const char *path)
+{
+	struct uuid ids[16];
+	struct wire_header h = { .version = 1,
+		.flags = (uint8_t)flags,
+		.event = (uint16_t)event,
+		.log_id = log_id,
+		.seq = seq,
+		.path = { ids, strlen(path) } };
+
+	for (size_t i = 0; i < h.path.n; i++)
+		ids[i] = node_of(path[i]);
+	hub_event(hub, &session, &h, SPAN("{}"));
+}
+
+static inline void
+durable_at(uint64_t seq, const char *path)
+{
+	say_at(EVENT_node_created, seq, WIRE_DURABLE, path);
+}
+
 static inline void
 durable(uint64_t seq)
 {
@@ -215,6 +248,26 @@ join_filtered(struct fake_client *c, const char *events)
 }
 
 static inline void
+join_part(struct fake_client *c, char node, const char *events)
+{
+	struct join j = { .session = session, .subtree = node_of(node), .events = span_of(events) };
+
+	*c = (struct fake_client){ 0 };
+	hub_join(hub, &c->member, &fake_transport, NAMES_COLON, &j);
+}
+
+static inline void
+join_part_since(struct fake_client *c, char node, uint64_t since)
+{
+	struct join j = {
+		.session = session, .subtree = node_of(node), .has_since = true, .since = since
+	};
+
+	*c = (struct fake_client){ 0 };
+	hub_join(hub, &c->member, &fake_transport, NAMES_COLON, &j);
+}
+
+static inline void
 join_counted(struct fake_client *c, const char *client_id, const struct transport *transport)
 {
 	struct join j = { .session = session,
@@ -243,6 +296,32 @@ answer_page(uint64_t from, uint64_t last, uint64_t newest, uint64_t first)
 	fake_answer(&fake, COMMAND_list_events, OK, body);
 }
 
+/* A page of events at these paths, from that seq on; NULL: none is told. */
+static inline void
+answer_page_at(uint64_t from, const char *const *paths, size_t n_paths, uint64_t newest)
+{
+	static char body[HEARD_BYTES];
+	size_t n = (size_t)snprintf(body, sizeof body, "{\"events\":[");
+
+	for (size_t i = 0; i < n_paths; i++) {
+		n += (size_t)snprintf(body + n, sizeof body - n,
+		    "%s{\"event\":\"graph:node-created\",\"seq\":%llu", i ? "," : "",
+		    (unsigned long long)(from + i));
+		for (const char *p = paths[i]; p && *p; p++) {
+			char id[UUID_TEXT + 1];
+			struct uuid node = node_of(*p);
+
+			uuid_format(&node, id);
+			n += (size_t)snprintf(body + n, sizeof body - n, "%s\"%s\"%s",
+			    p == paths[i] ? ",\"path\":[" : ",", id, p[1] ? "" : "]");
+		}
+		n += (size_t)snprintf(body + n, sizeof body - n, ",\"data\":{}}");
+	}
+	snprintf(body + n, sizeof body - n, "],\"seq\":%llu,\"first_seq\":1,\"more\":false}",
+	    (unsigned long long)newest);
+	fake_answer(&fake, COMMAND_list_events, OK, body);
+}
+
 static inline void
 ck_heard(const struct fake_client *c, const char *expected)
 {
@@ -256,6 +335,15 @@ forget_heard(struct fake_client *c)
 	c->n = 0;
 	c->heard[0] = '\0';
 	c->n_deliveries = 0;
+}
+
+static inline bool
+asked_for_paths(void)
+{
+	struct fake_ask *a = fake_open(&fake, COMMAND_list_events);
+
+	ck_assert_ptr_nonnull(a);
+	return strstr(a->args, "\"paths\":true") != NULL;
 }
 
 /* "since":N of the open question to the journal. */

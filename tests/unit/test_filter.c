@@ -80,6 +80,46 @@ START_TEST(lists_that_mean_nothing_are_refused)
 }
 END_TEST
 
+START_TEST(a_part_of_the_graph_is_where_its_node_is_on_the_path)
+{
+	struct uuid ids[3];
+	struct filter all = { .events = FILTER_ALL }, part = all, few;
+
+	for (int i = 0; i < 3; i++)
+		uuid_random(&ids[i]);
+	part.subtree = ids[1];
+	ck_assert(filter_passes(&all, EVENT_node_created, (struct path){ ids, 3 }));
+	ck_assert(filter_passes(&part, EVENT_node_created, (struct path){ ids, 3 }));
+	ck_assert(filter_passes(&part, EVENT_node_created, (struct path){ ids + 1, 1 }));
+	ck_assert(!filter_passes(&part, EVENT_node_created, (struct path){ ids, 1 }));
+	ck_assert(!filter_passes(&part, EVENT_node_created, (struct path){ ids + 2, 1 }));
+	/* What happens nowhere in particular concerns every part. */
+	ck_assert(filter_passes(&part, EVENT_project_saved, (struct path){ .n = 0 }));
+	few = (struct filter){ parsed("graph:node-created"), ids[1] };
+	ck_assert(filter_passes(&few, EVENT_node_created, (struct path){ ids, 3 }));
+	ck_assert(!filter_passes(&few, EVENT_node_deleted, (struct path){ ids, 3 }));
+	ck_assert(!filter_passes(&few, EVENT_project_saved, (struct path){ .n = 0 }));
+}
+END_TEST
+
+START_TEST(a_path_is_read_from_a_list_of_ids)
+{
+#define ID "\"00000000-0000-4000-8000-00000000000"
+	static const char *const bad[] = { "null", "{}", "[1]", "[\"x\"]", "[" ID "1\"," ID "\"]",
+		"[" ID "1\",null]" };
+	struct uuid ids[LIMIT_PATH_NODES];
+	struct path path = filter_read_path(SPAN("[" ID "1\"," ID "2\"]"), ids);
+
+	ck_assert_uint_eq(path.n, 2);
+	ck_assert_int_eq(path.ids[0].bytes[15], 1);
+	ck_assert_int_eq(path.ids[1].bytes[15], 2);
+	ck_assert_uint_eq(filter_read_path(SPAN("[]"), ids).n, 0);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ck_assert_uint_eq(filter_read_path(span_of(bad[i]), ids).n, 0);
+#undef ID
+}
+END_TEST
+
 int
 main(void)
 {
@@ -94,6 +134,8 @@ main(void)
 	tcase_add_test(t, what_ends_a_view_is_never_left_out);
 	tcase_add_test(t, items_add_up);
 	tcase_add_test(t, lists_that_mean_nothing_are_refused);
+	tcase_add_test(t, a_part_of_the_graph_is_where_its_node_is_on_the_path);
+	tcase_add_test(t, a_path_is_read_from_a_list_of_ids);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);

@@ -109,6 +109,8 @@ static const struct {
 	{ "GET", S "/events?since=x", "", "", 400, "\"field\":\"since\"" },
 	{ "GET", S "/events?limit=0", "", "", 400, "\"field\":\"limit\"" },
 	{ "GET", S "/events?names=other", "", "", 400, "\"field\":\"names\"" },
+	{ "GET", S "/events?subtree=", "", "", 400, "\"field\":\"subtree\"" },
+	{ "GET", S "/events?subtree=x", "", "", 400, "\"field\":\"subtree\"" },
 	{ "GET", "/ws?session_id=" SESSION, "", "", 404, "NOT_FOUND" },
 	{ "POST", API "/projects/import", "", "", 400, "\"field\":\"file\"" },
 	{ "POST", API "/commands/execute", "", "", 400, "JSON_TRUNCATED" },

@@ -20,16 +20,16 @@ struct heard {
 };
 
 static bool
-hear(void *context, enum event event, uint64_t seq, struct span body)
+hear(void *context, const struct step_event *e)
 {
 	const struct json_bounds bounds = { 32, 100000, 1 << 20, 256 };
 	struct heard *h = context;
 
-	ck_assert_int_eq(json_scan(body, &bounds, NULL), JSON_OK);
+	ck_assert_int_eq(json_scan(e->body, &bounds, NULL), JSON_OK);
 	ck_assert_uint_lt(h->n, KEPT);
-	h->events[h->n] = event;
-	h->seqs[h->n] = seq;
-	h->bodies[h->n++] = xspandup(body);
+	h->events[h->n] = e->event;
+	h->seqs[h->n] = e->seq;
+	h->bodies[h->n++] = xspandup(e->body);
 	return h->n != h->stop_after;
 }
 
@@ -46,7 +46,7 @@ static void
 hear_all(struct heard *h, struct step *step)
 {
 	*h = (struct heard){ .n = 0 };
-	step_events(step, 0, hear, h);
+	step_events(step, 0, true, hear, h);
 	ck_assert_uint_eq(h->n, step_event_count(step));
 	ck_assert_uint_eq(step->last_seq + 1 - step->first_seq, h->n);
 	for (size_t i = 0; i < h->n; i++)
@@ -295,17 +295,17 @@ START_TEST(events_after_a_seq_are_the_same_events)
 			free_step(step);
 			continue;
 		}
-		step_events(step, 0, hear, &all);
+		step_events(step, 0, true, hear, &all);
 		for (after = step->first_seq - 1; after <= step->last_seq; after++) {
 			size_t left_out = after + 1 - step->first_seq;
-			step_events(step, after, hear, &some);
+			step_events(step, after, false, hear, &some);
 			ck_assert_uint_eq(some.n + left_out, all.n);
 			for (size_t j = 0; j < some.n; j++)
 				ck_assert_str_eq(some.bodies[j], all.bodies[j + left_out]);
 			forget(&some);
 		}
 		some.stop_after = 1;
-		step_events(step, 0, hear, &some);
+		step_events(step, 0, true, hear, &some);
 		ck_assert_uint_eq(some.n, 1);
 		forget(&some);
 		forget(&all);

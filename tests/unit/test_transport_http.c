@@ -211,6 +211,56 @@ START_TEST(a_filtered_poll_goes_on_behind_what_it_left_out)
 }
 END_TEST
 
+static void
+open_poll_of_part(uint64_t since, uint64_t wait_ms, char node)
+{
+	struct join j = {
+		.session = session, .has_since = true, .since = since, .subtree = node_of(node)
+	};
+
+	transport_poll_accept(hub, &request, &j, 10, wait_ms);
+	sync_at(2);
+}
+
+START_TEST(a_poll_of_a_part_is_woken_and_answered_by_that_part)
+{
+	open_poll_of_part(0, 1000, 'a');
+	ck_assert(asked_for_paths());
+	answer_page_at(1, (const char *const[]){ "b", "c" }, 2, 2);
+	ck_assert_int_eq(request.status, 0);
+	durable_at(3, "b");
+	turn();
+	turn();
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_list_events));
+	durable_at(4, "xa");
+	turn();
+	turn();
+	ck_assert_uint_eq(asked_since(), 2);
+	answer_page_at(3, (const char *const[]){ "b", "xa" }, 2, 4);
+	ck_assert_str_eq(request.body,
+	    "{\"events\":[{\"event\":\"graph:node-created\",\"seq\":4,\"data\":{}}],\"seq\":4,"
+	    "\"first_seq\":1,\"more\":false}");
+}
+END_TEST
+
+START_TEST(a_cut_page_whose_end_was_filtered_out_ends_with_a_mark)
+{
+	char expected[256], id[UUID_TEXT + 1];
+
+	open_poll(0, 0, "command:*", NAMES_COLON);
+	fake_answer(&fake, COMMAND_list_events, OK,
+	    "{\"events\":[{\"event\":\"command:executed\",\"seq\":1,\"data\":{}},{\"event\":"
+	    "\"graph:node-created\",\"seq\":2,\"data\":{}}],\"seq\":9,\"more\":true}");
+	uuid_format(&session, id);
+	snprintf(expected, sizeof expected,
+	    "{\"events\":[{\"event\":\"command:executed\",\"seq\":1,\"data\":{}},{\"event\":"
+	    "\"seq\",\"seq\":2,\"data\":{\"session_id\":\"%s\",\"seq\":2}}],\"seq\":9,"
+	    "\"more\":true}",
+	    id);
+	ck_assert_str_eq(request.body, expected);
+}
+END_TEST
+
 START_TEST(who_leaves_a_poll_is_out)
 {
 	open_poll(2, 1000, NULL, NAMES_COLON);
@@ -244,6 +294,8 @@ add_tests(TCase *t)
 	tcase_add_test(t, a_poll_without_news_waits_for_some);
 	tcase_add_test(t, a_poll_that_waited_in_vain_gets_an_empty_page);
 	tcase_add_test(t, a_filtered_poll_goes_on_behind_what_it_left_out);
+	tcase_add_test(t, a_poll_of_a_part_is_woken_and_answered_by_that_part);
+	tcase_add_test(t, a_cut_page_whose_end_was_filtered_out_ends_with_a_mark);
 	tcase_add_test(t, who_leaves_a_poll_is_out);
 	tcase_add_test(t, the_drain_answers_polls_with_503);
 }

@@ -41,6 +41,63 @@ START_TEST(a_short_header_or_another_version_is_refused)
 }
 END_TEST
 
+/* Puts a header with a path of n ids; gives the bytes, which the caller frees. */
+static struct span
+header_with_path(struct uuid *ids, size_t n)
+{
+	struct wire_header in = { .version = 1, .flags = WIRE_DURABLE, .path = { ids, n } };
+	uint8_t *bytes = xmalloc(WIRE_HEADER_MOST_BYTES);
+
+	for (size_t i = 0; i < n; i++)
+		uuid_random(&ids[i]);
+	return (struct span){ (char *)bytes, wire_header_put(&in, bytes) };
+}
+
+START_TEST(a_path_stands_behind_the_header)
+{
+	static const size_t lengths[] = { 1, 2, LIMIT_DEPTH + 1, LIMIT_PATH_NODES };
+	struct uuid ids[LIMIT_PATH_NODES];
+	struct wire_header out;
+
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		struct span bytes = header_with_path(ids, lengths[i]);
+
+		ck_assert_uint_eq(bytes.n, WIRE_HEADER_BYTES + lengths[i] * UUID_BYTES);
+		ck_assert_int_eq(bytes.p[1], WIRE_DURABLE | WIRE_HAS_PATH);
+		ck_assert(wire_header_get(bytes, &out));
+		ck_assert_int_eq(out.flags, WIRE_DURABLE);
+		ck_assert_uint_eq(out.path.n, lengths[i]);
+		ck_assert_mem_eq(out.path.ids, ids, lengths[i] * sizeof *ids);
+		ck_assert(path_has(out.path, &ids[lengths[i] - 1]));
+		free((char *)(uintptr_t)bytes.p);
+	}
+}
+END_TEST
+
+START_TEST(a_path_that_is_no_row_of_ids_is_refused)
+{
+	struct uuid ids[2];
+	struct wire_header out;
+	struct span bytes = header_with_path(ids, 2);
+	char *longer = xcalloc(1, WIRE_HEADER_MOST_BYTES + UUID_BYTES);
+
+	for (size_t n = WIRE_HEADER_BYTES; n < bytes.n; n++)
+		ck_assert_int_eq(wire_header_get((struct span){ bytes.p, n }, &out),
+		    n == WIRE_HEADER_BYTES + UUID_BYTES);
+	/* Without its flag it is something of a later version, and passed by. */
+	memcpy(longer, bytes.p, bytes.n);
+	longer[1] = WIRE_DURABLE;
+	ck_assert(wire_header_get((struct span){ longer, bytes.n }, &out));
+	ck_assert_uint_eq(out.path.n, 0);
+	longer[1] |= WIRE_HAS_PATH;
+	ck_assert(wire_header_get((struct span){ longer, WIRE_HEADER_MOST_BYTES }, &out));
+	ck_assert(
+	    !wire_header_get((struct span){ longer, WIRE_HEADER_MOST_BYTES + UUID_BYTES }, &out));
+	free(longer);
+	free((char *)(uintptr_t)bytes.p);
+}
+END_TEST
+
 START_TEST(a_topic_names_one_session_only)
 {
 	struct uuid id, back;
@@ -172,6 +229,8 @@ main(void)
 
 	tcase_add_test(tc, a_header_comes_back_as_it_was_put);
 	tcase_add_test(tc, a_short_header_or_another_version_is_refused);
+	tcase_add_test(tc, a_path_stands_behind_the_header);
+	tcase_add_test(tc, a_path_that_is_no_row_of_ids_is_refused);
 	tcase_add_test(tc, a_topic_names_one_session_only);
 	tcase_add_test(tc, a_packed_head_comes_back_as_it_was_put_and_shorter_ones_are_none);
 	tcase_add_test(tc, a_packed_answer_head_comes_back_as_it_was_put);
