@@ -62,12 +62,14 @@ map(int rights)
 START_TEST(what_was_only_read_is_given_back_and_is_there_when_read_again)
 {
 	char *p = map(PROT_READ);
+	size_t n = 0;
 
 	ck_assert_uint_eq(resident_pages(p), FILE_BYTES / PAGE);
 	ck_assert_uint_ge(resident_drop_files(), FILE_BYTES);
 	ck_assert_uint_eq(resident_pages(p), 0);
 	for (size_t i = 0; i < FILE_BYTES; i++)
-		ck_assert_int_eq(p[i], 'x');
+		n += p[i] == 'x';
+	ck_assert_uint_eq(n, FILE_BYTES);
 	munmap(p, FILE_BYTES);
 }
 END_TEST
