@@ -75,6 +75,7 @@ drop_pending(struct group *g)
 	for (uint32_t i = 0; i < g->n_pending; i++)
 		shared_bytes_unref(g->pending[i]);
 	g->n_pending = 0;
+	g->mark_pending = false;
 	list_remove(&g->dirty);
 }
 
@@ -147,7 +148,7 @@ group_remove(struct group *g, struct member *m)
 
 	assert(g->members[m->place] == m);
 	m->seq = g->n_pending ? g->pending_since : g->room->seq;
-	m->passed_over = g->told_seq != g->room->seq;
+	m->passed_over = g->told_seq != g->room->seq || g->mark_pending;
 	g->members[m->place] = last;
 	last->place = m->place;
 }
@@ -258,6 +259,7 @@ room_mark(struct room *r)
 		if (body.n == 0)
 			mark = mark_of(r, &body);
 		bytes = encodings_get(&e, g->transport, g->dialect);
+		g->mark_pending = bytes != NULL;
 		if (bytes)
 			group_queue(g, bytes, r->seq);
 		shared_bytes_unref(bytes);

@@ -26,6 +26,7 @@ struct group {
 	uint32_t n, capacity;
 	uint32_t users;	   /* members in any state that belong here */
 	uint64_t told_seq; /* its members have been told that there are events up to this one */
+	bool mark_pending; /* by a mark that is still to be delivered */
 	/* Encoded in this turn and not delivered yet; pending_since is the seq its members have
 	 * without them. */
 	uint64_t pending_since;

@@ -41,8 +41,9 @@ encode(unsigned dialect, const struct delivery *d)
 	if (message.name.n == 0)
 		return NULL;
 	/* A transient event may overtake durable ones that are still to come: it says nothing of
-	 * how far the client is. */
-	if (dialect & DIALECT_OFFSET && (d->durable || d->event == EVENT_session_resync)) {
+	 * how far the client is. A mark does. */
+	if (dialect & DIALECT_OFFSET &&
+	    (d->durable || d->event == EVENTS || d->event == EVENT_session_resync)) {
 		uuid_format(&d->session, id);
 		snprintf(offset, sizeof offset, "\"%s:%llu\"", id, (unsigned long long)d->seq);
 		message.extra = span_of(offset);

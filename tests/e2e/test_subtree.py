@@ -319,6 +319,10 @@ class Stories(SubtreeTest):
         begun = self.info()["seq"]
         self.do("UpdateProperty", node_id=self.task, property_id="notes", value=1)
         client.await_event("command:executed")
+        # A mark moves the offset: nothing before it is asked for again.
+        self.create("task", "T", self.right)
+        mark = client.await_event("seq")
+        self.assertEqual(mark["offset"], f"{self.session}:{self.info()['seq']}")
         proxy.cut()
         client.await_what("disconnect")
         self.do("MoveNode", node_id=self.job, new_parent_id=self.right)

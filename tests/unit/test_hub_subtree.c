@@ -213,6 +213,21 @@ START_TEST(a_member_that_falls_behind_before_its_mark_gets_it_when_it_is_back)
 }
 END_TEST
 
+START_TEST(a_mark_that_found_no_room_is_given_when_there_is_some)
+{
+	three_members();
+	durable_at(1, "x");
+	turn();
+	ann.owed = LIMIT_QUEUE_BYTES;
+	pass(1000);
+	ck_heard(&ann, "");
+	ck_heard(&bob, "mark 1;");
+	ann.owed = 0;
+	hub_progress(hub, &ann.member);
+	ck_heard(&ann, "mark 1;");
+}
+END_TEST
+
 START_TEST(a_new_beginning_concerns_every_part)
 {
 	three_members();
@@ -250,6 +265,7 @@ main(void)
 	tcase_add_test(t, a_page_without_paths_is_read_again_for_who_came_meanwhile);
 	tcase_add_test(t, a_slow_member_is_fed_its_part_and_told_of_the_rest);
 	tcase_add_test(t, a_member_that_falls_behind_before_its_mark_gets_it_when_it_is_back);
+	tcase_add_test(t, a_mark_that_found_no_room_is_given_when_there_is_some);
 	tcase_add_test(t, a_new_beginning_concerns_every_part);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
