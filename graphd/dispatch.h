@@ -14,6 +14,7 @@ struct request {
 	struct caller caller;
 	struct span args; /* scanned JSON object; empty counts as {} */
 	uint64_t now_us, now_ms;
+	bool is_unheard; /* nobody hears the session's events: those that pass need not be made */
 };
 
 /* A transient event to publish; durable ones come from steps. */

@@ -112,6 +112,16 @@ events_due_add_step(struct events_due *due, const struct session *s, const struc
 	}
 }
 
+void
+events_due_add_later(struct events_due *due, const struct session *s, const struct step *step)
+{
+	struct step_event none = { .event = EVENTS, .seq = step->last_seq };
+	struct due_event *e = events_due_add(due, s, &none, step->time_us);
+
+	e->of = s;
+	e->step = step;
+}
+
 static void
 write_properties(struct json_out *out, const struct content *content)
 {

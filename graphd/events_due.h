@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Events on their way to the bus: encoded when the command runs, published when its batch is on
- * disk.
+ * Events on their way to the bus, published when their batch is on disk. A step's own are encoded
+ * only then, and only if somebody hears them; others when the command runs.
  */
 
 #include "graphd/session.h"
@@ -16,6 +16,9 @@ struct due_event {
 	bool keep;     /* stands although the batch fails: it tells of no change to be stored */
 	size_t body_at, body_n; /* in bodies */
 	size_t path_at, path_n; /* in paths, counted in ids */
+	/* Both or neither; then this is no event, but stands for all those of the step. */
+	const struct session *of;
+	const struct step *step;
 };
 
 struct events_due {
@@ -35,6 +38,8 @@ struct due_event *events_due_add(
 /* All durable events of a step. The command:executing just before them, if there is one, gets the
  * path of the event that ends the command: who hears of one hears of the other. */
 void events_due_add_step(struct events_due *, const struct session *, const struct step *);
+/* The same step, encoded later by whoever publishes; step and session must stay until then. */
+void events_due_add_later(struct events_due *, const struct session *, const struct step *);
 /* node-updated for each parent whose children the step changed, as the graph is now. */
 void events_due_add_parents(struct events_due *, const struct session *, const struct step *);
 struct path events_due_path(const struct events_due *, const struct due_event *);

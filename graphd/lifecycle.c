@@ -44,6 +44,8 @@ announce(struct call *c, enum event event, bool first)
 void
 lifecycle_executing(struct call *c)
 {
+	if (c->request->is_unheard)
+		return;
 	announce(c, EVENT_command_executing, true);
 	announce_end(c->outcome);
 }

@@ -68,26 +68,72 @@ send(struct bus *b, struct span topic, const struct wire_header *header, struct 
 	published.value++;
 }
 
+static void
+publish(struct bus *b, const struct events_due *due, const struct due_event *e)
+{
+	char topic[WIRE_TOPIC_MAX];
+	struct wire_header header = { .version = 1,
+		.flags = e->flags,
+		.event = (uint16_t)e->event,
+		.log_id = e->log_id,
+		.epoch = e->epoch,
+		.seq = e->seq,
+		.time_us = e->time_us,
+		.path = events_due_path(due, e) };
+	size_t n = wire_topic(&e->session, e->event, topic);
+
+	send(b, (struct span){ topic, n }, &header, events_due_body(due, e));
+}
+
+/* Encodes a step's events; began is the announcement of its command, or NULL. */
+static void
+publish_step(struct bus *b, const struct events_due *due, const struct due_event *began,
+    const struct due_event *e)
+{
+	if (began) {
+		struct step_event told = { .event = began->event, .seq = began->seq };
+
+		told.body = events_due_body(due, began);
+		events_due_add(&b->made, e->of, &told, began->time_us);
+	}
+	events_due_add_step(&b->made, e->of, e->step);
+	for (size_t i = 0; i < b->made.n; i++)
+		publish(b, &b->made, &b->made.list[i]);
+	events_due_clear(&b->made);
+}
+
+bool
+bus_hears(const struct bus *b, const struct uuid *session)
+{
+	return audience_hears(&b->audience, session);
+}
+
+/* The announcement of the command whose step comes next: it learns its place from the step. */
+static bool
+begins_next(const struct events_due *due, size_t i)
+{
+	const struct due_event *e = &due->list[i];
+
+	return e->event == EVENT_command_executing && i + 1 < due->n && e[1].step &&
+	    uuid_equal(&e->session, &e[1].session);
+}
+
+/* Whoever subscribed since the events became due was told the seq before them and waits for them.
+ */
 void
 bus_publish(struct bus *b, const struct events_due *due, bool only_kept)
 {
-	char topic[WIRE_TOPIC_MAX];
-
 	for (size_t i = 0; i < due->n; i++) {
 		const struct due_event *e = &due->list[i];
-		struct wire_header header = { .version = 1,
-			.flags = e->flags,
-			.event = (uint16_t)e->event,
-			.log_id = e->log_id,
-			.epoch = e->epoch,
-			.seq = e->seq,
-			.time_us = e->time_us,
-			.path = events_due_path(due, e) };
-		size_t n = wire_topic(&e->session, e->event, topic);
 
-		if (only_kept && !e->keep)
+		if ((only_kept && !e->keep) || !bus_hears(b, &e->session))
 			continue;
-		send(b, (struct span){ topic, n }, &header, events_due_body(due, e));
+		if (e->step)
+			publish_step(b, due, NULL, e);
+		else if (!only_kept && begins_next(due, i))
+			publish_step(b, due, e, &due->list[++i]);
+		else
+			publish(b, due, e);
 	}
 }
 
@@ -164,6 +210,7 @@ take_subscription(struct bus *b, struct span message)
 	struct uuid session;
 	bool on = message.p[0] == 1;
 
+	audience_note(&b->audience, topic, on);
 	if (!wire_topic_session(topic, &session))
 		return;
 	subscribed.value += on;
@@ -190,7 +237,7 @@ on_subscriptions(struct loop_zmq *z)
 		message = frames_at(&f, 0);
 		/* A subscriber may also send messages of its own upstream: those are none of ours.
 		 */
-		if (f.n == 1 && message.n > 1 && (uint8_t)message.p[0] <= 1)
+		if (f.n == 1 && message.n > 0 && (uint8_t)message.p[0] <= 1)
 			take_subscription(b, message);
 		frames_fini(&f);
 	}
@@ -204,6 +251,7 @@ bus_init(struct bus *b, void *socket, struct loop *loop, struct sessions *sessio
 	b->socket = socket;
 	b->sessions = sessions;
 	b->boot_id = *boot_id;
+	audience_init(&b->audience, LIMIT_TOPICS);
 	table_init(&b->dashed, offsetof(struct dashed, session), UUID_BYTES);
 	table_init(&b->active, offsetof(struct active, session), UUID_BYTES);
 	b->subscriptions.ready = on_subscriptions;
@@ -220,6 +268,8 @@ bus_fini(struct bus *b, struct loop *loop)
 		free(object);
 	for (size_t i = 0; (object = table_next(&b->active, &i));)
 		free(object);
+	audience_fini(&b->audience);
+	events_due_fini(&b->made);
 	table_fini(&b->dashed);
 	table_fini(&b->active);
 	zmq_close(b->socket);

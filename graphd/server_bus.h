@@ -8,6 +8,7 @@
 #include "common/bus_security.h"
 #include "common/loop.h"
 #include "common/table.h"
+#include "graphd/audience.h"
 #include "graphd/events_due.h"
 #include "graphd/sessions.h"
 
@@ -15,6 +16,8 @@ struct bus {
 	void *socket;
 	struct sessions *sessions; /* borrowed */
 	struct loop_zmq subscriptions;
+	struct audience audience;
+	struct events_due made; /* of the step being published; empty between them */
 	struct table dashed; /* struct dashed: sessions with a subscriber to their dash/ topics */
 	struct table active; /* struct active: sessions whose seq the next beacons tell */
 	struct uuid boot_id;
@@ -28,6 +31,8 @@ void bus_init(
     struct bus *, void *socket, struct loop *, struct sessions *, const struct uuid *boot_id);
 void bus_fini(struct bus *, struct loop *);
 
+/* Whether there is any use in making events of the session. */
+bool bus_hears(const struct bus *, const struct uuid *session);
 /* Publishes in order. only_kept: those that stand although their batch failed. */
 void bus_publish(struct bus *, const struct events_due *, bool only_kept);
 /* Somebody hears the session's dash/ topics. */

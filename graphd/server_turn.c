@@ -55,7 +55,8 @@ put_announcements(struct events_due *due, const struct outcome *o, bool first, b
 	}
 }
 
-/* The step is encoded once for the store and once for the bus. */
+/* The step is encoded for the store now, and for the bus when it is published, if anybody hears it.
+ */
 static void
 store_step(struct server *s, struct session *session, struct step *step)
 {
@@ -70,7 +71,7 @@ store_step(struct server *s, struct session *session, struct step *step)
 	stored.bytes = json_out_span(&s->scratch);
 	s->store->ops->append(s->store, &stored);
 	snapshooter_note(&s->snapshooter, session, stored.bytes.n);
-	events_due_add_step(&s->open->events, session, step);
+	events_due_add_later(&s->open->events, session, step);
 	if (bus_has_dash(&s->bus, &session->id))
 		events_due_add_parents(&s->open->events, session, step);
 	batch_add_step(s->open, session, step);
@@ -185,7 +186,8 @@ run(struct server *s, struct ask *ask)
 		.session = ask->session,
 		.args = ask->args,
 		.now_us = clock_wall_us(),
-		.now_ms = clock_now_ms() };
+		.now_ms = clock_now_ms(),
+		.is_unheard = !bus_hears(&s->bus, &ask->session) };
 	struct refusal why = { 0 };
 	enum error err;
 

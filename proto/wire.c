@@ -137,7 +137,7 @@ wire_header_get(struct span b, struct wire_header *out)
 	    (struct span){ b.p + WIRE_HEADER_BYTES, b.n - WIRE_HEADER_BYTES }, &out->path);
 }
 
-static const char topic_prefix[] = "session_";
+static const char topic_prefix[] = WIRE_SESSION_TOPIC;
 enum { PREFIX = sizeof topic_prefix - 1, SESSION_TOPIC = PREFIX + UUID_TEXT + 1 };
 
 size_t

@@ -39,6 +39,7 @@
 #define WIRE_STATUS_PART "PART"
 #define WIRE_STATUS_OK "OK"
 #define WIRE_HEARTBEAT_TOPIC "graphd/heartbeat"
+#define WIRE_SESSION_TOPIC "session_" /* how the topics of all sessions begin */
 
 /*
  * A packed head: WIRE_PACKED, the request id, the session's 16 bytes (zero: none), the length of
