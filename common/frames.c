@@ -60,6 +60,8 @@ frames_recv(struct frames *f, void *socket)
 			frames_fini(f);
 			return false;
 		}
+		f->at[f->n] =
+		    (struct span){ zmq_msg_data(&f->msg[f->n]), zmq_msg_size(&f->msg[f->n]) };
 		more = zmq_msg_more(&f->msg[f->n++]);
 	} while (more);
 	return true;
@@ -71,16 +73,6 @@ frames_fini(struct frames *f)
 	for (size_t i = 0; i < f->n; i++)
 		zmq_msg_close(&f->msg[i]);
 	f->n = 0;
-}
-
-struct span
-frames_at(const struct frames *f, size_t i)
-{
-	if (i >= f->n)
-		return (struct span){ 0 };
-	/* The library's accessors lack the const that they keep. */
-	zmq_msg_t *msg = (zmq_msg_t *)&f->msg[i];
-	return (struct span){ zmq_msg_data(msg), zmq_msg_size(msg) };
 }
 
 static int

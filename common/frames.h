@@ -13,6 +13,7 @@ enum { FRAMES_MAX = 64 }; /* a message of more frames is read to its end and rep
 
 struct frames {
 	zmq_msg_t msg[FRAMES_MAX];
+	struct span at[FRAMES_MAX]; /* into the messages, so the struct must stay where it is */
 	size_t n;
 	bool too_long; /* had more than FRAMES_MAX frames; only the first are here */
 };
@@ -20,7 +21,12 @@ struct frames {
 /* False when none waits (EAGAIN) or the context is ending. fini before the next recv. */
 bool frames_recv(struct frames *, void *socket);
 void frames_fini(struct frames *);
-struct span frames_at(const struct frames *, size_t i); /* {NULL,0} beyond the end */
+/* {NULL,0} beyond the end. */
+static inline struct span
+frames_at(const struct frames *f, size_t i)
+{
+	return i < f->n ? f->at[i] : (struct span){ NULL, 0 };
+}
 
 /* One frame of a message; more: others follow. Never blocks. False: not sent (EAGAIN,
  * EHOSTUNREACH); after a failed first frame the caller must not send the rest. */

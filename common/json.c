@@ -1,7 +1,5 @@
 #include "common/json_inner.h"
 
-#include <endian.h>
-
 const char *
 json_fault_name(enum json_fault fault)
 {
@@ -23,39 +21,6 @@ json_fault_name(enum json_fault fault)
 
 	assert(fault <= JSON_REPEATED);
 	return names[fault];
-}
-
-static bool
-is_plain(char c)
-{
-	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
-}
-
-/*
- * Eight bytes at a time: (w - n) & ~w has a high bit set somewhere exactly if a byte is less than
- * n, and a byte equals c exactly if it is less than 1 after an exclusive or with c. A borrow may
- * flag bytes above such a byte, but none below it: in little-endian order the lowest flag is right.
- */
-const char *
-json_skip_plain(const char *p, const char *end)
-{
-	const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
-
-	while (end - p >= 8) {
-		uint64_t w, quotes, backslashes, special;
-		memcpy(&w, p, sizeof(w));
-		w = le64toh(w);
-		quotes = w ^ ones * '"';
-		backslashes = w ^ ones * '\\';
-		special = ((w - ones * 0x20) & ~w) | ((quotes - ones) & ~quotes) |
-		    ((backslashes - ones) & ~backslashes) | w;
-		if (special & highs)
-			return p + __builtin_ctzll(special & highs) / 8;
-		p += 8;
-	}
-	while (p < end && is_plain(*p))
-		p++;
-	return p;
 }
 
 struct span

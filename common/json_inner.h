@@ -5,6 +5,7 @@
 #include "common/utf8.h"
 
 #include <assert.h>
+#include <endian.h>
 
 static inline bool
 json_is_space(char c)
@@ -88,9 +89,39 @@ json_decode(const char *at, char out[4], size_t *n)
 	return at;
 }
 
-/* The end of the plain characters at p: stops at " and \, at control characters and at non-ASCII.
+static inline bool
+json_is_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+/*
+ * The end of the plain characters at p: stops at " and \, at control characters and at non-ASCII.
+ * Eight bytes at a time: (w - n) & ~w has a high bit set somewhere exactly if a byte is less than
+ * n, and a byte equals c exactly if it is less than 1 after an exclusive or with c. A borrow may
+ * flag bytes above such a byte, but none below it: in little-endian order the lowest flag is right.
  */
-const char *json_skip_plain(const char *p, const char *end);
+static inline const char *
+json_skip_plain(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
+
+	while (end - p >= 8) {
+		uint64_t w, quotes, backslashes, special;
+		memcpy(&w, p, sizeof(w));
+		w = le64toh(w);
+		quotes = w ^ ones * '"';
+		backslashes = w ^ ones * '\\';
+		special = ((w - ones * 0x20) & ~w) | ((quotes - ones) & ~quotes) |
+		    ((backslashes - ones) & ~backslashes) | w;
+		if (special & highs)
+			return p + __builtin_ctzll(special & highs) / 8;
+		p += 8;
+	}
+	while (p < end && json_is_plain(*p))
+		p++;
+	return p;
+}
 
 /*
  * Reads a number by the grammar and checks its range. *at moves behind it; in case of a fault, to

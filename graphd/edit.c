@@ -123,14 +123,21 @@ content_pack(const struct content *from)
 	return c;
 }
 
+/* Contents are packed by themselves. */
+static struct content *
+kept_content(const struct edit *from, bool with_added)
+{
+	bool keeps = from->content && (with_added || from->kind != EDIT_ADD);
+
+	return keeps ? content_pack(from->content) : NULL;
+}
+
 void
 edit_copy(struct edit *to, const struct edit *from, bool with_added)
 {
 	*to = *from;
-	if (from->content && (with_added || from->kind != EDIT_ADD))
-		to->content = content_pack(from->content);
-	else
-		to->content = NULL;
+	to->packed = false;
+	to->content = kept_content(from, with_added);
 	to->key = copy_or_null(from->key);
 	to->value_before = copy_or_null(from->value_before);
 	to->value_after = copy_or_null(from->value_after);
@@ -138,15 +145,49 @@ edit_copy(struct edit *to, const struct edit *from, bool with_added)
 	to->name_after = copy_or_null(from->name_after);
 }
 
+static size_t
+size_of_texts(const struct edit *e)
+{
+	return size_of_text(e->key) + size_of_text(e->value_before) + size_of_text(e->value_after) +
+	    size_of_text(e->name_before) + size_of_text(e->name_after);
+}
+
+struct edit *
+edits_pack(const struct edit *from, size_t n)
+{
+	size_t n_bytes = n * sizeof(*from);
+	struct edit *edits;
+	char *at;
+
+	for (size_t i = 0; i < n; i++)
+		n_bytes += size_of_texts(&from[i]);
+	edits = xmalloc(n_bytes);
+	at = (char *)(edits + n);
+	for (size_t i = 0; i < n; i++) {
+		struct edit *e = &edits[i];
+		*e = from[i];
+		e->packed = true;
+		e->content = kept_content(&from[i], false);
+		e->key = pack_text(&at, from[i].key);
+		e->value_before = pack_text(&at, from[i].value_before);
+		e->value_after = pack_text(&at, from[i].value_after);
+		e->name_before = pack_text(&at, from[i].name_before);
+		e->name_after = pack_text(&at, from[i].name_after);
+	}
+	return edits;
+}
+
 void
 edit_fini(struct edit *e)
 {
 	content_free(e->content);
-	free(e->key);
-	free(e->value_before);
-	free(e->value_after);
-	free(e->name_before);
-	free(e->name_after);
+	if (!e->packed) {
+		free(e->key);
+		free(e->value_before);
+		free(e->value_after);
+		free(e->name_before);
+		free(e->name_after);
+	}
 	e->content = NULL;
 	e->key = e->value_before = e->value_after = e->name_before = e->name_after = NULL;
 }

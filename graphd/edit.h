@@ -61,6 +61,7 @@ struct edit {
 	    *name_after;	 /* PROPERTY "name": the display name; both NULL when it stays */
 	uint32_t property_index; /* PROPERTY: place in the node's list */
 	uint64_t content_hash;	 /* ADD, REMOVE: of the content, filled in by graph_apply() */
+	bool packed;		 /* made by edits_pack(): its texts are to be read only */
 };
 
 void content_free(struct content *);
@@ -70,6 +71,9 @@ struct content *content_copy(const struct content *);
 struct content *content_pack(const struct content *);
 /* Deep copy. with_added: the content of an ADD as well, which is otherwise left out. */
 void edit_copy(struct edit *to, const struct edit *from, bool with_added);
+/* Deep copies in one allocation, to be kept and not to be applied; the content of an ADD is left
+ * out. edit_fini() is due for each and free(3) for all. */
+struct edit *edits_pack(const struct edit *from, size_t n);
 /* Frees what the edit owns, not the struct. */
 void edit_fini(struct edit *);
 /* In place: ADD becomes REMOVE, before becomes after. */

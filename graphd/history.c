@@ -92,15 +92,20 @@ history_find(const struct history *h, bool redo, const struct uuid *command_id, 
 	return NULL;
 }
 
-/* Grown when the number is a power of two: most steps make one change. */
+/* Doubled when the number is a power of two. */
 static void
 note(struct rollback *rb, struct change change)
 {
+	struct change *old;
+
 	if (!rb)
 		return;
-	if ((rb->n_changes & (rb->n_changes - 1)) == 0)
-		rb->changes = xrealloc(
-		    rb->changes, rb->n_changes ? rb->n_changes * 2 : 2, sizeof(*rb->changes));
+	if (rb->n_changes >= ROLLBACK_FEW && (rb->n_changes & (rb->n_changes - 1)) == 0) {
+		old = rb->changes == rb->few ? NULL : rb->changes;
+		rb->changes = xrealloc(old, rb->n_changes * 2, sizeof(*rb->changes));
+		if (!old)
+			memcpy(rb->changes, rb->few, sizeof(rb->few));
+	}
 	rb->changes[rb->n_changes++] = change;
 }
 

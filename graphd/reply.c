@@ -2,11 +2,13 @@
 
 #include "common/limits.h"
 #include "common/mem.h"
+#include "graphd/put.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 enum {
+	REPLY_BYTES = 384,	/* most minimal replies are shorter */
 	NODE_BYTES = 256,	/* in a tree, about */
 	SLACK_BYTES = 8 * 1024, /* the node with which a slice ends goes beyond its length */
 };
@@ -51,41 +53,54 @@ outcome_fini(struct outcome *out)
 	json_out_fini(&out->texts);
 }
 
+static void
+put_bool(struct json_out *out, bool value)
+{
+	if (value)
+		put_literal(out, "true");
+	else
+		put_literal(out, "false");
+}
+
+static void
+put_span(struct json_out *out, struct span s)
+{
+	put_bytes(out, s.p, s.n);
+}
+
 void
 reply_change(struct json_out *out, const struct change_reply *r, const struct session *s)
 {
-	json_out_open(out, '{');
-	json_out_key(out, "success");
-	json_out_bool(out, true);
+	json_out_reserve(out, REPLY_BYTES);
+	put_literal(out, "{\"success\":true,");
 	if (r->members.n > 0) {
-		json_out_members(out, r->members);
+		put_span(out, r->members);
 	} else {
-		json_out_key(out, "command_id");
-		json_out_uuid(out, &r->command_id);
+		put_literal(out, "\"command_id\":");
+		put_uuid(out, &r->command_id);
 	}
 	if (!uuid_is_nil(&r->made)) {
-		json_out_key(out, "node_id");
-		json_out_uuid(out, &r->made);
+		put_literal(out, ",\"node_id\":");
+		put_uuid(out, &r->made);
 	}
 	if (r->result.n > 0) {
-		json_out_key(out, "result");
-		json_out_raw(out, r->result);
+		put_literal(out, ",\"result\":");
+		put_span(out, r->result);
 	}
 	if (r->warnings.n > 0) {
-		json_out_key(out, "warnings");
-		json_out_open(out, '[');
-		json_out_bytes(out, r->warnings);
-		json_out_close(out, ']');
+		put_literal(out, ",\"warnings\":[");
+		put_span(out, r->warnings);
+		put_byte(out, ']');
 	}
-	json_out_key(out, "seq");
-	json_out_uint(out, r->seq);
-	json_out_key(out, "undo_available");
-	json_out_bool(out, session_can_undo(s));
-	json_out_key(out, "redo_available");
-	json_out_bool(out, session_can_redo(s));
-	json_out_key(out, "is_dirty");
-	json_out_bool(out, session_is_dirty(s));
-	json_out_close(out, '}');
+	put_literal(out, ",\"seq\":");
+	put_uint(out, r->seq);
+	put_literal(out, ",\"undo_available\":");
+	put_bool(out, session_can_undo(s));
+	put_literal(out, ",\"redo_available\":");
+	put_bool(out, session_can_redo(s));
+	put_literal(out, ",\"is_dirty\":");
+	put_bool(out, session_is_dirty(s));
+	put_byte(out, '}');
 }
 
 void

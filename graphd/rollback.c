@@ -14,6 +14,7 @@ rollback_new(struct session *s, uint64_t ordinal)
 	rb->active_us = s->active_us;
 	rb->closed = s->closed;
 	memcpy(rb->clean_hash, s->clean_hash, sizeof(rb->clean_hash));
+	rb->changes = rb->few;
 	list_init(&rb->keys);
 	list_append(&s->rollbacks, &rb->link);
 	return rb;
@@ -28,7 +29,8 @@ rollback_free(struct rollback *rb)
 	for (size_t i = 0; i < rb->n_edits; i++)
 		edit_fini(&rb->edits[i]);
 	free(rb->edits);
-	free(rb->changes);
+	if (rb->changes != rb->few)
+		free(rb->changes);
 	while ((l = list_take(&rb->keys)))
 		key_entry_free(LIST_OF(l, struct key_entry, age));
 	free(rb);

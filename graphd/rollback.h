@@ -21,13 +21,16 @@ struct change {
 	struct link *next; /* TAKEN: what stood behind it */
 };
 
+enum { ROLLBACK_FEW = 2 }; /* most steps make no more; a power of two */
+
 struct rollback {
 	struct link link;
 	uint64_t ordinal, active_us;
 	char clean_hash[33];
 	bool closed;
-	struct change *changes;
+	struct change *changes; /* = few until there are more */
 	size_t n_changes;
+	struct change few[ROLLBACK_FEW];
 	/* The entry that an undo or redo moved, as it was before. */
 	struct history_entry *moved;
 	struct edit *edits;

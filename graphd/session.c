@@ -97,17 +97,26 @@ session_can_redo(const struct session *s)
 	return !s->closed && history_redo_next(&s->history, NULL);
 }
 
-/* NULL for an absent or empty text: nobody, no client, no key. */
+/* Copied to *at; NULL for an absent or empty text: nobody, no client, no key. */
 static char *
-dup_if_any(struct span text)
+pack_if_any(char **at, struct span text)
 {
-	return text.n ? xspandup(text) : NULL;
+	char *packed = *at;
+
+	if (text.n == 0)
+		return NULL;
+	memcpy(packed, text.p, text.n);
+	packed[text.n] = '\0';
+	*at += text.n + 1;
+	return packed;
 }
 
 void
 session_begin(struct session *s, const struct step_request *who)
 {
-	struct step *step = xcalloc(1, sizeof(*step));
+	struct step *step =
+	    xcalloc(1, sizeof(*step) + who->actor.n + who->client_id.n + who->key.n + 3);
+	char *at = (char *)(step + 1);
 
 	assert(!s->open);
 	step->kind = who->kind;
@@ -117,9 +126,10 @@ session_begin(struct session *s, const struct step_request *who)
 	step->epoch = s->epoch;
 	step->command_id = who->command_id;
 	step->time_us = who->now_us;
-	step->actor = dup_if_any(who->actor);
-	step->client_id = dup_if_any(who->client_id);
-	step->key = dup_if_any(who->key);
+	step->packed = true;
+	step->actor = pack_if_any(&at, who->actor);
+	step->client_id = pack_if_any(&at, who->client_id);
+	step->key = pack_if_any(&at, who->key);
 	step->request_hash = who->request_hash;
 	s->open = step;
 }
@@ -208,16 +218,6 @@ session_abort(struct session *s)
 	s->open = NULL;
 }
 
-static struct edit *
-copies_for_history(const struct step *step)
-{
-	struct edit *edits = xmalloc(step->n_edits * sizeof(*edits));
-
-	for (size_t i = 0; i < step->n_edits; i++)
-		edit_copy(&edits[i], &step->edits[i], false);
-	return edits;
-}
-
 struct step *
 session_end(struct session *s, struct span result)
 {
@@ -238,7 +238,7 @@ session_end(struct session *s, struct span result)
 	step->last_seq = s->seq + step_event_count(step);
 	step_find_ancestors(step, s->graph);
 	if (step->kind != STEP_MARK)
-		edits = copies_for_history(step);
+		edits = edits_pack(step->edits, step->n_edits);
 	recorded = session_record(s, step, edits, step->n_edits, rollback_new(s, step->ordinal));
 	assert(recorded);
 	return step;

@@ -15,11 +15,13 @@ step_fini(struct step *step)
 		edit_fini(&step->edits[i]);
 	free(step->edits);
 	free(step->ancestors);
-	free(step->actor);
-	free(step->client_id);
+	if (!step->packed) {
+		free(step->actor);
+		free(step->client_id);
+		free(step->key);
+	}
 	free(step->scope_owner);
 	free(step->result);
-	free(step->key);
 	free(step->reply);
 	*step = (struct step){ .kind = STEP_DO };
 }
