@@ -10,8 +10,12 @@ char *
 new_node_value(struct span json)
 {
 	struct json_out out = { 0 };
+	enum json_type type = json_type(json);
 	char *text;
 
+	/* White space is between the tokens of a container only. */
+	if (type != JSON_ARRAY && type != JSON_OBJECT)
+		return xspandup(json);
 	json_out_minified(&out, json);
 	text = xspandup(json_out_span(&out));
 	json_out_fini(&out);
