@@ -14,6 +14,8 @@ static const struct guard_work works[] = {
 	    guard_commands_end, 1000 },
 	{ "read_tree_1000_nodes", guard_commands_begin, guard_commands_read, guard_commands_end,
 	    1000 },
+	{ "reread_tree_1000_nodes", guard_commands_begin, guard_commands_reread, guard_commands_end,
+	    1000 },
 	{ "fan_out_socketio_100_clients", guard_fan_begin_socketio, guard_fan_run, guard_fan_end,
 	    100 },
 	{ "fan_out_websocket_100_clients", guard_fan_begin_websocket, guard_fan_run, guard_fan_end,

@@ -20,6 +20,7 @@ void *guard_commands_begin(size_t n_nodes);
 void guard_commands_update(void *);
 void guard_commands_edit(void *);
 void guard_commands_read(void *);
+void guard_commands_reread(void *);
 void guard_commands_end(void *);
 
 /* Events through a hub to clients that only count; n: clients. */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { UPDATES = 500, EDITS = 100, READS = 5, SLICE_BYTES = 128 * 1024 };
+enum { UPDATES = 500, EDITS = 100, READS = 5, REREADS = 50, SLICE_BYTES = 128 * 1024 };
 
 struct domain {
 	struct loop *loop;
@@ -178,21 +178,24 @@ guard_commands_begin(size_t n_nodes)
 	return d;
 }
 
+static void
+update_property(struct domain *d, size_t i)
+{
+	struct json_out *args = new_args(d);
+	char value[32];
+
+	snprintf(value, sizeof value, "value %zu", i);
+	add_node(args, "node_id", i * 7919 % d->n_nodes);
+	add_text(args, "property_id", "notes");
+	add_text(args, "value", value);
+	ask_args(d, COMMAND_update_property);
+}
+
 void
 guard_commands_update(void *domain)
 {
-	struct domain *d = domain;
-	char value[32];
-
-	for (size_t i = 0; i < UPDATES; i++) {
-		struct json_out *args = new_args(d);
-
-		snprintf(value, sizeof value, "value %zu", i);
-		add_node(args, "node_id", i * 7919 % d->n_nodes);
-		add_text(args, "property_id", "notes");
-		add_text(args, "value", value);
-		ask_args(d, COMMAND_update_property);
-	}
+	for (size_t i = 0; i < UPDATES; i++)
+		update_property(domain, i);
 }
 
 /* Nodes made, moved and deleted, all of it undone, and half of that done again. */
@@ -230,6 +233,19 @@ guard_commands_read(void *domain)
 	struct domain *d = domain;
 
 	for (size_t i = 0; i < READS; i++) {
+		new_args(d);
+		ask_args(d, COMMAND_get_tree);
+	}
+}
+
+/* The whole graph after each of some changes. */
+void
+guard_commands_reread(void *domain)
+{
+	struct domain *d = domain;
+
+	for (size_t i = 0; i < REREADS; i++) {
+		update_property(d, i);
 		new_args(d);
 		ask_args(d, COMMAND_get_tree);
 	}
