@@ -97,7 +97,7 @@ session_can_redo(const struct session *s)
 	return !s->closed && history_redo_next(&s->history, NULL);
 }
 
-/* Copied to *at; NULL for an absent or empty text: nobody, no client, no key. */
+/* Copied to *at; NULL for an absent or empty text: nobody, no client. */
 static char *
 pack_if_any(char **at, struct span text)
 {
@@ -114,8 +114,7 @@ pack_if_any(char **at, struct span text)
 void
 session_begin(struct session *s, const struct step_request *who)
 {
-	struct step *step =
-	    xcalloc(1, sizeof(*step) + who->actor.n + who->client_id.n + who->key.n + 3);
+	struct step *step = xcalloc(1, sizeof(*step) + who->actor.n + who->client_id.n + 2);
 	char *at = (char *)(step + 1);
 
 	assert(!s->open);
@@ -129,7 +128,7 @@ session_begin(struct session *s, const struct step_request *who)
 	step->packed = true;
 	step->actor = pack_if_any(&at, who->actor);
 	step->client_id = pack_if_any(&at, who->client_id);
-	step->key = pack_if_any(&at, who->key);
+	step->key = who->key.n ? xspandup(who->key) : NULL;
 	step->request_hash = who->request_hash;
 	s->open = step;
 }

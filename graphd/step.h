@@ -40,7 +40,7 @@ struct step {
 	struct uuid *ancestors; /* owned: see graphd/ancestry.h */
 	size_t n_ancestors;
 	bool has_ancestors; /* false of steps recorded before they were kept */
-	bool packed; /* actor, client_id and key lie behind the struct, in the same allocation */
+	bool packed;	    /* actor and client_id lie behind the struct, in the same allocation */
 };
 
 /* Frees what it owns, not the struct. */

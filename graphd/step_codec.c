@@ -18,10 +18,10 @@ step_fini(struct step *step)
 	if (!step->packed) {
 		free(step->actor);
 		free(step->client_id);
-		free(step->key);
 	}
 	free(step->scope_owner);
 	free(step->result);
+	free(step->key);
 	free(step->reply);
 	*step = (struct step){ .kind = STEP_DO };
 }
