@@ -163,6 +163,7 @@ upstream_monitor_ready(struct loop_zmq *z)
 		} else if (event == ZMQ_EVENT_DISCONNECTED) {
 			u->is_linked = false;
 			upstream_lost(u, "is away");
+			upstream_end_once(u);
 		}
 	}
 	return false;
@@ -345,6 +346,7 @@ upstream_ask(
 	if (!p)
 		return 0;
 	p->command = q->command;
+	p->once = q->once;
 	p->fn = fn;
 	p->arg = arg;
 	p->session = q->session;

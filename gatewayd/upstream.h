@@ -28,6 +28,7 @@ struct upstream_question {
 	struct caller caller; /* gateway and deadline_ms are filled in here */
 	struct span args;     /* JSON object, copied */
 	int64_t deadline_ms;  /* 0: LIMIT_DEADLINE_MS */
+	bool once; /* it ends, backend_unavailable, when the link breaks; else it is sent again */
 };
 
 struct upstream_events {

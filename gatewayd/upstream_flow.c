@@ -179,6 +179,16 @@ fail_partly_answered(struct upstream *u)
 }
 
 void
+upstream_end_once(struct upstream *u)
+{
+	for (size_t i = 0; i < LIMIT_IN_FLIGHT; i++) {
+		struct upstream_request *p = u->requests.slots[i];
+		if (p && p->once)
+			upstream_finish(u, p, ERROR_backend_unavailable, (struct span){ 0 });
+	}
+}
+
+void
 upstream_linked(struct upstream *u)
 {
 	fail_partly_answered(u);

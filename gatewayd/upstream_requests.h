@@ -17,6 +17,7 @@ struct upstream_request {
 	void *arg;
 	enum command command;
 	bool is_partly_answered;
+	bool once; /* ends with the link */
 	bool is_counted;	  /* among the changes of its session */
 	struct uuid session;	  /* nil: none */
 	struct span caller, args; /* behind the struct */

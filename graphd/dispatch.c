@@ -64,6 +64,12 @@ forget_clients(void *context, struct session *s)
 	clients_forget_session(context, s);
 }
 
+static void
+end_question(void *context, const struct session *s, struct span client_id)
+{
+	surveys_left(context, &s->id, client_id);
+}
+
 struct dispatcher *
 dispatcher_new(struct sessions *sessions)
 {
@@ -73,9 +79,11 @@ dispatcher_new(struct sessions *sessions)
 	d->clients = clients_new(sessions);
 	d->keys = keys_new(sessions);
 	d->projects = projects_new();
+	d->surveys = surveys_new();
 	uuid_random(&d->boot_id);
 	arena_init(&d->arena);
 	sessions_on_drop(sessions, forget_clients, d->clients);
+	clients_on_gone(d->clients, end_question, d->surveys);
 	return d;
 }
 
@@ -85,9 +93,11 @@ dispatcher_free(struct dispatcher *d)
 	if (!d)
 		return;
 	sessions_on_drop(d->sessions, NULL, NULL);
+	clients_on_gone(d->clients, NULL, NULL);
 	clients_free(d->clients);
 	keys_free(d->keys);
 	projects_free(d->projects);
+	surveys_free(d->surveys);
 	arena_fini(&d->arena);
 	json_out_fini(&d->result);
 	json_out_fini(&d->warnings);
@@ -99,6 +109,12 @@ dispatcher_on_more(struct dispatcher *d, void (*fn)(void *, struct outcome *), v
 {
 	d->more = fn;
 	d->more_context = context;
+}
+
+struct surveys *
+dispatch_surveys(struct dispatcher *d)
+{
+	return d->surveys;
 }
 
 void

@@ -156,6 +156,9 @@ bounds_of(enum command command)
 		.text_bytes = LIMIT_JSON_TEXT_BYTES,
 		.key_bytes = LIMIT_JSON_KEY_BYTES };
 
+	/* What a client says stands four levels down. */
+	if (command == COMMAND_answer)
+		bounds.depth += 4;
 	if (!takes_whole_graphs(command))
 		return bounds;
 	bounds.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH;
