@@ -1,0 +1,553 @@
+/* Questions to the clients of a session, in virtual time: who is asked, what comes back, and when.
+ */
+
+#include "domain_fixture.h"
+
+#include "common/limits.h"
+#include "graphd/clients.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct domain *d;
+static struct uuid s;
+
+static void
+set_up(void)
+{
+	d = domain_new();
+	s = start(d, "restomod");
+	d->caller.gateway = SPAN("g");
+}
+
+static void
+tear_down(void)
+{
+	domain_free(d);
+}
+
+static void
+join(const char *client)
+{
+	d->caller.actor = SPAN("ann");
+	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
+	ck_assert_msg(d->error == OK, "%s", d->body);
+	d->caller.actor = (struct span){ 0 };
+}
+
+/* Asks everybody, or as the arguments say; the survey's id. */
+static struct uuid
+put(const char *args)
+{
+	ask(d, COMMAND_ask, &s, "%s", args);
+	ck_assert_msg(d->error == OK, "%s", d->body);
+	return d->survey;
+}
+
+/* How many of the answers counted. args: of each client, "c1":"[1]". */
+static int64_t
+answer(const struct uuid *id, const char *client, const char *arguments)
+{
+	const unsigned before = d->n_surveys;
+	int64_t counted;
+
+	ask(d, COMMAND_answer, &s, "{'ask_id':'%s','answers':[{'client_id':'%s','arguments':%s}]}",
+	    text_of(id), client, arguments);
+	/* The end of the survey came before the reply to the one who brought it about. */
+	ck_assert_msg(d->error == OK, "%s", d->body);
+	counted = int_at(d->body, "counted");
+	ck_assert(counted == 1 || d->n_surveys == before);
+	return counted;
+}
+
+static char over[65536];
+
+static void
+keep_over(void *context, void *asker, enum error error, struct json_out *body)
+{
+	struct domain *domain = context;
+
+	domain->n_surveys++;
+	domain->asker = asker;
+	snprintf(over, sizeof over, "%s%.*s", error ? error_rows[error].code : "", (int)body->n,
+	    body->n ? body->bytes : "");
+}
+
+/* From here on what an end says is in over; the fixture's body is the last reply's. */
+static void
+watch(void)
+{
+	over[0] = '\0';
+	surveys_on_over(dispatch_surveys(d->dispatcher), keep_over, d);
+}
+
+static void
+tick(uint64_t now_ms)
+{
+	surveys_tick(dispatch_surveys(d->dispatcher), now_ms);
+}
+
+START_TEST(everybody_is_asked_and_the_reply_is_in_order_of_joining)
+{
+	struct uuid id;
+
+	watch();
+	join("c1");
+	join("c2");
+	join("c3");
+	id = put("{'event':'confirm','data':{'n': 1}}");
+	ck_assert_str_eq(heard_names(d), "ask");
+	ck_assert(at_is(d->heard[0].body, "event", "\"confirm\""));
+	ck_assert(at_is(d->heard[0].body, "data.n", "1"));
+	ck_assert(at_is(d->heard[0].body, "timeout_ms", "5000"));
+	ck_assert(!at(d->heard[0].body, "client_id").p);
+	surveys_set_asker(dispatch_surveys(d->dispatcher), &s, &id, d);
+	ck_assert_int_eq(answer(&id, "c3", "[]"), 1);
+	ck_assert_int_eq(answer(&id, "c1", "[true]"), 1);
+	ck_assert_uint_eq(d->n_surveys, 0);
+	ck_assert_int_eq(answer(&id, "c2", "['a',{'b':2}]"), 1);
+	ck_assert_uint_eq(d->n_surveys, 1);
+	ck_assert_ptr_eq(d->asker, d);
+	ck_assert_str_eq(over,
+	    "{\"answers\":[{\"client_id\":\"c1\",\"actor\":\"ann\",\"data\":true},"
+	    "{\"client_id\":\"c2\",\"actor\":\"ann\",\"data\":\"a\",\"arguments\":[\"a\",{\"b\":2}]"
+	    "},"
+	    "{\"client_id\":\"c3\",\"actor\":\"ann\",\"data\":null,\"arguments\":[]}]}");
+}
+END_TEST
+
+START_TEST(silence_ends_with_the_time_and_not_before)
+{
+	struct uuid id;
+	uint64_t asked_ms;
+
+	watch();
+	join("c1");
+	join("c2");
+	asked_ms = d->now_ms;
+	id = put("{'event':'confirm','timeout_ms':700}");
+	answer(&id, "c2", "[2]");
+	ck_assert_uint_eq(surveys_due_ms(dispatch_surveys(d->dispatcher)), asked_ms + 700);
+	tick(asked_ms + 699);
+	ck_assert_uint_eq(d->n_surveys, 0);
+	tick(asked_ms + 700);
+	ck_assert_str_eq(over,
+	    "{\"answers\":[{\"client_id\":\"c1\",\"actor\":\"ann\",\"timed_out\":true},"
+	    "{\"client_id\":\"c2\",\"actor\":\"ann\",\"data\":2}]}");
+	ck_assert_uint_eq(surveys_due_ms(dispatch_surveys(d->dispatcher)), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(surveys_end_in_order_of_their_times)
+{
+	uint64_t asked_ms = d->now_ms;
+
+	watch();
+	join("c1");
+	put("{'event':'slow','timeout_ms':3000}");
+	put("{'event':'quick','timeout_ms':100}");
+	put("{'event':'middling','timeout_ms':2000}");
+	tick(asked_ms + 200);
+	ck_assert_uint_eq(d->n_surveys, 1);
+	tick(asked_ms + 2100);
+	ck_assert_uint_eq(d->n_surveys, 2);
+	tick(asked_ms + 3100);
+	ck_assert_uint_eq(d->n_surveys, 3);
+}
+END_TEST
+
+START_TEST(who_leaves_is_not_waited_for)
+{
+	struct uuid id;
+
+	watch();
+	join("c1");
+	join("c2");
+	id = put("{'event':'confirm'}");
+	answer(&id, "c1", "[1]");
+	ask(d, COMMAND_leave, &s, "{'client_id':'c2'}");
+	ck_assert_str_eq(over,
+	    "{\"answers\":[{\"client_id\":\"c1\",\"actor\":\"ann\",\"data\":1},"
+	    "{\"client_id\":\"c2\",\"actor\":\"ann\",\"left\":true}]}");
+}
+END_TEST
+
+START_TEST(an_answer_stands_although_its_client_leaves_then)
+{
+	struct uuid id;
+
+	watch();
+	join("c1");
+	join("c2");
+	id = put("{'event':'confirm'}");
+	answer(&id, "c1", "[1]");
+	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
+	ck_assert_uint_eq(d->n_surveys, 0);
+	answer(&id, "c2", "[2]");
+	ck_assert_ptr_nonnull(strstr(over, "\"data\":1"));
+}
+END_TEST
+
+START_TEST(a_gateway_that_is_silent_takes_its_clients_out_of_every_survey)
+{
+	watch();
+	join("c1");
+	put("{'event':'one','timeout_ms':30000}");
+	put("{'event':'two','timeout_ms':30000}");
+	dispatch_expire(
+	    d->dispatcher, d->now_ms + LIMIT_BUS_SILENCE_MS, d->now_us, take_outcome, d);
+	ck_assert_uint_eq(d->n_surveys, 2);
+	ck_assert_ptr_nonnull(strstr(over, "\"left\":true"));
+}
+END_TEST
+
+START_TEST(a_session_that_ends_ends_what_was_asked_in_it)
+{
+	watch();
+	join("c1");
+	put("{'event':'confirm'}");
+	ask(d, COMMAND_end_session, &s, "{}");
+	ck_assert_uint_eq(d->n_surveys, 1);
+	ck_assert_ptr_nonnull(strstr(over, "\"left\":true"));
+}
+END_TEST
+
+START_TEST(one_client_may_be_asked_by_its_id)
+{
+	struct uuid id;
+
+	watch();
+	join("c1");
+	join("c2");
+	id = put("{'event':'confirm','client_id':'c1'}");
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
+	ck_assert_int_eq(answer(&id, "c2", "[2]"), 0);
+	ck_assert_int_eq(answer(&id, "c1", "[1]"), 1);
+	ck_assert_str_eq(
+	    over, "{\"answers\":[{\"client_id\":\"c1\",\"actor\":\"ann\",\"data\":1}]}");
+	ask(d, COMMAND_ask, &s, "{'event':'confirm','client_id':'c3'}");
+	ck_assert_int_eq(d->error, ERROR_client_not_found);
+	ck_assert(at_is(d->body, "error.field", "\"client_id\""));
+	ask(d, COMMAND_ask, &s, "{'event':'confirm','client_id':''}");
+	ck_assert_int_eq(d->error, ERROR_client_not_found);
+}
+END_TEST
+
+START_TEST(nobody_to_ask_is_an_empty_answer_at_once)
+{
+	ask(d, COMMAND_ask, &s, "{'event':'confirm'}");
+	ck_assert_int_eq(d->error, OK);
+	ck_assert_str_eq(d->body, "{\"answers\":[]}");
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert(uuid_is_nil(&d->survey));
+}
+END_TEST
+
+START_TEST(answers_that_nobody_waits_for_count_for_nothing)
+{
+	struct uuid id, other, none, elsewhere;
+
+	watch();
+	join("c1");
+	join("c2");
+	id = put("{'event':'one','timeout_ms':100}");
+	other = put("{'event':'two','client_id':'c2'}");
+	join("c3");
+	uuid_random(&none);
+	ck_assert_int_eq(answer(&none, "c1", "[1]"), 0);
+	ck_assert_int_eq(answer(&other, "c1", "[1]"), 0);
+	ck_assert_int_eq(answer(&id, "c3", "['joined since']"), 0);
+	ck_assert_int_eq(answer(&id, "c1", "['first']"), 1);
+	ck_assert_int_eq(answer(&id, "c1", "['second']"), 0);
+	/* From another session, whoever says so. */
+	elsewhere = s;
+	s = start(d, "restomod");
+	join("c2");
+	ck_assert_int_eq(answer(&id, "c2", "[1]"), 0);
+	s = elsewhere;
+	tick(d->now_ms + 100);
+	ck_assert_ptr_nonnull(strstr(over, "\"data\":\"first\""));
+	ck_assert_ptr_nonnull(strstr(over, "\"client_id\":\"c2\",\"actor\":\"ann\",\"timed_out\""));
+	ck_assert_int_eq(answer(&id, "c2", "['late']"), 0);
+}
+END_TEST
+
+START_TEST(what_could_not_be_passed_on_is_told_as_an_error)
+{
+	struct uuid id;
+
+	watch();
+	join("c1");
+	id = put("{'event':'confirm'}");
+	ask(d, COMMAND_answer, &s,
+	    "{'ask_id':'%s','answers':[{'client_id':'c1','error':'INVALID_REQUEST'}]}",
+	    text_of(&id));
+	ck_assert_ptr_nonnull(strstr(over, "\"error\":{\"code\":\"INVALID_REQUEST\",\"message\":"));
+}
+END_TEST
+
+START_TEST(malformed_answers_are_refused)
+{
+	static const char *const wrong[] = { "7", "{}", "{'client_id':7,'arguments':[]}",
+		"{'client_id':'c1'}", "{'client_id':'c1','arguments':{}}",
+		"{'client_id':'c1','error':7}", "{'client_id':'c1','error':'NO_SUCH_CODE'}",
+		"{'client_id':'c1','error':'OK'}" };
+	struct uuid id;
+
+	join("c1");
+	id = put("{'event':'confirm'}");
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		ask(d, COMMAND_answer, &s, "{'ask_id':'%s','answers':[%s]}", text_of(&id),
+		    wrong[i]);
+		ck_assert_msg(d->error == ERROR_invalid_request, "%s: %s", wrong[i], d->body);
+		ck_assert(at_is(d->body, "error.field", "\"answers\""));
+	}
+}
+END_TEST
+
+static void
+refused(const char *args, enum error error, const char *field)
+{
+	char quoted[80];
+
+	snprintf(quoted, sizeof quoted, "\"%s\"", field);
+	ask(d, COMMAND_ask, &s, "%s", args);
+	ck_assert_msg(
+	    d->error == error && at_is(d->body, "error.field", quoted), "%s: %s", args, d->body);
+	ck_assert_uint_eq(d->n_heard, 0);
+}
+
+START_TEST(names_that_clients_hear_already_cannot_be_asked)
+{
+	static const char *const wrong[] = { "", "connect", "connect_error", "disconnect",
+		"disconnecting", "newListener", "removeListener", "joined", "left", "error", "pong",
+		"seq", "a\\u0007b" };
+	char args[256];
+
+	join("c1");
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		snprintf(args, sizeof args, "{'event':'%s'}", wrong[i]);
+		refused(args, ERROR_invalid_request, "event");
+	}
+	for (int e = 0; e < EVENTS; e++) {
+		snprintf(args, sizeof args, "{'event':'%s'}", event_rows[e].colon);
+		refused(args, ERROR_invalid_request, "event");
+		snprintf(args, sizeof args, "{'event':'%s'}", event_rows[e].dash);
+		refused(args, ERROR_invalid_request, "event");
+	}
+	snprintf(args, sizeof args, "{'event':'%0*d'}", LIMIT_ASK_EVENT_BYTES + 1, 7);
+	refused(args, ERROR_invalid_request, "event");
+	snprintf(args, sizeof args, "{'event':'%0*d'}", LIMIT_ASK_EVENT_BYTES, 7);
+	put(args);
+}
+END_TEST
+
+START_TEST(the_time_and_the_data_are_bounded)
+{
+	static char args[LIMIT_ASK_BYTES + 100];
+
+	join("c1");
+	refused("{'event':'e','timeout_ms':0}", ERROR_invalid_request, "timeout_ms");
+	refused("{'event':'e','timeout_ms':-1}", ERROR_invalid_request, "timeout_ms");
+	snprintf(args, sizeof args, "{'event':'e','timeout_ms':%d}", LIMIT_ASK_LONGEST_MS + 1);
+	refused(args, ERROR_invalid_request, "timeout_ms");
+	snprintf(args, sizeof args, "{'event':'e','timeout_ms':%d}", LIMIT_ASK_LONGEST_MS);
+	put(args);
+	put("{'event':'e','timeout_ms':1}");
+	for (int n = LIMIT_ASK_BYTES; n <= LIMIT_ASK_BYTES + 1; n++) {
+		snprintf(args, sizeof args, "{\"event\":\"e\",\"data\":\"%0*d\"}", n - 2, 7);
+		ask_exactly(d, COMMAND_ask, &s, span_of(args));
+		ck_assert_int_eq(d->error, n > LIMIT_ASK_BYTES ? ERROR_limit_value : OK);
+	}
+	ck_assert(at_is(d->body, "error.field", "\"data\""));
+}
+END_TEST
+
+START_TEST(a_session_has_so_many_asks_under_way)
+{
+	struct uuid id = { 0 };
+
+	watch();
+	join("c1");
+	for (int i = 0; i < LIMIT_ASKS_PER_SESSION; i++)
+		id = put("{'event':'e'}");
+	ask(d, COMMAND_ask, &s, "{'event':'e'}");
+	ck_assert_int_eq(d->error, ERROR_too_many_asks);
+	answer(&id, "c1", "[]");
+	put("{'event':'e'}");
+}
+END_TEST
+
+START_TEST(so_many_clients_are_being_asked_at_a_time)
+{
+	enum { EACH = LIMIT_CLIENTS_PER_SESSION, FULL = LIMIT_ASKED / EACH };
+	struct client_facts facts = { .gateway = SPAN("g"), .actor = SPAN("") };
+	struct clients *clients = clients_new(d->sessions);
+	struct session *session = session_of(d, &s);
+	struct surveys *all = surveys_new();
+	struct survey_wish w = { .session = session };
+	struct uuid id;
+	uint64_t last;
+	char name[32];
+	bool is_new;
+
+	for (int i = 0; i < EACH; i++) {
+		facts.client_id =
+		    (struct span){ name, (size_t)snprintf(name, sizeof name, "c%d", i) };
+		ck_assert_int_eq(clients_join(clients, session, &facts, &is_new), OK);
+	}
+	for (int i = 0; i < FULL; i++)
+		ck_assert_int_eq(surveys_begin(all, &w, &id, &last), OK);
+	w.client_id = SPAN("c1");
+	ck_assert_int_eq(surveys_begin(all, &w, &id, &last), ERROR_too_many_asks);
+	surveys_tick(all, 0);
+	ck_assert_uint_eq(surveys_count(all), 0);
+	ck_assert_int_eq(surveys_begin(all, &w, &id, &last), OK);
+	surveys_free(all);
+	clients_free(clients);
+}
+END_TEST
+
+/* One answer of so many bytes, given straight to the module. */
+static void
+give(struct surveys *all, const struct uuid *session, const struct uuid *id, int client, size_t n)
+{
+	char name[32], *text = xmalloc(n);
+	struct survey_answer a = { .arguments = { text, n } };
+
+	a.client_id = (struct span){ name, (size_t)snprintf(name, sizeof name, "c%d", client) };
+	memset(text, '7', n);
+	text[0] = '[';
+	text[n - 1] = ']';
+	ck_assert(surveys_answer(all, session, id, &a));
+	free(text);
+}
+
+static size_t
+times(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (const char *p = text; (p = strstr(p, word)); p++)
+		n++;
+	return n;
+}
+
+static size_t n_refused;
+
+static void
+count_refused(void *context, void *asker, enum error error, struct json_out *body)
+{
+	char *text = xspandup(json_out_span(body));
+
+	(void)asker;
+	ck_assert_int_eq(error, OK);
+	n_refused += times(text, context);
+	free(text);
+}
+
+START_TEST(answers_are_bounded_one_by_one_together_and_in_all)
+{
+	enum {
+		FIT = LIMIT_ANSWERS_BYTES / LIMIT_ANSWER_BYTES,
+		ASKS = LIMIT_ANSWERS_HELD_BYTES / LIMIT_ANSWERS_BYTES
+	};
+	struct surveys *all = surveys_new();
+	struct survey_wish w = { .session = session_of(d, &s) };
+	struct uuid ids[ASKS + 1];
+	uint64_t last;
+	char name[32];
+
+	for (int i = 0; i < FIT + 2; i++) {
+		snprintf(name, sizeof name, "c%d", i);
+		join(name);
+	}
+	surveys_on_over(all, count_refused, (char *)(uintptr_t) "LIMIT_VALUE");
+	for (int i = 0; i <= ASKS; i++)
+		ck_assert_int_eq(surveys_begin(all, &w, &ids[i], &last), OK);
+	give(all, &s, &ids[0], 0, LIMIT_ANSWER_BYTES + 1);
+	for (int i = 1; i < FIT + 2; i++)
+		give(all, &s, &ids[0], i, LIMIT_ANSWER_BYTES);
+	/* The one that is too long itself, and the one for which there was no room left. */
+	ck_assert_uint_eq(n_refused, 2);
+	n_refused = 0;
+	ck_assert_int_eq(surveys_begin(all, &w, &ids[0], &last), OK);
+	for (int i = 0; i < ASKS; i++)
+		for (int j = 0; j < FIT; j++)
+			give(all, &s, &ids[i], j, LIMIT_ANSWER_BYTES);
+	surveys_on_over(all, count_refused, (char *)(uintptr_t) "OVERLOADED");
+	give(all, &s, &ids[ASKS], 0, LIMIT_ANSWER_BYTES);
+	surveys_tick(all, 0);
+	ck_assert_uint_eq(n_refused, 1);
+	surveys_free(all);
+}
+END_TEST
+
+START_TEST(all_of_them_can_be_failed)
+{
+	watch();
+	join("c1");
+	put("{'event':'e'}");
+	surveys_fail(dispatch_surveys(d->dispatcher), ERROR_backend_unavailable);
+	ck_assert_str_eq(over, "BACKEND_UNAVAILABLE");
+	ck_assert_uint_eq(surveys_count(dispatch_surveys(d->dispatcher)), 0);
+}
+END_TEST
+
+START_TEST(numbers_rise_and_who_joins_later_has_a_greater_one)
+{
+	int64_t first, second, last;
+
+	join("c1");
+	first = int_at(d->body, "number");
+	d->now_us -= 5000000;
+	join("c2");
+	second = int_at(d->body, "number");
+	ck_assert_int_gt(second, first);
+	put("{'event':'e'}");
+	last = int_at(d->heard[0].body, "last");
+	ck_assert_int_eq(last, second);
+	join("c3");
+	ck_assert_int_gt(int_at(d->body, "number"), last);
+	join("c1");
+	ck_assert_int_eq(int_at(d->body, "number"), first);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("surveys");
+	TCase *tc = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, everybody_is_asked_and_the_reply_is_in_order_of_joining);
+	tcase_add_test(tc, silence_ends_with_the_time_and_not_before);
+	tcase_add_test(tc, surveys_end_in_order_of_their_times);
+	tcase_add_test(tc, who_leaves_is_not_waited_for);
+	tcase_add_test(tc, an_answer_stands_although_its_client_leaves_then);
+	tcase_add_test(tc, a_gateway_that_is_silent_takes_its_clients_out_of_every_survey);
+	tcase_add_test(tc, a_session_that_ends_ends_what_was_asked_in_it);
+	tcase_add_test(tc, one_client_may_be_asked_by_its_id);
+	tcase_add_test(tc, nobody_to_ask_is_an_empty_answer_at_once);
+	tcase_add_test(tc, answers_that_nobody_waits_for_count_for_nothing);
+	tcase_add_test(tc, what_could_not_be_passed_on_is_told_as_an_error);
+	tcase_add_test(tc, malformed_answers_are_refused);
+	tcase_add_test(tc, names_that_clients_hear_already_cannot_be_asked);
+	tcase_add_test(tc, the_time_and_the_data_are_bounded);
+	tcase_add_test(tc, a_session_has_so_many_asks_under_way);
+	tcase_add_test(tc, so_many_clients_are_being_asked_at_a_time);
+	tcase_add_test(tc, answers_are_bounded_one_by_one_together_and_in_all);
+	tcase_add_test(tc, all_of_them_can_be_failed);
+	tcase_add_test(tc, numbers_rise_and_who_joins_later_has_a_greater_one);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
