@@ -320,6 +320,36 @@ START_TEST(what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key)
 }
 END_TEST
 
+START_TEST(what_must_be_asked_once_only_ends_with_the_link)
+{
+	struct upstream_question once = { .command = COMMAND_ask, .once = true };
+	struct asked q, none;
+	static struct answer a, b;
+
+	RUN_UNTIL_READY(upstream);
+	uuid_of_name(SPAN("session"), &once.session);
+	memset(&a, 0, sizeof a);
+	upstream_ask(upstream, &once, on_reply, &a);
+	ask(COMMAND_get_dirty, NULL, 4000, &b);
+	await(&q, "Ask");
+	frames_fini(&q.frames);
+	await(&q, "GetDirty");
+	frames_fini(&q.frames);
+	fake_stop();
+	RUN_UNTIL(a.n == 1);
+	ck_assert_int_eq(a.status, ERROR_backend_unavailable);
+	ck_assert_int_eq(b.n, 0);
+	fake_start();
+	await(&q, "GetDirty");
+	fake_answer(&q, "OK", SPAN("{}"));
+	RUN_UNTIL(b.n == 1);
+	ck_assert(!fake_asked(&none));
+	ck_assert_int_eq(a.n, 1);
+	answer_fini(&b);
+	frames_fini(&q.frames);
+}
+END_TEST
+
 START_TEST(an_answer_that_broke_off_in_the_middle_is_an_error)
 {
 	struct asked q;
@@ -518,6 +548,7 @@ main(void)
 	tcase_add_test(t, what_is_asked_while_graphd_is_away_waits_for_it);
 	tcase_add_test(t, what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key);
 	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_is_an_error);
+	tcase_add_test(t, what_must_be_asked_once_only_ends_with_the_link);
 	tcase_add_test(t, another_contract_version_is_not_served);
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
 	tcase_add_test(t, changes_under_way_are_counted_for_sessions_that_are_subscribed_to);
