@@ -20,9 +20,10 @@ enum {
 	LIMIT_CONNECTIONS = 20000,	       /* --max-connections */
 	LIMIT_WEBSOCKETS = 16000,	       /* --max-websockets */
 	LIMIT_IN_FLIGHT = 4096,		       /* requests to graphd from one gateway */
-	LIMIT_DEADLINE_MS = 5000,	       /* --deadline-ms: answer of graphd */
-	LIMIT_EVENTS_WAIT_MS = 30000,	       /* long poll on /events */
-	LIMIT_EVENTS_PAGE = 10000,	       /* events in one answer */
+	LIMIT_ASKS_IN_FLIGHT = 1024,  /* of these; they wait for people, others shall not */
+	LIMIT_DEADLINE_MS = 5000,     /* --deadline-ms: answer of graphd */
+	LIMIT_EVENTS_WAIT_MS = 30000, /* long poll on /events */
+	LIMIT_EVENTS_PAGE = 10000,    /* events in one answer */
 
 	/* JSON */
 	LIMIT_JSON_DEPTH = 32,

@@ -339,6 +339,8 @@ upstream_ask(
 	struct span args = q->args.n ? q->args : SPAN("{}");
 	struct upstream_request *p;
 
+	if (q->once && u->requests.n_once >= LIMIT_ASKS_IN_FLIGHT)
+		return 0;
 	json_out_clear(&u->caller);
 	caller_put(&caller, &u->caller);
 	p = upstream_requests_add(&u->requests, json_out_span(&u->caller), args,
@@ -346,7 +348,8 @@ upstream_ask(
 	if (!p)
 		return 0;
 	p->command = q->command;
-	p->once = q->once;
+	if (q->once)
+		upstream_requests_once(&u->requests, p);
 	p->fn = fn;
 	p->arg = arg;
 	p->session = q->session;

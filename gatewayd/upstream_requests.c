@@ -55,6 +55,13 @@ upstream_requests_add(
 	return p;
 }
 
+void
+upstream_requests_once(struct upstream_requests *q, struct upstream_request *p)
+{
+	q->n_once += !p->once;
+	p->once = true;
+}
+
 struct upstream_request *
 upstream_requests_find(const struct upstream_requests *q, uint64_t number)
 {
@@ -71,6 +78,7 @@ upstream_requests_remove(struct upstream_requests *q, struct upstream_request *p
 	list_remove(&p->by_deadline);
 	list_remove(&p->unsent);
 	q->slots[slot] = NULL;
+	q->n_once -= p->once;
 	q->free_slots[q->n_free++] = slot;
 	free(p);
 }

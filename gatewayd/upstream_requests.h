@@ -26,7 +26,7 @@ struct upstream_request {
 struct upstream_requests {
 	struct upstream_request *slots[LIMIT_IN_FLIGHT];
 	uint16_t free_slots[LIMIT_IN_FLIGHT];
-	size_t n_free;
+	size_t n_free, n_once;
 	uint64_t round; /* so that a number is not used again */
 	struct link by_deadline, unsent;
 };
@@ -35,6 +35,7 @@ void upstream_requests_init(struct upstream_requests *);
 /* Borrowed; in unsent. NULL when there are LIMIT_IN_FLIGHT. */
 struct upstream_request *upstream_requests_add(
     struct upstream_requests *, struct span caller, struct span args, uint64_t deadline_ms);
+void upstream_requests_once(struct upstream_requests *, struct upstream_request *);
 /* NULL when it is answered, forgotten or was never made. */
 struct upstream_request *upstream_requests_find(const struct upstream_requests *, uint64_t number);
 void upstream_requests_remove(struct upstream_requests *, struct upstream_request *);

@@ -141,6 +141,27 @@ ask_new(const struct frames *f, const struct layout *layout, const struct head *
 	return ask;
 }
 
+struct ask *
+ask_stub(struct ask *ask)
+{
+	size_t total = ask->id.n;
+	struct ask *stub;
+	char *at;
+
+	for (size_t i = 0; i < ask->n_envelope; i++)
+		total += ask->envelope[i].n;
+	stub = xcalloc(1, sizeof *stub + total);
+	at = stub->bytes;
+	for (size_t i = 0; i < ask->n_envelope; i++)
+		stub->envelope[i] = keep(&at, ask->envelope[i]);
+	stub->n_envelope = ask->n_envelope;
+	stub->id = keep(&at, ask->id);
+	stub->command = ask->command;
+	stub->session = ask->session;
+	free(ask);
+	return stub;
+}
+
 static bool
 takes_whole_graphs(enum command command)
 {

@@ -55,6 +55,8 @@ server_survey_init(struct server *s)
 void
 server_await_clients(struct server *s, struct ask *ask, const struct uuid *survey)
 {
+	/* It may stay for half a minute, and what was asked has gone out. */
+	ask = ask_stub(ask);
 	surveys_set_asker(dispatch_surveys(s->dispatcher), &ask->session, survey, ask);
 	set_timer(s);
 }

@@ -5,6 +5,7 @@ import threading
 import time
 import unittest
 
+from balancer import Balancer
 from clients import Http
 from harness import ServerTest, eventually
 from stock import MAKES, MODES, Driver
@@ -176,10 +177,10 @@ class StockClients(AskTest):
             driver.end()
         super().tearDownClass()
 
-    def open(self, make, mode, gateway, answers, **more):
+    def open(self, make, mode, gateway, answers, port=None):
         client = self.drivers[make].open(
-            self.server.ports[gateway], mode, auth={"session_id": self.session}, answers=answers,
-            **more)
+            port or self.server.ports[gateway], mode, auth={"session_id": self.session},
+            answers=answers)
         self.addCleanup(client.close)
         client.id = client.await_what("connect")["id"]
         return client
@@ -237,6 +238,16 @@ class StockClients(AskTest):
         *long, short = self.ask("confirm", 1)[0]
         self.assertEqual([a["error"]["code"] for a in long], ["LIMIT_VALUE"] * len(long))
         self.assertEqual((short["client_id"], short["data"]), (plain.id, 1))
+
+    def test_polls_that_reach_a_client_s_home_by_other_gateways_bring_and_take_answers(self):
+        balancer = Balancer("nginx", self.server.ports).start()
+        self.addCleanup(balancer.remove)
+        clients = [self.open(make, "polling", None, {"confirm": [make]}, port=balancer.port)
+                   for make in MAKES for _ in range(2)]
+        for gateway in range(3):
+            answers, _ = self.ask("confirm", gateway=gateway)
+            self.assertEqual([(a["client_id"], a["data"]) for a in answers],
+                             [(c.id, c.driver.make) for c in clients])
 
     def test_a_client_may_be_asked_on_the_other_namespace_and_by_join_session(self):
         for make in MAKES:

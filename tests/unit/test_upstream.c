@@ -262,6 +262,21 @@ START_TEST(no_more_than_the_limit_is_in_flight)
 }
 END_TEST
 
+START_TEST(what_waits_for_people_leaves_room_for_others)
+{
+	static struct answer a[LIMIT_ASKS_IN_FLIGHT + 1], other;
+	struct upstream_question once = { .command = COMMAND_ask, .once = true };
+	uint64_t number = 0;
+
+	for (int i = 0; i < LIMIT_ASKS_IN_FLIGHT; i++)
+		ck_assert_uint_ne(number = upstream_ask(upstream, &once, on_reply, &a[i]), 0);
+	ck_assert_uint_eq(upstream_ask(upstream, &once, on_reply, &a[LIMIT_ASKS_IN_FLIGHT]), 0);
+	ck_assert_uint_ne(ask(COMMAND_get_dirty, NULL, 60000, &other), 0);
+	upstream_forget(upstream, number);
+	ck_assert_uint_ne(upstream_ask(upstream, &once, on_reply, &a[LIMIT_ASKS_IN_FLIGHT]), 0);
+}
+END_TEST
+
 static void
 restart_fake(void)
 {
@@ -545,6 +560,7 @@ main(void)
 	tcase_add_test(t, each_request_is_ended_at_its_own_deadline);
 	tcase_add_test(t, an_answer_that_nobody_waits_for_any_more_is_dropped);
 	tcase_add_test(t, no_more_than_the_limit_is_in_flight);
+	tcase_add_test(t, what_waits_for_people_leaves_room_for_others);
 	tcase_add_test(t, what_is_asked_while_graphd_is_away_waits_for_it);
 	tcase_add_test(t, what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key);
 	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_is_an_error);
