@@ -381,7 +381,7 @@ find_asked(struct member *m, uint64_t number, struct survey **s)
 	LIST_EACH(at, &m->room->surveys)
 	{
 		*s = LIST_OF(at, struct survey, in_room);
-		if ((*s)->number != number)
+		if ((*s)->number != number || clock_now_ms() >= (*s)->until_ms)
 			continue;
 		a = table_find(&(*s)->asked, &m);
 		return a && a->is_told ? a : NULL;

@@ -239,8 +239,12 @@ START_TEST(a_question_is_forgotten_when_its_time_is_up)
 	all_in();
 	put_as(ASK_ID, NULL, 500, 100);
 	ck_assert(says(&ann, "[]"));
-	pass(1600);
-	ck_assert(!says(&bob, "[]"));
+	pass(450);
+	ck_assert(says(&bob, "[]"));
+	pass(50);
+	ck_assert(!says(&cem, "[]"));
+	pass(1100);
+	ck_assert(!says(&cem, "[]"));
 	ck_assert_str_ne(sent(), "");
 }
 END_TEST
