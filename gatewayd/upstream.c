@@ -339,17 +339,13 @@ upstream_ask(
 	struct span args = q->args.n ? q->args : SPAN("{}");
 	struct upstream_request *p;
 
-	if (q->once && u->requests.n_once >= LIMIT_ASKS_IN_FLIGHT)
-		return 0;
 	json_out_clear(&u->caller);
 	caller_put(&caller, &u->caller);
 	p = upstream_requests_add(&u->requests, json_out_span(&u->caller), args,
-	    clock_now_ms() + (uint64_t)caller.deadline_ms);
+	    clock_now_ms() + (uint64_t)caller.deadline_ms, q->once);
 	if (!p)
 		return 0;
 	p->command = q->command;
-	if (q->once)
-		upstream_requests_once(&u->requests, p);
 	p->fn = fn;
 	p->arg = arg;
 	p->session = q->session;

@@ -150,14 +150,13 @@ ask_stub(struct ask *ask)
 
 	for (size_t i = 0; i < ask->n_envelope; i++)
 		total += ask->envelope[i].n;
-	stub = xcalloc(1, sizeof *stub + total);
+	stub = xmalloc(sizeof *stub + total);
+	*stub = *ask;
 	at = stub->bytes;
 	for (size_t i = 0; i < ask->n_envelope; i++)
 		stub->envelope[i] = keep(&at, ask->envelope[i]);
-	stub->n_envelope = ask->n_envelope;
 	stub->id = keep(&at, ask->id);
-	stub->command = ask->command;
-	stub->session = ask->session;
+	stub->caller = stub->args = (struct span){ NULL, 0 };
 	free(ask);
 	return stub;
 }

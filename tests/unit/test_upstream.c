@@ -1,107 +1,4 @@
-#include "tests/unit/graphd_fixture.h"
-
-static struct upstream *upstream;
-static int n_up, n_restarted, n_down, n_events, n_turns;
-static char last_event[200];
-static uint64_t last_seq;
-
-static void
-on_up(void *context, bool restarted)
-{
-	(void)context;
-	n_up++;
-	n_restarted += restarted;
-}
-
-static void
-on_down(void *context)
-{
-	(void)context;
-	n_down++;
-}
-
-static void
-on_event(
-    void *context, const struct uuid *session, const struct wire_header *header, struct span body)
-{
-	(void)context;
-	(void)session;
-	n_events++;
-	last_seq = header->seq;
-	snprintf(last_event, sizeof(last_event), "%.*s", (int)body.n, body.p);
-}
-
-static void
-on_turn(void *context)
-{
-	(void)context;
-	n_turns++;
-}
-
-/* The answers to one question. */
-struct answer {
-	int n, n_parts;
-	enum error status;
-	struct json_out body;
-};
-
-static void
-on_reply(void *arg, enum error status, struct span body, bool more)
-{
-	struct answer *a = arg;
-
-	a->n += !more;
-	a->n_parts += more;
-	a->status = status;
-	json_out_bytes(&a->body, body);
-}
-
-static void
-set_up(void)
-{
-	struct upstream_events events = { on_event, on_up, on_down, on_turn, NULL };
-
-	memset(&fake, 0, sizeof(fake));
-	n_up = n_restarted = n_down = n_events = n_turns = 0;
-	loop = loop_new();
-	fake_start();
-	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", NULL, &events);
-	ck_assert_ptr_nonnull(upstream);
-}
-
-static void
-tear_down(void)
-{
-	upstream_free(upstream);
-	loop_free(loop);
-	fake_stop();
-}
-
-static uint64_t
-ask(enum command command, const char *args, int64_t deadline_ms, struct answer *a)
-{
-	struct upstream_question q = { .command = command, .deadline_ms = deadline_ms };
-
-	memset(a, 0, sizeof(*a));
-	if (args)
-		q.args = span_of(args);
-	uuid_of_name(SPAN("session"), &q.session);
-	return upstream_ask(upstream, &q, on_reply, a);
-}
-
-static void
-answer_fini(struct answer *a)
-{
-	json_out_fini(&a->body);
-}
-
-/* Waits for a request and checks what it asks. */
-static void
-await(struct asked *a, const char *command)
-{
-	RUN_UNTIL(fake_asked(a));
-	ck_assert(span_is(asked_at(a, ASKED_COMMAND), command));
-}
+#include "tests/unit/upstream_fixture.h"
 
 START_TEST(a_request_has_all_its_frames_and_its_answer_comes_back)
 {
@@ -262,21 +159,6 @@ START_TEST(no_more_than_the_limit_is_in_flight)
 }
 END_TEST
 
-START_TEST(what_waits_for_people_leaves_room_for_others)
-{
-	static struct answer a[LIMIT_ASKS_IN_FLIGHT + 1], other;
-	struct upstream_question once = { .command = COMMAND_ask, .once = true };
-	uint64_t number = 0;
-
-	for (int i = 0; i < LIMIT_ASKS_IN_FLIGHT; i++)
-		ck_assert_uint_ne(number = upstream_ask(upstream, &once, on_reply, &a[i]), 0);
-	ck_assert_uint_eq(upstream_ask(upstream, &once, on_reply, &a[LIMIT_ASKS_IN_FLIGHT]), 0);
-	ck_assert_uint_ne(ask(COMMAND_get_dirty, NULL, 60000, &other), 0);
-	upstream_forget(upstream, number);
-	ck_assert_uint_ne(upstream_ask(upstream, &once, on_reply, &a[LIMIT_ASKS_IN_FLIGHT]), 0);
-}
-END_TEST
-
 static void
 restart_fake(void)
 {
@@ -332,36 +214,6 @@ START_TEST(what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key)
 	answer_fini(&b);
 	frames_fini(&before.frames);
 	frames_fini(&after.frames);
-}
-END_TEST
-
-START_TEST(what_must_be_asked_once_only_ends_with_the_link)
-{
-	struct upstream_question once = { .command = COMMAND_ask, .once = true };
-	struct asked q, none;
-	static struct answer a, b;
-
-	RUN_UNTIL_READY(upstream);
-	uuid_of_name(SPAN("session"), &once.session);
-	memset(&a, 0, sizeof a);
-	upstream_ask(upstream, &once, on_reply, &a);
-	ask(COMMAND_get_dirty, NULL, 4000, &b);
-	await(&q, "Ask");
-	frames_fini(&q.frames);
-	await(&q, "GetDirty");
-	frames_fini(&q.frames);
-	fake_stop();
-	RUN_UNTIL(a.n == 1);
-	ck_assert_int_eq(a.status, ERROR_backend_unavailable);
-	ck_assert_int_eq(b.n, 0);
-	fake_start();
-	await(&q, "GetDirty");
-	fake_answer(&q, "OK", SPAN("{}"));
-	RUN_UNTIL(b.n == 1);
-	ck_assert(!fake_asked(&none));
-	ck_assert_int_eq(a.n, 1);
-	answer_fini(&b);
-	frames_fini(&q.frames);
 }
 END_TEST
 
@@ -560,11 +412,9 @@ main(void)
 	tcase_add_test(t, each_request_is_ended_at_its_own_deadline);
 	tcase_add_test(t, an_answer_that_nobody_waits_for_any_more_is_dropped);
 	tcase_add_test(t, no_more_than_the_limit_is_in_flight);
-	tcase_add_test(t, what_waits_for_people_leaves_room_for_others);
 	tcase_add_test(t, what_is_asked_while_graphd_is_away_waits_for_it);
 	tcase_add_test(t, what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key);
 	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_is_an_error);
-	tcase_add_test(t, what_must_be_asked_once_only_ends_with_the_link);
 	tcase_add_test(t, another_contract_version_is_not_served);
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
 	tcase_add_test(t, changes_under_way_are_counted_for_sessions_that_are_subscribed_to);
