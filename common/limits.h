@@ -65,13 +65,13 @@ enum {
 	LIMIT_BUS_HANDSHAKE_MS = 2000,
 	LIMIT_BUS_LINGER_MS = 1000, /* for what is still to be sent when a process ends */
 	LIMIT_BUS_HEARTBEAT_MS = 1000,
-	LIMIT_BUS_SILENCE_MS = 3000,	/* a peer unheard for so long is gone */
-	LIMIT_ADDRESS_BYTES = 80,	/* of a gateway: ADDR:PORT */
-	LIMIT_BEACON_MS = 1000,		/* seq of recently active sessions on the bus */
-	LIMIT_TURN_REQUESTS = 256,	/* taken in one turn, hence steps in one commit */
-	LIMIT_TURN_EVENTS = 1024,	/* taken in one turn of a gateway */
+	LIMIT_BUS_SILENCE_MS = 3000,	      /* a peer unheard for so long is gone */
+	LIMIT_ADDRESS_BYTES = 80,	      /* of a gateway: ADDR:PORT */
+	LIMIT_BEACON_MS = 1000,		      /* seq of recently active sessions on the bus */
+	LIMIT_TURN_REQUESTS = 256,	      /* taken in one turn, hence steps in one commit */
+	LIMIT_TURN_EVENTS = 1024,	      /* taken in one turn of a gateway */
 	LIMIT_TEXTS_BYTES = 64 * 1024 * 1024, /* of nodes, kept for the next answer */
-	LIMIT_SLICE_BYTES = 128 * 1024, /* of a big answer, written between other requests */
+	LIMIT_SLICE_BYTES = 128 * 1024,	      /* of a big answer, written between other requests */
 
 	/* live connections */
 	LIMIT_MESSAGE_BYTES =
