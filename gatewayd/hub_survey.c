@@ -222,14 +222,16 @@ room_ask(struct room *r, const struct delivery *d)
 	arena_init(&arena);
 	if (read_event(d->body, &arena, &q)) {
 		s = survey_new(r, &q);
-		s->delivery = *d;
-		s->delivery.body.p = NULL;
+		s->delivery = (struct delivery){ .session = d->session,
+			.event = d->event,
+			.seq = d->seq,
+			.time_us = d->time_us };
 		q.question.number = s->number;
 		asked.question = &q.question;
 		put_to_all(s, &q, &e);
 		encodings_fini(&e);
 		if (s->n_untold)
-			s->delivery.body.p = xspandup(d->body);
+			s->delivery.body = (struct span){ xspandup(d->body), d->body.n };
 		survey_settle(s);
 	}
 	arena_fini(&arena);
