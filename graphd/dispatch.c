@@ -58,6 +58,12 @@ static const bool only_asks[COMMANDS] = {
 	[COMMAND_list_clients] = true,
 };
 
+/* These do not wait for who reads the session, in whichever thread: they leave it as it is. */
+static const bool leaves_alone[COMMANDS] = {
+	[COMMAND_ask] = true,
+	[COMMAND_answer] = true,
+};
+
 static void
 forget_clients(void *context, struct session *s)
 {
@@ -169,9 +175,11 @@ find_session(struct call *c)
 	err = sessions_get(c->sessions, &req->session, &c->session);
 	if (err)
 		return err;
+	c->outcome->session = c->session;
+	if (leaves_alone[req->command])
+		return OK;
 	c->session->idle_since_ms = req->now_ms;
 	sessions_touch(c->sessions, c->session, only_asks[req->command] ? 0 : req->now_us);
-	c->outcome->session = c->session;
 	return OK;
 }
 

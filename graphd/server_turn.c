@@ -33,7 +33,8 @@ lane_of(struct server *s, const struct ask *ask)
 
 	if (ask->command == COMMAND_cleanup_sessions)
 		return lane_of_all;
-	/* Clients are not kept waiting by a graph that somebody else reads. */
+	/* Clients are not kept waiting by a graph that somebody else reads; these change nothing
+	 * of the session. */
 	if (ask->command == COMMAND_ask || ask->command == COMMAND_answer)
 		return nowhere;
 	if (uuid_is_nil(&session) && command_rows[ask->command].kind == COMMAND_MANAGES &&

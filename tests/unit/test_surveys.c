@@ -233,6 +233,20 @@ START_TEST(one_client_may_be_asked_by_its_id)
 }
 END_TEST
 
+START_TEST(asking_leaves_the_session_as_it_is)
+{
+	const struct session *session = session_of(d, &s);
+	uint64_t active_us;
+	struct uuid id;
+
+	join("c1");
+	active_us = session->active_us;
+	id = put("{'event':'confirm'}");
+	answer(&id, "c1", "[1]");
+	ck_assert_uint_eq(session->active_us, active_us);
+}
+END_TEST
+
 START_TEST(nobody_to_ask_is_an_empty_answer_at_once)
 {
 	ask(d, COMMAND_ask, &s, "{'event':'confirm'}");
@@ -370,6 +384,7 @@ main(void)
 	tcase_add_test(tc, a_session_that_ends_ends_what_was_asked_in_it);
 	tcase_add_test(tc, one_client_may_be_asked_by_its_id);
 	tcase_add_test(tc, nobody_to_ask_is_an_empty_answer_at_once);
+	tcase_add_test(tc, asking_leaves_the_session_as_it_is);
 	tcase_add_test(tc, answers_that_nobody_waits_for_count_for_nothing);
 	tcase_add_test(tc, what_could_not_be_passed_on_is_told_as_an_error);
 	tcase_add_test(tc, malformed_answers_are_refused);
