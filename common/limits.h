@@ -20,9 +20,10 @@ enum {
 	LIMIT_CONNECTIONS = 20000,	       /* --max-connections */
 	LIMIT_WEBSOCKETS = 16000,	       /* --max-websockets */
 	LIMIT_IN_FLIGHT = 4096,		       /* requests to graphd from one gateway */
-	LIMIT_DEADLINE_MS = 5000,	       /* --deadline-ms: answer of graphd */
-	LIMIT_EVENTS_WAIT_MS = 30000,	       /* long poll on /events */
-	LIMIT_EVENTS_PAGE = 10000,	       /* events in one answer */
+	LIMIT_ASKS_IN_FLIGHT = 1024,  /* of these; they wait for people, others shall not */
+	LIMIT_DEADLINE_MS = 5000,     /* --deadline-ms: answer of graphd */
+	LIMIT_EVENTS_WAIT_MS = 30000, /* long poll on /events */
+	LIMIT_EVENTS_PAGE = 10000,    /* events in one answer */
 
 	/* JSON */
 	LIMIT_JSON_DEPTH = 32,
@@ -99,4 +100,18 @@ enum {
 	LIMIT_PRESENCE_BYTES = 4096,
 	LIMIT_PRESENCE_PER_S = 20, /* per client; coalesced above */
 	LIMIT_PRESENCE_TTL_MS = 60000,
+
+	/* asking clients */
+	LIMIT_ASK_MS = 5000,	      /* for their answers, unless the asker says otherwise */
+	LIMIT_ASK_LONGEST_MS = 30000, /* what it may say */
+	LIMIT_ASK_LATE_MS = 80,	      /* beyond it the gateway answers that graphd does not */
+	LIMIT_ASK_EVENT_BYTES = 128,
+	LIMIT_ASK_BYTES = 64 * 1024,		     /* data of one question */
+	LIMIT_ANSWER_BYTES = 64 * 1024,		     /* of one client */
+	LIMIT_ANSWERS_BYTES = 8 * 1024 * 1024,	     /* of all, to one question */
+	LIMIT_ANSWERS_HELD_BYTES = 64 * 1024 * 1024, /* to all questions under way */
+	LIMIT_ANSWERS_MESSAGE_BYTES =
+	    64 * 1024, /* from a gateway: sent when so many have gathered */
+	LIMIT_ASKS_PER_SESSION = 16,
+	LIMIT_ASKED = 100000, /* clients, by all questions under way */
 };

@@ -73,6 +73,8 @@ hub_event(
 		return;
 	if (h->event == EVENT_sync)
 		on_sync(r, h);
+	else if (h->event == EVENT_ask)
+		room_ask(r, &d);
 	else if (!d.durable)
 		on_transient(r, &d);
 	else if (r->synced && !uuid_equal(&r->log_id, &h->log_id))
@@ -183,6 +185,7 @@ on_turn_end(struct loop_hook *hook)
 	if (hub->n_joining && hub->tick.at_ms > clock_now_ms() + JOINING_TICK_MS)
 		set_tick(hub, clock_now_ms());
 	flush_groups(hub);
+	hub_send_answers(hub);
 }
 
 struct hub *
@@ -195,6 +198,7 @@ hub_new(struct loop *loop, struct upstream *upstream)
 	table_init(&hub->rooms, offsetof(struct room, id), UUID_BYTES);
 	list_init(&hub->dirty_groups);
 	list_init(&hub->starting);
+	list_init(&hub->answering);
 	hub->flush.run = on_turn_end;
 	loop_at_turn_end(loop, &hub->flush);
 	hub->tick.due = on_tick;

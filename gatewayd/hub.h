@@ -18,14 +18,22 @@ struct member;
 
 enum names { NAMES_COLON, NAMES_DASH };
 
+/* What clients are asked. */
+struct question {
+	uint64_t number; /* names it on this gateway, and nowhere else */
+	struct span event, data;
+	uint64_t timeout_ms;
+};
+
 /* One event on its way to clients. */
 struct delivery {
 	struct uuid session;
 	enum event event; /* EVENTS: a mark, which says only how far a filtered client has come */
 	uint64_t seq, time_us;
 	bool durable;
-	struct span body; /* the payload, JSON; of a mark {"session_id","seq"} */
-	struct path path; /* where it happened; empty: nowhere in particular */
+	const struct question *question; /* of EVENT_ask; else NULL */
+	struct span body;		 /* the payload, JSON; of a mark {"session_id","seq"} */
+	struct path path;		 /* where it happened; empty: nowhere in particular */
 };
 
 /* What a transport learns when its member is in. */
@@ -97,6 +105,7 @@ struct member {
 	uint64_t since_ms;   /* JOINING: began then; SLOW: last progress */
 	uint64_t asked;	     /* number of the Join request under way, or 0 */
 	uint64_t active_clients;
+	uint64_t number;		   /* graphd's, in order of joining */
 	char *client_id, *actor;	   /* owned, perhaps the same; NULL when not counted */
 	struct shared_bytes *announcement; /* JOINING: its own session:connected, encoded */
 	struct uuid log_id; /* JOINING: the history the client knows; nil: whichever */
@@ -133,6 +142,14 @@ void hub_join(
 void hub_leave(struct hub *, struct member *);
 /* The member's owed bytes have become fewer: go on feeding it if it was slow. */
 void hub_progress(struct hub *, struct member *);
+/*
+ * What the member answers to the question of that number: a JSON array of arguments, which is
+ * checked here, or an error that kept it from being read. False: it was not asked that, has
+ * answered it, or is too late.
+ */
+bool hub_answer(struct hub *, struct member *, uint64_t number, enum error, struct span arguments);
+/* For answers that none of a client's members was asked for. */
+void hub_count_stray_answer(void);
 /* The last event delivered to it, whatever its state. */
 uint64_t hub_seq(const struct member *);
 const struct uuid *hub_session(const struct member *);

@@ -62,6 +62,7 @@ struct room {
 	struct link joining, waiting, slow; /* struct member */
 	struct link starting;		    /* in hub.starting: joiners are to be looked at */
 	struct link held;		    /* struct held_event, by seq */
+	struct link surveys;		    /* struct survey: members of ours are being asked */
 	size_t held_bytes;
 };
 
@@ -78,7 +79,9 @@ struct hub {
 	size_t n_transports;
 	size_t n_members;
 	struct link dirty_groups;
-	struct link starting; /* rooms */
+	struct link starting;	/* rooms */
+	struct link answering;	/* surveys with answers for graphd */
+	uint64_t survey_number; /* of the last one; 0: none yet */
 	size_t n_joining;
 	size_t n_joined; /* since memory was last given back */
 	struct loop_hook flush;
@@ -156,6 +159,18 @@ void room_expire_joiners(struct room *, uint64_t now_ms);
 void room_show_joiners(struct room *, const struct delivery *);
 /* After graphd forgot them: all counted members are reported again. */
 void room_rejoin(struct room *);
+
+/* hub_survey.c */
+/* The event ask. */
+void room_ask(struct room *, const struct delivery *);
+/* Questions whose time is up; all of them when it is UINT64_MAX. */
+void room_expire_surveys(struct room *, uint64_t now_ms);
+/* It has come in: what was asked while it was coming is put to it now. */
+void member_ask_entered(struct member *);
+/* It goes: nothing more is waited for. */
+void member_forget_asked(struct member *);
+/* What came in this turn. */
+void hub_send_answers(struct hub *);
 
 /* hub_room.c */
 struct room *hub_room(struct hub *, const struct uuid *id);

@@ -47,6 +47,7 @@ clear(struct member *m)
 {
 	struct hub *hub = m->room->hub;
 
+	member_forget_asked(m);
 	member_set_state(m, MEMBER_OUT);
 	if (m->asked)
 		upstream_forget(hub->upstream, m->asked);
@@ -138,6 +139,8 @@ enter(struct member *m)
 		room_resync(r);
 	else
 		member_settle(m);
+	if (m->state != MEMBER_OUT)
+		member_ask_entered(m);
 }
 
 void
@@ -174,6 +177,8 @@ on_joined(void *arg, enum error status, struct span body, bool more)
 		m->seq = (uint64_t)n;
 	if (json_find(body, "active_clients", &value) && json_integer(value, &n))
 		m->active_clients = (uint64_t)n;
+	if (json_find(body, "number", &value) && json_integer(value, &n))
+		m->number = (uint64_t)n;
 	if (json_find(body, "announced", &value))
 		announced = value.p[0] == 't';
 	m->answered = true;

@@ -34,6 +34,7 @@ hub_room(struct hub *hub, const struct uuid *id)
 	list_init(&r->waiting);
 	list_init(&r->slow);
 	list_init(&r->held);
+	list_init(&r->surveys);
 	table_add(&hub->rooms, r);
 	upstream_subscribe(hub->upstream, id, false);
 	return r;
@@ -95,6 +96,7 @@ room_free(struct room *r)
 	assert(room_is_empty(r));
 	room_stop_reading(r);
 	room_drop_held(r);
+	room_expire_surveys(r, UINT64_MAX);
 	list_remove(&r->starting);
 	table_fini(&r->subtrees);
 	table_remove(&r->hub->rooms, &r->id);
@@ -116,6 +118,7 @@ room_tick(struct room *r, uint64_t now_ms)
 			member_evict(m, "slow");
 	}
 	room_mark(r);
+	room_expire_surveys(r, now_ms);
 	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
 		r->asked_ms = now_ms;
 		upstream_resync(r->hub->upstream, &r->id);

@@ -25,6 +25,21 @@ live_event_name(enum names names, enum event event)
 	return name[0] ? name : NULL;
 }
 
+static void
+write_question(struct json_out *out, const struct question *q)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "ask");
+	json_out_uint(out, q->number);
+	json_out_key(out, "event");
+	json_out_text(out, q->event);
+	json_out_key(out, "data");
+	json_out_raw(out, q->data);
+	json_out_key(out, "timeout_ms");
+	json_out_uint(out, q->timeout_ms);
+	json_out_close(out, '}');
+}
+
 bool
 live_write_event(struct json_out *out, enum names names, const struct delivery *d)
 {
@@ -38,7 +53,10 @@ live_write_event(struct json_out *out, enum names names, const struct delivery *
 	json_out_key(out, "seq");
 	json_out_uint(out, d->seq);
 	json_out_key(out, "data");
-	json_out_raw(out, d->body);
+	if (d->question)
+		write_question(out, d->question);
+	else
+		json_out_raw(out, d->body);
 	json_out_close(out, '}');
 	return true;
 }

@@ -12,7 +12,8 @@
 /* The name in that dialect; NULL when it has none (node-updated has no colon name). A mark is
  * "seq". */
 const char *live_event_name(enum names, enum event);
-/* {"event","seq","data"}; false, and nothing written, when the dialect leaves the event out. */
+/* {"event","seq","data"}, data of a question being {"ask","event","data","timeout_ms"}; false, and
+ * nothing written, when the dialect leaves the event out. */
 bool live_write_event(struct json_out *, enum names, const struct delivery *);
 /* {"session_id","client_id","active_clients","seq","log_id"}: what a client is told when it is in.
  */

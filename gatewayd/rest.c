@@ -105,6 +105,20 @@ answered(void *arg, enum error status, struct span body, bool more)
 	json_out_fini(&joined);
 }
 
+/* How long clients are waited for, when graphd will take the number too. */
+static void
+wait_for_clients(const struct rest_call *c, struct upstream_question *question)
+{
+	struct span value;
+	int64_t timeout_ms;
+
+	question->once = true;
+	question->deadline_ms = LIMIT_ASK_MS + LIMIT_ASK_LATE_MS;
+	if (json_find(c->body, "timeout_ms", &value) && json_integer(value, &timeout_ms) &&
+	    timeout_ms > 0 && timeout_ms <= LIMIT_ASK_LONGEST_MS)
+		question->deadline_ms = timeout_ms + LIMIT_ASK_LATE_MS;
+}
+
 void
 rest_ask(struct rest_call *c, enum command command, struct span args)
 {
@@ -114,6 +128,8 @@ rest_ask(struct rest_call *c, enum command command, struct span args)
 		.args = args,
 		.deadline_ms = c->rest->settings.deadline_ms };
 
+	if (c->match.route->flags & ROUTE_WAITS)
+		wait_for_clients(c, &question);
 	c->command = command;
 	c->number = upstream_ask(c->rest->settings.upstream, &question, answered, c);
 	if (c->number == 0)
@@ -177,6 +193,8 @@ dispatch(struct rest_call *c)
 	err = prepare(c, &args);
 	if (err)
 		rest_fail(c, err);
+	else if (route->flags & ROUTE_WAITS && !upstream_is_ready(c->rest->settings.upstream))
+		rest_fail(c, ERROR_backend_unavailable);
 	else
 		rest_ask(c, route->command, args);
 }

@@ -19,6 +19,7 @@ enum {
 	REVISION_TAG = ROUTE_REVISION_TAG,
 	ECHO = ROUTE_ECHO,
 	UNWRAP = ROUTE_UNWRAP,
+	WAITS = ROUTE_WAITS,
 };
 
 const struct route routes[] = {

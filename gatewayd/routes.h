@@ -23,6 +23,7 @@ enum route_flag {
 	ROUTE_REVISION_TAG = 128,
 	ROUTE_ECHO = 256,
 	ROUTE_UNWRAP = 512,
+	ROUTE_WAITS = 1024,
 };
 
 struct route {

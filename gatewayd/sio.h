@@ -58,9 +58,9 @@ struct sio_app {
 	/* auth: a JSON object. Answer with sio_accept() or sio_refuse(), at once or later. */
 	void (*connect)(void *context, struct sio_socket *, struct span auth);
 	void (*event)(void *context, struct sio_socket *, const struct sio_event *);
-	/* The answer to an event sent with an id; ids are not checked here. May be absent. */
-	void (*acked)(void *context, struct sio_socket *, uint64_t id, struct span args,
-	    const struct sio_attachments *);
+	/* The answer to an event sent with an id; ids are not checked here. Name and has_ack of the
+	 * event mean nothing. May be absent. */
+	void (*acked)(void *context, struct sio_socket *, uint64_t id, const struct sio_event *);
 	/* Once for each socket that connect() was called for and that was not refused. */
 	void (*disconnect)(void *context, struct sio_socket *, enum sio_reason);
 	/* After the sockets. May be absent. */

@@ -84,6 +84,18 @@ take_event(struct sio_socket *s, const struct sio_packet *p,
 	sio->app->event(sio->app->context, s, &event);
 }
 
+static void
+take_ack(struct sio_socket *s, const struct sio_packet *p,
+    const struct sio_attachments *attachments, enum json_fault fault)
+{
+	const struct sio_app *app = s->client->sio->app;
+	struct sio_event ack = { .attachments = *attachments, .fault = fault };
+
+	if (fault == JSON_OK)
+		ack.args = sio_ack_args(p->payload);
+	app->acked(app->context, s, p->id, &ack);
+}
+
 /* A whole packet with its attachments, if it has any. */
 static void
 take_packet(struct sio_client *c, const struct sio_packet *p,
@@ -104,8 +116,8 @@ take_packet(struct sio_client *c, const struct sio_packet *p,
 		break_off(c);
 	else if (p->type == SIO_EVENT || p->type == SIO_BINARY_EVENT)
 		take_event(s, p, attachments, fault);
-	else if (app->acked && fault == JSON_OK)
-		app->acked(app->context, s, p->id, sio_ack_args(p->payload), attachments);
+	else if (app->acked)
+		take_ack(s, p, attachments, fault);
 }
 
 /* Keeps the packet until its attachments are here. */

@@ -3,6 +3,7 @@
 #include "common/json_out.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "proto/taken.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -91,9 +92,8 @@ sio_packet_parse(struct span text, struct sio_packet *p)
 	return true;
 }
 
-/* True when an object stands for an attachment; then *num is its index or -1. */
-static bool
-is_placeholder(struct span object, int64_t *num)
+bool
+sio_is_placeholder(struct span object, int64_t *num)
 {
 	struct span value;
 
@@ -115,7 +115,7 @@ placeholders_fit(struct span value, unsigned n)
 
 	if (type != JSON_ARRAY && type != JSON_OBJECT)
 		return true;
-	if (type == JSON_OBJECT && is_placeholder(value, &num))
+	if (type == JSON_OBJECT && sio_is_placeholder(value, &num))
 		return num >= 0 && num < n;
 	json_walk(&walk, value);
 	while (json_next(&walk, &key, &member)) {
@@ -129,8 +129,7 @@ placeholders_fit(struct span value, unsigned n)
 static bool
 is_reserved(struct span name)
 {
-	static const char *const reserved[] = { "connect", "connect_error", "disconnect",
-		"disconnecting", "newListener", "removeListener" };
+	static const char *const reserved[] = { TAKEN_BY_SOCKETIO };
 	struct arena arena;
 	struct span text;
 	bool is_one = false;

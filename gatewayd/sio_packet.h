@@ -43,6 +43,9 @@ enum sio_validity {
 
 /* The payload: strict JSON of the form its type demands, placeholders in range. */
 enum sio_validity sio_packet_check(const struct sio_packet *, enum json_fault *fault);
+/* True when an object stands for an attachment; then *num is its index or, in a payload that was
+ * not checked, -1. */
+bool sio_is_placeholder(struct span object, int64_t *num);
 /* Of a checked event: its name as a JSON value, and the other elements without brackets. */
 void sio_event_split(struct span payload, struct span *name, struct span *args);
 /* Of a checked ack: its elements without brackets. */

@@ -38,6 +38,13 @@ encode(unsigned dialect, const struct delivery *d)
 	};
 	char id[UUID_TEXT + 1], offset[UUID_TEXT + 32];
 
+	if (d->question) {
+		message.name = d->question->event;
+		message.args = d->question->data;
+		message.has_id = true;
+		message.id = d->question->number;
+		return sio_encode(&message);
+	}
 	if (message.name.n == 0)
 		return NULL;
 	/* A transient event may overtake durable ones that are still to come: it says nothing of
@@ -275,6 +282,7 @@ sio_seats_new(struct hub *hub, bool recover_all)
 		.open = sio_seats_open,
 		.connect = sio_seats_connect,
 		.event = sio_seats_event,
+		.acked = sio_seats_acked,
 		.disconnect = on_disconnect,
 		.close = sio_seats_close,
 	};

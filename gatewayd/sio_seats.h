@@ -1,8 +1,9 @@
 #pragma once
 /*
  * The application on Socket.IO, contract section 5: what a socket is in, and how it is fed. A
- * socket has one seat in each session it is in. Two files: sio_seats.c joins, leaves, encodes and
- * delivers; sio_events.c answers what clients emit.
+ * socket has one seat in each session it is in. sio_seats.c joins, leaves, encodes and delivers;
+ * sio_connect.c lets in; sio_events.c answers what clients emit; sio_answers.c takes what they
+ * answer.
  */
 
 #include "common/list.h"
@@ -92,3 +93,6 @@ void place_refuse(struct place *, enum error, const char *message, bool has_ack,
 /* The error event, and {"error":…} as an ack if one was asked for. */
 void place_emit_joined(struct place *, const struct uuid *session, uint64_t active_clients,
     uint64_t seq, bool has_ack, uint64_t ack_id);
+
+/* sio_answers.c: the acked callback of struct sio_app. */
+void sio_seats_acked(void *context, struct sio_socket *, uint64_t id, const struct sio_event *);

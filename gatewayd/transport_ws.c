@@ -112,6 +112,35 @@ ask(struct client *c, struct span id, enum live_do what, struct span object, str
 	json_out_fini(&args);
 }
 
+/* {"do":"answer","ask":…,"data":…}: what it was asked stood in an event ask. */
+static void
+take_client_answer(struct client *c, struct span id, struct span object)
+{
+	struct refusal why = { 0 };
+	struct json_out arguments = { 0 };
+	struct span ask, data;
+	int64_t number = 0;
+
+	if (!json_find(object, "data", &data))
+		data = SPAN("null");
+	json_out_open(&arguments, '[');
+	json_out_raw(&arguments, data);
+	json_out_close(&arguments, ']');
+	if (!json_find(object, "ask", &ask) || !json_integer(ask, &number)) {
+		refuse(&why, ERROR_invalid_request, "ask", "ask must be that of the question.");
+		send_error(c, id, ERROR_invalid_request, &why);
+	} else if (hub_answer(
+		       c->hub, &c->member, (uint64_t)number, OK, json_out_span(&arguments))) {
+		send_answer(c, id, false, SPAN("{}"));
+	} else {
+		hub_count_stray_answer();
+		refuse(&why, ERROR_not_found, "ask", "No answer to that is waited for.");
+		send_error(c, id, ERROR_not_found, &why);
+	}
+	refusal_fini(&why);
+	json_out_fini(&arguments);
+}
+
 static void
 take_object(struct client *c, struct span object, struct arena *arena)
 {
@@ -130,14 +159,18 @@ take_object(struct client *c, struct span object, struct arena *arena)
 		send_answer(c, id, false, SPAN("\"pong\""));
 		return;
 	}
+	if (span_is(name, "answer")) {
+		take_client_answer(c, id, object);
+		return;
+	}
 	for (unsigned i = 0; i < sizeof does / sizeof *does; i++) {
 		if (span_is(name, does[i])) {
 			ask(c, id, (enum live_do)i, object, arena);
 			return;
 		}
 	}
-	refuse(
-	    &why, ERROR_invalid_request, "do", "do must be execute, undo, redo, presence or ping.");
+	refuse(&why, ERROR_invalid_request, "do",
+	    "do must be execute, undo, redo, presence, answer or ping.");
 	send_error(c, id, ERROR_invalid_request, &why);
 	refusal_fini(&why);
 }

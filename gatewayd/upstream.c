@@ -163,6 +163,7 @@ upstream_monitor_ready(struct loop_zmq *z)
 		} else if (event == ZMQ_EVENT_DISCONNECTED) {
 			u->is_linked = false;
 			upstream_lost(u, "is away");
+			upstream_end_once(u);
 		}
 	}
 	return false;
@@ -341,7 +342,7 @@ upstream_ask(
 	json_out_clear(&u->caller);
 	caller_put(&caller, &u->caller);
 	p = upstream_requests_add(&u->requests, json_out_span(&u->caller), args,
-	    clock_now_ms() + (uint64_t)caller.deadline_ms);
+	    clock_now_ms() + (uint64_t)caller.deadline_ms, q->once);
 	if (!p)
 		return 0;
 	p->command = q->command;

@@ -28,6 +28,7 @@ struct upstream_question {
 	struct caller caller; /* gateway and deadline_ms are filled in here */
 	struct span args;     /* JSON object, copied */
 	int64_t deadline_ms;  /* 0: LIMIT_DEADLINE_MS */
+	bool once; /* it ends, backend_unavailable, when the link breaks; else it is sent again */
 };
 
 struct upstream_events {
@@ -57,8 +58,8 @@ size_t upstream_in_flight(const struct upstream *);
 /* Commands that change this session and have no answer yet; 0 when it is not subscribed to. */
 unsigned upstream_changes_under_way(const struct upstream *, const struct uuid *session);
 
-/* Returns the request's number, or 0 when there are LIMIT_IN_FLIGHT already (the caller answers
- * overloaded). */
+/* Returns the request's number, or 0 when there are LIMIT_IN_FLIGHT already, or
+ * LIMIT_ASKS_IN_FLIGHT of those that are sent once (the caller answers overloaded). */
 uint64_t upstream_ask(
     struct upstream *, const struct upstream_question *, upstream_reply_fn *, void *arg);
 /* The answer is no longer wanted. */

@@ -179,8 +179,18 @@ fail_partly_answered(struct upstream *u)
 }
 
 void
+upstream_end_once(struct upstream *u)
+{
+	while (!list_is_empty(&u->requests.once))
+		upstream_finish(u,
+		    LIST_OF(u->requests.once.next, struct upstream_request, by_deadline),
+		    ERROR_backend_unavailable, (struct span){ 0 });
+}
+
+void
 upstream_linked(struct upstream *u)
 {
+	upstream_end_once(u);
 	fail_partly_answered(u);
 	resent.value += (int64_t)upstream_requests_count(&u->requests);
 	resend_all(u);

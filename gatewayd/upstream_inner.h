@@ -45,6 +45,8 @@ void upstream_linked(struct upstream *);
 void upstream_lost(struct upstream *, const char *why);
 /* body: {"boot_id","contract"} of a heartbeat or an answer to Hello. */
 void upstream_heard(struct upstream *, struct span body);
+/* Answers what must not be sent again with backend_unavailable. */
+void upstream_end_once(struct upstream *);
 /* Answers everything with backend_unavailable and stops the timers. */
 void upstream_end_all(struct upstream *);
 /* Timers and handlers; before the sockets are opened. */

@@ -11,6 +11,7 @@ upstream_requests_init(struct upstream_requests *q)
 	q->round = 1;
 	list_init(&q->by_deadline);
 	list_init(&q->unsent);
+	list_init(&q->once);
 	while (q->n_free < LIMIT_IN_FLIGHT) {
 		q->free_slots[q->n_free] = (uint16_t)(LIMIT_IN_FLIGHT - 1 - q->n_free);
 		q->n_free++;
@@ -21,23 +22,24 @@ upstream_requests_init(struct upstream_requests *q)
 static void
 put_in_order(struct upstream_requests *q, struct upstream_request *p)
 {
-	struct link *before = q->by_deadline.prev;
+	struct link *list = p->once ? &q->once : &q->by_deadline;
+	struct link *before = list->prev;
 
-	while (before != &q->by_deadline &&
+	while (before != list &&
 	    LIST_OF(before, struct upstream_request, by_deadline)->deadline_ms > p->deadline_ms)
 		before = before->prev;
 	list_append(before->next, &p->by_deadline);
 }
 
 struct upstream_request *
-upstream_requests_add(
-    struct upstream_requests *q, struct span caller, struct span args, uint64_t deadline_ms)
+upstream_requests_add(struct upstream_requests *q, struct span caller, struct span args,
+    uint64_t deadline_ms, bool once)
 {
 	struct upstream_request *p;
 	uint16_t slot;
 	char *bytes;
 
-	if (q->n_free == 0)
+	if (q->n_free == 0 || (once && q->n_once == LIMIT_ASKS_IN_FLIGHT))
 		return NULL;
 	slot = q->free_slots[--q->n_free];
 	p = xmalloc(sizeof(*p) + caller.n + args.n);
@@ -49,6 +51,8 @@ upstream_requests_add(
 	p->args = (struct span){ bytes + caller.n, args.n };
 	p->number = q->round++ * LIMIT_IN_FLIGHT + slot;
 	p->deadline_ms = deadline_ms;
+	p->once = once;
+	q->n_once += once;
 	put_in_order(q, p);
 	list_append(&q->unsent, &p->unsent);
 	q->slots[slot] = p;
@@ -71,16 +75,24 @@ upstream_requests_remove(struct upstream_requests *q, struct upstream_request *p
 	list_remove(&p->by_deadline);
 	list_remove(&p->unsent);
 	q->slots[slot] = NULL;
+	q->n_once -= p->once;
 	q->free_slots[q->n_free++] = slot;
 	free(p);
+}
+
+static struct upstream_request *
+head_of(const struct link *list)
+{
+	return list_is_empty(list) ? NULL
+				   : LIST_OF(list->next, struct upstream_request, by_deadline);
 }
 
 struct upstream_request *
 upstream_requests_first(const struct upstream_requests *q)
 {
-	if (list_is_empty(&q->by_deadline))
-		return NULL;
-	return LIST_OF(q->by_deadline.next, struct upstream_request, by_deadline);
+	struct upstream_request *a = head_of(&q->by_deadline), *b = head_of(&q->once);
+
+	return a && b ? (b->deadline_ms < a->deadline_ms ? b : a) : a ? a : b;
 }
 
 void

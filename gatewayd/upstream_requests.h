@@ -17,6 +17,7 @@ struct upstream_request {
 	void *arg;
 	enum command command;
 	bool is_partly_answered;
+	bool once;		  /* never sent again */
 	bool is_counted;	  /* among the changes of its session */
 	struct uuid session;	  /* nil: none */
 	struct span caller, args; /* behind the struct */
@@ -25,15 +26,18 @@ struct upstream_request {
 struct upstream_requests {
 	struct upstream_request *slots[LIMIT_IN_FLIGHT];
 	uint16_t free_slots[LIMIT_IN_FLIGHT];
-	size_t n_free;
+	size_t n_free, n_once;
 	uint64_t round; /* so that a number is not used again */
 	struct link by_deadline, unsent;
+	struct link once; /* by deadline as well: apart, since theirs are far away */
 };
 
 void upstream_requests_init(struct upstream_requests *);
-/* Borrowed; in unsent. NULL when there are LIMIT_IN_FLIGHT. */
-struct upstream_request *upstream_requests_add(
-    struct upstream_requests *, struct span caller, struct span args, uint64_t deadline_ms);
+/* Borrowed; in unsent. NULL when there are LIMIT_IN_FLIGHT, or LIMIT_ASKS_IN_FLIGHT to be sent
+ * once.
+ */
+struct upstream_request *upstream_requests_add(struct upstream_requests *, struct span caller,
+    struct span args, uint64_t deadline_ms, bool once);
 /* NULL when it is answered, forgotten or was never made. */
 struct upstream_request *upstream_requests_find(const struct upstream_requests *, uint64_t number);
 void upstream_requests_remove(struct upstream_requests *, struct upstream_request *);

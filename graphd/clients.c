@@ -31,6 +31,9 @@ struct clients {
 	struct sessions *sessions;
 	struct table members, gateways;
 	struct link by_presence, kept;
+	uint64_t last_number;
+	clients_gone_fn *gone;
+	void *gone_context;
 };
 
 enum { PRESENCE_WINDOW_MS = 1000, KEY_MAX = UUID_BYTES + LIMIT_ACTOR_BYTES };
@@ -55,9 +58,18 @@ gateway_free(struct gateway *g)
 	free(g);
 }
 
+void
+clients_on_gone(struct clients *c, clients_gone_fn *gone, void *context)
+{
+	c->gone = gone;
+	c->gone_context = context;
+}
+
 static void
 member_free(struct clients *c, struct member *m)
 {
+	if (c->gone)
+		c->gone(c->gone_context, m->session, span_of(m->client.client_id));
 	table_remove(&c->members, &m->key);
 	list_remove(&m->client.link);
 	list_remove(&m->by_presence);
@@ -147,6 +159,22 @@ find(const struct clients *c, const struct session *s, struct span client_id)
 	return table_find(&c->members, &key);
 }
 
+const struct client *
+clients_find(const struct clients *c, const struct session *s, struct span client_id)
+{
+	const struct member *m = find(c, s, client_id);
+
+	return m ? &m->client : NULL;
+}
+
+/* The clock makes it rise over restarts too. */
+static uint64_t
+next_number(struct clients *c, uint64_t now_us)
+{
+	c->last_number = now_us > c->last_number ? now_us : c->last_number + 1;
+	return c->last_number;
+}
+
 static struct member *
 member_new(struct clients *c, struct session *s, const struct client_facts *facts)
 {
@@ -159,6 +187,7 @@ member_new(struct clients *c, struct session *s, const struct client_facts *fact
 	m->session = s;
 	m->client.client_id = xspandup(facts->client_id);
 	m->client.since_us = facts->now_us;
+	m->client.number = next_number(c, facts->now_us);
 	table_add(&c->members, m);
 	list_append(&s->clients, &m->client.link);
 	s->n_clients++;

@@ -28,6 +28,9 @@ struct client_facts {
 /* *is_new: it was not here yet. too_many_clients. */
 enum error clients_join(
     struct clients *, struct session *, const struct client_facts *, bool *is_new);
+/* NULL: it is not here. */
+const struct client *clients_find(
+    const struct clients *, const struct session *, struct span client_id);
 /* False: it was not here. */
 bool clients_leave(struct clients *, struct session *, struct span client_id);
 
@@ -49,5 +52,9 @@ struct client_change {
 };
 typedef void clients_change_fn(void *context, const struct client_change *);
 void clients_tick(struct clients *, uint64_t now_ms, clients_change_fn *, void *context);
+/* Told of each client that is not here any more, for whichever reason; client_id lives during the
+ * call. */
+typedef void clients_gone_fn(void *context, const struct session *, struct span client_id);
+void clients_on_gone(struct clients *, clients_gone_fn *, void *context);
 /* A session ends or leaves memory. */
 void clients_forget_session(struct clients *, struct session *);

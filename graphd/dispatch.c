@@ -58,10 +58,22 @@ static const bool only_asks[COMMANDS] = {
 	[COMMAND_list_clients] = true,
 };
 
+/* These do not wait for who reads the session, in whichever thread: they leave it as it is. */
+static const bool leaves_alone[COMMANDS] = {
+	[COMMAND_ask] = true,
+	[COMMAND_answer] = true,
+};
+
 static void
 forget_clients(void *context, struct session *s)
 {
 	clients_forget_session(context, s);
+}
+
+static void
+end_question(void *context, const struct session *s, struct span client_id)
+{
+	surveys_left(context, &s->id, client_id);
 }
 
 struct dispatcher *
@@ -73,9 +85,11 @@ dispatcher_new(struct sessions *sessions)
 	d->clients = clients_new(sessions);
 	d->keys = keys_new(sessions);
 	d->projects = projects_new();
+	d->surveys = surveys_new();
 	uuid_random(&d->boot_id);
 	arena_init(&d->arena);
 	sessions_on_drop(sessions, forget_clients, d->clients);
+	clients_on_gone(d->clients, end_question, d->surveys);
 	return d;
 }
 
@@ -85,9 +99,11 @@ dispatcher_free(struct dispatcher *d)
 	if (!d)
 		return;
 	sessions_on_drop(d->sessions, NULL, NULL);
+	clients_on_gone(d->clients, NULL, NULL);
 	clients_free(d->clients);
 	keys_free(d->keys);
 	projects_free(d->projects);
+	surveys_free(d->surveys);
 	arena_fini(&d->arena);
 	json_out_fini(&d->result);
 	json_out_fini(&d->warnings);
@@ -99,6 +115,12 @@ dispatcher_on_more(struct dispatcher *d, void (*fn)(void *, struct outcome *), v
 {
 	d->more = fn;
 	d->more_context = context;
+}
+
+struct surveys *
+dispatch_surveys(struct dispatcher *d)
+{
+	return d->surveys;
 }
 
 void
@@ -153,9 +175,11 @@ find_session(struct call *c)
 	err = sessions_get(c->sessions, &req->session, &c->session);
 	if (err)
 		return err;
+	c->outcome->session = c->session;
+	if (leaves_alone[req->command])
+		return OK;
 	c->session->idle_since_ms = req->now_ms;
 	sessions_touch(c->sessions, c->session, only_asks[req->command] ? 0 : req->now_us);
-	c->outcome->session = c->session;
 	return OK;
 }
 

@@ -5,6 +5,7 @@
  */
 
 #include "graphd/sessions.h"
+#include "graphd/surveys.h"
 #include "graphd/tree.h"
 #include "proto/wire.h"
 
@@ -46,6 +47,7 @@ struct outcome {
 	char *tail;		  /* owned; NULL: none */
 	struct graph *tree_graph; /* owned: the graph that tree walks when it is not the session's
 				     (past, saved); or NULL */
+	struct uuid survey;	  /* not nil: body says nothing, the answer is this survey's */
 	uint64_t key_token;	  /* what dispatch_uncommitted() needs; 0: nothing */
 };
 
@@ -72,6 +74,8 @@ size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_
  * given to fn before dispatch() returns. To be set before the first request.
  */
 void dispatcher_on_more(struct dispatcher *, void (*fn)(void *, struct outcome *), void *context);
+/* Borrowed: what clients are being asked. The server runs their time and tells who asked. */
+struct surveys *dispatch_surveys(struct dispatcher *);
 /* Where the backup command may write; borrowed; NULL, as at first: nowhere. */
 void dispatcher_backup_to(struct dispatcher *, const char *directory);
 /* The commit of an outcome with that key_token failed: its key counts as never used. */

@@ -7,12 +7,14 @@
 #include "graphd/keys.h"
 #include "graphd/projects.h"
 #include "graphd/reply.h"
+#include "graphd/surveys.h"
 
 struct dispatcher {
 	struct sessions *sessions;
 	struct clients *clients;
 	struct keys *keys;
 	struct projects *projects;
+	struct surveys *surveys;
 	struct uuid boot_id;
 	struct arena arena; /* of one request */
 	struct json_out result, warnings;

@@ -56,6 +56,8 @@ on_turn_end(struct loop_hook *hook)
 	server_commit(s);
 	s->store->ops->tend(s->store, idle && !s->flight);
 	s->taken = 0;
+	if (s->draining)
+		server_end_surveys(s);
 	if (s->draining && server_is_settled(s) && !snapshooter_is_reading(&s->snapshooter))
 		loop_stop(s->loop);
 }
@@ -160,7 +162,7 @@ static void
 stop_timers(struct server *s)
 {
 	struct loop_timer *timers[] = { &s->beacon, &s->heartbeat, &s->cleanup, &s->unload,
-		&s->unblock, &s->deadline };
+		&s->unblock, &s->deadline, &s->surveys };
 
 	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
 		loop_cancel_timer(s->loop, timers[i]);
@@ -220,6 +222,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 		return NULL;
 	}
 	dispatcher_on_more(s->dispatcher, server_take_more, s);
+	server_survey_init(s);
 	dispatcher_backup_to(s->dispatcher, options->backup_directory);
 	for (int i = 0; i < 2; i++)
 		batch_init(&s->batches[i]);
@@ -267,6 +270,7 @@ server_free(struct server *s)
 	if (!s)
 		return;
 	stop_timers(s);
+	server_end_surveys(s);
 	guard_fini(&s->guard, s->loop);
 	snapshooter_fini(&s->snapshooter);
 	for (struct link *l; (l = list_take(&s->streams));) {

@@ -40,7 +40,7 @@ struct server {
 	size_t n_ended;
 
 	struct loop_hook turn_end;
-	struct loop_timer beacon, heartbeat, cleanup, unload, unblock, deadline;
+	struct loop_timer beacon, heartbeat, cleanup, unload, unblock, deadline, surveys;
 	size_t taken; /* requests taken in this turn */
 	bool draining, failed;
 };
@@ -58,6 +58,13 @@ void server_run_streams(struct server *);
 struct reply *server_make_reply(struct server *, struct ask *, struct outcome *);
 /* Sends an answer, or starts to. Takes the reply. */
 void server_reply(struct server *, struct reply *);
+
+/* server_survey.c: the surveys' time and answers. After the dispatcher is there. */
+void server_survey_init(struct server *);
+/* Answers the ask when the survey is over. Takes the ask. */
+void server_await_clients(struct server *, struct ask *, const struct uuid *survey);
+/* Who still waits for clients is told that graphd goes. */
+void server_end_surveys(struct server *);
 
 /* server_commit.c: commits the open batch unless one is under way. */
 void server_commit(struct server *);

@@ -141,6 +141,26 @@ ask_new(const struct frames *f, const struct layout *layout, const struct head *
 	return ask;
 }
 
+struct ask *
+ask_stub(struct ask *ask)
+{
+	size_t total = ask->id.n;
+	struct ask *stub;
+	char *at;
+
+	for (size_t i = 0; i < ask->n_envelope; i++)
+		total += ask->envelope[i].n;
+	stub = xmalloc(sizeof *stub + total);
+	*stub = *ask;
+	at = stub->bytes;
+	for (size_t i = 0; i < ask->n_envelope; i++)
+		stub->envelope[i] = keep(&at, ask->envelope[i]);
+	stub->id = keep(&at, ask->id);
+	stub->caller = stub->args = (struct span){ NULL, 0 };
+	free(ask);
+	return stub;
+}
+
 static bool
 takes_whole_graphs(enum command command)
 {
@@ -156,6 +176,9 @@ bounds_of(enum command command)
 		.text_bytes = LIMIT_JSON_TEXT_BYTES,
 		.key_bytes = LIMIT_JSON_KEY_BYTES };
 
+	/* What a client says stands four levels down. */
+	if (command == COMMAND_answer)
+		bounds.depth += 4;
 	if (!takes_whole_graphs(command))
 		return bounds;
 	bounds.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH;

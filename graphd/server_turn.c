@@ -26,12 +26,17 @@ static struct metric commands = {
 static struct uuid
 lane_of(struct server *s, const struct ask *ask)
 {
+	static const struct uuid nowhere;
 	struct uuid session = ask->session, project;
 	struct session *live;
 	struct span value;
 
 	if (ask->command == COMMAND_cleanup_sessions)
 		return lane_of_all;
+	/* Clients are not kept waiting by a graph that somebody else reads; these change nothing
+	 * of the session. */
+	if (ask->command == COMMAND_ask || ask->command == COMMAND_answer)
+		return nowhere;
 	if (uuid_is_nil(&session) && command_rows[ask->command].kind == COMMAND_MANAGES &&
 	    json_find(ask->args, "session_id", &value) && json_type(value) == JSON_STRING)
 		uuid_parse(json_text(&s->arena, value), &session);
@@ -160,8 +165,13 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 	bool reported = command_rows[ask->command].kind == COMMAND_REPORTS;
 	bool changed = changes_something(o);
 	struct batch *batch = place(s, o, reported);
-	struct reply *reply = server_make_reply(s, ask, o);
+	struct reply *reply;
 
+	if (!uuid_is_nil(&o->survey)) {
+		server_await_clients(s, ask, &o->survey);
+		return;
+	}
+	reply = server_make_reply(s, ask, o);
 	reply->changed = changed;
 	reply->reported = reported;
 	if (!reply->stream && !reported)

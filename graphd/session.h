@@ -23,6 +23,7 @@ struct client {
 	struct link link;
 	char *client_id, *actor, *gateway;
 	uint64_t since_us;
+	uint64_t number; /* rises from each that joins to the next, in any session */
 };
 
 /* A remembered answer. */

@@ -27,7 +27,7 @@ static const char *const kind_words[] = {
 	[COMMAND_CHANGES] = "changes the session",
 	[COMMAND_READS] = "reads",
 	[COMMAND_MANAGES] = "manages sessions and projects",
-	[COMMAND_REPORTS] = "reported by gateways",
+	[COMMAND_REPORTS] = "about live clients",
 };
 
 static void

@@ -50,5 +50,8 @@ cmd_join(struct call *c, const struct join_args *a)
 	json_out_uuid(c->result, &c->session->id);
 	json_out_key(c->result, "client_id");
 	json_out_text(c->result, a->client_id);
+	json_out_key(c->result, "number");
+	json_out_uint(
+	    c->result, clients_find(c->dispatcher->clients, c->session, a->client_id)->number);
 	return OK;
 }

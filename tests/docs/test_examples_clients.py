@@ -78,6 +78,13 @@ class Clients(ProjectTest):
         self.assertTrue([line for line in lines if line.startswith("answer {")])
         self.assertEqual(self.roots()[-1]["name"], "From a WebSocket")
 
+    def test_the_asking_example_prints_what_each_client_said(self):
+        silent = self.websocket()
+        lines = self.output("/usr/bin/python3", EXAMPLES / "confirm.py", self.url, self.session)
+        name = silent.joined["data"]["client_id"]
+        self.assertEqual(lines, ["asked: Delete the phase?", f"{name} said nothing",
+                                 "confirm.py said {'sure': True}"])
+
     def test_the_curl_example_shows_what_it_did(self):
         text = "\n".join(self.output(EXAMPLES / "curl.sh", self.url))
         self.assertEqual(text.count('"graph:node-created"'), 4)

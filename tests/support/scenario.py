@@ -5,6 +5,7 @@
     ann: CreateNode blueprint_type_id=phase name="Build"     -> ok node_id=$p
     bob hears graph:node-created node_id=$p, then command:executed
     bob does not hear graph:node-deleted
+    bob will answer confirm with {"sure":true}
     ann: DeleteNode node_id=$nowhere                         -> NODE_NOT_FOUND field=node_id
     ann leaves
 
@@ -18,6 +19,7 @@ asker's WebSocket; what is left is for operators and goes to graphd itself.
 
 import json
 import re
+import threading
 
 import tables
 import zmq
@@ -38,6 +40,7 @@ URLS = {
     "EndSession": ("DELETE", "/sessions/{session}"),
     "CleanupSessions": ("POST", "/sessions/cleanup"),
     "ListClients": ("GET", "/sessions/{session}/clients"),
+    "Ask": ("POST", "/sessions/{session}/ask"),
     "CreateProject": ("POST", "/projects"),
     "ListProjects": ("GET", "/projects"),
     "GetProject": ("GET", "/projects/{project_id}"),
@@ -113,6 +116,7 @@ class Scenario:
                 (rf"({NAME}) leaves", self.leaves), (rf"({NAME}) hears (.*)", self.hears),
                 (rf"({NAME}) does not hear (\S+)", self.does_not_hear),
                 (rf"({NAME}) is sent away", self.is_sent_away),
+                (rf"({NAME}) will answer (\S+) with (.*)", self.will_answer),
                 (rf"({NAME}): (\w+)(.*?)->(.*)", self.asks))
         for pattern, action in rows:
             if match := re.fullmatch(pattern, text):
@@ -215,6 +219,21 @@ class Scenario:
         since = client.heard[client.read_until:]
         if event in [e.get("event") for e in since]:
             raise Failure(f"{who} heard {event}")
+
+    def will_answer(self, who, event, value):
+        """The next ask of that event, whenever it comes."""
+        client = self.clients[who]
+        self.used.add("Answer")
+
+        def answer():
+            try:
+                asked = client.await_event(lambda e: e.get("event") == "ask")["data"]
+            except AssertionError:
+                return  # what was to come of it is missed by the story
+            if asked["event"] == event:
+                client.send({"do": "answer", "ask": asked["ask"],
+                             "data": self.fill(json.loads(value))})
+        threading.Thread(target=answer, daemon=True).start()
 
     def asks(self, who, command, arguments, expected):
         data = {k: self.fill(v) for k, v in read_pairs(arguments)}

@@ -108,7 +108,7 @@ class Driver:
         self.process.stdin.flush()
 
     def open(self, port, mode="default", query="", namespace="", **more):
-        """more: auth, resumes, since, options."""
+        """more: auth, resumes, since, options, answers ({event: [argument, …]})."""
         name = f"c{next(self.numbers)}"
         client = self.clients[name] = Stock(self, name)
         options = dict(more.pop("options", {}))

@@ -32,6 +32,19 @@ function hear(name, socket, place) {
 	socket.io.on("open", () => socket.io.engine.on("upgrade", () => tell(name, "upgrade", {})));
 }
 
+// "$data" stands for what was asked, "$bytes" for bytes.
+function fill(value, data) {
+	if (value === "$bytes")
+		return Buffer.from([0, 1, 254, 255]);
+	return value === "$data" ? data : value;
+}
+
+// What a socket says to what it is asked: {event: [argument, …]}.
+function answer(socket, answers) {
+	for (const [event, args] of Object.entries(answers))
+		socket.on(event, (data, ack) => ack(...args.map((value) => fill(value, data))));
+}
+
 const commands = {
 	open(command) {
 		const place = { seq: command.since ?? 0 };
@@ -39,6 +52,7 @@ const commands = {
 			reconnectionDelayMax: 200, ...command.options, auth: authOf(command, place) });
 		sockets.set(command.client, socket);
 		hear(command.client, socket, place);
+		answer(socket, command.answers ?? {});
 	},
 	emit({ client, event, args, ack }) {
 		const answer = ack === undefined ? []

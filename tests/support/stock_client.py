@@ -18,6 +18,13 @@ def tell(client, what, **more):
         sys.stdout.flush()
 
 
+def fill(value, data):
+    """"$data" stands for what was asked, "$bytes" for bytes."""
+    if value == "$bytes":
+        return bytes([0, 1, 254, 255])
+    return data if value == "$data" else value
+
+
 class Stock:
     def __init__(self, command):
         self.name = command["client"]
@@ -31,6 +38,8 @@ class Stock:
         on("disconnect", lambda: tell(self.name, "disconnect"), self.namespace)
         for event in EVENTS:
             on(event, self.handler(event), self.namespace)
+        for event, args in command.get("answers", {}).items():
+            on(event, self.answerer(event, args), self.namespace)
         threading.Thread(target=self.connect, args=(command,), daemon=True).start()
 
     def connect(self, command):
@@ -63,6 +72,14 @@ class Stock:
                     self.auth["since"] = self.seq
             tell(self.name, "event", event=event, args=list(args))
         return heard
+
+    def answerer(self, event, args):
+        """What it says to what it is asked: one value, or a tuple of them."""
+        def asked(data):
+            tell(self.name, "event", event=event, args=[data])
+            values = tuple(fill(value, data) for value in args)
+            return values[0] if len(values) == 1 else values
+        return asked
 
     def emit(self, event, args, ack=None):
         callback = None

@@ -12,7 +12,7 @@ KINDS = {
     "changes the session": "CHANGES",
     "reads": "READS",
     "manages sessions and projects": "MANAGES",
-    "reported by gateways": "REPORTS",
+    "about live clients": "REPORTS",
 }
 
 # Values of a wrong type for each type a schema can name; null counts as absent.

@@ -10,11 +10,24 @@
 #include <stdlib.h>
 
 static void
+take_survey(void *domain, void *asker, enum error error, struct json_out *body)
+{
+	struct domain *d = domain;
+
+	d->n_surveys++;
+	d->asker = asker;
+	d->error = error;
+	free(d->body);
+	d->body = body->n ? xspandup(json_out_span(body)) : xstrdup("");
+}
+
+static void
 open_domain(struct domain *d)
 {
 	d->sessions = sessions_new(d->store, d->blueprints);
 	d->dispatcher = dispatcher_new(d->sessions);
 	dispatcher_on_more(d->dispatcher, take_outcome, d);
+	surveys_on_over(dispatch_surveys(d->dispatcher), take_survey, d);
 }
 
 struct domain *
@@ -216,6 +229,7 @@ ask_exactly(struct domain *d, enum command command, const struct uuid *session, 
 	forget_heard(d);
 	outcome_init(&out);
 	dispatch(d->dispatcher, &request, &out);
+	d->survey = out.survey;
 	d->error = out.error;
 	d->created = out.created;
 	d->key_token = out.key_token;

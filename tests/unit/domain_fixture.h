@@ -28,8 +28,12 @@ struct domain {
 	char *body;
 	bool created;
 	uint64_t key_token;
+	struct uuid survey; /* that it began, or nil */
 	struct heard *heard;
 	size_t n_heard;
+	/* Surveys that ended; body and error are those of the last. */
+	unsigned n_surveys;
+	void *asker;
 };
 
 struct domain *domain_new(void);

@@ -26,6 +26,7 @@ static struct hub *hub;
 static uint64_t now_ms;
 static struct uuid session, log_id;
 static unsigned n_encoded;
+static uint64_t asked_number; /* of the last question that was encoded */
 
 static inline struct fake_client *
 fake_of(const struct member *m)
@@ -53,6 +54,12 @@ fake_encode(unsigned dialect, const struct delivery *d)
 	int n = snprintf(text, sizeof text, "%s %llu;", name, (unsigned long long)d->seq);
 
 	n_encoded++;
+	if (d->question) {
+		asked_number = d->question->number;
+		n = snprintf(text, sizeof text, "%.*s %.*s?", (int)d->question->event.n,
+		    d->question->event.p, (int)d->question->data.n, d->question->data.p);
+		return shared_bytes_new(SHARED_PLAIN, (struct span){ text, (size_t)n });
+	}
 	if (dialect == NAMES_COLON && d->event == EVENT_node_updated)
 		return NULL;
 	return shared_bytes_new(SHARED_PLAIN, (struct span){ text, (size_t)n });

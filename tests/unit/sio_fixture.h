@@ -71,8 +71,7 @@ on_event(void *context, struct sio_socket *s, const struct sio_event *e)
 }
 
 static inline void
-on_acked(void *context, struct sio_socket *s, uint64_t id, struct span args,
-    const struct sio_attachments *attachments)
+on_acked(void *context, struct sio_socket *s, uint64_t id, const struct sio_event *ack)
 {
 	char text[64];
 
@@ -80,9 +79,9 @@ on_acked(void *context, struct sio_socket *s, uint64_t id, struct span args,
 	ck_assert(sio_is_connected(s));
 	snprintf(text, sizeof(text), "acked %llu", (unsigned long long)id);
 	note(&heard, span_of(text));
-	note(&heard, args);
-	for (unsigned i = 0; i < attachments->n; i++)
-		note(&heard, attachments->items[i]);
+	note(&heard, ack->fault == JSON_OK ? ack->args : span_of(json_fault_name(ack->fault)));
+	for (unsigned i = 0; i < ack->attachments.n; i++)
+		note(&heard, ack->attachments.items[i]);
 }
 
 static inline void

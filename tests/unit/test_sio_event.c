@@ -58,6 +58,20 @@ START_TEST(attachments_complete_binary_events_and_acks_in_order)
 }
 END_TEST
 
+START_TEST(an_ack_beyond_our_bounds_is_told_by_its_fault)
+{
+	static struct fake_ws ws;
+	struct eio_session *s = join(&ws);
+
+	forget(&heard);
+	ck_assert(ws_text(s, &ws, "435[1e400]", START_MS));
+	ck_assert_str_eq(heard.text, "acked 5|JSON_NUMBER");
+	forget(&heard);
+	ck_assert(ws_text(s, &ws, "436[]", START_MS));
+	ck_assert_str_eq(heard.text, "acked 6|");
+}
+END_TEST
+
 START_TEST(a_binary_event_without_attachments_is_whole)
 {
 	static struct fake_ws ws;
@@ -181,6 +195,7 @@ main(void)
 	tcase_add_test(tests, an_event_with_an_id_is_acknowledged_with_it);
 	tcase_add_test(tests, attachments_complete_binary_events_and_acks_in_order);
 	tcase_add_test(tests, a_binary_event_without_attachments_is_whole);
+	tcase_add_test(tests, an_ack_beyond_our_bounds_is_told_by_its_fault);
 	tcase_add_test(tests, attachments_out_of_place_close_everything);
 	tcase_add_test(tests, a_packet_with_its_attachments_is_bounded_by_max_payload);
 	tcase_add_test(tests, attachments_of_a_socket_the_server_has_ended_are_let_by);

@@ -191,6 +191,83 @@ START_TEST(commands_are_asked_for_and_answered_by_id)
 }
 END_TEST
 
+static void
+put_question(void)
+{
+	say(EVENT_ask, 3, 0,
+	    "{\"ask_id\":\"99999999-8888-4777-8666-555555555555\",\"event\":\"really\","
+	    "\"data\":{\"a\":1},\"timeout_ms\":5000,\"last\":9}");
+	turn();
+}
+
+/* The number under which it was asked. */
+static unsigned long
+heard_question(void)
+{
+	static const char before[] = "{\"event\":\"ask\",\"seq\":3,\"data\":{\"ask\":";
+	static const char behind[] =
+	    ",\"event\":\"really\",\"data\":{\"a\":1},\"timeout_ms\":5000}}\n";
+	char *end;
+	unsigned long number;
+
+	read_frames();
+	ck_assert_msg(strncmp(got, before, strlen(before)) == 0, "%s", got);
+	number = strtoul(got + strlen(before), &end, 10);
+	ck_assert_str_eq(end, behind);
+	return number;
+}
+
+START_TEST(a_question_is_heard_and_its_answer_passed_on)
+{
+	const char *id = join_ws("command:*", NAMES_COLON);
+	char text[256], expected[256];
+	unsigned long number;
+
+	read_frames();
+	put_question();
+	number = heard_question();
+	snprintf(
+	    text, sizeof text, "{\"id\":7,\"do\":\"answer\",\"ask\":%lu,\"data\":[ 2]}", number);
+	send_text(text);
+	ck_assert_str_eq(read_frames(), "{\"id\":7,\"ok\":{}}\n");
+	snprintf(expected, sizeof expected,
+	    "{\"ask_id\":\"99999999-8888-4777-8666-555555555555\",\"answers\":[{\"client_id\":\"%"
+	    "s\","
+	    "\"arguments\":[[2]]}]}",
+	    id);
+	ck_assert_str_eq(fake_open(&fake, COMMAND_answer)->args, expected);
+	send_text(text);
+	ck_assert_ptr_nonnull(strstr(read_frames(),
+	    "{\"id\":7,\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"No answer to that"));
+	put_question();
+	number = heard_question();
+	snprintf(text, sizeof text, "{\"do\":\"answer\",\"ask\":%lu}", number);
+	send_text(text);
+	ck_assert_str_eq(read_frames(), "{\"id\":null,\"ok\":{}}\n");
+	fake_answer(&fake, COMMAND_answer, OK, "{}");
+	ck_assert_ptr_nonnull(
+	    strstr(fake_open(&fake, COMMAND_answer)->args, "\"arguments\":[null]"));
+}
+END_TEST
+
+START_TEST(an_answer_must_name_its_question)
+{
+	static const char *const wrong[] = { "", ",\"ask\":\"7\"", ",\"ask\":1.5",
+		",\"ask\":null" };
+	char text[128];
+
+	join_ws(NULL, NAMES_COLON);
+	read_frames();
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		snprintf(text, sizeof text, "{\"id\":1,\"do\":\"answer\",\"data\":1%s}", wrong[i]);
+		send_text(text);
+		ck_assert_ptr_nonnull(strstr(read_frames(), "\"field\":\"ask\""));
+	}
+	send_text("{\"id\":1,\"do\":\"answer\",\"ask\":-1}");
+	ck_assert_ptr_nonnull(strstr(read_frames(), "NOT_FOUND"));
+}
+END_TEST
+
 START_TEST(presence_is_passed_on_with_the_clients_id)
 {
 	char expected[256];
@@ -364,6 +441,8 @@ add_tests(TCase *t)
 	tcase_add_test(t, a_filtered_client_gets_marks);
 	tcase_add_test(t, commands_are_asked_for_and_answered_by_id);
 	tcase_add_test(t, presence_is_passed_on_with_the_clients_id);
+	tcase_add_test(t, a_question_is_heard_and_its_answer_passed_on);
+	tcase_add_test(t, an_answer_must_name_its_question);
 	tcase_add_loop_test(t, malformed_messages_are_answered_and_the_connection_stays, 0, 10);
 	tcase_add_test(t, a_client_that_asks_too_much_at_once_is_told_so);
 	tcase_add_test(t, a_client_that_goes_takes_its_questions_with_it);
