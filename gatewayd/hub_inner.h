@@ -79,8 +79,10 @@ struct hub {
 	size_t n_members;
 	struct link dirty_groups;
 	struct link starting; /* rooms */
+	struct link reports;  /* to graphd, that wait for room among the requests */
 	size_t n_joining;
 	size_t n_joined; /* since memory was last given back */
+	uint64_t last_connection;
 	struct loop_hook flush;
 	struct loop_timer tick;
 	uint64_t next_tick_ms; /* the timer may be due earlier, for joiners alone */
@@ -154,8 +156,18 @@ void room_fail_joiners(struct room *, enum error);
 void room_expire_joiners(struct room *, uint64_t now_ms);
 /* A transient event that a joiner may be waiting for: its own announcement. */
 void room_show_joiners(struct room *, const struct delivery *);
-/* After graphd forgot them: all counted members are reported again. */
-void room_rejoin(struct room *);
+
+/* hub_report.c */
+/* Asks to be let in; fn gets the member. Returns the question's number, or 0. */
+uint64_t member_join(struct member *, upstream_reply_fn *fn);
+/* is_away: its connection broke off, and it may return. */
+void member_report_left(const struct member *, bool is_away);
+/* Those that had to wait because graphd has much to answer. */
+void hub_send_reports(struct hub *);
+void hub_drop_reports(struct hub *);
+/* After graphd forgot them: all counted members are reported again. quiet: others were not told
+ * that they had gone. */
+void room_rejoin(struct room *, bool quiet);
 
 /* hub_room.c */
 struct room *hub_room(struct hub *, const struct uuid *id);

@@ -57,7 +57,7 @@ deliver_reply(struct upstream *u, uint64_t number, struct span status, struct sp
 
 	if (number == UPSTREAM_HELLO_NUMBER) {
 		if (span_is(status, WIRE_STATUS_OK))
-			upstream_heard(u, body);
+			upstream_greeted(u, body);
 		return;
 	}
 	if (!p)

@@ -230,8 +230,26 @@ upstream_heard(struct upstream *u, struct span body)
 	if (!u->is_up || (was_up && !restarted))
 		return;
 	log_info("graphd", "%s", restarted ? "is here after a restart" : "is here");
+	u->is_told = restarted;
 	if (u->events.up)
 		u->events.up(u->events.context, restarted);
+}
+
+void
+upstream_greeted(struct upstream *u, struct span body)
+{
+	bool was_told;
+	struct span known;
+
+	upstream_heard(u, body);
+	was_told = u->is_told;
+	u->is_told = false;
+	/* After a restart everything is being reported already. */
+	if (!u->is_up || was_told || !json_find(json_trim(body), "known", &known) ||
+	    known.p[0] != 'f')
+		return;
+	if (u->events.forgotten)
+		u->events.forgotten(u->events.context);
 }
 
 void

@@ -65,12 +65,12 @@ forget_clients(void *context, struct session *s)
 }
 
 struct dispatcher *
-dispatcher_new(struct sessions *sessions)
+dispatcher_new(struct sessions *sessions, uint64_t grace_ms)
 {
 	struct dispatcher *d = xcalloc(1, sizeof(*d));
 
 	d->sessions = sessions;
-	d->clients = clients_new(sessions);
+	d->clients = clients_new(sessions, grace_ms);
 	d->keys = keys_new(sessions);
 	d->projects = projects_new();
 	uuid_random(&d->boot_id);

@@ -23,6 +23,7 @@ struct client {
 	struct link link;
 	char *client_id, *actor, *gateway;
 	uint64_t since_us;
+	bool is_away; /* its connection broke off; it may come back */
 };
 
 /* A remembered answer. */

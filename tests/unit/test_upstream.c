@@ -59,7 +59,9 @@ on_reply(void *arg, enum error status, struct span body, bool more)
 static void
 set_up(void)
 {
-	struct upstream_events events = { on_event, on_up, on_down, on_turn, NULL };
+	struct upstream_events events = {
+		.event = on_event, .up = on_up, .down = on_down, .turn = on_turn
+	};
 
 	memset(&fake, 0, sizeof(fake));
 	n_up = n_restarted = n_down = n_events = n_turns = 0;
