@@ -51,9 +51,10 @@ struct room {
 	bool unknown; /* graphd knows no such session */
 	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
 	bool lost;    /* the history is another one: live members begin anew too */
-	struct reading *reading; /* the journal, or the graph for a new beginning; one at a time */
-	uint64_t known_seq;	 /* the highest seq heard of: a gap lies between seq and this */
-	uint64_t asked_ms;	 /* when graphd was last asked for a sync */
+	uint64_t reading;   /* question for the journal, or for the graph to begin anew; 0: none */
+	bool reads_paths;   /* and where the events happened */
+	uint64_t known_seq; /* the highest seq heard of: a gap lies between seq and this */
+	uint64_t asked_ms;  /* when graphd was last asked for a sync */
 	uint64_t empty_since_ms;
 	uint32_t dash_members;
 	struct link groups;		    /* all */

@@ -124,14 +124,13 @@ member_settle(struct member *m)
 }
 
 static void
-on_joined(void *arg, enum error status, struct span body, bool more)
+on_joined(void *arg, enum error status, struct span body)
 {
 	struct member *m = arg;
 	struct span value;
 	int64_t n;
 	bool announced = true;
 
-	(void)more;
 	m->asked = 0;
 	if (status) {
 		m->counted = false;

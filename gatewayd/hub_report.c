@@ -21,12 +21,11 @@ struct report {
 };
 
 static void
-ignore_answer(void *arg, enum error status, struct span body, bool more)
+ignore_answer(void *arg, enum error status, struct span body)
 {
 	(void)arg;
 	(void)status;
 	(void)body;
-	(void)more;
 }
 
 static void

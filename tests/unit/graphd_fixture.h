@@ -108,14 +108,16 @@ fake_recv(struct asked *a)
 	return true;
 }
 
-/* Answers with as many body frames as there are texts. */
+/* Over the connection of one question, in answer to another, or the same. Long bodies take several
+ * frames. */
 static inline void
-fake_answer(const struct asked *a, const char *status, struct span body)
+fake_answer_over(
+    const struct asked *link, const struct asked *a, const char *status, struct span body)
 {
 	char head[WIRE_ANSWER_HEAD_MAX];
 	size_t n = wire_answer_head(a->head.id, status, head);
 
-	frames_send(fake.router, frames_at(&a->frames, 0), true);
+	frames_send(fake.router, frames_at(&link->frames, 0), true);
 	frames_send(fake.router, SPAN(""), true);
 	frames_send(fake.router, (struct span){ head, n }, true);
 	while (body.n > LIMIT_PART_BYTES) {
@@ -124,6 +126,12 @@ fake_answer(const struct asked *a, const char *status, struct span body)
 		body.n -= LIMIT_PART_BYTES;
 	}
 	frames_send(fake.router, body, false);
+}
+
+static inline void
+fake_answer(const struct asked *a, const char *status, struct span body)
+{
+	fake_answer_over(a, a, status, body);
 }
 
 static inline struct span
