@@ -86,7 +86,7 @@ struct member {
 	uint8_t state;	/* enum member_state */
 	bool counted;	/* graphd has been told of it */
 	bool may_return;
-	bool answered;	/* JOINING: graphd has answered, its announcement is still awaited */
+	bool answered; /* JOINING: graphd has answered, its announcement is still awaited */
 	bool has_since;
 	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
 	bool lost;	  /* WAITING: what it asks for is another history or no longer kept */

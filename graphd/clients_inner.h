@@ -15,7 +15,7 @@ struct gateway {
 
 /* Where a client is connected. */
 struct berth {
-	struct link link; /* of its member; the newest last */
+	struct link link;	 /* of its member; the newest last */
 	struct gateway *gateway; /* NULL: none was named */
 	uint64_t connection;
 };

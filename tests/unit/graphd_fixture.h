@@ -21,6 +21,7 @@ struct fake_graphd {
 	char requests[64], events[64];
 	char boot_id[UUID_TEXT + 1];
 	const char *contract;
+	const char *known; /* in the answer to Hello; NULL: true */
 };
 
 /* A request as it came: [routing id] [] [packed head] [arguments]… */
@@ -137,8 +138,8 @@ fake_answer(const struct asked *a, const char *status, struct span body)
 static inline struct span
 fake_greeting(char out[128])
 {
-	int n = snprintf(
-	    out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\"}", fake.boot_id, fake.contract);
+	int n = snprintf(out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\",\"known\":%s}",
+	    fake.boot_id, fake.contract, fake.known ? fake.known : "true");
 
 	return (struct span){ out, (size_t)n };
 }

@@ -27,7 +27,8 @@ START_TEST(a_counted_member_is_reported_once_its_room_is_subscribed_and_hears_of
 	turn();
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 0);
 	sync_at(3);
-	ck_assert_str_eq(fake_open(&fake, COMMAND_join)->args, "{\"client_id\":\"A\",\"connection\":1}");
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_join)->args, "{\"client_id\":\"A\",\"connection\":1}");
 	connected("A", 3);
 	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":2,\"seq\":3,\"announced\":true}");
 	turn();
@@ -363,8 +364,8 @@ START_TEST(reports_wait_for_room_among_the_requests_and_keep_their_order)
 	turn();
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
-	ck_assert_uint_lt(fake_open(&fake, COMMAND_join)->number,
-	    fake_open(&fake, COMMAND_leave)->number);
+	ck_assert_uint_lt(
+	    fake_open(&fake, COMMAND_join)->number, fake_open(&fake, COMMAND_leave)->number);
 }
 END_TEST
 
