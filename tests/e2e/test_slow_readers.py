@@ -40,8 +40,8 @@ class Crowd(ProjectTest):
         self.gateway = self.server.gateways[0]
         self.since = self.info()["seq"]
 
-    def raw(self, query=""):
-        target = f"/ws?session_id={self.session}&events=graph:*{query}"
+    def raw(self, target):
+        """A WebSocket seen frame by frame, with a narrow end."""
         original = socket.create_connection
 
         def narrowed(address, *more):
@@ -57,6 +57,16 @@ class Crowd(ProjectTest):
             socket.create_connection = original
         self.addCleanup(ws.close)
         self.assertEqual(ws.upgrade.status, 101)
+        return ws
+
+    def plain(self):
+        return self.raw(f"/ws?session_id={self.session}&events=graph:*&since={self.since}")
+
+    def socketio(self):
+        ws = self.raw("/socket.io/?EIO=4&transport=websocket")
+        self.assertTrue(ws.text_in().startswith("0{"))
+        ws.send_text("40" + json.dumps({"session_id": self.session, "recover": True}))
+        self.assertTrue(ws.text_in().startswith("40{"))
         return ws
 
     def stream(self):
@@ -84,8 +94,7 @@ class Stopped(Crowd):
     def test_who_reads_nothing_is_cut_off_and_costs_little_and_the_others_hear_all(self):
         listener = self.websocket(query=f"since={self.since}")
         before, files = self.gateway.rss_bytes(), self.gateway.open_files()
-        stopped = [self.raw(f"&since={self.since}") for _ in range(3)] + \
-            [self.stream() for _ in range(3)]
+        stopped = [come() for _ in range(2) for come in (self.plain, self.socketio, self.stream)]
         eventually(lambda: self.gateway.open_files() == files + len(stopped), what="all came in")
         began = time.monotonic()
         longest = self.shout(80)
@@ -103,6 +112,7 @@ class Stopped(Crowd):
         eventually(lambda: self.gateway.open_files() == files, STALLED_S + 8, "all cut off")
         print(f"cut off {time.monotonic() - began:.1f} s after the first event")
         self.assertGreater(time.monotonic() - began, STALLED_S)
+        self.assertEqual(self.info()["active_clients"], 1)
         self.check_what_was_left(stopped)
 
     def check_what_was_left(self, stopped):
@@ -133,7 +143,7 @@ class Slow(Crowd):
         return heard, time.monotonic() - began
 
     def test_who_reads_slowly_gets_everything_once_and_in_order(self):
-        clients = [self.raw(f"&since={self.since}") for _ in range(2)]
+        clients = [self.plain() for _ in range(2)]
         result = {}
         shouting = threading.Thread(target=self.shout, args=(120,))
         shouting.start()
