@@ -23,10 +23,10 @@ clients_new(struct sessions *sessions, uint64_t grace_ms)
 }
 
 void
-berth_free(struct berth *p)
+berth_free(struct berth *b)
 {
-	list_remove(&p->link);
-	free(p);
+	list_remove(&b->link);
+	free(b);
 }
 
 static void
@@ -109,36 +109,41 @@ find_berth(const struct member *m, const struct gateway *gateway, uint64_t conne
 {
 	LIST_EACH(at, &m->berths)
 	{
-		struct berth *p = LIST_OF(at, struct berth, link);
+		struct berth *b = LIST_OF(at, struct berth, link);
 
-		if (p->gateway == gateway && p->connection == connection)
-			return p;
+		if (b->gateway == gateway && b->connection == connection)
+			return b;
 	}
 	return NULL;
 }
 
-/* The newest place comes last, and is the one that is shown. */
+static size_t
+count_berths(const struct member *m)
+{
+	size_t n = 0;
+
+	for (const struct link *l = m->berths.next; l != &m->berths; l = l->next)
+		n++;
+	return n;
+}
+
+/* The newest one is the last, and is the one that is shown. */
 static void
 add_berth(struct clients *c, struct member *m, const struct client_facts *facts)
 {
 	struct gateway *gateway = clients_gateway(c, facts->gateway, facts->now_ms);
-	struct berth *p = find_berth(m, gateway, facts->connection);
-	size_t n = 0;
+	struct berth *b;
 
-	if (!facts->again) {
+	if (!facts->again)
 		leave_berths(m);
-		p = NULL;
-	}
-	LIST_EACH(at, &m->berths)
-	n++;
-	if (!p && n >= LIMIT_CONNECTIONS_PER_CLIENT)
+	else if (find_berth(m, gateway, facts->connection))
+		return;
+	if (count_berths(m) >= LIMIT_CONNECTIONS_PER_CLIENT)
 		berth_free(LIST_OF(m->berths.next, struct berth, link));
-	if (!p) {
-		p = xcalloc(1, sizeof(*p));
-		p->gateway = gateway;
-		p->connection = facts->connection;
-		list_append(&m->berths, &p->link);
-	}
+	b = xcalloc(1, sizeof(*b));
+	b->gateway = gateway;
+	b->connection = facts->connection;
+	list_append(&m->berths, &b->link);
 	free(m->client.gateway);
 	m->client.gateway = xspandup(facts->gateway);
 }
@@ -161,12 +166,12 @@ clients_join(struct clients *c, struct session *s, const struct client_facts *fa
 	return OK;
 }
 
-/* The place that is left; false: the client is somewhere else by now. */
+/* False: the client is somewhere else by now. */
 static bool
 leave_berth(const struct clients *c, struct member *m, const struct client_leave *leave)
 {
 	const struct gateway *gateway = NULL;
-	struct berth *p;
+	struct berth *b;
 
 	if (leave->everywhere) {
 		leave_berths(m);
@@ -174,10 +179,10 @@ leave_berth(const struct clients *c, struct member *m, const struct client_leave
 	}
 	if (leave->gateway.n > 0 && !(gateway = table_find(&c->gateways, &leave->gateway)))
 		return false;
-	p = find_berth(m, gateway, leave->connection);
-	if (p)
-		berth_free(p);
-	return p != NULL;
+	b = find_berth(m, gateway, leave->connection);
+	if (b)
+		berth_free(b);
+	return b != NULL;
 }
 
 enum leave

@@ -99,11 +99,11 @@ loses_berths(struct member *m)
 	if (list_is_empty(&m->berths))
 		return false;
 	for (struct link *at = m->berths.next, *next; at != &m->berths; at = next) {
-		struct berth *p = LIST_OF(at, struct berth, link);
+		struct berth *b = LIST_OF(at, struct berth, link);
 
 		next = at->next;
-		if (p->gateway && p->gateway->silent)
-			berth_free(p);
+		if (b->gateway && b->gateway->silent)
+			berth_free(b);
 	}
 	return list_is_empty(&m->berths);
 }

@@ -171,19 +171,22 @@ class Slow(Crowd):
 
 class Left(Crowd):
     def test_who_leaves_a_long_poll_is_noticed_however_soon(self):
+        files = self.gateway.open_files() - 1
         self.http.close()
-        files = self.gateway.open_files()
+        eventually(lambda: self.gateway.open_files() == files, what="nobody connected")
         target = f"{API}/sessions/{self.session}/events?since={self.since}&wait=30000"
         for delay in (0, 0.02, 0.1, 0.3):
             for abruptly in (False, True):
                 with self.subTest(delay=delay, abruptly=abruptly):
                     s = socket.create_connection(("127.0.0.1", self.server.ports[0]))
                     s.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                    if delay:
+                        eventually(lambda: self.gateway.open_files() > files, what="the request")
                     time.sleep(delay)
                     if abruptly:
                         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     s.close()
-                    eventually(lambda: self.gateway.open_files() == files, 1, "its end")
+                    eventually(lambda: self.gateway.open_files() == files, 2, "its end")
 
 
 if __name__ == "__main__":
