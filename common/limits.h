@@ -66,21 +66,23 @@ enum {
 	LIMIT_BUS_HANDSHAKE_MS = 2000,
 	LIMIT_BUS_LINGER_MS = 1000, /* for what is still to be sent when a process ends */
 	LIMIT_BUS_HEARTBEAT_MS = 1000,
-	LIMIT_BUS_SILENCE_MS = 3000,	      /* a peer unheard for so long is gone */
-	LIMIT_ADDRESS_BYTES = 80,	      /* of a gateway: ADDR:PORT */
-	LIMIT_BEACON_MS = 1000,		      /* seq of recently active sessions on the bus */
-	LIMIT_TURN_REQUESTS = 256,	      /* taken in one turn, hence steps in one commit */
-	LIMIT_TURN_EVENTS = 1024,	      /* taken in one turn of a gateway */
+	LIMIT_BUS_SILENCE_MS = 3000, /* a peer unheard for so long is gone */
+	LIMIT_LEASE_MS = 2750,	   /* a gateway unheard for so long loses its clients: within 3 s */
+	LIMIT_ADDRESS_BYTES = 80,  /* of a gateway: ADDR:PORT */
+	LIMIT_BEACON_MS = 1000,	   /* seq of recently active sessions on the bus */
+	LIMIT_TURN_REQUESTS = 256, /* taken in one turn, hence steps in one commit */
+	LIMIT_TURN_EVENTS = 1024,  /* taken in one turn of a gateway */
 	LIMIT_TEXTS_BYTES = 64 * 1024 * 1024, /* of nodes, kept for the next answer */
 	LIMIT_SLICE_BYTES = 128 * 1024,	      /* of a big answer, written between other requests */
 
 	/* live connections */
 	LIMIT_MESSAGE_BYTES =
 	    1000000, /* WebSocket message in, polling POST: Engine.IO maxPayload */
-	LIMIT_TURN_READ_BYTES = 16 * 1024, /* per connection and turn */
-	LIMIT_QUEUE_BYTES = 1024 * 1024,   /* owed to one client before it counts as behind */
-	LIMIT_STALLED_MS = 10000,	   /* without progress: closed with 1013 */
-	LIMIT_CLOSE_MS = 2000,		   /* for the close handshake */
+	LIMIT_TURN_READ_BYTES = 16 * 1024,    /* per connection and turn */
+	LIMIT_QUEUE_BYTES = 1024 * 1024,      /* owed to one client before it counts as behind */
+	LIMIT_SEND_BUFFER_BYTES = 256 * 1024, /* the kernel's share of it, which it doubles */
+	LIMIT_STALLED_MS = 10000,	      /* without progress: closed with 1013 */
+	LIMIT_CLOSE_MS = 2000,		      /* for the close handshake */
 	LIMIT_PING_MS = 25000,
 	LIMIT_PONG_MS = 20000,
 	LIMIT_UPGRADE_MS = 10000,
@@ -97,6 +99,8 @@ enum {
 	LIMIT_ASKS_PER_CLIENT = 1024,	/* questions to graphd one live client may wait for */
 	LIMIT_SSE_KEEPALIVE_MS = 15000, /* a comment line, so that proxies do not give up */
 	LIMIT_SSE_RETRY_MS = 1000,	/* what a browser waits before it connects again */
+	LIMIT_GRACE_MS = 5000, /* --grace-ms: a client whose connection broke off may be away */
+	LIMIT_CONNECTIONS_PER_CLIENT = 8, /* counted at a time; then the oldest is not */
 	LIMIT_PRESENCE_BYTES = 4096,
 	LIMIT_PRESENCE_PER_S = 20, /* per client; coalesced above */
 	LIMIT_PRESENCE_TTL_MS = 60000,

@@ -106,6 +106,8 @@ struct http_stream_ops {
 void http_stream(struct http_request *, int status, const char *content_type,
     const struct http_stream_ops *, void *arg);
 void http_stream_wake(struct http_request *);
+/* Breaks the connection off, for a peer that takes nothing: gone() follows, not from within. */
+void http_stream_cut(struct http_request *);
 
 /*
  * Takes the connection over as a WebSocket: 101 with the accept key and the subprotocol (NULL:

@@ -189,6 +189,11 @@ void
 http_stream(struct http_request *r, int status, const char *content_type,
     const struct http_stream_ops *ops, void *arg)
 {
+	int kernel_bytes = LIMIT_SEND_BUFFER_BYTES;
+
+	/* By itself it grows to megabytes for a peer that does not read. */
+	setsockopt(
+	    http_connection_of(r)->fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof(kernel_bytes));
 	r->stream = ops;
 	r->stream_arg = arg;
 	answer(r, status, content_type,
@@ -200,6 +205,18 @@ http_stream_wake(struct http_request *r)
 {
 	if (r->state == HTTP_STREAM_HELD)
 		http_resume(http_connection_of(r));
+}
+
+void
+http_stream_cut(struct http_request *r)
+{
+	struct http_connection *c = http_connection_of(r);
+	struct linger at_once = { .l_onoff = 1 };
+
+	/* What the kernel still has for it would stay there for as long as it does not read. */
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	shutdown(c->fd, SHUT_RDWR);
+	http_stream_wake(r);
 }
 
 /* WebSocket. */

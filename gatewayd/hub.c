@@ -186,6 +186,7 @@ on_turn_end(struct loop_hook *hook)
 		set_tick(hub, clock_now_ms());
 	flush_groups(hub);
 	hub_send_answers(hub);
+	hub_send_reports(hub);
 }
 
 struct hub *
@@ -199,6 +200,7 @@ hub_new(struct loop *loop, struct upstream *upstream)
 	list_init(&hub->dirty_groups);
 	list_init(&hub->starting);
 	list_init(&hub->answering);
+	list_init(&hub->reports);
 	hub->flush.run = on_turn_end;
 	loop_at_turn_end(loop, &hub->flush);
 	hub->tick.due = on_tick;
@@ -225,6 +227,7 @@ hub_free(struct hub *hub)
 		if (hub->transports[i].transport->stop)
 			hub->transports[i].transport->stop(hub->transports[i].common);
 	}
+	hub_drop_reports(hub);
 	table_fini(&hub->rooms);
 	free(hub);
 }
@@ -236,7 +239,16 @@ hub_up(struct hub *hub, bool restarted)
 
 	/* ZeroMQ renews the subscriptions by itself, and each is answered with a sync. */
 	for (size_t i = 0; restarted && (r = table_next(&hub->rooms, &i));)
-		room_rejoin(r);
+		room_rejoin(r, true);
+}
+
+void
+hub_forgotten(struct hub *hub)
+{
+	struct room *r;
+
+	for (size_t i = 0; (r = table_next(&hub->rooms, &i));)
+		room_rejoin(r, false);
 }
 
 size_t

@@ -93,7 +93,8 @@ struct member {
 	uint32_t place; /* in the group, when live */
 	uint8_t state;	/* enum member_state */
 	bool counted;	/* graphd has been told of it */
-	bool answered;	/* JOINING: graphd has answered, its announcement is still awaited */
+	bool may_return;
+	bool answered; /* JOINING: graphd has answered, its announcement is still awaited */
 	bool has_since;
 	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
 	bool lost;	  /* WAITING: what it asks for is another history or no longer kept */
@@ -106,6 +107,7 @@ struct member {
 	uint64_t asked;	     /* number of the Join request under way, or 0 */
 	uint64_t active_clients;
 	uint64_t number;		   /* graphd's, in order of joining */
+	uint64_t connection;		   /* tells it from an older one of the same client */
 	char *client_id, *actor;	   /* owned, perhaps the same; NULL when not counted */
 	struct shared_bytes *announcement; /* JOINING: its own session:connected, encoded */
 	struct uuid log_id; /* JOINING: the history the client knows; nil: whichever */
@@ -116,6 +118,7 @@ struct join {
 	struct span client_id, actor;
 	bool counted; /* announce it to the session: WebSocket and Socket.IO clients; not SSE, long
 			 poll */
+	bool may_return; /* counted: when its connection breaks off it may come back as itself */
 	bool has_since;
 	uint64_t since;
 	struct span log_id; /* the history the client knows; {NULL,0}: whichever */
@@ -133,6 +136,7 @@ void hub_free(struct hub *);
 void hub_event(
     struct hub *, const struct uuid *session, const struct wire_header *, struct span body);
 void hub_up(struct hub *, bool restarted);
+void hub_forgotten(struct hub *);
 
 /* transport->joined() follows later, never from within. events has passed filter_parse(). */
 void hub_join(
@@ -140,6 +144,8 @@ void hub_join(
 /* Leaves, announcing it when counted. Nothing happens when it is out. Not from within deliver() or
  * encode(). */
 void hub_leave(struct hub *, struct member *);
+/* Its connection broke off. The same, but if it may return it is away for a while first. */
+void hub_lose(struct hub *, struct member *);
 /* The member's owed bytes have become fewer: go on feeding it if it was slow. */
 void hub_progress(struct hub *, struct member *);
 /*
@@ -153,6 +159,8 @@ void hub_count_stray_answer(void);
 /* The last event delivered to it, whatever its state. */
 uint64_t hub_seq(const struct member *);
 const struct uuid *hub_session(const struct member *);
+/* A Join by hand must name it. */
+uint64_t hub_connection(const struct member *);
 size_t hub_members(const struct hub *);
 /* What start() of that transport returned; it is called the first time. stop() is called by
  * hub_free(). */

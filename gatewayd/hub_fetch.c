@@ -14,45 +14,20 @@
 
 enum { PAGE_EVENTS = 1000 };
 
-/* An answer of several parts, joined. */
-struct reading {
-	struct room *room;
-	uint64_t number;
-	bool with_paths;
-	struct json_out body;
-};
-
-static void
-reading_free(struct reading *f)
-{
-	if (!f)
-		return;
-	json_out_fini(&f->body);
-	free(f);
-}
-
 void
 room_stop_reading(struct room *r)
 {
 	if (r->reading)
-		upstream_forget(r->hub->upstream, r->reading->number);
-	reading_free(r->reading);
-	r->reading = NULL;
+		upstream_forget(r->hub->upstream, r->reading);
+	r->reading = 0;
 }
 
 /* When there is no place for another request just now, the tick tries again. */
 static void
 ask(struct room *r, const struct upstream_question *q, bool with_paths, upstream_reply_fn *fn)
 {
-	struct reading *f = xcalloc(1, sizeof *f);
-
-	f->room = r;
-	f->with_paths = with_paths;
-	f->number = upstream_ask(r->hub->upstream, q, fn, f);
-	if (f->number)
-		r->reading = f;
-	else
-		reading_free(f);
+	r->reading = upstream_ask(r->hub->upstream, q, fn, r);
+	r->reads_paths = with_paths;
 }
 
 /* Waiting members that the event is next for. */
@@ -178,38 +153,19 @@ page_done(struct room *r, struct span body)
 		room_fetch(r);
 }
 
-/* The answer is complete: the room may read again. Returns owned. */
-static struct json_out
-take_answer(struct reading *f)
-{
-	struct json_out body = f->body;
-
-	f->body = (struct json_out){ 0 };
-	f->room->reading = NULL;
-	reading_free(f);
-	return body;
-}
-
 static void
-on_page(void *arg, enum error status, struct span body, bool more)
+on_page(void *arg, enum error status, struct span body)
 {
-	struct reading *f = arg;
-	struct room *r = f->room;
-	bool with_paths = f->with_paths;
-	struct json_out whole;
+	struct room *r = arg;
 
-	json_out_bytes(&f->body, body);
-	if (more)
-		return;
-	whole = take_answer(f);
+	r->reading = 0;
 	/* Who came meanwhile may need what was not asked for. */
-	if (status == OK && r->subtrees.n && !with_paths)
+	if (status == OK && r->subtrees.n && !r->reads_paths)
 		room_fetch(r);
 	else if (status == OK)
-		page_done(r, json_out_span(&whole));
+		page_done(r, body);
 	else if (status == ERROR_invalid_session)
 		room_end(r);
-	json_out_fini(&whole);
 }
 
 /*
@@ -355,18 +311,12 @@ graph_done(struct room *r, enum error status, struct span body)
 }
 
 static void
-on_graph(void *arg, enum error status, struct span body, bool more)
+on_graph(void *arg, enum error status, struct span body)
 {
-	struct reading *f = arg;
-	struct room *r = f->room;
-	struct json_out whole;
+	struct room *r = arg;
 
-	json_out_bytes(&f->body, body);
-	if (more)
-		return;
-	whole = take_answer(f);
-	graph_done(r, status, json_out_span(&whole));
-	json_out_fini(&whole);
+	r->reading = 0;
+	graph_done(r, status, body);
 }
 
 void

@@ -51,9 +51,10 @@ struct room {
 	bool unknown; /* graphd knows no such session */
 	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
 	bool lost;    /* the history is another one: live members begin anew too */
-	struct reading *reading; /* the journal, or the graph for a new beginning; one at a time */
-	uint64_t known_seq;	 /* the highest seq heard of: a gap lies between seq and this */
-	uint64_t asked_ms;	 /* when graphd was last asked for a sync */
+	uint64_t reading;   /* question for the journal, or for the graph to begin anew; 0: none */
+	bool reads_paths;   /* and where the events happened */
+	uint64_t known_seq; /* the highest seq heard of: a gap lies between seq and this */
+	uint64_t asked_ms;  /* when graphd was last asked for a sync */
 	uint64_t empty_since_ms;
 	uint32_t dash_members;
 	struct link groups;		    /* all */
@@ -81,9 +82,11 @@ struct hub {
 	struct link dirty_groups;
 	struct link starting;	/* rooms */
 	struct link answering;	/* surveys with answers for graphd */
+	struct link reports;	/* to graphd, that wait for room among the requests */
 	uint64_t survey_number; /* of the last one; 0: none yet */
 	size_t n_joining;
 	size_t n_joined; /* since memory was last given back */
+	uint64_t last_connection;
 	struct loop_hook flush;
 	struct loop_timer tick;
 	uint64_t next_tick_ms; /* the timer may be due earlier, for joiners alone */
@@ -157,8 +160,18 @@ void room_fail_joiners(struct room *, enum error);
 void room_expire_joiners(struct room *, uint64_t now_ms);
 /* A transient event that a joiner may be waiting for: its own announcement. */
 void room_show_joiners(struct room *, const struct delivery *);
-/* After graphd forgot them: all counted members are reported again. */
-void room_rejoin(struct room *);
+
+/* hub_report.c */
+/* Asks to be let in; fn gets the member. Returns the question's number, or 0. */
+uint64_t member_join(struct member *, upstream_reply_fn *fn);
+/* is_away: its connection broke off, and it may return. */
+void member_report_left(const struct member *, bool is_away);
+/* Those that had to wait because graphd has much to answer. */
+void hub_send_reports(struct hub *);
+void hub_drop_reports(struct hub *);
+/* After graphd forgot them: all counted members are reported again. quiet: others were not told
+ * that they had gone. */
+void room_rejoin(struct room *, bool quiet);
 
 /* hub_survey.c */
 /* The event ask. */

@@ -67,38 +67,6 @@ clear(struct member *m)
 }
 
 static void
-ignore_answer(void *arg, enum error status, struct span body, bool more)
-{
-	(void)arg;
-	(void)status;
-	(void)body;
-	(void)more;
-}
-
-static uint64_t
-report(struct member *m, enum command command, bool back, upstream_reply_fn *fn)
-{
-	struct json_out args = { 0 };
-	struct upstream_question q = { .command = command, .session = m->room->id };
-	uint64_t number;
-
-	json_out_open(&args, '{');
-	json_out_key(&args, "client_id");
-	json_out_string(&args, m->client_id);
-	if (back) {
-		json_out_key(&args, "back");
-		json_out_bool(&args, true);
-	}
-	json_out_close(&args, '}');
-	q.args = json_out_span(&args);
-	q.caller.actor = span_of(m->actor);
-	q.caller.client = span_of(m->client_id);
-	number = upstream_ask(m->room->hub->upstream, &q, fn, m);
-	json_out_fini(&args);
-	return number;
-}
-
-static void
 fail(struct member *m, enum error err)
 {
 	const struct transport *transport = m->group->transport;
@@ -159,14 +127,13 @@ member_settle(struct member *m)
 }
 
 static void
-on_joined(void *arg, enum error status, struct span body, bool more)
+on_joined(void *arg, enum error status, struct span body)
 {
 	struct member *m = arg;
 	struct span value;
 	int64_t n;
 	bool announced = true;
 
-	(void)more;
 	m->asked = 0;
 	if (status) {
 		m->counted = false;
@@ -197,7 +164,7 @@ start(struct member *m)
 	}
 	if (m->asked || m->answered)
 		return;
-	m->asked = report(m, COMMAND_join, false, on_joined);
+	m->asked = member_join(m, on_joined);
 	if (!m->asked) {
 		m->counted = false;
 		fail(m, ERROR_overloaded);
@@ -269,31 +236,6 @@ room_show_joiners(struct room *r, const struct delivery *d)
 }
 
 void
-room_rejoin(struct room *r)
-{
-	struct link *const lists[] = { &r->waiting, &r->slow };
-
-	for (size_t i = 0; i < 2; i++) {
-		LIST_EACH(at, lists[i])
-		{
-			struct member *m = LIST_OF(at, struct member, link);
-
-			if (m->counted)
-				report(m, COMMAND_join, true, ignore_answer);
-		}
-	}
-	LIST_EACH(at, &r->groups)
-	{
-		struct group *g = LIST_OF(at, struct group, in_room);
-
-		for (uint32_t i = 0; i < g->n; i++) {
-			if (g->members[i]->counted)
-				report(g->members[i], COMMAND_join, true, ignore_answer);
-		}
-	}
-}
-
-void
 member_feed(struct member *m, const struct delivery *d, struct shared_bytes *bytes)
 {
 	const struct transport *transport = m->group->transport;
@@ -317,7 +259,11 @@ member_evict(struct member *m, const char *reason)
 		fail(m, ERROR_backend_unavailable);
 		return;
 	}
-	hub_leave(m->room->hub, m);
+	/* Whoever is sent to another gateway comes back at once. */
+	if (strcmp(reason, "drain") == 0)
+		hub_lose(m->room->hub, m);
+	else
+		hub_leave(m->room->hub, m);
 	transport->evict(m, reason);
 }
 
@@ -332,7 +278,12 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	if (!filter_parse(j->events, &filter.events))
 		filter.events = FILTER_ALL;
 	*m = (struct member){
-		.room = r, .counted = j->counted, .has_since = j->has_since, .resume_seq = j->since
+		.room = r,
+		.counted = j->counted,
+		.may_return = j->may_return,
+		.has_since = j->has_since,
+		.resume_seq = j->since,
+		.connection = ++hub->last_connection,
 	};
 	if (j->counted) {
 		m->client_id = xspandup(j->client_id);
@@ -355,15 +306,28 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 		hub_want_start(r);
 }
 
+static void
+leave(struct member *m, bool is_away)
+{
+	if (m->state == MEMBER_OUT)
+		return;
+	if (m->counted && (m->state != MEMBER_JOINING || m->asked || m->answered))
+		member_report_left(m, is_away);
+	clear(m);
+}
+
 void
 hub_leave(struct hub *hub, struct member *m)
 {
 	(void)hub;
-	if (m->state == MEMBER_OUT)
-		return;
-	if (m->counted && (m->state != MEMBER_JOINING || m->asked || m->answered))
-		report(m, COMMAND_leave, false, ignore_answer);
-	clear(m);
+	leave(m, false);
+}
+
+void
+hub_lose(struct hub *hub, struct member *m)
+{
+	(void)hub;
+	leave(m, m->may_return);
 }
 
 void
@@ -386,6 +350,12 @@ hub_seq(const struct member *m)
 	if (m->state != MEMBER_LIVE)
 		return m->seq;
 	return m->group->n_pending ? m->group->pending_since : m->room->seq;
+}
+
+uint64_t
+hub_connection(const struct member *m)
+{
+	return m->connection;
 }
 
 const struct uuid *

@@ -294,12 +294,11 @@ member_forget_asked(struct member *m)
 /* Answers. */
 
 static void
-ignore_reply(void *arg, enum error status, struct span body, bool more)
+ignore_reply(void *arg, enum error status, struct span body)
 {
 	(void)arg;
 	(void)status;
 	(void)body;
-	(void)more;
 }
 
 /* False: it cannot go just now and stays. */

@@ -15,7 +15,6 @@ struct live_ask {
 	void *user;
 	char *id; /* owned */
 	size_t id_bytes;
-	struct json_out body; /* the parts that have come */
 };
 
 static void
@@ -23,16 +22,15 @@ ask_free(struct live_ask *a)
 {
 	list_remove(&a->link);
 	a->asks->n--;
-	json_out_fini(&a->body);
 	free(a->id);
 	free(a);
 }
 
 static void
-give_answer(struct live_ask *a, enum error status)
+give_answer(struct live_ask *a, enum error status, struct span body)
 {
 	struct span id = { a->id, a->id_bytes };
-	struct span body = json_out_span(&a->body), error;
+	struct span error;
 	struct json_out own = { 0 };
 	live_answer_fn *answer = a->answer;
 
@@ -50,18 +48,14 @@ give_answer(struct live_ask *a, enum error status)
 }
 
 static void
-on_reply(void *arg, enum error status, struct span body, bool more)
+on_reply(void *arg, enum error status, struct span body)
 {
 	struct live_ask *a = arg;
 
-	json_out_bytes(&a->body, body);
-	if (more)
-		return;
 	/* The answer may end the client, which must not find this question among its own. */
 	list_remove(&a->link);
 	a->asks->n--;
-	give_answer(a, status);
-	json_out_fini(&a->body);
+	give_answer(a, status, body);
 	free(a->id);
 	free(a);
 }

@@ -90,11 +90,21 @@ on_up(void *context, bool restarted)
 }
 
 static void
+on_forgotten(void *context)
+{
+	struct gateway *g = context;
+
+	hub_forgotten(g->hub);
+}
+
+static void
 open_upstream(struct gateway *g)
 {
 	struct bus_security *security = NULL;
 	char message[256];
-	struct upstream_events events = { .event = on_event, .up = on_up, .context = g };
+	struct upstream_events events = {
+		.event = on_event, .up = on_up, .forgotten = on_forgotten, .context = g
+	};
 	char id[UUID_TEXT + 1];
 
 	uuid_random(&g->id);

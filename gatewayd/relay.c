@@ -27,12 +27,10 @@ ask(struct relay *relay, upstream_reply_fn *fn, void *arg)
 }
 
 static void
-on_refreshed(void *arg, enum error status, struct span body, bool more)
+on_refreshed(void *arg, enum error status, struct span body)
 {
 	struct relay *relay = arg;
 
-	if (more)
-		return;
 	relay->refreshing = 0;
 	take_list(relay, status, body);
 }
@@ -96,13 +94,11 @@ on_gone(void *arg)
 
 /* A gateway that began a moment ago is known to graphd before it has its first session. */
 static void
-on_listed(void *arg, enum error status, struct span body, bool more)
+on_listed(void *arg, enum error status, struct span body)
 {
 	struct relay_call *call = arg;
 	const struct home *home;
 
-	if (more)
-		return;
 	call->question = 0;
 	take_list(call->relay, status, body);
 	home = homes_find(&call->relay->homes, call->home);

@@ -70,7 +70,6 @@ rest_body_limit(void *context, enum http_method method, struct span target)
 static void
 call_free(struct rest_call *c)
 {
-	json_out_fini(&c->answer);
 	refusal_fini(&c->why);
 }
 
@@ -84,25 +83,9 @@ peer_gone(void *arg)
 }
 
 static void
-answered(void *arg, enum error status, struct span body, bool more)
+answered(void *arg, enum error status, struct span body)
 {
-	struct rest_call *c = arg;
-	struct json_out joined;
-
-	/* Most answers come in one piece and are not gathered. */
-	if (!more && c->answer.n == 0) {
-		rest_answer(c, status, body);
-		return;
-	}
-	if (!status)
-		json_out_bytes(&c->answer, body);
-	if (more)
-		return;
-	/* The call goes with the reply; what was gathered must outlive it. */
-	joined = c->answer;
-	c->answer = (struct json_out){ 0 };
-	rest_answer(c, status, status ? body : json_out_span(&joined));
-	json_out_fini(&joined);
+	rest_answer(arg, status, body);
 }
 
 /* How long clients are waited for, when graphd will take the number too. */

@@ -29,10 +29,9 @@ struct rest_call {
 	/* while graphd works on it */
 	enum command command;
 	uint64_t number;
-	struct json_out answer; /* the parts that have come */
-	enum error refused;	/* what was refused here, when only the graph is asked for; or OK */
-	struct span echo;	/* members to put in front of the answer's, or {NULL,0} */
-	int status;		/* of success */
+	enum error refused; /* what was refused here, when only the graph is asked for; or OK */
+	struct span echo;   /* members to put in front of the answer's, or {NULL,0} */
+	int status;	    /* of success */
 };
 
 /* Answers. */

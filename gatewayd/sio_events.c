@@ -183,14 +183,16 @@ ask(const struct emitted *e, struct upstream_question *q, bool again)
 
 /* Already here: graphd answers with the counts and announces nothing. */
 static void
-join_again(const struct emitted *e, const struct uuid *session)
+join_again(const struct emitted *e, const struct seat *s)
 {
 	struct json_out args = { 0 };
-	struct upstream_question q = { .command = COMMAND_join, .session = *session };
+	struct upstream_question q = { .command = COMMAND_join, .session = s->session };
 
 	json_out_open(&args, '{');
 	json_out_key(&args, "client_id");
 	json_out_string(&args, e->place->client_id);
+	json_out_key(&args, "connection");
+	json_out_uint(&args, hub_connection(&s->member));
 	json_out_close(&args, '}');
 	q.args = json_out_span(&args);
 	ask(e, &q, true);
@@ -201,6 +203,7 @@ static void
 on_join(const struct emitted *e)
 {
 	struct seat_wish w = { .names = NAMES_DASH, .by_event = true };
+	const struct seat *s;
 	const char *fault;
 
 	if (!named_session(e, &w.session))
@@ -209,8 +212,9 @@ on_join(const struct emitted *e)
 		refuse_event(e, ERROR_invalid_request, fault);
 		return;
 	}
-	if (place_seat(e->place, &w.session)) {
-		join_again(e, &w.session);
+	s = place_seat(e->place, &w.session);
+	if (s) {
+		join_again(e, s);
 		return;
 	}
 	if (e->place->n_seats >= LIMIT_SESSIONS_PER_CLIENT) {

@@ -225,6 +225,7 @@ seat_take(struct place *p, const struct seat_wish *w)
 		.client_id = span_of(p->client_id),
 		.actor = p->actor ? span_of(p->actor) : span_of(p->client_id),
 		.counted = true,
+		.may_return = p->recovers,
 		.has_since = w->has_since,
 		.since = w->since,
 		.log_id = w->log_id,
@@ -255,17 +256,39 @@ seat_leave(struct seat *s)
 	seat_free(s);
 }
 
+/* As stock servers see it: only words end a connection for good. */
+static bool
+comes_back_after(enum sio_reason reason)
+{
+	switch (reason) {
+	case SIO_TRANSPORT_CLOSE:
+	case SIO_TRANSPORT_ERROR:
+	case SIO_PING_TIMEOUT:
+	case SIO_FORCED_CLOSE:
+		return true;
+	case SIO_PARSE_ERROR:
+	case SIO_CLIENT_LEFT:
+	case SIO_SERVER_LEFT:
+		break;
+	}
+	return false;
+}
+
 static void
 on_disconnect(void *context, struct sio_socket *socket, enum sio_reason reason)
 {
 	struct place *p = sio_data(socket);
 
 	(void)context;
-	(void)reason;
 	if (!p)
 		return;
-	while (!list_is_empty(&p->seats))
-		seat_leave(LIST_OF(p->seats.next, struct seat, link));
+	while (!list_is_empty(&p->seats)) {
+		struct seat *s = LIST_OF(p->seats.next, struct seat, link);
+
+		if (comes_back_after(reason))
+			hub_lose(p->app->hub, &s->member);
+		seat_leave(s);
+	}
 	sio_set_data(socket, NULL);
 	place_free(p);
 }

@@ -24,7 +24,6 @@ struct poll {
 	struct loop_timer news; /* asks as soon as the delivery that woke it is over */
 	uint64_t since, limit;
 	uint64_t number;	    /* of the question under way, or 0 */
-	struct json_out body;	    /* the parts of its answer that have come */
 	char log_id[UUID_TEXT + 1]; /* as the client named it; empty: it did not */
 	struct filter filter;
 	enum names names;
@@ -48,7 +47,6 @@ poll_free(struct poll *p)
 	loop_cancel_timer(hub_loop(p->hub), &p->news);
 	if (p->number)
 		upstream_forget(hub_upstream(p->hub), p->number);
-	json_out_fini(&p->body);
 	free(p);
 }
 
@@ -185,23 +183,15 @@ page_came(struct poll *p, struct span body)
 }
 
 static void
-on_page(void *arg, enum error status, struct span body, bool more)
+on_page(void *arg, enum error status, struct span body)
 {
 	struct poll *p = arg;
-	struct json_out whole;
 
-	json_out_bytes(&p->body, body);
-	if (more)
-		return;
 	p->number = 0;
-	if (status) {
+	if (status)
 		fail(p, status);
-		return;
-	}
-	whole = p->body;
-	p->body = (struct json_out){ 0 };
-	page_came(p, json_out_span(&whole));
-	json_out_fini(&whole);
+	else
+		page_came(p, body);
 }
 
 static void

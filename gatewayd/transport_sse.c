@@ -149,8 +149,10 @@ on_timer(struct loop_timer *timer)
 			return;
 		}
 		stay_awake(s);
-		/* A peer that takes nothing needs no more of it. */
-		if (outbox_bytes(&s->out) == 0)
+		/* A peer that has taken nothing for so long is not there. */
+		if (outbox_bytes(&s->out) > 0)
+			http_stream_cut(s->request);
+		else
 			put(s, s->is_ndjson ? common->newline : common->comment);
 	}
 }
@@ -275,9 +277,12 @@ evict(struct member *m, const char *reason)
 {
 	struct stream *s = stream_of(m);
 
-	(void)reason;
 	s->is_ending = true;
-	touch(s);
+	/* The end of an answer stands behind what it does not take. */
+	if (strcmp(reason, "slow") == 0)
+		http_stream_cut(s->request);
+	else
+		touch(s);
 }
 
 static void *

@@ -29,7 +29,8 @@ struct client {
 /* From the request until the connection is ours: a client and what it joins with. */
 struct arrival {
 	struct hub *hub;
-	struct join join; /* its spans are owned */
+	struct uuid id;
+	struct join join; /* its spans are owned, but for client_id */
 };
 
 static const struct transport ws_transport;
@@ -202,8 +203,10 @@ on_closed(struct ws *ws, enum ws_end why)
 {
 	struct client *c = ws_user(ws);
 
-	(void)why;
-	hub_leave(c->hub, &c->member);
+	if (why == WS_PEER_CLOSED)
+		hub_leave(c->hub, &c->member);
+	else
+		hub_lose(c->hub, &c->member);
 	client_free(c);
 }
 
@@ -359,7 +362,7 @@ taken(void *arg, int fd, struct span extra)
 		c->hub = a->hub;
 		c->session = a->join.session;
 		c->actor = a->join.actor.n ? xspandup(a->join.actor) : NULL;
-		uuid_random(&c->id);
+		c->id = a->id;
 		uuid_format(&c->id, client_id);
 		a->join.client_id = span_of(client_id);
 		c->ws = ws_open(hub_transport(a->hub, &ws_transport), fd, extra, c);
@@ -399,6 +402,10 @@ transport_ws_accept(struct hub *hub, struct http_request *request, const struct 
 	a->hub = hub;
 	a->join = *join;
 	a->join.counted = true;
+	/* A client that names itself can come back as itself. */
+	a->join.may_return = uuid_parse(join->client_id, &a->id);
+	if (!a->join.may_return)
+		uuid_random(&a->id);
 	a->join.actor = own(join->actor);
 	a->join.log_id = own(join->log_id);
 	a->join.events = own(join->events);

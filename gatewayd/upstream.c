@@ -49,6 +49,22 @@ status_of(struct span text)
 	return err == ERRORS ? ERROR_internal : err;
 }
 
+/* Most answers come in one piece and are not gathered. */
+static void
+finish_with(struct upstream *u, struct upstream_request *p, enum error status, struct span last)
+{
+	struct json_out whole = p->body;
+
+	if (whole.n == 0) {
+		upstream_finish(u, p, status, last);
+		return;
+	}
+	p->body = (struct json_out){ 0 };
+	json_out_bytes(&whole, last);
+	upstream_finish(u, p, status, json_out_span(&whole));
+	json_out_fini(&whole);
+}
+
 static void
 deliver_reply(struct upstream *u, uint64_t number, struct span status, struct span body)
 {
@@ -57,18 +73,18 @@ deliver_reply(struct upstream *u, uint64_t number, struct span status, struct sp
 
 	if (number == UPSTREAM_HELLO_NUMBER) {
 		if (span_is(status, WIRE_STATUS_OK))
-			upstream_heard(u, body);
+			upstream_greeted(u, body);
 		return;
 	}
-	if (!p)
+	/* What still came over a link that broke is coming again, from its beginning. */
+	if (!p || number != upstream_request_name(p))
 		return;
 	if (!is_part) {
-		upstream_finish(u, p, status_of(status), body);
+		finish_with(u, p, status_of(status), body);
 		return;
 	}
-	p->is_partly_answered = true;
+	json_out_bytes(&p->body, body);
 	upstream_requests_delay(&u->requests, p, clock_now_ms() + LIMIT_DEADLINE_MS);
-	p->fn(p->arg, OK, body, true);
 }
 
 /* [] [packed answer head] [body]… */

@@ -17,10 +17,10 @@ struct upstream;
 
 /*
  * status: OK or an error. body: JSON (an error object for errors made by graphd; empty for those
- * made here: backend_unavailable, overloaded). more: further calls with the rest of the body
- * follow. Called once or, with more, several times; never from within upstream_ask().
+ * made here: backend_unavailable, overloaded), whole, however many parts it came in; it lives
+ * during the call. Called once, never from within upstream_ask().
  */
-typedef void upstream_reply_fn(void *arg, enum error status, struct span body, bool more);
+typedef void upstream_reply_fn(void *arg, enum error status, struct span body);
 
 struct upstream_question {
 	enum command command;
@@ -39,6 +39,8 @@ struct upstream_events {
 	 * re-check every session). */
 	void (*up)(void *context, bool restarted);
 	void (*down)(void *context); /* not heard for LIMIT_BUS_SILENCE_MS */
+	/* graphd had not heard of us for too long and has announced our clients gone. */
+	void (*forgotten)(void *context);
 	/* All events that this turn brought have been given. */
 	void (*turn)(void *context);
 	void *context;

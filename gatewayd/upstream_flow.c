@@ -62,7 +62,8 @@ upstream_flush(struct upstream *u)
 	while (u->is_linked && u->is_up && !list_is_empty(&u->requests.unsent)) {
 		struct upstream_request *p =
 		    LIST_OF(u->requests.unsent.next, struct upstream_request, unsent);
-		if (!send_request(u, p->number, p->command, &p->session, p->caller, p->args)) {
+		if (!send_request(
+			u, upstream_request_name(p), p->command, &p->session, p->caller, p->args)) {
 			loop_set_timer(u->loop, &u->retry, clock_now_ms() + RETRY_MS);
 			return;
 		}
@@ -120,7 +121,7 @@ upstream_finish(struct upstream *u, struct upstream_request *p, enum error statu
 	void *arg = p->arg;
 
 	upstream_remove(u, p);
-	fn(arg, status, body, false);
+	fn(arg, status, body);
 }
 
 void
@@ -151,7 +152,8 @@ deadline_due(struct loop_timer *t)
 /*
  * A new link: what was sent on the old one was lost or will not be answered. All of it is sent
  * again, in the old order; each change carries a key by which graphd knows it if it was done
- * already. An answer that has begun to arrive cannot be begun again.
+ * already. An answer that has begun to arrive comes again as a whole, under another name, so that
+ * the rest of the old one is not taken for it.
  */
 static void
 resend_all(struct upstream *u)
@@ -164,17 +166,9 @@ resend_all(struct upstream *u)
 		struct upstream_request *p = LIST_OF(at, struct upstream_request, by_deadline);
 		next = at->next;
 		p->unsent = (struct link){ 0 };
+		p->attempt++;
+		json_out_fini(&p->body);
 		list_append(&u->requests.unsent, &p->unsent);
-	}
-}
-
-static void
-fail_partly_answered(struct upstream *u)
-{
-	for (size_t i = 0; i < LIMIT_IN_FLIGHT; i++) {
-		struct upstream_request *p = u->requests.slots[i];
-		if (p && p->is_partly_answered)
-			upstream_finish(u, p, ERROR_backend_unavailable, (struct span){ 0 });
 	}
 }
 
@@ -191,7 +185,6 @@ void
 upstream_linked(struct upstream *u)
 {
 	upstream_end_once(u);
-	fail_partly_answered(u);
 	resent.value += (int64_t)upstream_requests_count(&u->requests);
 	resend_all(u);
 	u->is_linked = true;
@@ -240,8 +233,26 @@ upstream_heard(struct upstream *u, struct span body)
 	if (!u->is_up || (was_up && !restarted))
 		return;
 	log_info("graphd", "%s", restarted ? "is here after a restart" : "is here");
+	u->is_told = restarted;
 	if (u->events.up)
 		u->events.up(u->events.context, restarted);
+}
+
+void
+upstream_greeted(struct upstream *u, struct span body)
+{
+	bool was_told;
+	struct span known;
+
+	upstream_heard(u, body);
+	was_told = u->is_told;
+	u->is_told = false;
+	/* After a restart everything is being reported already. */
+	if (!u->is_up || was_told || !json_find(json_trim(body), "known", &known) ||
+	    known.p[0] != 'f')
+		return;
+	if (u->events.forgotten)
+		u->events.forgotten(u->events.context);
 }
 
 void

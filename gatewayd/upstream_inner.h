@@ -29,6 +29,7 @@ struct upstream {
 	char *address;	  /* owned; where other gateways reach this one; NULL: nowhere */
 	struct json_out caller, head; /* of the request being made, or sent */
 	bool is_up, is_linked, is_other_version;
+	bool is_told; /* up() was called for this boot id, and no Hello has been answered since */
 };
 
 /* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */
@@ -47,6 +48,8 @@ void upstream_lost(struct upstream *, const char *why);
 void upstream_heard(struct upstream *, struct span body);
 /* Answers what must not be sent again with backend_unavailable. */
 void upstream_end_once(struct upstream *);
+/* The answer to Hello also says whether graphd knows us. */
+void upstream_greeted(struct upstream *, struct span body);
 /* Answers everything with backend_unavailable and stops the timers. */
 void upstream_end_all(struct upstream *);
 /* Timers and handlers; before the sockets are opened. */

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { ATTEMPT_SHIFT = 56 };
+
 void
 upstream_requests_init(struct upstream_requests *q)
 {
@@ -59,11 +61,18 @@ upstream_requests_add(struct upstream_requests *q, struct span caller, struct sp
 	return p;
 }
 
+uint64_t
+upstream_request_name(const struct upstream_request *p)
+{
+	return p->number | (uint64_t)p->attempt << ATTEMPT_SHIFT;
+}
+
 struct upstream_request *
 upstream_requests_find(const struct upstream_requests *q, uint64_t number)
 {
 	struct upstream_request *p = q->slots[number % LIMIT_IN_FLIGHT];
 
+	number &= ((uint64_t)1 << ATTEMPT_SHIFT) - 1;
 	return p && p->number == number ? p : NULL;
 }
 
@@ -77,6 +86,7 @@ upstream_requests_remove(struct upstream_requests *q, struct upstream_request *p
 	q->slots[slot] = NULL;
 	q->n_once -= p->once;
 	q->free_slots[q->n_free++] = slot;
+	json_out_fini(&p->body);
 	free(p);
 }
 

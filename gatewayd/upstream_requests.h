@@ -4,22 +4,24 @@
  * For gatewayd/upstream.c only; knows nothing of sockets and clocks.
  */
 
+#include "common/json_out.h"
 #include "common/limits.h"
 #include "common/list.h"
 #include "gatewayd/upstream.h"
 
 struct upstream_request {
-	uint64_t number;	 /* on the wire; place in the slots in its low bits */
+	uint64_t number;	 /* place in the slots in its low bits */
 	struct link by_deadline; /* in order of deadline */
 	struct link unsent;	 /* not in graphd's hands */
 	uint64_t deadline_ms;
 	upstream_reply_fn *fn;
 	void *arg;
 	enum command command;
-	bool is_partly_answered;
 	bool once;		  /* never sent again */
 	bool is_counted;	  /* among the changes of its session */
 	struct uuid session;	  /* nil: none */
+	uint8_t attempt;	  /* in the high bits of the number on the wire */
+	struct json_out body;	  /* the parts of its answer that have come */
 	struct span caller, args; /* behind the struct */
 };
 
@@ -38,7 +40,9 @@ void upstream_requests_init(struct upstream_requests *);
  */
 struct upstream_request *upstream_requests_add(struct upstream_requests *, struct span caller,
     struct span args, uint64_t deadline_ms, bool once);
-/* NULL when it is answered, forgotten or was never made. */
+/* What it is called on the wire. */
+uint64_t upstream_request_name(const struct upstream_request *);
+/* From its number or its name. NULL when it is answered, forgotten or was never made. */
 struct upstream_request *upstream_requests_find(const struct upstream_requests *, uint64_t number);
 void upstream_requests_remove(struct upstream_requests *, struct upstream_request *);
 /* The one whose deadline is next; NULL: none. */

@@ -1,6 +1,7 @@
 #include "gatewayd/ws_inner.h"
 
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/mem.h"
 
 #include <assert.h>
@@ -84,8 +85,12 @@ time_in(struct ws *w, struct link *list, uint32_t after_ms)
 static void
 die(struct ws *w)
 {
+	struct linger at_once = { .l_onoff = 1 };
 	int fd = w->io.fd;
 
+	/* What a peer has not taken by now, the kernel need not keep for it. */
+	if (outbox_bytes(&w->out) > 0)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	w->state = WS_DEAD;
 	list_remove(&w->timed);
 	loop_remove(w->server->loop, &w->io);
@@ -362,7 +367,10 @@ struct ws *
 ws_open(struct ws_server *s, int fd, struct span extra, void *user)
 {
 	struct ws *w = xcalloc(1, sizeof *w);
+	int kernel_bytes = LIMIT_SEND_BUFFER_BYTES;
 
+	/* By itself it grows to megabytes for a peer that does not read. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof kernel_bytes);
 	w->server = s;
 	w->user = user;
 	w->io.ready = on_ready;

@@ -1,18 +1,21 @@
 #pragma once
 /*
- * Who is in which session, as the gateways report it, and which gateways are alive. A gateway that
- * says it is leaving, or is not heard for LIMIT_BUS_SILENCE_MS, takes its clients with it.
+ * Who is in which session, as the gateways report it, and which gateways are alive. A client is
+ * here while a connection of it is, on whatever gateway; one whose connection broke off, and who
+ * can come back as itself, is away for a time before it counts as gone. A gateway that says it is
+ * leaving, or is not heard for LIMIT_LEASE_MS, takes its connections with it.
  */
 
 #include "graphd/sessions.h"
 
 struct clients;
 
-struct clients *clients_new(struct sessions *);
+/* grace_ms: how long a client may be away; 0: not at all. */
+struct clients *clients_new(struct sessions *, uint64_t grace_ms);
 void clients_free(struct clients *);
 
-/* A gateway was heard. */
-void clients_hear(struct clients *, struct span gateway, uint64_t now_ms);
+/* A gateway said Hello. True: it had done so before, and its connections are known. */
+bool clients_hear(struct clients *, struct span gateway, uint64_t now_ms);
 /* Where other gateways reach it. It has been heard. */
 void clients_gateway_at(struct clients *, struct span gateway, struct span address);
 /* Each one that told an address and is not leaving; the spans live during the call. */
@@ -21,18 +24,38 @@ void clients_gateways(const struct clients *,
 /* It counts as silent from now on. */
 void clients_gateway_leaves(struct clients *, struct span gateway);
 
+/* A client's connection: where it is, and which one of that gateway's. */
 struct client_facts {
 	struct span client_id, actor, gateway;
+	uint64_t connection;
 	uint64_t now_us, now_ms;
+	/*
+	 * It was reported before, and is again because graphd had forgotten it. A new connection
+	 * takes the place of all others; of one that is reported again nobody knows whether it is
+	 * the newest, so it stands beside them.
+	 */
+	bool again;
 };
-/* *is_new: it was not here yet. too_many_clients. */
+/* *is_new: it was not here yet, nor away. too_many_clients. */
 enum error clients_join(
     struct clients *, struct session *, const struct client_facts *, bool *is_new);
 /* NULL: it is not here. */
 const struct client *clients_find(
     const struct clients *, const struct session *, struct span client_id);
-/* False: it was not here. */
-bool clients_leave(struct clients *, struct session *, struct span client_id);
+
+struct client_leave {
+	struct span client_id, gateway;
+	uint64_t connection;
+	bool everywhere; /* no connection is named: it leaves, wherever it is */
+	bool may_return; /* the connection broke off; the client may be away for a while */
+	uint64_t now_ms;
+};
+enum leave {
+	LEAVE_UNKNOWN, /* no such client, or its connection is another by now */
+	LEAVE_STAYS,   /* it is away, or has another connection */
+	LEAVE_GONE,
+};
+enum leave clients_leave(struct clients *, struct session *, const struct client_leave *);
 
 /* What comes of a presence message: told to the others now, or kept because its client sends too
  * many. */
@@ -41,8 +64,9 @@ enum presence clients_presence(
     struct clients *, struct session *, struct span client_id, struct span data, uint64_t now_ms);
 
 /*
- * What time brings: clients of silent gateways (gone), presence that was kept back (data), and
- * presence nobody renewed (data {NULL,0}). A client that is gone is freed after the call.
+ * What time brings: clients of silent gateways and those who were away for too long (gone),
+ * presence that was kept back (data), and presence nobody renewed (data {NULL,0}). A client that is
+ * gone is freed after the call.
  */
 struct client_change {
 	struct session *session;
@@ -56,5 +80,7 @@ void clients_tick(struct clients *, uint64_t now_ms, clients_change_fn *, void *
  * call. */
 typedef void clients_gone_fn(void *context, const struct session *, struct span client_id);
 void clients_on_gone(struct clients *, clients_gone_fn *, void *context);
+/* When to tick next; UINT64_MAX: never. Cheap: ask after each turn. */
+uint64_t clients_due_ms(const struct clients *);
 /* A session ends or leaves memory. */
 void clients_forget_session(struct clients *, struct session *);

@@ -77,12 +77,12 @@ end_question(void *context, const struct session *s, struct span client_id)
 }
 
 struct dispatcher *
-dispatcher_new(struct sessions *sessions)
+dispatcher_new(struct sessions *sessions, uint64_t grace_ms)
 {
 	struct dispatcher *d = xcalloc(1, sizeof(*d));
 
 	d->sessions = sessions;
-	d->clients = clients_new(sessions);
+	d->clients = clients_new(sessions, grace_ms);
 	d->keys = keys_new(sessions);
 	d->projects = projects_new();
 	d->surveys = surveys_new();

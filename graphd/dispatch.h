@@ -57,14 +57,17 @@ void outcome_clear(struct outcome *);
 void outcome_fini(struct outcome *);
 
 struct dispatcher;
-struct dispatcher *dispatcher_new(struct sessions *);
+/* grace_ms: how long a client whose connection broke off may be away. */
+struct dispatcher *dispatcher_new(struct sessions *, uint64_t grace_ms);
 void dispatcher_free(struct dispatcher *);
 /* Always gives an answer: a refusal is an outcome too. */
 void dispatch(struct dispatcher *, const struct request *, struct outcome *);
-/* Announces the clients of a gateway gone: it said so, or was not heard for LIMIT_BUS_SILENCE_MS.
- * One outcome each; fn publishes it. */
+/* What time did to the clients: those of gateways that were not heard for LIMIT_LEASE_MS are
+ * announced gone, and so on. One outcome each; fn publishes it. */
 void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us,
     void (*fn)(void *, struct outcome *), void *context);
+/* When that has something to do next; UINT64_MAX: never. Cheap: ask after each turn. */
+uint64_t dispatch_expires_ms(const struct dispatcher *);
 /* Ends sessions inactive for so long; one outcome each. Returns how many. */
 size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us,
     void (*fn)(void *, struct outcome *), void *context);

@@ -24,6 +24,8 @@ static const char usage[] =
     "  --cleanup-every-s N     how often to look for them (600)\n"
     "  --idle-unload-s N       take sessions that nobody used for so long out of memory; 0: never "
     "(300)\n"
+    "  --grace-ms N            how long a client whose connection broke off may be away before it\n"
+    "                          is announced gone (5000)\n"
     "  --curve-certificate F   graphd's certificate, for gateways on other hosts (graphctl "
     "keygen)\n"
     "  --curve-allow DIR       public certificates of those gateways; with both, endpoints may be\n"
@@ -48,6 +50,7 @@ enum option_id {
 	OPTION_TTL,
 	OPTION_CLEANUP,
 	OPTION_UNLOAD,
+	OPTION_GRACE,
 	OPTION_CURVE_CERTIFICATE,
 	OPTION_CURVE_ALLOW,
 	OPTION_SNAPSHOT,
@@ -68,6 +71,7 @@ static const struct option long_options[] = {
 	{ "session-ttl-hours", required_argument, NULL, OPTION_TTL },
 	{ "cleanup-every-s", required_argument, NULL, OPTION_CLEANUP },
 	{ "idle-unload-s", required_argument, NULL, OPTION_UNLOAD },
+	{ "grace-ms", required_argument, NULL, OPTION_GRACE },
 	{ "curve-certificate", required_argument, NULL, OPTION_CURVE_CERTIFICATE },
 	{ "curve-allow", required_argument, NULL, OPTION_CURVE_ALLOW },
 	{ "snapshot-steps", required_argument, NULL, OPTION_SNAPSHOT },
@@ -166,6 +170,8 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 		good = read_number(name, value, 0, 86400 * 365, &n);
 		o->server.idle_unload_ms = n * 1000;
 		return good;
+	case OPTION_GRACE:
+		return read_number(name, value, 0, 3600 * 1000, &o->server.grace_ms);
 	case OPTION_CURVE_CERTIFICATE:
 		o->server.curve_certificate = value;
 		return true;
@@ -228,6 +234,7 @@ set_defaults(struct options *o)
 	o->server.session_ttl_us = (uint64_t)24 * 3600 * 1000000;
 	o->server.cleanup_every_ms = 600 * 1000;
 	o->server.idle_unload_ms = 300 * 1000;
+	o->server.grace_ms = LIMIT_GRACE_MS;
 }
 
 enum options_result

@@ -39,6 +39,17 @@ on_requests(struct loop_zmq *z)
 	return true;
 }
 
+/* Armed too early it fires, finds nothing and is armed again: cheaper than moving it with each
+ * Hello. */
+static void
+set_expiry(struct server *s)
+{
+	uint64_t due_ms = dispatch_expires_ms(s->dispatcher);
+
+	if (due_ms != UINT64_MAX && (!s->expiry.slot || s->expiry.at_ms > due_ms))
+		loop_set_timer(s->loop, &s->expiry, due_ms);
+}
+
 static void
 on_turn_end(struct loop_hook *hook)
 {
@@ -58,6 +69,7 @@ on_turn_end(struct loop_hook *hook)
 	s->taken = 0;
 	if (s->draining)
 		server_end_surveys(s);
+	set_expiry(s);
 	if (s->draining && server_is_settled(s) && !snapshooter_is_reading(&s->snapshooter))
 		loop_stop(s->loop);
 }
@@ -88,8 +100,16 @@ on_heartbeat(struct loop_timer *timer)
 
 	guard_check(&s->guard);
 	bus_heartbeat(&s->bus);
-	dispatch_expire(s->dispatcher, clock_now_ms(), clock_wall_us(), server_take_more, s);
 	loop_set_timer(s->loop, timer, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
+}
+
+/* Armed again at the end of the turn. */
+static void
+on_expiry(struct loop_timer *timer)
+{
+	struct server *s = SERVER_OF(timer, expiry);
+
+	dispatch_expire(s->dispatcher, clock_now_ms(), clock_wall_us(), server_take_more, s);
 }
 
 /* Not while a thread reads one of the sessions that might end. */
@@ -146,6 +166,7 @@ start_timers(struct server *s)
 
 	s->beacon.due = on_beacon;
 	s->heartbeat.due = on_heartbeat;
+	s->expiry.due = on_expiry;
 	s->cleanup.due = on_cleanup;
 	s->unload.due = on_unload;
 	s->unblock.due = on_unblock;
@@ -161,8 +182,8 @@ start_timers(struct server *s)
 static void
 stop_timers(struct server *s)
 {
-	struct loop_timer *timers[] = { &s->beacon, &s->heartbeat, &s->cleanup, &s->unload,
-		&s->unblock, &s->deadline, &s->surveys };
+	struct loop_timer *timers[] = { &s->beacon, &s->heartbeat, &s->expiry, &s->cleanup,
+		&s->unload, &s->unblock, &s->deadline, &s->surveys };
 
 	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
 		loop_cancel_timer(s->loop, timers[i]);
@@ -211,7 +232,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	s->store = sessions_store(sessions);
 	s->options = *options;
 	s->zmq = zmq_ctx_new();
-	s->dispatcher = dispatcher_new(sessions);
+	s->dispatcher = dispatcher_new(sessions, options->grace_ms);
 	if (!secure(s, message) || !bind_both(s, message)) {
 		if (s->router.socket)
 			zmq_close(s->router.socket);

@@ -18,6 +18,7 @@ struct server_options {
 	uint64_t session_ttl_us;       /* sessions unused for so long end; 0: never */
 	uint64_t cleanup_every_ms;
 	uint64_t idle_unload_ms; /* sessions unused for so long leave memory */
+	uint64_t grace_ms;	 /* clients whose connections broke off may be away so long */
 	/* A bus between hosts: graphd's certificate, and the directory of those it lets in. NULL:
 	 * none. */
 	const char *curve_certificate, *curve_allow;

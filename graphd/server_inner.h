@@ -40,7 +40,7 @@ struct server {
 	size_t n_ended;
 
 	struct loop_hook turn_end;
-	struct loop_timer beacon, heartbeat, cleanup, unload, unblock, deadline, surveys;
+	struct loop_timer beacon, heartbeat, expiry, cleanup, unload, unblock, deadline, surveys;
 	size_t taken; /* requests taken in this turn */
 	bool draining, failed;
 };

@@ -1,4 +1,4 @@
-/* What happens without a request: clients of silent gateways go, sessions nobody uses end. */
+/* What happens without a request: clients go whom nobody has heard of, sessions nobody uses end. */
 
 #include "common/mem.h"
 #include "graphd/dispatcher.h"
@@ -17,6 +17,7 @@ announce_change(void *context, const struct client_change *change)
 {
 	const struct expiry *e = context;
 	struct announce_who who = { .now_us = e->now_us,
+		.actor = span_of(change->client->actor),
 		.client = span_of(change->client->client_id) };
 	enum event event = change->gone ? EVENT_session_disconnected : EVENT_presence_update;
 	struct outcome out;
@@ -101,6 +102,12 @@ keep_idle(void *context, const struct store_session *row, size_t clients)
 		idle->ids = xrealloc(idle->ids, idle->n ? 2 * idle->n : 1, sizeof(*idle->ids));
 	idle->ids[idle->n++] = row->id;
 	return true;
+}
+
+uint64_t
+dispatch_expires_ms(const struct dispatcher *d)
+{
+	return clients_due_ms(d->clients);
 }
 
 size_t

@@ -23,6 +23,8 @@ cmd_join(struct call *c, const struct join_args *a)
 		.client_id = a->client_id,
 		.actor = req->caller.actor,
 		.gateway = req->caller.gateway,
+		.connection = a->connection == ARG_ABSENT ? 0 : (uint64_t)a->connection,
+		.again = a->back == 1,
 		.now_us = req->now_us,
 		.now_ms = req->now_ms,
 	};
@@ -36,6 +38,7 @@ cmd_join(struct call *c, const struct join_args *a)
 		err = clients_join(c->dispatcher->clients, c->session, &facts, &is_new);
 	if (err)
 		return err;
+	is_new = is_new && a->quiet != 1;
 	if (is_new)
 		announce(c, a->client_id);
 	json_out_key(c->result, "active_clients");

@@ -21,6 +21,8 @@ cmd_list_clients(struct call *c, const struct list_clients_args *a)
 		json_out_string(out, client->gateway);
 		json_out_key(out, "since");
 		json_out_time(out, client->since_us);
+		json_out_key(out, "away");
+		json_out_bool(out, client->is_away);
 		json_out_close(out, '}');
 	}
 	json_out_close(out, ']');

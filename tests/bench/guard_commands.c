@@ -1,6 +1,7 @@
 #include "tests/bench/guard.h"
 
 #include "common/json_out.h"
+#include "common/limits.h"
 #include "common/loop.h"
 #include "common/mem.h"
 #include "graphd/dispatch.h"
@@ -168,7 +169,7 @@ guard_commands_begin(size_t n_nodes)
 	d->blueprints = blueprints_open(TEMPLATES_DIRECTORY);
 	assert(d->store && d->blueprints);
 	d->sessions = sessions_new(d->store, d->blueprints);
-	d->dispatcher = dispatcher_new(d->sessions);
+	d->dispatcher = dispatcher_new(d->sessions, LIMIT_GRACE_MS);
 	d->now_us = 1700000000000000;
 	d->n_nodes = n_nodes;
 	outcome_init(&d->outcome);

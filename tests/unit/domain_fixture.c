@@ -25,7 +25,7 @@ static void
 open_domain(struct domain *d)
 {
 	d->sessions = sessions_new(d->store, d->blueprints);
-	d->dispatcher = dispatcher_new(d->sessions);
+	d->dispatcher = dispatcher_new(d->sessions, LIMIT_GRACE_MS);
 	dispatcher_on_more(d->dispatcher, take_outcome, d);
 	surveys_on_over(dispatch_surveys(d->dispatcher), take_survey, d);
 }

@@ -21,6 +21,7 @@ struct http_request {
 	void (*gone)(void *arg);
 	void *gone_arg;
 	const struct http_stream_ops *stream;
+	bool is_cut;
 	bool is_over; /* the stream has ended */
 	unsigned wakes;
 };
@@ -78,6 +79,12 @@ http_stream(struct http_request *r, int status, const char *content_type,
 	r->content_type = content_type;
 	r->stream = ops;
 	r->gone_arg = arg;
+}
+
+void
+http_stream_cut(struct http_request *r)
+{
+	r->is_cut = true;
 }
 
 void

@@ -138,20 +138,16 @@ fake_count(const struct upstream *u, enum command command)
 	return n;
 }
 
-/* What is read comes in two parts, as big answers do. */
 static inline void
 fake_answer(struct upstream *u, enum command command, enum error status, const char *body)
 {
 	struct fake_ask *a = fake_open(u, command);
 	upstream_reply_fn *fn;
-	size_t n = strlen(body), half = command_rows[command].kind == COMMAND_READS ? n / 2 : 0;
 
 	ck_assert_msg(a != NULL, "%s was not asked", command_rows[command].name);
 	fn = a->fn;
-	if (half)
-		fn(a->arg, OK, (struct span){ body, half }, true);
 	a->fn = NULL;
-	fn(a->arg, status, (struct span){ body + half, n - half }, false);
+	fn(a->arg, status, span_of(body));
 }
 
 /* Makes room: questions that are answered or forgotten go, if no open one lies behind them. */

@@ -21,6 +21,7 @@ struct fake_graphd {
 	char requests[64], events[64];
 	char boot_id[UUID_TEXT + 1];
 	const char *contract;
+	const char *known; /* in the answer to Hello; NULL: true */
 };
 
 /* A request as it came: [routing id] [] [packed head] [arguments]… */
@@ -108,14 +109,16 @@ fake_recv(struct asked *a)
 	return true;
 }
 
-/* Answers with as many body frames as there are texts. */
+/* Over the connection of one question, in answer to another, or the same. Long bodies take several
+ * frames. */
 static inline void
-fake_answer(const struct asked *a, const char *status, struct span body)
+fake_answer_over(
+    const struct asked *link, const struct asked *a, const char *status, struct span body)
 {
 	char head[WIRE_ANSWER_HEAD_MAX];
 	size_t n = wire_answer_head(a->head.id, status, head);
 
-	frames_send(fake.router, frames_at(&a->frames, 0), true);
+	frames_send(fake.router, frames_at(&link->frames, 0), true);
 	frames_send(fake.router, SPAN(""), true);
 	frames_send(fake.router, (struct span){ head, n }, true);
 	while (body.n > LIMIT_PART_BYTES) {
@@ -126,11 +129,17 @@ fake_answer(const struct asked *a, const char *status, struct span body)
 	frames_send(fake.router, body, false);
 }
 
+static inline void
+fake_answer(const struct asked *a, const char *status, struct span body)
+{
+	fake_answer_over(a, a, status, body);
+}
+
 static inline struct span
 fake_greeting(char out[128])
 {
-	int n = snprintf(
-	    out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\"}", fake.boot_id, fake.contract);
+	int n = snprintf(out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\",\"known\":%s}",
+	    fake.boot_id, fake.contract, fake.known ? fake.known : "true");
 
 	return (struct span){ out, (size_t)n };
 }

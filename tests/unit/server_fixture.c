@@ -16,7 +16,7 @@ enum { PATIENCE_MS = 5000 };
 void
 server_fixture_open(struct server_fixture *f, const char *store_spec)
 {
-	struct server_options options = { .snd_hwm = 10000 };
+	struct server_options options = { .snd_hwm = 10000, .grace_ms = LIMIT_GRACE_MS };
 	char message[256] = "";
 
 	memset(f, 0, sizeof *f);

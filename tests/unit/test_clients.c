@@ -32,6 +32,42 @@ join(const char *client, const char *gateway)
 	ck_assert_msg(d->error == OK, "%s", d->body);
 }
 
+/* On one of the gateway's connections; more: further arguments, with a comma in front. */
+static void
+join_on(const char *client, const char *gateway, int connection, const char *more)
+{
+	d->caller.gateway = span_of(gateway);
+	ask(d, COMMAND_join, &s, "{'client_id':'%s','connection':%d%s}", client, connection, more);
+	ck_assert_msg(d->error == OK, "%s", d->body);
+}
+
+static enum error
+leave_on(const char *client, const char *gateway, int connection, const char *more)
+{
+	d->caller.gateway = span_of(gateway);
+	ask(d, COMMAND_leave, &s, "{'client_id':'%s','connection':%d%s}", client, connection, more);
+	return d->error;
+}
+
+#define BREAKS_OFF ",'away':true"
+
+/* What time brings by now; nothing else is heard then. */
+static void
+expire(void)
+{
+	forget_heard(d);
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+}
+
+/* The gateway says that it lives; whether it was known. */
+static bool
+hello(const char *gateway)
+{
+	ask(d, COMMAND_hello, NULL, "{'gateway':'%s'}", gateway);
+	ck_assert_int_eq(d->error, OK);
+	return at_is(d->body, "known", "true");
+}
+
 START_TEST(clients_join_once_and_leave_once)
 {
 	d->caller.actor = SPAN("ann");
@@ -77,8 +113,8 @@ START_TEST(gateways_that_told_an_address_are_listed_until_they_go)
 	ask(d, COMMAND_list_gateways, NULL, "{}");
 	ck_assert_ptr_null(strstr(d->body, "g1"));
 	ask(d, COMMAND_hello, NULL, "{'gateway':'g1'}");
-	d->now_ms += LIMIT_BUS_SILENCE_MS;
-	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+	d->now_ms += LIMIT_LEASE_MS;
+	expire();
 	ask(d, COMMAND_list_gateways, NULL, "{}");
 	ck_assert_ptr_null(strstr(d->body, "g1"));
 }
@@ -101,7 +137,7 @@ START_TEST(clients_of_a_silent_or_leaving_gateway_go)
 	join("c2", "g2");
 	join("c3", "");
 	forget_heard(d);
-	d->now_ms += LIMIT_BUS_SILENCE_MS - 100;
+	d->now_ms += LIMIT_LEASE_MS - 100;
 	ask(d, COMMAND_hello, NULL, "{'gateway':'g1'}");
 	ck_assert(at_is(d->body, "contract", "\"" WIRE_CONTRACT "\""));
 	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
@@ -119,25 +155,203 @@ END_TEST
 
 START_TEST(presence_is_told_coalesced_and_forgotten)
 {
+	int n = 0, i, shown = -1;
+	uint64_t began_ms;
+
 	join("c1", "");
-	for (int i = 0; i < LIMIT_PRESENCE_PER_S; i++) {
-		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{'x':%d}}", i);
-		ck_assert_str_eq(heard_names(d), "presence:update");
-	}
-	ck_assert(at_is(d->heard[0].body, "data.x", "19"));
-	for (int i = 0; i < 3; i++) {
-		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{'late':%d}}", i);
-		ck_assert_uint_eq(d->n_heard, 0);
-	}
-	dispatch_expire(d->dispatcher, d->now_ms + 1000, d->now_us, take_outcome, d);
-	ck_assert_uint_eq(d->n_heard, 1);
-	ck_assert(at_is(d->heard[0].body, "data.late", "2"));
 	forget_heard(d);
-	dispatch_expire(
-	    d->dispatcher, d->now_ms + LIMIT_PRESENCE_TTL_MS, d->now_us, take_outcome, d);
+	began_ms = d->now_ms;
+	/* Every 5 ms for a second, as a mouse that moves. */
+	for (i = 0; d->now_ms < began_ms + 1000; i++, d->now_ms += 4) {
+		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{'x':%d}}", i);
+		n += (int)d->n_heard;
+		ck_assert(i > 0 || d->n_heard == 1);
+		if (d->n_heard == 0 && dispatch_expires_ms(d->dispatcher) <= d->now_ms) {
+			expire();
+			n += (int)d->n_heard;
+		}
+		if (d->n_heard)
+			shown = i;
+	}
+	ck_assert_int_le(n, LIMIT_PRESENCE_PER_S);
+	ck_assert_int_ge(n, LIMIT_PRESENCE_PER_S - 2);
+	/* The last one is told all the same, and without long delay. */
+	ck_assert_int_lt(shown, i - 1);
+	ck_assert_uint_le(dispatch_expires_ms(d->dispatcher), d->now_ms + 50);
+	d->now_ms += 50;
+	expire();
+	ck_assert_uint_eq(d->n_heard, 1);
+	ck_assert_int_eq(int_at(d->heard[0].body, "data.x"), i - 1);
+	ck_assert_uint_le(dispatch_expires_ms(d->dispatcher), d->now_ms + LIMIT_PRESENCE_TTL_MS);
+	d->now_ms += LIMIT_PRESENCE_TTL_MS;
+	expire();
+	ck_assert_uint_eq(d->n_heard, 1);
 	ck_assert(at_is(d->heard[0].body, "data", "null"));
 	ask(d, COMMAND_presence, &s, "{'client_id':'c2','data':1}");
 	ck_assert_int_eq(d->error, ERROR_client_not_found);
+}
+END_TEST
+
+START_TEST(presence_of_a_client_that_leaves_is_not_told_any_more)
+{
+	join("c1", "");
+	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':1}");
+	ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':2}");
+	ck_assert_uint_eq(d->n_heard, 0);
+	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
+	d->now_ms += LIMIT_PRESENCE_TTL_MS;
+	expire();
+	ck_assert_uint_eq(d->n_heard, 0);
+}
+END_TEST
+
+START_TEST(a_client_whose_connection_breaks_off_may_come_back_unnoticed)
+{
+	join_on("c1", "g1", 1, "");
+	ck_assert_int_eq(leave_on("c1", "g1", 1, BREAKS_OFF), OK);
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert(at_is(d->body, "active_clients", "1"));
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "clients.0.away", "true"));
+	ck_assert(at_is(d->body, "total", "1"));
+	d->now_ms += LIMIT_GRACE_MS - 10;
+	hello("g1");
+	hello("g2");
+	expire();
+	ck_assert_uint_eq(d->n_heard, 0);
+	join_on("c1", "g2", 1, "");
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert(at_is(d->body, "announced", "false"));
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "clients.0.away", "false"));
+	ck_assert(at_is(d->body, "clients.0.gateway", "\"g2\""));
+	d->now_ms += 10;
+	expire();
+	ck_assert_uint_eq(d->n_heard, 0);
+}
+END_TEST
+
+START_TEST(a_client_that_is_away_for_too_long_is_announced_gone)
+{
+	d->caller.actor = SPAN("ann");
+	join_on("c1", "g1", 1, "");
+	join_on("c2", "g1", 2, "");
+	leave_on("c1", "g1", 1, BREAKS_OFF);
+	d->now_ms += LIMIT_GRACE_MS;
+	hello("g1");
+	ck_assert_uint_le(dispatch_expires_ms(d->dispatcher), d->now_ms);
+	expire();
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
+	ck_assert(at_is(d->heard[0].body, "actor", "\"ann\""));
+	ck_assert(at_is(d->heard[0].body, "client_count", "1"));
+	join_on("c1", "g1", 3, "");
+	ck_assert_str_eq(heard_names(d), "session:connected");
+}
+END_TEST
+
+START_TEST(a_client_that_is_away_may_still_leave_for_good)
+{
+	join_on("c1", "g1", 1, "");
+	leave_on("c1", "g1", 1, BREAKS_OFF);
+	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+	ck_assert_uint_eq(session_of(d, &s)->n_clients, 0);
+}
+END_TEST
+
+START_TEST(a_connection_that_was_replaced_takes_nobody_with_it)
+{
+	join_on("c1", "g1", 1, "");
+	join_on("c1", "g2", 1, ""); /* another gateway, the same number */
+	ck_assert_int_eq(leave_on("c1", "g1", 1, ""), ERROR_client_not_found);
+	ck_assert_int_eq(leave_on("c1", "g1", 1, BREAKS_OFF), ERROR_client_not_found);
+	join_on("c1", "g2", 2, ""); /* the same gateway, another number */
+	ck_assert_int_eq(leave_on("c1", "g2", 1, ""), ERROR_client_not_found);
+	ck_assert_int_eq(leave_on("c1", "g3", 2, ""), ERROR_client_not_found);
+	ck_assert_uint_eq(session_of(d, &s)->n_clients, 1);
+	hello("g2");
+	ask(d, COMMAND_hello, NULL, "{'gateway':'g1','leaving':true}");
+	expire();
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert_int_eq(leave_on("c1", "g2", 2, ""), OK);
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+}
+END_TEST
+
+START_TEST(a_dead_gateway_takes_only_those_with_it_who_are_not_elsewhere)
+{
+	join_on("stays", "g1", 1, "");
+	join_on("goes", "g1", 2, "");
+	d->now_ms += LIMIT_LEASE_MS / 2;
+	hello("g2");
+	join_on("stays", "g2", 1, "");
+	d->now_ms += LIMIT_LEASE_MS / 2;
+	expire();
+	ck_assert_uint_eq(d->n_heard, 1);
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"goes\""));
+	ck_assert_uint_eq(session_of(d, &s)->n_clients, 1);
+}
+END_TEST
+
+START_TEST(a_dead_gateway_does_not_shorten_the_time_of_those_who_had_left_it)
+{
+	join_on("c1", "g1", 1, "");
+	d->now_ms += LIMIT_LEASE_MS - 10;
+	leave_on("c1", "g1", 1, BREAKS_OFF);
+	d->now_ms += 10;
+	expire();
+	ck_assert_uint_eq(d->n_heard, 0);
+	d->now_ms += LIMIT_GRACE_MS;
+	expire();
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+}
+END_TEST
+
+START_TEST(a_gateway_that_was_forgotten_is_told_so)
+{
+	ck_assert(!hello("g1"));
+	ck_assert(hello("g1"));
+	join("c1", "g2"); /* only heard of */
+	ck_assert(!hello("g2"));
+	ck_assert(hello("g2"));
+	d->now_ms += LIMIT_LEASE_MS;
+	expire();
+	ck_assert(!hello("g1"));
+}
+END_TEST
+
+START_TEST(a_connection_that_is_reported_again_stands_beside_the_others)
+{
+	/* g1 was silent; its client is on g2 by now, which g1 does not know. */
+	join_on("c1", "g2", 1, "");
+	join_on("c1", "g1", 1, ",'back':true");
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert_int_eq(leave_on("c1", "g1", 1, ""), OK);
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert_uint_eq(session_of(d, &s)->n_clients, 1);
+	leave_on("c1", "g2", 1, "");
+	/* After a restart of graphd nobody was told that anybody had left. */
+	join_on("c1", "g1", 1, ",'back':true,'quiet':true");
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert(at_is(d->body, "announced", "false"));
+	join_on("c2", "g1", 2, ",'back':true");
+	ck_assert_str_eq(heard_names(d), "session:connected");
+	ck_assert(at_is(d->heard[0].body, "client_count", "2"));
+}
+END_TEST
+
+START_TEST(of_a_clients_connections_only_so_many_are_counted)
+{
+	for (int i = 0; i <= LIMIT_CONNECTIONS_PER_CLIENT; i++)
+		join_on("c1", "g1", i, ",'back':true");
+	ck_assert_int_eq(leave_on("c1", "g1", 0, ""), ERROR_client_not_found);
+	for (int i = 1; i < LIMIT_CONNECTIONS_PER_CLIENT; i++) {
+		ck_assert_int_eq(leave_on("c1", "g1", i, ""), OK);
+		ck_assert_uint_eq(d->n_heard, 0);
+	}
+	leave_on("c1", "g1", LIMIT_CONNECTIONS_PER_CLIENT, "");
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
 }
 END_TEST
 
@@ -186,10 +400,9 @@ END_TEST
 START_TEST(a_gateway_that_was_silent_may_come_back)
 {
 	join("c1", "g1");
-	dispatch_expire(
-	    d->dispatcher, d->now_ms + LIMIT_BUS_SILENCE_MS, d->now_us, take_outcome, d);
+	dispatch_expire(d->dispatcher, d->now_ms + LIMIT_LEASE_MS, d->now_us, take_outcome, d);
 	ck_assert_uint_eq(session_of(d, &s)->n_clients, 0);
-	d->now_ms += LIMIT_BUS_SILENCE_MS;
+	d->now_ms += LIMIT_LEASE_MS;
 	join("c1", "g1");
 	ck_assert(at_is(d->body, "announced", "true"));
 	forget_heard(d);
@@ -253,6 +466,16 @@ main(void)
 	tcase_add_test(tc, gateways_that_told_an_address_are_listed_until_they_go);
 	tcase_add_test(tc, an_address_has_a_bounded_length);
 	tcase_add_test(tc, presence_is_told_coalesced_and_forgotten);
+	tcase_add_test(tc, presence_of_a_client_that_leaves_is_not_told_any_more);
+	tcase_add_test(tc, a_client_whose_connection_breaks_off_may_come_back_unnoticed);
+	tcase_add_test(tc, a_client_that_is_away_for_too_long_is_announced_gone);
+	tcase_add_test(tc, a_client_that_is_away_may_still_leave_for_good);
+	tcase_add_test(tc, a_connection_that_was_replaced_takes_nobody_with_it);
+	tcase_add_test(tc, a_dead_gateway_takes_only_those_with_it_who_are_not_elsewhere);
+	tcase_add_test(tc, a_dead_gateway_does_not_shorten_the_time_of_those_who_had_left_it);
+	tcase_add_test(tc, a_gateway_that_was_forgotten_is_told_so);
+	tcase_add_test(tc, a_connection_that_is_reported_again_stands_beside_the_others);
+	tcase_add_test(tc, of_a_clients_connections_only_so_many_are_counted);
 	tcase_add_test(tc, presence_has_a_limit_in_bytes);
 	tcase_add_test(tc, clients_of_an_ended_session_are_forgotten);
 	tcase_add_test(tc, a_session_has_only_so_many_clients);

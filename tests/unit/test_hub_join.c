@@ -27,7 +27,8 @@ START_TEST(a_counted_member_is_reported_once_its_room_is_subscribed_and_hears_of
 	turn();
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 0);
 	sync_at(3);
-	ck_assert_str_eq(fake_open(&fake, COMMAND_join)->args, "{\"client_id\":\"A\"}");
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_join)->args, "{\"client_id\":\"A\",\"connection\":1}");
 	connected("A", 3);
 	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":2,\"seq\":3,\"announced\":true}");
 	turn();
@@ -142,7 +143,8 @@ START_TEST(leaving_is_reported_and_the_others_go_on)
 	hub_leave(hub, &ann.member);
 	hub_leave(hub, &ann.member);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
-	ck_assert_str_eq(fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\"}");
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\",\"connection\":2}");
 	forget_heard(&ann);
 	forget_heard(&bob);
 	forget_heard(&cem);
@@ -302,8 +304,8 @@ START_TEST(after_a_restart_the_counted_are_reported_again_and_gaps_are_filled)
 	forget_heard(&bob);
 	hub_up(hub, true);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
-	ck_assert_str_eq(
-	    fake_open(&fake, COMMAND_join)->args, "{\"client_id\":\"A\",\"back\":true}");
+	ck_assert_str_eq(fake_open(&fake, COMMAND_join)->args,
+	    "{\"client_id\":\"A\",\"connection\":2,\"back\":true,\"quiet\":true}");
 	sync_at(2); /* the renewed subscription is answered; 1 and 2 were never heard */
 	answer_page(1, 2, 2, 1);
 	turn();
@@ -311,6 +313,59 @@ START_TEST(after_a_restart_the_counted_are_reported_again_and_gaps_are_filled)
 	ck_heard(&bob, "node_created 1;node_created 2;");
 	hub_up(hub, false); /* heard again, but it was never gone */
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
+}
+END_TEST
+
+START_TEST(when_graphd_had_given_up_on_us_the_counted_are_announced_again)
+{
+	join_plainly(&bob);
+	sync_at(0);
+	bring_in(&ann, "A");
+	hub_forgotten(hub);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
+	ck_assert_str_eq(fake_open(&fake, COMMAND_join)->args,
+	    "{\"client_id\":\"A\",\"connection\":2,\"back\":true}");
+}
+END_TEST
+
+START_TEST(only_who_may_return_is_away_when_its_connection_breaks_off)
+{
+	struct join j = {
+		.session = session, .counted = true, .may_return = true, .client_id = SPAN("B")
+	};
+
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in(&ann, "A");
+	hub_join(hub, &bob.member, &fake_transport, NAMES_COLON, &j);
+	turn();
+	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":2,\"announced\":false}");
+	hub_lose(hub, &ann.member);
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\",\"connection\":2}");
+	fake_answer(&fake, COMMAND_leave, OK, "{}");
+	hub_lose(hub, &bob.member);
+	ck_assert_str_eq(fake_open(&fake, COMMAND_leave)->args,
+	    "{\"client_id\":\"B\",\"connection\":3,\"away\":true}");
+}
+END_TEST
+
+START_TEST(reports_wait_for_room_among_the_requests_and_keep_their_order)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in(&ann, "A");
+	fake.is_full = true;
+	hub_forgotten(hub);
+	hub_leave(hub, &ann.member);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 1);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 0);
+	fake.is_full = false;
+	turn();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
+	ck_assert_uint_lt(
+	    fake_open(&fake, COMMAND_join)->number, fake_open(&fake, COMMAND_leave)->number);
 }
 END_TEST
 
@@ -415,6 +470,9 @@ suite(void)
 	tcase_add_test(t, an_ended_session_sends_everybody_away_behind_its_last_event);
 	tcase_add_test(t, a_session_that_ends_behind_a_gap_still_ends);
 	tcase_add_test(t, after_a_restart_the_counted_are_reported_again_and_gaps_are_filled);
+	tcase_add_test(t, when_graphd_had_given_up_on_us_the_counted_are_announced_again);
+	tcase_add_test(t, only_who_may_return_is_away_when_its_connection_breaks_off);
+	tcase_add_test(t, reports_wait_for_room_among_the_requests_and_keep_their_order);
 	tcase_add_test(t, a_session_that_a_restart_has_forgotten_sends_everybody_away);
 	tcase_add_test(t, draining_sends_members_away_spread_over_its_time);
 	tcase_add_test(t, an_empty_room_is_kept_for_a_while_and_then_left);

@@ -105,7 +105,7 @@ START_TEST(so_many_clients_are_being_asked_at_a_time)
 {
 	enum { EACH = LIMIT_CLIENTS_PER_SESSION, FULL = LIMIT_ASKED / EACH };
 	struct client_facts facts = { .gateway = SPAN("g"), .actor = SPAN("") };
-	struct clients *clients = clients_new(d->sessions);
+	struct clients *clients = clients_new(d->sessions, 0);
 	struct session *session = session_of(d, &s);
 	struct surveys *all = surveys_new();
 	struct survey_wish w = { .session = session };

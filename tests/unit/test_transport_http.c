@@ -111,7 +111,20 @@ START_TEST(a_stream_that_is_not_pulled_from_is_not_queued_for)
 		turn();
 	}
 	pass(LIMIT_STALLED_MS + 1000);
-	ck_assert_uint_eq(hub_members(hub), 0); /* stalled: it is over when it takes the rest */
+	ck_assert_uint_eq(hub_members(hub), 0);
+	/* Its end would stand behind what it does not take. */
+	ck_assert(request.is_cut);
+}
+END_TEST
+
+START_TEST(a_stream_that_takes_nothing_is_cut_even_if_it_owes_little)
+{
+	open_stream(false, 2);
+	fake_http_pull(&request, 4096);
+	pass(LIMIT_SSE_KEEPALIVE_MS + 1000); /* quiet: a comment, which is not taken */
+	ck_assert(!request.is_cut);
+	pass(LIMIT_SSE_KEEPALIVE_MS + 1000);
+	ck_assert(request.is_cut);
 }
 END_TEST
 
@@ -288,6 +301,7 @@ add_tests(TCase *t)
 	tcase_add_test(t, ndjson_is_one_object_a_line);
 	tcase_add_test(t, a_stream_ends_behind_the_last_event);
 	tcase_add_test(t, a_stream_that_is_not_pulled_from_is_not_queued_for);
+	tcase_add_test(t, a_stream_that_takes_nothing_is_cut_even_if_it_owes_little);
 	tcase_add_test(t, a_stream_on_an_unknown_session_is_404);
 	tcase_add_test(t, who_leaves_a_stream_is_out);
 	tcase_add_test(t, a_poll_with_news_is_answered_at_once);

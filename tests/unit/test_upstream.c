@@ -67,7 +67,6 @@ START_TEST(long_bodies_are_cut_and_joined_both_ways)
 	fake_answer(&q, "PART", SPAN("second,"));
 	fake_answer(&q, "OK", (struct span){ args, BYTES });
 	RUN_UNTIL(a.n == 1);
-	ck_assert_int_eq(a.n_parts, 2);
 	ck_assert_uint_eq(a.body.n, BYTES + 13);
 	ck_assert_int_eq(memcmp(a.body.bytes, "first,second,aaa", 16), 0);
 	answer_fini(&a);
@@ -156,119 +155,6 @@ START_TEST(no_more_than_the_limit_is_in_flight)
 	for (int i = 0; i < LIMIT_IN_FLIGHT; i++)
 		ck_assert_uint_ne(ask(COMMAND_get_dirty, NULL, 60000, &a[i]), 0);
 	ck_assert_uint_eq(ask(COMMAND_get_dirty, NULL, 60000, &a[LIMIT_IN_FLIGHT]), 0);
-}
-END_TEST
-
-static void
-restart_fake(void)
-{
-	fake_stop();
-	fake_start();
-}
-
-START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
-{
-	struct asked q;
-	struct answer a;
-
-	RUN_UNTIL_READY(upstream);
-	fake_stop();
-	RUN_UNTIL(n_down == 1);
-	ck_assert(!upstream_is_ready(upstream));
-	ask(COMMAND_create_node, "{\"held\":true}", 4000, &a);
-	for (int i = 0; i < 5; i++)
-		loop_turn(loop, 5);
-	fake_start();
-	await(&q, "CreateNode");
-	ck_assert(span_is(asked_at(&q, ASKED_ARGS), "{\"held\":true}"));
-	fake_answer(&q, "OK", SPAN("{}"));
-	RUN_UNTIL(a.n == 1);
-	ck_assert_int_eq(a.status, OK);
-	ck_assert_int_eq(n_restarted, 1);
-	answer_fini(&a);
-	frames_fini(&q.frames);
-}
-END_TEST
-
-START_TEST(what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key)
-{
-	struct asked before, after, none;
-	static struct answer a, b;
-
-	RUN_UNTIL_READY(upstream);
-	ask(COMMAND_create_node, "{}", 4000, &a);
-	ask(COMMAND_get_dirty, "{}", 4000, &b);
-	await(&before, "CreateNode");
-	restart_fake();
-	await(&after, "CreateNode");
-	ck_assert(span_equal(asked_at(&before, ASKED_CALLER), asked_at(&after, ASKED_CALLER)));
-	ck_assert(span_equal(asked_at(&before, ASKED_NUMBER), asked_at(&after, ASKED_NUMBER)));
-	fake_answer(&after, "OK", SPAN("{}"));
-	frames_fini(&after.frames);
-	await(&after, "GetDirty");
-	fake_answer(&after, "OK", SPAN("{}"));
-	RUN_UNTIL(a.n == 1 && b.n == 1);
-	ck_assert(!fake_asked(&none));
-	ck_assert_int_eq(a.status, OK);
-	answer_fini(&a);
-	answer_fini(&b);
-	frames_fini(&before.frames);
-	frames_fini(&after.frames);
-}
-END_TEST
-
-START_TEST(an_answer_that_broke_off_in_the_middle_is_an_error)
-{
-	struct asked q;
-	struct answer a;
-
-	RUN_UNTIL_READY(upstream);
-	ask(COMMAND_get_tree, NULL, 4000, &a);
-	await(&q, "GetTree");
-	fake_answer(&q, "PART", SPAN("{\"roots\":["));
-	frames_fini(&q.frames);
-	RUN_UNTIL(a.n_parts == 1);
-	restart_fake();
-	RUN_UNTIL_READY(upstream);
-	RUN_UNTIL(a.n == 1);
-	ck_assert_int_eq(a.status, ERROR_backend_unavailable);
-	answer_fini(&a);
-}
-END_TEST
-
-START_TEST(another_contract_version_is_not_served)
-{
-	struct asked q;
-	struct answer a;
-
-	fake.contract = "7.0";
-	ask(COMMAND_get_dirty, NULL, 150, &a);
-	while (a.n == 0) {
-		ck_assert(!fake_asked(&q));
-		loop_turn(loop, 5);
-	}
-	ck_assert_int_eq(a.status, ERROR_backend_unavailable);
-	ck_assert(!upstream_is_ready(upstream));
-	ck_assert_int_eq(n_up, 0);
-}
-END_TEST
-
-START_TEST(silence_is_noticed_and_a_heartbeat_ends_it)
-{
-	uint64_t now_ms;
-
-	RUN_UNTIL_READY(upstream);
-	now_ms = clock_now_ms();
-	/* The clock jumps; the link stands and says nothing. */
-	clock_set(now_ms + LIMIT_BUS_SILENCE_MS + 1500, 1);
-	loop_turn(loop, 0);
-	ck_assert_int_eq(n_down, 1);
-	ck_assert(!upstream_is_ready(upstream));
-	clock_set(0, 0);
-	fake_heartbeat();
-	RUN_UNTIL(upstream_is_ready(upstream));
-	ck_assert_int_eq(n_up, 2);
-	ck_assert_int_eq(n_restarted, 0);
 }
 END_TEST
 
@@ -412,11 +298,6 @@ main(void)
 	tcase_add_test(t, each_request_is_ended_at_its_own_deadline);
 	tcase_add_test(t, an_answer_that_nobody_waits_for_any_more_is_dropped);
 	tcase_add_test(t, no_more_than_the_limit_is_in_flight);
-	tcase_add_test(t, what_is_asked_while_graphd_is_away_waits_for_it);
-	tcase_add_test(t, what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key);
-	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_is_an_error);
-	tcase_add_test(t, another_contract_version_is_not_served);
-	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
 	tcase_add_test(t, changes_under_way_are_counted_for_sessions_that_are_subscribed_to);
 	tcase_add_test(t, events_of_subscribed_sessions_arrive_and_no_others);
 	tcase_add_test(t, subscriptions_are_counted);

@@ -4,7 +4,7 @@
 #include "tests/unit/graphd_fixture.h"
 
 static struct upstream *upstream;
-static int n_up, n_restarted, n_down, n_events, n_turns;
+static int n_up, n_restarted, n_forgotten, n_down, n_events, n_turns;
 static char last_event[200];
 static uint64_t last_seq;
 
@@ -14,6 +14,13 @@ on_up(void *context, bool restarted)
 	(void)context;
 	n_up++;
 	n_restarted += restarted;
+}
+
+static inline void
+on_forgotten(void *context)
+{
+	(void)context;
+	n_forgotten++;
 }
 
 static inline void
@@ -43,36 +50,39 @@ on_turn(void *context)
 
 /* The answers to one question. */
 struct answer {
-	int n, n_parts;
+	int n;
 	enum error status;
 	struct json_out body;
 };
 
 static inline void
-on_reply(void *arg, enum error status, struct span body, bool more)
+on_reply(void *arg, enum error status, struct span body)
 {
 	struct answer *a = arg;
 
-	a->n += !more;
-	a->n_parts += more;
+	a->n++;
 	a->status = status;
 	json_out_bytes(&a->body, body);
 }
 
-static inline void
+static void
 set_up(void)
 {
-	struct upstream_events events = { on_event, on_up, on_down, on_turn, NULL };
+	struct upstream_events events = { .event = on_event,
+		.up = on_up,
+		.down = on_down,
+		.turn = on_turn,
+		.forgotten = on_forgotten };
 
 	memset(&fake, 0, sizeof(fake));
-	n_up = n_restarted = n_down = n_events = n_turns = 0;
+	n_up = n_restarted = n_forgotten = n_down = n_events = n_turns = 0;
 	loop = loop_new();
 	fake_start();
 	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", NULL, &events);
 	ck_assert_ptr_nonnull(upstream);
 }
 
-static inline void
+static void
 tear_down(void)
 {
 	upstream_free(upstream);

@@ -1,0 +1,166 @@
+/* What happens when graphd comes, goes, and comes again. */
+
+#include "upstream_fixture.h"
+
+static void
+restart_fake(void)
+{
+	fake_stop();
+	fake_start();
+}
+
+START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
+{
+	struct asked q;
+	struct answer a;
+
+	RUN_UNTIL_READY(upstream);
+	fake_stop();
+	RUN_UNTIL(n_down == 1);
+	ck_assert(!upstream_is_ready(upstream));
+	ask(COMMAND_create_node, "{\"held\":true}", 4000, &a);
+	for (int i = 0; i < 5; i++)
+		loop_turn(loop, 5);
+	fake_start();
+	await(&q, "CreateNode");
+	ck_assert(span_is(asked_at(&q, ASKED_ARGS), "{\"held\":true}"));
+	fake_answer(&q, "OK", SPAN("{}"));
+	RUN_UNTIL(a.n == 1);
+	ck_assert_int_eq(a.status, OK);
+	ck_assert_int_eq(n_restarted, 1);
+	answer_fini(&a);
+	frames_fini(&q.frames);
+}
+END_TEST
+
+START_TEST(what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key)
+{
+	struct asked before, after, none;
+	static struct answer a, b;
+
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_create_node, "{}", 4000, &a);
+	ask(COMMAND_get_dirty, "{}", 4000, &b);
+	await(&before, "CreateNode");
+	restart_fake();
+	await(&after, "CreateNode");
+	ck_assert(span_equal(asked_at(&before, ASKED_CALLER), asked_at(&after, ASKED_CALLER)));
+	/* Under another name, so that its answer is not taken for the rest of an older one. */
+	ck_assert(!span_equal(asked_at(&before, ASKED_NUMBER), asked_at(&after, ASKED_NUMBER)));
+	fake_answer(&after, "OK", SPAN("{}"));
+	frames_fini(&after.frames);
+	await(&after, "GetDirty");
+	fake_answer(&after, "OK", SPAN("{}"));
+	RUN_UNTIL(a.n == 1 && b.n == 1);
+	ck_assert(!fake_asked(&none));
+	ck_assert_int_eq(a.status, OK);
+	answer_fini(&a);
+	answer_fini(&b);
+	frames_fini(&before.frames);
+	frames_fini(&after.frames);
+}
+END_TEST
+
+START_TEST(an_answer_that_broke_off_in_the_middle_comes_again_as_a_whole)
+{
+	struct asked q, again;
+	struct answer a;
+
+	RUN_UNTIL_READY(upstream);
+	ask(COMMAND_get_tree, NULL, 4000, &a);
+	await(&q, "GetTree");
+	fake_answer(&q, "PART", SPAN("{\"roots\":["));
+	for (int i = 0; i < 5; i++)
+		loop_turn(loop, 5);
+	restart_fake();
+	await(&again, "GetTree");
+	/* What is left over of the first one is not part of the second. */
+	fake_answer_over(&again, &q, "OK", SPAN("]}"));
+	fake_answer(&again, "PART", SPAN("{\"roots\":"));
+	fake_answer(&again, "OK", SPAN("[]}"));
+	RUN_UNTIL(a.n == 1);
+	ck_assert_int_eq(a.status, OK);
+	ck_assert(span_is(json_out_span(&a.body), "{\"roots\":[]}"));
+	frames_fini(&q.frames);
+	frames_fini(&again.frames);
+	answer_fini(&a);
+}
+END_TEST
+
+START_TEST(another_contract_version_is_not_served)
+{
+	struct asked q;
+	struct answer a;
+
+	fake.contract = "7.0";
+	ask(COMMAND_get_dirty, NULL, 150, &a);
+	while (a.n == 0) {
+		ck_assert(!fake_asked(&q));
+		loop_turn(loop, 5);
+	}
+	ck_assert_int_eq(a.status, ERROR_backend_unavailable);
+	ck_assert(!upstream_is_ready(upstream));
+	ck_assert_int_eq(n_up, 0);
+}
+END_TEST
+
+START_TEST(silence_is_noticed_and_a_heartbeat_ends_it)
+{
+	uint64_t now_ms;
+
+	RUN_UNTIL_READY(upstream);
+	now_ms = clock_now_ms();
+	/* The clock jumps; the link stands and says nothing. */
+	clock_set(now_ms + LIMIT_BUS_SILENCE_MS + 1500, 1);
+	loop_turn(loop, 0);
+	ck_assert_int_eq(n_down, 1);
+	ck_assert(!upstream_is_ready(upstream));
+	clock_set(0, 0);
+	fake_heartbeat();
+	RUN_UNTIL(upstream_is_ready(upstream));
+	ck_assert_int_eq(n_up, 2);
+	ck_assert_int_eq(n_restarted, 0);
+}
+END_TEST
+
+START_TEST(who_was_forgotten_hears_of_it_but_not_after_a_restart)
+{
+	struct asked none;
+
+	fake.known = "true";
+	RUN_UNTIL_READY(upstream);
+	ck_assert_int_eq(n_forgotten, 0);
+	fake.known = "false";
+	RUN_UNTIL((fake_asked(&none), n_forgotten == 1));
+	/* Then all is reported anyway. */
+	restart_fake();
+	fake.known = "false";
+	RUN_UNTIL((fake_asked(&none), n_restarted == 1));
+	for (int i = 0; i < 5; i++)
+		loop_turn(loop, 5);
+	ck_assert_int_eq(n_forgotten, 1);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("upstream_life");
+	TCase *t = tcase_create("upstream_life");
+	SRunner *runner = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, what_is_asked_while_graphd_is_away_waits_for_it);
+	tcase_add_test(t, what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key);
+	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_comes_again_as_a_whole);
+	tcase_add_test(t, another_contract_version_is_not_served);
+	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
+	tcase_add_test(t, who_was_forgotten_hears_of_it_but_not_after_a_restart);
+	suite_add_tcase(s, t);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed > 0;
+}
