@@ -255,6 +255,12 @@ tell_property(struct encoder *enc, const struct edit *e)
 	}
 	put_literal(out, ",\"old_value\":");
 	put_value(out, e->value_before, e->name_before);
+	if (remains)
+		put_literal(out, ",\"index\":");
+	if (e->value_after)
+		put_uint(out, e->property_index);
+	else if (remains)
+		put_literal(out, "null");
 	finish(enc, remains ? EVENT_property_changed : EVENT_property_deleted);
 }
 

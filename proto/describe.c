@@ -169,7 +169,7 @@ schema_type(struct json_out *out, const char *word, const char *doc)
 	if (strncmp(word, "text", 4) == 0 || strncmp(word, "id", 2) == 0 ||
 	    strcmp(word, "node") == 0)
 		name = "string";
-	else if (strcmp(word, "integer") == 0 || strcmp(word, "object") == 0)
+	else if (strncmp(word, "integer", 7) == 0 || strcmp(word, "object") == 0)
 		name = word[0] == 'i' ? "integer" : "object";
 	else if (strcmp(word, "list") == 0)
 		name = "array";

@@ -164,11 +164,38 @@ START_TEST(property_events_hold_both_values)
 	ck_assert_int_eq(h.events[0], EVENT_property_changed);
 	assert_has(h.bodies[0],
 	    "\"node_id\":" ONE ",\"property_id\":\"a\","
-	    "\"property_name\":\"a\",\"new_value\":[1],\"old_value\":null}");
+	    "\"property_name\":\"a\",\"new_value\":[1],\"old_value\":null,\"index\":0}");
 	forget(&h);
 	hear_all(&h, do_edit(s, "ann", unset_edit(1, "a")));
 	ck_assert_int_eq(h.events[0], EVENT_property_deleted);
 	assert_has(h.bodies[0], "\"property_name\":\"a\",\"old_value\":[1]}");
+	forget(&h);
+	session_free(s);
+}
+END_TEST
+
+START_TEST(a_property_comes_back_to_the_place_its_event_tells)
+{
+	struct session *s = three_nodes();
+	struct edit name = set_edit(1, "name", "\"B\"");
+	struct heard h;
+	enum error err;
+
+	free_step(do_edit(s, "ann", set_edit(1, "a", "1")));
+	free_step(do_edit(s, "ann", set_edit(1, "b", "2")));
+	free_step(do_edit(s, "ann", unset_edit(1, "a")));
+	hear_all(&h, undo_as(s, "ann", NULL, &err));
+	assert_has(h.bodies[0], "\"new_value\":1,\"old_value\":null,\"index\":0}");
+	forget(&h);
+	name.name_after = xstrdup("B");
+	hear_all(&h, do_edit(s, "ann", name));
+	assert_has(h.bodies[0], "\"new_value\":\"B\"");
+	assert_has(h.bodies[0], "\"index\":2}");
+	forget(&h);
+	/* The node keeps a name of its own, which is none of its properties. */
+	hear_all(&h, undo_as(s, "ann", NULL, &err));
+	ck_assert_int_eq(h.events[0], EVENT_property_changed);
+	assert_has(h.bodies[0], "\"index\":null}");
 	forget(&h);
 	session_free(s);
 }
@@ -388,6 +415,7 @@ main(void)
 	tcase_add_test(tests, a_name_among_the_properties_is_not_told_twice);
 	tcase_add_test(tests, moves_are_told_as_unlinking_linking_or_moving);
 	tcase_add_test(tests, property_events_hold_both_values);
+	tcase_add_test(tests, a_property_comes_back_to_the_place_its_event_tells);
 	tcase_add_test(tests, undo_and_redo_name_the_command_they_are_about);
 	tcase_add_test(tests, marks_tell_their_details);
 	tcase_add_test(tests, another_project_is_told_and_another_name_is_not);
