@@ -19,10 +19,13 @@ class Proxy:
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
+    def _connect(self):
+        return socket.create_connection(self.target, 5)
+
     def _accept(self):
         near, _ = self.listener.accept()
         try:
-            far = socket.create_connection(self.target, 5)
+            far = self._connect()
         except OSError:
             near.close()
             return
@@ -72,3 +75,22 @@ class Proxy:
         for s in (self.listener, self.wake, self.waker):
             s.close()
         self.selector.close()
+
+
+class Spread(Proxy):
+    """In front of several gateways: each connection goes to the next one that takes it."""
+
+    def __init__(self, ports):
+        self.targets = [("127.0.0.1", port) for port in ports]
+        self.turn = 0
+        super().__init__(ports[0])
+
+    def _connect(self):
+        for _ in self.targets[1:]:
+            self.turn += 1
+            try:
+                return socket.create_connection(self.targets[self.turn % len(self.targets)], 5)
+            except OSError:
+                pass
+        self.turn += 1
+        return socket.create_connection(self.targets[self.turn % len(self.targets)], 5)
