@@ -8,11 +8,16 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "gatewayd/hub_inner.h"
 
 #include <stdlib.h>
 
 enum { PAGE_EVENTS = 1000 };
+
+static struct metric reads = { .name = "gatewayd_journal_reads_total",
+	.help = "Pages of events asked of graphd for clients that lacked them.",
+	.type = "counter" };
 
 void
 room_stop_reading(struct room *r)
@@ -217,6 +222,8 @@ room_fetch(struct room *r)
 	}
 	json_out_close(&args, '}');
 	q.args = json_out_span(&args);
+	metrics_add(&reads);
+	reads.value++;
 	ask(r, &q, r->subtrees.n, on_page);
 	json_out_fini(&args);
 }

@@ -74,11 +74,15 @@ class Replica(Mirror):
             others.insert(index, (key, value))
         node["properties"] = dict(others)
 
-    # Where one attaches, undo may reach behind the beginning: what is kept for it does not hold.
-    def on_command_undo(self, data):
+    # Who attaches in the middle cannot know what undo leads back to: only the graph is kept here.
+    def end_step(self):
+        self.step = []
+        return None, []
+
+    def on_command_executed(self, _):
         self.end_step()
 
-    on_command_redo = on_command_undo
+    on_command_undo = on_command_redo = on_command_executed
 
     def state_hash(self):
         low = high = 0

@@ -1,0 +1,141 @@
+"""The event bus loses messages, by a queue of one message and by somebody who eats every seventh:
+clients miss nothing, and a lost end is noticed soon though nothing follows it."""
+
+import os
+import random
+import re
+import time
+import unittest
+
+from eater import Eater
+from harness import LONG, Server, eventually
+from project_test import ProjectTest
+from received import PollReader, SseReader, StockReader, TapReader, WsReader, settle
+from stock import MAKES, Driver
+from traffic import Traffic
+
+SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
+SECONDS = 60 if LONG else 4
+RATE = 500
+TAIL_S = 2
+SLACK_S = 0.5
+
+
+class Loss(ProjectTest):
+    gateways = 2
+    fresh = True
+
+    def reader(self, kind, *more):
+        reader = kind(*(more or (self.server.ports, self.session)))
+        self.addCleanup(reader.close)
+        reader.start()
+        reader.await_arrival()
+        return reader
+
+    def consumers(self):
+        """One of each kind; Socket.IO's first, which hears from where it joined."""
+        driver = Driver(MAKES[0])
+        self.addCleanup(driver.end)
+        seq = self.info()["seq"]
+        stock = [StockReader(driver, mode, self.server.ports, self.session).begins_behind(seq)
+                 for mode in ("polling", "websocket")]
+        for consumer in stock:
+            self.addCleanup(consumer.close)
+        return stock + [self.reader(kind) for kind in (WsReader, SseReader, PollReader)] + [
+            self.reader(TapReader, self.server, self.session)]
+
+    def count(self, name):
+        """Of both gateways."""
+        total = 0
+        for i in range(len(self.server.ports)):
+            with self.server.http(i) as http:
+                found = re.search(rf"^{name} (\d+)$", http.get("/metrics").body.decode(), re.M)
+                total += int(found[1]) if found else 0
+        return total
+
+    def reads(self):
+        return self.count("gatewayd_journal_reads_total")
+
+    def pour(self):
+        chance = random.Random(SEED)
+        traffic = Traffic(self.server.ports, self.session, RATE, chance, self.root).start()
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            # Steps of many events are what overflows a queue.
+            nodes = [{"command_type": "CreateNode",
+                      "data": {"blueprint_type_id": "x", "name": f"B{i}"}} for i in range(200)]
+            self.do("Batch", commands=nodes)
+            time.sleep(0.1)
+        return traffic.end()
+
+
+class TinyQueue(Loss):
+    server_options = {"graphd_options": ("--snd-hwm", "1")}
+
+    def test_a_queue_of_one_message_loses_much_and_clients_nothing(self):
+        consumers, reads = self.consumers(), self.reads()
+        rate = self.pour()
+        history = settle(consumers, self.server.ports[0], self.session)
+        reads = self.reads() - reads
+        print(f"SEED={SEED}: a queue of one, {rate:.0f} commands/s, {len(history)} deliveries to "
+              f"each of {len(consumers)}, {reads} readings of what was lost")
+        self.assertGreater(reads, 10)
+
+
+class EverySeventh(Loss):
+    @classmethod
+    def _new_server(cls):
+        cls.eater = Eater(every=7)
+        server = Server(gateways=cls.gateways,
+                        gateway_options=("--events", cls.eater.endpoint))
+        cls.eater.connect(server.events)
+        return server.start()
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.eater.close)
+
+    def consumers(self):
+        # The tap listens at graphd itself, where nobody eats.
+        return super().consumers()[:-1]
+
+    def test_every_seventh_message_is_lost_and_clients_miss_nothing(self):
+        consumers, reads = self.consumers(), self.reads()
+        rate = self.pour()
+        history = settle(consumers, self.server.ports[0], self.session)
+        reads = self.reads() - reads
+        print(f"SEED={SEED}: {self.eater.eaten} of {self.eater.passed + self.eater.eaten} messages "
+              f"eaten, {rate:.0f} commands/s, {len(history)} deliveries to each of "
+              f"{len(consumers)}, {reads} readings of what was lost")
+        self.assertGreater(self.eater.eaten, len(history) / 20)
+        self.assertGreater(reads, 10)
+
+    def test_a_lost_end_is_noticed_though_nothing_follows(self):
+        """The step's events are eaten and, the second time, the first beacon behind them too."""
+        self.eater.every = 0
+        reader = self.reader(WsReader)
+        for beacons in (0, 1):
+            reader.await_seq(self.info()["seq"])
+            left = beacons
+
+            def eats(name, is_durable):
+                nonlocal left
+                if name == "sync" and left:
+                    left -= 1
+                    return True
+                return is_durable
+            self.eater.eats = eats
+            before = self.eater.eaten
+            self.create()
+            began = time.monotonic()
+            seq = self.info()["seq"]
+            eventually(lambda: reader.seq == seq, 10, "the lost events")
+            took = time.monotonic() - began
+            self.assertEqual(self.eater.eaten - before, 2 + beacons)
+            print(f"a lost end: 2 events and {beacons} beacons eaten, whole after {took:.2f} s "
+                  "of 2 readings")
+            self.assertLess(took, TAIL_S + SLACK_S)
+
+
+if __name__ == "__main__":
+    unittest.main()
