@@ -17,6 +17,8 @@ static struct metric subscribed = { .name = "graphd_subscriptions_total",
 	.help = "Subscriptions that arrived on the event bus.",
 	.type = "counter" };
 
+enum { LAST_BEACON_BEATS = 64 }; /* a power of two */
+
 struct dashed {
 	struct uuid session;
 };
@@ -24,7 +26,7 @@ struct dashed {
 struct active {
 	struct uuid session, log_id;
 	uint64_t epoch, seq;
-	unsigned beacons_left;
+	unsigned beats; /* since the seq changed */
 };
 
 void *
@@ -284,6 +286,7 @@ bus_has_dash(const struct bus *b, const struct uuid *session)
 void
 bus_note_active(struct bus *b, const struct session *s)
 {
+	static const struct uuid nil;
 	struct active *a = table_find(&b->active, &s->id);
 
 	if (!a) {
@@ -291,21 +294,27 @@ bus_note_active(struct bus *b, const struct session *s)
 		a->session = s->id;
 		table_add(&b->active, a);
 	}
-	a->log_id = s->log_id;
+	/* Of one that has ended the beacons say, as to a subscription, that it is not there. */
+	a->log_id = s->closed ? nil : s->log_id;
 	a->epoch = s->epoch;
 	a->seq = s->durable_seq;
-	/* Once while there is work, and once more in case that one was lost as well. */
-	a->beacons_left = 2;
+	a->beats = 0;
 }
 
+/*
+ * Beacons may be lost too, for as long as a subscriber is behind. With the time between them
+ * doubled each time, one comes within as long again.
+ */
 void
 bus_beacon(struct bus *b)
 {
 	struct active *a;
 
 	for (size_t i = 0; (a = table_next(&b->active, &i));) {
-		send_sync(b, &a->session, &a->log_id, a->epoch, a->seq);
-		if (--a->beacons_left == 0) {
+		a->beats++;
+		if ((a->beats & (a->beats - 1)) == 0)
+			send_sync(b, &a->session, &a->log_id, a->epoch, a->seq);
+		if (a->beats == LAST_BEACON_BEATS) {
 			table_remove(&b->active, &a->session);
 			free(a);
 		}

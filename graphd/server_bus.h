@@ -37,7 +37,8 @@ bool bus_hears(const struct bus *, const struct uuid *session);
 void bus_publish(struct bus *, const struct events_due *, bool only_kept);
 /* Somebody hears the session's dash/ topics. */
 bool bus_has_dash(const struct bus *, const struct uuid *session);
-/* The session's seq has changed on disk: the next two beacons tell it. */
+/* The session's seq has changed on disk: beacons tell it after 1, 2, 4 beats and so on to 64. */
 void bus_note_active(struct bus *, const struct session *);
+/* One beat, every LIMIT_BEACON_MS. */
 void bus_beacon(struct bus *);
 void bus_heartbeat(struct bus *);

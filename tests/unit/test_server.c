@@ -152,11 +152,25 @@ START_TEST(parents_are_told_of_only_where_somebody_listens)
 }
 END_TEST
 
-START_TEST(a_recently_active_session_is_told_of_again_by_two_beacons)
+/* The next beacon's log_id; frames that are not this topic's do not come. */
+static struct uuid
+next_beacon(void *tap, const char *topic, int wait_ms)
+{
+	struct wire_header header;
+	struct frames frames;
+
+	ck_assert(fixture_recv(&f, tap, &frames, wait_ms));
+	ck_assert(span_is(frames_at(&frames, 0), topic));
+	ck_assert(wire_header_get(frames_at(&frames, 1), &header));
+	frames_fini(&frames);
+	return header.log_id;
+}
+
+/* A subscriber that was behind for as long as two beacons hears the third. */
+START_TEST(a_recently_active_session_is_told_of_again_in_doubling_times)
 {
 	char session[64], root[64], topic[96];
-	struct frames frames;
-	unsigned beacons = 0;
+	uint64_t at_ms[3];
 	void *tap;
 
 	make_project(&f, session, root);
@@ -165,12 +179,30 @@ START_TEST(a_recently_active_session_is_told_of_again_by_two_beacons)
 	for (int i = 0; i < 3; i++)
 		tap_next(&f, tap, 5000);
 	snprintf(topic, sizeof topic, "session_%s/sync", session);
-	while (fixture_recv(&f, tap, &frames, 2 * LIMIT_BEACON_MS)) {
-		ck_assert(span_is(frames_at(&frames, 0), topic));
-		beacons++;
-		frames_fini(&frames);
+	for (int i = 0; i < 3; i++) {
+		next_beacon(tap, topic, 4 * LIMIT_BEACON_MS);
+		at_ms[i] = clock_now_ms();
 	}
-	ck_assert_uint_eq(beacons, 2);
+	ck_assert_uint_lt(at_ms[1] - at_ms[0], 3 * LIMIT_BEACON_MS / 2);
+	ck_assert_uint_gt(at_ms[2] - at_ms[1], 3 * LIMIT_BEACON_MS / 2);
+	zmq_close(tap);
+}
+END_TEST
+
+START_TEST(the_beacons_of_an_ended_session_say_that_it_is_not_there)
+{
+	char session[64], root[64], topic[96];
+	struct uuid log_id;
+	void *tap;
+
+	make_project(&f, session, root);
+	tap = tap_new(&f, session);
+	expect("OK", "EndSession", session, "", "{}");
+	while (strcmp(tap_next(&f, tap, 5000).name, "session:closed") != 0)
+		;
+	snprintf(topic, sizeof topic, "session_%s/sync", session);
+	log_id = next_beacon(tap, topic, 4 * LIMIT_BEACON_MS);
+	ck_assert(uuid_is_nil(&log_id));
 	zmq_close(tap);
 }
 END_TEST
@@ -367,7 +399,8 @@ main(void)
 	tcase_add_test(served, every_subscription_is_answered_with_a_sync);
 	tcase_add_test(served, a_session_hears_nothing_of_another);
 	tcase_add_test(served, parents_are_told_of_only_where_somebody_listens);
-	tcase_add_test(served, a_recently_active_session_is_told_of_again_by_two_beacons);
+	tcase_add_test(served, a_recently_active_session_is_told_of_again_in_doubling_times);
+	tcase_add_test(served, the_beacons_of_an_ended_session_say_that_it_is_not_there);
 	tcase_add_test(served, the_heartbeat_tells_the_same_boot_id_as_hello);
 	tcase_add_test(served, a_big_answer_comes_in_parts_and_others_are_served_meanwhile);
 	tcase_add_test(served, a_graph_does_not_change_while_it_is_being_sent);
