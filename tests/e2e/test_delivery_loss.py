@@ -15,7 +15,7 @@ from stock import MAKES, Driver
 from traffic import Traffic
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
-SECONDS = 60 if LONG else 4
+SECONDS = 60 if LONG else 3
 RATE = 500
 TAIL_S = 2
 SLACK_S = 0.5
@@ -80,6 +80,28 @@ class TinyQueue(Loss):
         print(f"SEED={SEED}: a queue of one, {rate:.0f} commands/s, {len(history)} deliveries to "
               f"each of {len(consumers)}, {reads} readings of what was lost")
         self.assertGreater(reads, 10)
+
+
+    def test_a_session_drowned_by_another_while_the_gateway_stood_still_catches_up(self):
+        """Its one event and both beacons of the time are lost, and nothing follows them."""
+        quiet, root = self.new_project()
+        readers = [self.reader(WsReader, self.server.ports[:1], s) for s in (quiet, self.session)]
+        readers[0].await_seq(self.info(quiet)["seq"])
+        gateway = self.server.gateways[0]
+        with self.server.http(1) as self.http:
+            gateway.freeze()
+            began = time.monotonic()
+            for _ in range(60):
+                self.do("UpdateProperty", node_id=self.root, property_id="notes", value="x" * 20000)
+            self.executed(quiet, "UpdateProperty", node_id=root, property_id="notes", value=1)
+            # Below the silence that a connection of the bus ends at.
+            while time.monotonic() - began < 2.7:
+                self.do("UpdateProperty", node_id=self.root, property_id="notes", value="y" * 20000)
+            gateway.thaw()
+            thawed, seq = time.monotonic(), self.info(quiet)["seq"]
+            eventually(lambda: readers[0].seq == seq, 10, "the quiet session's event")
+            print(f"a gateway that stood still: whole after {time.monotonic() - thawed:.2f} s of "
+                  "2 readings")
 
 
 class EverySeventh(Loss):
