@@ -105,6 +105,18 @@ named_session(const struct emitted *e, struct uuid *session)
 	return true;
 }
 
+/* The session that is named, and that the socket is in. */
+static bool
+own_session(const struct emitted *e, struct uuid *session)
+{
+	if (!named_session(e, session))
+		return false;
+	if (place_seat(e->place, session))
+		return true;
+	refuse_event(e, ERROR_invalid_session, error_rows[ERROR_invalid_session].text);
+	return false;
+}
+
 /* The session that is meant: the one named, or the only one the socket is in. */
 static bool
 meant_session(const struct emitted *e, struct uuid *session)
@@ -112,7 +124,7 @@ meant_session(const struct emitted *e, struct uuid *session)
 	struct span value;
 
 	if (json_find(e->data, "session_id", &value) && json_type(value) != JSON_NULL)
-		return named_session(e, session);
+		return own_session(e, session);
 	if (e->place->n_seats != 1) {
 		refuse_event(e, ERROR_invalid_request, "Missing session_id");
 		return false;
@@ -231,16 +243,10 @@ on_leave(const struct emitted *e)
 {
 	struct json_out out = { 0 };
 	struct uuid session;
-	struct seat *s;
 
-	if (!named_session(e, &session))
+	if (!own_session(e, &session))
 		return;
-	s = place_seat(e->place, &session);
-	if (!s) {
-		refuse_event(e, ERROR_invalid_session, error_rows[ERROR_invalid_session].text);
-		return;
-	}
-	seat_leave(s);
+	seat_leave(place_seat(e->place, &session));
 	json_out_open(&out, '{');
 	json_out_key(&out, "session_id");
 	json_out_uuid(&out, &session);

@@ -120,6 +120,19 @@ class Connections(GatewayTest):
         self.executed(other, "CreateNode", blueprint_type_id="phase", name="x")
         self.events_until(ws, "node-created")
 
+    def test_a_socket_does_nothing_in_a_session_that_it_has_not_joined(self):
+        other, root = self.new_project()
+        ws, _ = self.socket({"session_id": self.session})
+        before = self.state(other)
+        for event, data in (("undo", {}), ("presence", {"data": 1}), ("leave_session", {}),
+                            ("command:execute", {"command_type": "DeleteNode",
+                                                 "data": {"node_id": root}})):
+            ws.send_text("427" + json.dumps([event, dict(data, session_id=other)]))
+            while not (text := ws.text_in()).startswith("437"):
+                pass
+            self.assertEqual(json.loads(text[3:])[0]["error"]["code"], "INVALID_SESSION", event)
+        self.assertEqual(self.state(other), before)
+
     def test_a_65th_session_is_refused(self):
         ws, _ = self.socket()
         for i in range(65):
