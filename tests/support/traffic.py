@@ -19,9 +19,9 @@ class Commands:
     KINDS = (["CreateNode"] * 3 + ["UpdateProperty"] * 6 + ["MoveNode", "LinkNode", "UnlinkNode",
              "ReorderNode", "ReorderNode", "DeleteNode", "Undo", "Redo"])
 
-    def __init__(self, chance, root=None, kinds=None):
+    def __init__(self, chance, root=None, mark=""):
         self.chance, self.root = chance, root
-        self.kinds = kinds or self.KINDS
+        self.mark = mark  # stands in every name and value
         self.nodes = []
         self.numbers = itertools.count(1)
 
@@ -31,7 +31,7 @@ class Commands:
 
     def next(self):
         """(what to do, members of the message, the node that an error would be about)."""
-        kind = self.chance.choice(self.kinds)
+        kind = self.chance.choice(self.KINDS)
         if kind in ("Undo", "Redo"):
             return kind.lower(), {}, None
         if len(self.nodes) < 3:
@@ -46,13 +46,13 @@ class Commands:
         id_ = str(uuid.uuid4())
         parent = self.chance.choice([self.root, self.root, node])
         self.nodes.append(id_)
-        return {"blueprint_type_id": TYPE, "name": f"N{next(self.numbers)}", "node_id": id_,
+        return {"blueprint_type_id": TYPE, "name": f"{self.mark}N{next(self.numbers)}", "node_id": id_,
                 **({"parent_id": parent} if parent else {}),
                 **({"index": 0} if self.chance.random() < .3 else {})}
 
     def UpdateProperty(self, node):
         key = self.chance.choice(["notes", "budget", "name"])
-        text = f"value {next(self.numbers)}"
+        text = f"{self.mark}value {next(self.numbers)}"
         value = text if key == "name" else self.chance.choice([text, next(self.numbers), [text]])
         return {"node_id": node, "property_id": key, "value": value}
 
@@ -160,11 +160,11 @@ class Sender(threading.Thread):
 class Traffic:
     """`rate` commands per second to one session, spread over senders."""
 
-    def __init__(self, ports, session, rate, chance, root=None, kinds=None):
+    def __init__(self, ports, session, rate, chance, root=None, mark=""):
         n = len(ports)
         self.began = time.monotonic()
         self.senders = [Sender(ports[i:] + ports[:i], session, rate / n,
-                               Commands(chance, root, kinds)) for i in range(n)]
+                               Commands(chance, root, mark)) for i in range(n)]
 
     def start(self):
         for sender in self.senders:
