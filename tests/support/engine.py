@@ -35,8 +35,13 @@ class Answer:
 class Wire:
     """One TCP connection with a read buffer."""
 
-    def __init__(self, port, chop=0):
-        self.socket = socket.create_connection(("127.0.0.1", port), LIMIT_S)
+    def __init__(self, port, chop=0, receive_bytes=0):
+        """receive_bytes: what the kernel may hold for a reader that does not read."""
+        self.socket = socket.socket()
+        self.socket.settimeout(LIMIT_S)
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.chop = chop
         self.buffer = b""
@@ -145,8 +150,8 @@ UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Versi
 class RawWebSocket(Wire):
     """A WebSocket seen frame by frame. behind: bytes in the segment of the upgrade request."""
 
-    def __init__(self, port, target, chop=0, behind=b"", headers=None):
-        super().__init__(port, chop)
+    def __init__(self, port, target, chop=0, behind=b"", headers=None, receive_bytes=0):
+        super().__init__(port, chop, receive_bytes)
         self.send(self.request_bytes("GET", target, {**UPGRADE, **(headers or {})}) + behind)
         self.upgrade = self.answer()
 

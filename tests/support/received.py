@@ -154,9 +154,11 @@ class Reader(Consumer, threading.Thread):
 
 class WsReader(Reader):
     kind = "plain WebSocket"
+    receive_bytes = 0
 
     def read(self, port):
-        ws = RawWebSocket(port, f"/ws?session_id={self.session}&since={self.seq}")
+        ws = RawWebSocket(port, f"/ws?session_id={self.session}&since={self.seq}",
+                          receive_bytes=self.receive_bytes)
         try:
             if ws.upgrade.status == 101:
                 self.read_frames(ws)

@@ -74,15 +74,14 @@ class Replica(Mirror):
             others.insert(index, (key, value))
         node["properties"] = dict(others)
 
-    # Who attaches in the middle cannot know what undo leads back to: only the graph is kept here.
-    def end_step(self):
-        self.step = []
-        return None, []
-
-    def on_command_executed(self, _):
-        self.end_step()
-
-    on_command_undo = on_command_redo = on_command_executed
+    def take(self, events):
+        """As Mirror's, but keeps nothing besides the graph."""
+        for entry in events:
+            assert entry["seq"] == self.seq + 1, f"seq {entry['seq']} behind {self.seq}"
+            self.seq = entry["seq"]
+            if entry["event"].startswith("graph:"):
+                name = entry["event"].replace(":", "_").replace("-", "_")
+                getattr(self, f"on_{name}")(entry["data"])
 
     def state_hash(self):
         low = high = 0

@@ -1,0 +1,163 @@
+"""A reader that stands still, and a tap that does: the gateway's memory stays within the bound of
+one client's queue, the others do not notice, and afterwards nothing is missing."""
+
+import re
+import signal
+import statistics
+import threading
+import time
+import unittest
+
+from audience import Audience
+from clients import Http
+from harness import LONG, eventually
+from project_test import API, ProjectTest
+from received import TapReader, whole_history
+
+EVENTS_PER_S = 10_000 if LONG else 4_000
+STEPS_PER_S = 20
+PHASE_S = 30 if LONG else 1.3
+PAIRS = 2
+MOST_PAIRS = 6   # on a machine that does other things too
+LISTENERS = 20
+QUEUE_BYTES = 1 << 20   # LIMIT_QUEUE_BYTES
+PAGE_BYTES = 4 << 20    # what graphd puts into one page of events at most, held while it is given out
+SLACK_MS = 50
+
+
+class Pump(threading.Thread):
+    """Steps of many events at an even rate; the last value of each says when it was sent."""
+
+    def __init__(self, port, session, nodes):
+        super().__init__(daemon=True)
+        self.port, self.session, self.nodes = port, session, nodes
+        self.ending = threading.Event()
+        self.events, self.problem = 0, None
+
+    def commands(self, n):
+        size = EVENTS_PER_S // STEPS_PER_S - 1
+        commands = [{"command_type": "UpdateProperty", "data": {
+            "node_id": self.nodes[i % len(self.nodes)], "property_id": "notes",
+            "value": n * size + i}} for i in range(size)]
+        commands[-1]["data"].update(property_id="stamp", value=time.monotonic_ns())
+        return commands
+
+    def run(self):
+        try:
+            with Http(self.port) as http:
+                began, n = time.monotonic(), 0
+                while not self.ending.wait(max(0, began + n / STEPS_PER_S - time.monotonic())):
+                    n += 1
+                    commands = self.commands(n)
+                    reply = http.post(f"{API}/commands/execute", {
+                        "session_id": self.session, "command_type": "Batch",
+                        "data": {"commands": commands}}, {"Prefer": "return=minimal"})
+                    assert reply.status == 200, reply
+                    self.events += len(commands) + 1
+        except Exception as problem:  # for the test to tell
+            self.problem = problem
+
+    def end(self):
+        self.ending.set()
+        self.join(30)
+        if self.problem:
+            raise self.problem
+
+
+class Stopped(ProjectTest):
+    """The listeners are on the gateway that the reader is on; commands come over the other one."""
+
+    gateways = 2
+    fresh = True
+
+    def setUp(self):
+        super().setUp()
+        nodes = [self.create("task", f"N{i}") for i in range(10)]
+        self.listeners = Audience("listeners", self.server.ports[0], self.session, LISTENERS)
+        self.addCleanup(self.listeners.close)
+        self.pump = Pump(self.server.ports[1], self.session, nodes)
+
+    def phase(self):
+        """The listeners' p99 and the most that the gateway had in memory meanwhile."""
+        self.listeners.found()
+        most, deadline = 0, time.monotonic() + PHASE_S
+        while time.monotonic() < deadline:
+            most = max(most, self.server.gateways[0].rss_bytes())
+            time.sleep(0.05)
+        found = self.listeners.found()
+        self.assertGreater(found["n"], 10 * LISTENERS)
+        return found["p99_ms"], most
+
+    def alternate(self, stop, cont, caught_up):
+        without, within, growth, began = [], [], [], time.monotonic()
+        self.pump.start()
+        self.phase()  # to get warm
+        while len(within) < PAIRS or (len(within) < MOST_PAIRS and self.is_slow(without, within)):
+            p99, base = self.phase()
+            without.append(p99)
+            stop()
+            p99, most = self.phase()
+            cont()
+            within.append(p99)
+            growth.append(most - base)
+            eventually(caught_up, 60, "the one that was stopped is up to date")
+        rate = self.pump.events / (time.monotonic() - began)
+        self.pump.end()
+        return without, within, max(growth), rate
+
+    @staticmethod
+    def is_slow(without, within):
+        return statistics.median(within) > 2 * statistics.median(without) + SLACK_MS
+
+    def check(self, who, all_without, all_within, growth, rate):
+        without, within = statistics.median(all_without), statistics.median(all_within)
+        print(f"{who} stopped for {PHASE_S} s at {rate:.0f} events/s: p99 of {LISTENERS} others "
+              f"{without:.1f} ms without, {within:.1f} ms with ({within / without - 1:+.0%}), "
+              f"gateway grew by {growth / 1024:.0f} KiB in {len(all_within)} readings")
+        self.assertFalse(self.is_slow(all_without, all_within), (all_without, all_within))
+        self.assertLess(growth, QUEUE_BYTES + PAGE_BYTES)
+
+    def reads(self):
+        with self.server.http(0) as http:
+            found = re.search(r"^gatewayd_journal_reads_total (\d+)$",
+                              http.get("/metrics").body.decode(), re.M)
+        return int(found[1]) if found else 0
+
+    def seq_of(self, reader):
+        found = reader.found()
+        self.assertIsNone(found["problem"])
+        return found["seq"]
+
+    def test_a_reader_that_stands_still_costs_the_others_nothing(self):
+        reader = Audience("follower", self.server.ports[0], self.session, 0)
+        self.addCleanup(reader.close)
+        reads = self.reads()
+        figures = self.alternate(
+            lambda: reader.signal(signal.SIGSTOP), lambda: reader.signal(signal.SIGCONT),
+            lambda: self.seq_of(reader) > self.info()["seq"] - EVENTS_PER_S)
+        tree = self.tree()
+        eventually(lambda: self.seq_of(reader) >= tree["seq"], 30, "the reader's last event")
+        found = reader.found()
+        self.assertEqual((found["seq"], found["state_hash"], found["resyncs"], found["problem"]),
+                         (tree["seq"], tree["state_hash"], 0, None))
+        self.check("a reader", *figures)
+        # It was behind indeed: what did not fit into its queue came from the journal.
+        self.assertGreater(self.reads(), reads)
+
+    def test_a_tap_that_stands_still_costs_nobody_anything(self):
+        tap = TapReader(self.server, self.session)
+        tap.start()
+        self.addCleanup(tap.close)
+        tap.await_arrival()
+        figures = self.alternate(
+            lambda: tap.process.send_signal(signal.SIGSTOP),
+            lambda: tap.process.send_signal(signal.SIGCONT),
+            lambda: tap.seq > self.info()["seq"] - EVENTS_PER_S)
+        tap.await_seq(self.info()["seq"])
+        tap.check(whole_history(self.server.ports[1], self.session))
+        self.assertEqual(tap.arrivals, 1)
+        self.check("a tap", *figures)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,122 @@
+"""Readers in processes of their own, told what to do over standard input.
+
+    audience.py listeners PORT SESSION N    N WebSockets that note how late each stamp arrives
+    audience.py follower PORT SESSION SINCE one client that resumes and builds the graph
+
+A line on standard input asks for what was found since the last one; the answer is a line of JSON.
+"""
+
+import json
+import re
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from engine import PONG, RawWebSocket, frame
+from received import DURABLE, WsReader
+from replica import Replica
+
+STAMP = re.compile(rb'"new_value":(\d{12,})')
+ALIVE_S = 5
+
+
+class Listeners:
+    def __init__(self, port, session, n):
+        self.late_ns, self.lock = [], threading.Lock()
+        self.sockets = [RawWebSocket(port, f"/ws?session_id={session}") for _ in range(n)]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        selector, rest, alive_at = selectors.DefaultSelector(), {}, 0
+        for ws in self.sockets:
+            selector.register(ws.socket, selectors.EVENT_READ, ws)
+            rest[ws] = b""
+        while True:
+            for key, _ in selector.select(1):
+                self.read(key.data, rest)
+            # They do not look for pings, so they say that they are alive before they are asked.
+            if time.monotonic() > alive_at:
+                alive_at = time.monotonic() + ALIVE_S
+                for ws in self.sockets:
+                    ws.send(frame(b"", PONG))
+
+    def read(self, ws, rest):
+        data = ws.socket.recv(1 << 20)
+        now = time.monotonic_ns()
+        assert data, "a listener was thrown out"
+        # A stamp may be cut in two; the digits at the very end may not be all of them.
+        data = rest[ws] + data
+        found = list(STAMP.finditer(data, 0, len(data) - 32))
+        rest[ws] = data[-64:] if not found else data[max(found[-1].end(), len(data) - 64):]
+        with self.lock:
+            self.late_ns += [now - int(m[1]) for m in found]
+
+    def found(self):
+        with self.lock:
+            late, self.late_ns = sorted(self.late_ns), []
+        at = lambda share: late[int(share * (len(late) - 1))] / 1e6 if late else None  # noqa: E731
+        return {"n": len(late), "p50_ms": at(.5), "p99_ms": at(.99)}
+
+
+class Follower(WsReader):
+    """Complains about the first event that does not follow. What the gateway cannot give it lies in
+    the gateway's own queue, not in the kernel's."""
+
+    receive_bytes = 65536
+
+    def __init__(self, port, session, since):
+        super().__init__([port], session)
+        self.replica = Replica(session)
+        self.start()
+
+    @property
+    def seq(self):
+        return self.replica.seq if hasattr(self, "replica") else 0
+
+    def take(self, entry):
+        if entry["event"] == "session:resync":
+            self.resyncs += 1
+        elif entry["event"] in DURABLE:
+            self.replica.take([entry])
+
+    def found(self):
+        return {"seq": self.seq, "arrivals": self.arrivals, "resyncs": self.resyncs,
+                "problem": repr(self.problem) if self.problem else None,
+                "state_hash": self.replica.state_hash()}
+
+
+class Audience:
+    """The other side: starts such a process and asks it."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", Path(__file__).resolve(), *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.found()  # it is there
+
+    def found(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def main(what, port, session, n):
+    reader = {"listeners": Listeners, "follower": Follower}[what](int(port), session, int(n))
+    for _ in sys.stdin:
+        print(json.dumps(reader.found()), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
