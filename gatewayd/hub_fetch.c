@@ -133,26 +133,50 @@ find_lost(struct room *r, uint64_t first_seq, uint64_t newest)
 	return found;
 }
 
+/* An answer to ListEvents. */
+struct page {
+	struct span events;
+	uint64_t newest, first_seq;
+	bool resync;
+};
+
+/* In one walk: the events are most of it, and each search would pass over them again. */
+static struct page
+read_page(struct span body)
+{
+	struct page page = { .first_seq = 1 };
+	struct json_iter it;
+	struct span key, value;
+	int64_t n;
+
+	json_walk(&it, body);
+	while (json_next(&it, &key, &value)) {
+		if (span_is(key, "events"))
+			page.events = value;
+		else if (span_is(key, "seq") && json_integer(value, &n))
+			page.newest = (uint64_t)n;
+		else if (span_is(key, "first_seq") && json_integer(value, &n))
+			page.first_seq = (uint64_t)n;
+		else if (span_is(key, "resync"))
+			page.resync = span_is(value, "true");
+	}
+	return page;
+}
+
 static void
 page_done(struct room *r, struct span body)
 {
-	struct span value, events = { 0 };
-	int64_t newest = 0, first_seq = 1;
+	struct page page = read_page(body);
 	size_t n;
 
-	json_find(body, "events", &events);
-	if (json_find(body, "seq", &value))
-		json_integer(value, &newest);
-	if (json_find(body, "first_seq", &value))
-		json_integer(value, &first_seq);
-	if (json_find(body, "resync", &value) && value.p[0] == 't')
+	if (page.resync)
 		r->lost = true;
-	if (find_lost(r, (uint64_t)first_seq, (uint64_t)newest)) {
+	if (find_lost(r, page.first_seq, page.newest)) {
 		room_resync(r);
 		return;
 	}
-	n = give_page(r, events);
-	settle_after_page(r, (uint64_t)newest);
+	n = give_page(r, page.events);
+	settle_after_page(r, page.newest);
 	/* An empty page brings nobody on: the next tick or event asks again. */
 	if (n)
 		room_fetch(r);
