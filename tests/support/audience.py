@@ -2,6 +2,7 @@
 
     audience.py listeners PORT SESSION N    N WebSockets that note how late each stamp arrives
     audience.py follower PORT SESSION SINCE one client that resumes and builds the graph
+    audience.py returners PORT SESSION SEQ  one after the other catches up from 0 to that seq
 
 A line on standard input asks for what was found since the last one; the answer is a line of JSON.
 """
@@ -88,6 +89,37 @@ class Follower(WsReader):
                 "state_hash": self.replica.state_hash()}
 
 
+def catch_up(wire, seq):
+    """Takes in bytes as fast as they come, until the last event's are among them: how many."""
+    rest, n, mark = wire.buffer, len(wire.buffer), b'"seq":%d,' % seq
+    while True:
+        at = rest.rfind(mark)
+        # What else carries the seq, such as the announcement of a client, comes first.
+        if at >= 0 and b"command:executed" in rest[max(0, at - 400):at]:
+            return n
+        data = wire.socket.recv(1 << 20)
+        assert data, "thrown out"
+        n += len(data)
+        rest = rest[-1000:] + data
+
+
+class Returners:
+    def __init__(self, port, session, seq):
+        self.port, self.session, self.seq = port, session, seq
+        self.n = 0
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            ws = RawWebSocket(self.port, f"/ws?session_id={self.session}&since=0")
+            catch_up(ws, self.seq)
+            ws.close()
+            self.n += 1
+
+    def found(self):
+        return self.n
+
+
 class Audience:
     """The other side: starts such a process and asks it."""
 
@@ -113,7 +145,8 @@ class Audience:
 
 
 def main(what, port, session, n):
-    reader = {"listeners": Listeners, "follower": Follower}[what](int(port), session, int(n))
+    reader = {"listeners": Listeners, "follower": Follower, "returners": Returners}[what](
+        int(port), session, int(n))
     for _ in sys.stdin:
         print(json.dumps(reader.found()), flush=True)
 
