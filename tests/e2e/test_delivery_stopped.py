@@ -21,7 +21,7 @@ PAIRS = 2
 MOST_PAIRS = 6   # on a machine that does other things too
 LISTENERS = 20
 QUEUE_BYTES = 1 << 20   # LIMIT_QUEUE_BYTES
-PAGE_BYTES = 4 << 20    # what graphd puts into one page of events at most, held while it is given out
+PAGE_BYTES = 4 << 20    # what a page of events holds at most, kept while it is given out
 SLACK_MS = 50
 
 

@@ -17,7 +17,7 @@ from clients import Http
 from engine import RawWebSocket, Wire
 from harness import LONG, eventually
 from project_test import API, ProjectTest
-from received import DURABLE, Frames, SseReader, whole_history
+from received import Frames, SseReader, whole_history
 from traffic import Traffic
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
@@ -30,8 +30,8 @@ def lookalikes(b):
     """Not B's id, however one may clean them up, but near it."""
     cyrillic = b.translate(str.maketrans("abce", "аbсе"))
     fullwidth = b[:-1] + chr(ord(b[-1]) - ord("0") + ord("０")) if b[-1].isdigit() else b + "ｆ"
-    return ["", b[:8], b[:18], b[:-1], b[1:], b + "0", b + "/", b + "\0", "\0" + b, b + " ", " " + b,
-            b + "\n", b + "%00", b.replace("-", ""), b.replace("-", "_"), "{" + b + "}",
+    return ["", b[:8], b[:18], b[:-1], b[1:], b + "0", b + "/", b + "\0", "\0" + b, b + " ",
+            " " + b, b + "\n", b + "%00", b.replace("-", ""), b.replace("-", "_"), "{" + b + "}",
             f"urn:uuid:{b}", f"session_{b}", f"../{b}", f"{b}/..", b + "," + b, "*", b[:8] + "*",
             cyrillic if cyrillic != b else b + "а", fullwidth, quote(b[:-1]) + "%3", f"{b}:0",
             "00000000-0000-0000-0000-000000000000"]
@@ -245,7 +245,8 @@ class Isolation(ProjectTest):
     def plain_sockets(self, eve):
         b, quoted = self.b, self.b_info["log_id"]
         for query in (f"session={b}", f"since=0&log_id={quoted}", f"since=0&offset={b}:0",
-                      f"subtree={self.bait}", f"since=0&client_id={self.b_socket}&pid={self.b_pid}"):
+                      f"subtree={self.bait}", f"since=0&client_id={self.b_socket}",
+                      f"since=0&pid={self.b_pid}"):
             ws = eve.websocket(query, self.HEADERS)
             if not ws:
                 continue

@@ -46,7 +46,8 @@ class Commands:
         id_ = str(uuid.uuid4())
         parent = self.chance.choice([self.root, self.root, node])
         self.nodes.append(id_)
-        return {"blueprint_type_id": TYPE, "name": f"{self.mark}N{next(self.numbers)}", "node_id": id_,
+        name = f"{self.mark}N{next(self.numbers)}"
+        return {"blueprint_type_id": TYPE, "name": name, "node_id": id_,
                 **({"parent_id": parent} if parent else {}),
                 **({"index": 0} if self.chance.random() < .3 else {})}
 
