@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from audience import Audience
+from audience import ENDS_ONLY, Audience, stamp
 from clients import Http
 from harness import LONG, eventually
 from project_test import API, ProjectTest
@@ -19,14 +19,16 @@ STEPS_PER_S = 20
 PHASE_S = 30 if LONG else 1.3
 PAIRS = 2
 MOST_PAIRS = 6   # on a machine that does other things too
-LISTENERS = 20
+HEAR_ALL = 4
+LISTENERS = HEAR_ALL + ENDS_ONLY
 QUEUE_BYTES = 1 << 20   # LIMIT_QUEUE_BYTES
 PAGE_BYTES = 4 << 20    # what a page of events holds at most, kept while it is given out
 SLACK_MS = 50
+MINIMAL = {"Prefer": "return=minimal"}
 
 
 class Pump(threading.Thread):
-    """Steps of many events at an even rate; the last value of each says when it was sent."""
+    """Steps of many events at an even rate; the id of each says when it was sent."""
 
     def __init__(self, port, session, nodes):
         super().__init__(daemon=True)
@@ -36,11 +38,9 @@ class Pump(threading.Thread):
 
     def commands(self, n):
         size = EVENTS_PER_S // STEPS_PER_S - 1
-        commands = [{"command_type": "UpdateProperty", "data": {
+        return [{"command_type": "UpdateProperty", "data": {
             "node_id": self.nodes[i % len(self.nodes)], "property_id": "notes",
             "value": n * size + i}} for i in range(size)]
-        commands[-1]["data"].update(property_id="stamp", value=time.monotonic_ns())
-        return commands
 
     def run(self):
         try:
@@ -51,7 +51,7 @@ class Pump(threading.Thread):
                     commands = self.commands(n)
                     reply = http.post(f"{API}/commands/execute", {
                         "session_id": self.session, "command_type": "Batch",
-                        "data": {"commands": commands}}, {"Prefer": "return=minimal"})
+                        "command_id": stamp(), "data": {"commands": commands}}, MINIMAL)
                     assert reply.status == 200, reply
                     self.events += len(commands) + 1
         except Exception as problem:  # for the test to tell
@@ -73,7 +73,7 @@ class Stopped(ProjectTest):
     def setUp(self):
         super().setUp()
         nodes = [self.create("task", f"N{i}") for i in range(10)]
-        self.listeners = Audience("listeners", self.server.ports[0], self.session, LISTENERS)
+        self.listeners = Audience("listeners", self.server.ports[0], self.session, HEAR_ALL)
         self.addCleanup(self.listeners.close)
         self.pump = Pump(self.server.ports[1], self.session, nodes)
 
@@ -117,7 +117,8 @@ class Stopped(ProjectTest):
               f"{without:.1f} ms without, {within:.1f} ms with ({within / without - 1:+.0%}), "
               f"gateway grew by {growth / 1024:.0f} KiB in {len(all_within)} readings")
         self.assertFalse(self.is_slow(all_without, all_within), (all_without, all_within))
-        self.assertLess(growth, QUEUE_BYTES + PAGE_BYTES)
+        # On a machine that is too slow those who hear all are behind as well.
+        self.assertLess(growth, (1 + HEAR_ALL) * QUEUE_BYTES + PAGE_BYTES)
 
     def reads(self):
         with self.server.http(0) as http:

@@ -1,6 +1,7 @@
 """Readers in processes of their own, told what to do over standard input.
 
-    audience.py listeners PORT SESSION N    N WebSockets that note how late each stamp arrives
+    audience.py listeners PORT SESSION N    WebSockets that note how late the end of each step
+                                            arrives; N of them hear everything, others ends only
     audience.py follower PORT SESSION SINCE one client that resumes and builds the graph
     audience.py returners PORT SESSION SEQ  one after the other catches up from 0 to that seq
 
@@ -20,14 +21,23 @@ from engine import PONG, RawWebSocket, frame
 from received import DURABLE, WsReader
 from replica import Replica
 
-STAMP = re.compile(rb'"new_value":(\d{12,})')
 ALIVE_S = 5
+ENDS_ONLY = 16
+STAMP = "00000000-0000-4000-8000-{:012x}"
+STAMPED = re.compile(rb'"command:executed".{0,400}?"command_id":"' + STAMP[:24].encode()
+                     + rb'([0-9a-f]{12})"')
+
+
+def stamp():
+    """A command_id that says when, to the microsecond of the machine's monotonic clock."""
+    return STAMP.format(time.monotonic_ns() // 1000)
 
 
 class Listeners:
     def __init__(self, port, session, n):
-        self.late_ns, self.lock = [], threading.Lock()
-        self.sockets = [RawWebSocket(port, f"/ws?session_id={session}") for _ in range(n)]
+        self.late_us, self.lock = [], threading.Lock()
+        queries = [""] * n + ["&events=command:executed"] * ENDS_ONLY
+        self.sockets = [RawWebSocket(port, f"/ws?session_id={session}{q}") for q in queries]
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -46,19 +56,19 @@ class Listeners:
 
     def read(self, ws, rest):
         data = ws.socket.recv(1 << 20)
-        now = time.monotonic_ns()
+        now = time.monotonic_ns() // 1000
         assert data, "a listener was thrown out"
-        # A stamp may be cut in two; the digits at the very end may not be all of them.
+        # What stands at the end may be the beginning of one.
         data = rest[ws] + data
-        found = list(STAMP.finditer(data, 0, len(data) - 32))
-        rest[ws] = data[-64:] if not found else data[max(found[-1].end(), len(data) - 64):]
+        found = list(STAMPED.finditer(data))
+        rest[ws] = data[max(found[-1].end() if found else 0, len(data) - 500):]
         with self.lock:
-            self.late_ns += [now - int(m[1]) for m in found]
+            self.late_us += [now - int(m[1], 16) for m in found]
 
     def found(self):
         with self.lock:
-            late, self.late_ns = sorted(self.late_ns), []
-        at = lambda share: late[int(share * (len(late) - 1))] / 1e6 if late else None  # noqa: E731
+            late, self.late_us = sorted(self.late_us), []
+        at = lambda share: late[int(share * (len(late) - 1))] / 1e3 if late else None  # noqa: E731
         return {"n": len(late), "p50_ms": at(.5), "p99_ms": at(.99)}
 
 
