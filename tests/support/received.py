@@ -311,10 +311,11 @@ class StockReader(Consumer):
         return self
 
     def cut(self):
-        """Between two polls there may be nothing to cut: again, until the client has noticed."""
+        """Between two polls there may be nothing to cut: again, until the client has noticed. One
+        that is on its way back from something else arrives first."""
         def is_gone():
             self.look()
-            if self.departures == before:
+            if self.departures == before and self.arrivals > self.departures:
                 self.proxy.cut()
             return self.departures > before
         self.look()
