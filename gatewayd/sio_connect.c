@@ -33,9 +33,9 @@ place_refuse_connect(struct place *p, enum error err, const char *message)
 }
 
 /*
- * A pid is a secret, a dot, and the history the socket was in (zeros: none yet). The socket's id
- * follows from the secret alone, so that any gateway can give it back and nobody can guess one:
- * base64url of SHA-256.
+ * A pid is a secret, a dot, and the history the socket was in (zeros: none yet), with a colon and
+ * the seq it began at. The socket's id follows from the secret alone, so that any gateway can give
+ * it back and nobody can guess one: base64url of SHA-256.
  */
 static void
 id_of_pid(const char *pid, char out[EIO_SID_TEXT + 1])
@@ -58,7 +58,7 @@ new_pid(struct place *p)
 {
 	struct eio_sid secret;
 
-	p->pid = xcalloc(1, SIO_PID_TEXT + 1);
+	p->pid = xcalloc(1, SIO_PID_SPACE);
 	random_bytes(secret.bytes, sizeof secret.bytes);
 	eio_sid_format(&secret, p->pid);
 	p->pid[EIO_SID_TEXT] = '.';
@@ -68,14 +68,20 @@ new_pid(struct place *p)
 /* The client takes the connection for recovered when the pid is the one it had: same secret, same
  * history. */
 void
-place_accept(struct place *p, const struct uuid *log_id)
+place_accept(struct place *p, const struct uuid *log_id, uint64_t seq)
 {
+	char history[UUID_TEXT + 1];
+
 	if (!p->recovers) {
 		sio_accept(p->socket, (struct span){ 0 });
 		return;
 	}
-	if (log_id)
-		uuid_format(log_id, p->pid + EIO_SID_TEXT + 1);
+	if (log_id) {
+		uuid_format(log_id, history);
+		if (!p->is_back || strncmp(p->pid + EIO_SID_TEXT + 1, history, UUID_TEXT) != 0)
+			snprintf(p->pid + EIO_SID_TEXT + 1, SIO_PID_SPACE - EIO_SID_TEXT - 1,
+			    "%s:%llu", history, (unsigned long long)seq);
+	}
 	sio_accept(p->socket, span_of(p->pid));
 }
 
@@ -207,30 +213,55 @@ is_true(struct span value)
 	return span_is(value, "true") || span_is(value, "1") || span_is(value, "\"true\"");
 }
 
+/* Behind which seq of which session to go on; who has heard nothing yet, behind the one it began
+ * at. False: not known. */
+static bool
+read_place(struct span pid, struct span offset, struct seat_wish *w)
+{
+	struct uuid session = w->session;
+	struct span seq = { pid.p + SIO_PID_TEXT + 1, pid.n - SIO_PID_TEXT - 1 };
+
+	if (offset.n == 0) {
+		if (uuid_is_nil(&session) || pid.n < SIO_PID_TEXT + 2)
+			return false;
+	} else {
+		if (offset.n <= UUID_TEXT + 1 || offset.p[UUID_TEXT] != ':' ||
+		    !uuid_parse((struct span){ offset.p, UUID_TEXT }, &session))
+			return false;
+		if (!uuid_is_nil(&w->session) && !uuid_equal(&w->session, &session))
+			return false;
+		seq = (struct span){ offset.p + UUID_TEXT + 1, offset.n - UUID_TEXT - 1 };
+	}
+	w->session = session;
+	return since_read(seq, w);
+}
+
+static bool
+is_pid(struct span pid)
+{
+	return pid.n >= SIO_PID_TEXT && pid.n < SIO_PID_SPACE && pid.p[EIO_SID_TEXT] == '.' &&
+	    (pid.n == SIO_PID_TEXT || pid.p[SIO_PID_TEXT] == ':');
+}
+
 /*
  * pid and offset of a former connection: the offset says where to go on, the pid who it was and in
- * which history. One without a history came by join_session, and such clients use dash names.
+ * which history. One without a history came by join_session, and such clients use dash names. A pid
+ * is given back only with what belongs to it: the client takes that for "nothing was missed".
  */
 static void
 read_recovery(
     struct arena *arena, struct span auth, struct place *p, struct seat_wish *w, bool names_given)
 {
 	struct span pid = member_text(arena, auth, "pid");
-	struct span offset = member_text(arena, auth, "offset");
-	struct uuid session;
+	struct seat_wish found = *w;
 
-	if (pid.n != SIO_PID_TEXT || pid.p[EIO_SID_TEXT] != '.')
+	if (!is_pid(pid) || !read_place(pid, member_text(arena, auth, "offset"), &found))
 		return;
-	p->pid = xspandup(pid);
-	if (offset.n <= UUID_TEXT + 1 || offset.p[UUID_TEXT] != ':' ||
-	    !uuid_parse((struct span){ offset.p, UUID_TEXT }, &session))
-		return;
-	if (!uuid_is_nil(&w->session) && !uuid_equal(&w->session, &session))
-		return;
-	if (!since_read((struct span){ offset.p + UUID_TEXT + 1, offset.n - UUID_TEXT - 1 }, w))
-		return;
-	w->session = session;
-	w->keeps_pid = strcmp(p->pid + EIO_SID_TEXT + 1, no_history) == 0;
+	*w = found;
+	p->pid = xcalloc(1, SIO_PID_SPACE);
+	memcpy(p->pid, pid.p, pid.n);
+	p->is_back = true;
+	w->keeps_pid = strncmp(p->pid + EIO_SID_TEXT + 1, no_history, UUID_TEXT) == 0;
 	if (w->keeps_pid && !names_given)
 		w->names = NAMES_DASH;
 	if (!w->keeps_pid)
@@ -286,7 +317,7 @@ connect_with(
 		read_recovery(arena, auth, p, &w, d->names || json_find(auth, "names", &value));
 	name_socket(p);
 	if (uuid_is_nil(&w.session))
-		place_accept(p, NULL);
+		place_accept(p, NULL, 0);
 	else
 		seat_take(p, &w);
 }

@@ -19,8 +19,11 @@ place_emit(struct place *p, const char *name, struct span json)
 
 void
 place_emit_joined(struct place *p, const struct uuid *session, uint64_t active_clients,
-    uint64_t seq, bool has_ack, uint64_t ack_id)
+    uint64_t seq, const char *offset, bool has_ack, uint64_t ack_id)
 {
+	struct sio_message message = {
+		.type = SIO_EVENT, .name = SPAN("joined"), .extra = span_of(offset)
+	};
 	struct json_out out = { 0 };
 
 	json_out_open(&out, '{');
@@ -33,7 +36,9 @@ place_emit_joined(struct place *p, const struct uuid *session, uint64_t active_c
 	json_out_key(&out, "seq");
 	json_out_uint(&out, seq);
 	json_out_close(&out, '}');
-	place_emit(p, "joined", json_out_span(&out));
+	message.args = json_out_span(&out);
+	if (p->socket)
+		sio_emit(p->socket, &message, NULL);
 	if (has_ack && p->socket)
 		sio_ack(p->socket, ack_id, json_out_span(&out), NULL);
 	json_out_fini(&out);
@@ -159,7 +164,8 @@ joined_again(struct place *p, struct span body, bool has_ack, uint64_t ack_id)
 		json_integer(value, &seq);
 	if (json_find(body, "session_id", &value) &&
 	    uuid_parse((struct span){ value.p + 1, value.n - 2 }, &session))
-		place_emit_joined(p, &session, (uint64_t)clients, (uint64_t)seq, has_ack, ack_id);
+		place_emit_joined(
+		    p, &session, (uint64_t)clients, (uint64_t)seq, NULL, has_ack, ack_id);
 }
 
 static void

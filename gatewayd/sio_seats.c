@@ -27,6 +27,16 @@ event_name(unsigned dialect, const struct delivery *d)
 	return dialect & DIALECT_DASH ? event_rows[d->event].dash : event_rows[d->event].colon;
 }
 
+/* As JSON. */
+static void
+write_offset(const struct uuid *session, uint64_t seq, char out[SIO_OFFSET_SPACE])
+{
+	char id[UUID_TEXT + 1];
+
+	uuid_format(session, id);
+	snprintf(out, SIO_OFFSET_SPACE, "\"%s:%llu\"", id, (unsigned long long)seq);
+}
+
 static struct shared_bytes *
 encode(unsigned dialect, const struct delivery *d)
 {
@@ -36,7 +46,7 @@ encode(unsigned dialect, const struct delivery *d)
 		.name = span_of(event_name(dialect, d)),
 		.args = d->body,
 	};
-	char id[UUID_TEXT + 1], offset[UUID_TEXT + 32];
+	char offset[SIO_OFFSET_SPACE];
 
 	if (d->question) {
 		message.name = d->question->event;
@@ -51,8 +61,7 @@ encode(unsigned dialect, const struct delivery *d)
 	 * how far the client is. A mark does. */
 	if (dialect & DIALECT_OFFSET &&
 	    (d->durable || d->event == EVENTS || d->event == EVENT_session_resync)) {
-		uuid_format(&d->session, id);
-		snprintf(offset, sizeof offset, "\"%s:%llu\"", id, (unsigned long long)d->seq);
+		write_offset(&d->session, d->seq, offset);
 		message.extra = span_of(offset);
 	}
 	return sio_encode(&message);
@@ -153,21 +162,24 @@ refuse_seat(struct seat *s, enum error err)
 		    p->socket)); /* a refusal would be for good; this way the client tries again */
 }
 
+/* From here on a recovering client knows where it is, before it has heard a single event. */
 static void
 joined(struct member *m, const struct join_result *result)
 {
 	struct seat *s = seat_of(m);
+	char offset[SIO_OFFSET_SPACE];
 
 	if (result->error) {
 		refuse_seat(s, result->error);
 		return;
 	}
 	s->joined = true;
+	write_offset(&s->session, hub_seq(m), offset);
 	if (s->by_event)
 		place_emit_joined(s->place, &s->session, result->active_clients, result->seq,
-		    s->has_ack, s->ack_id);
+		    s->place->recovers ? offset : NULL, s->has_ack, s->ack_id);
 	else
-		place_accept(s->place, s->keeps_pid ? NULL : &result->log_id);
+		place_accept(s->place, s->keeps_pid ? NULL : &result->log_id, hub_seq(m));
 	s->has_ack = false;
 }
 

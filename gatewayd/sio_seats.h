@@ -13,7 +13,11 @@
 
 struct sio_seats;
 
-enum { SIO_PID_TEXT = EIO_SID_TEXT + UUID_TEXT + 1 };
+enum {
+	SIO_PID_TEXT = EIO_SID_TEXT + UUID_TEXT + 1, /* without the seq that may follow */
+	SIO_PID_SPACE = SIO_PID_TEXT + 24,
+	SIO_OFFSET_SPACE = UUID_TEXT + 32,
+};
 
 /* A socket's state of ours. */
 struct place {
@@ -25,6 +29,7 @@ struct place {
 	char *actor; /* owned, or NULL */
 	uint16_t n_seats;
 	bool recovers; /* events carry an offset */
+	bool is_back;  /* the pid is one that it came with */
 	char client_id[EIO_SID_TEXT + 1];
 };
 
@@ -76,8 +81,9 @@ bool wish_read(struct arena *, struct span object, struct seat_wish *, const cha
 void sio_seats_open(void *context, struct sio_client *, const struct eio_request *);
 void sio_seats_close(void *context, struct sio_client *, enum sio_reason);
 void sio_seats_connect(void *context, struct sio_socket *, struct span auth);
-/* Answers CONNECT. log_id: the history that the pid is to name; NULL: as it is. */
-void place_accept(struct place *, const struct uuid *log_id);
+/* Answers CONNECT. log_id, seq: the history and where in it the socket begins, for the pid to name;
+ * NULL: as it is. */
+void place_accept(struct place *, const struct uuid *log_id, uint64_t seq);
 /* Answers CONNECT with an error, for good; the place is gone. */
 void place_refuse_connect(struct place *, enum error, const char *message);
 struct place *place_new(struct sio_seats *, struct sio_socket *, struct span actor);
@@ -90,9 +96,10 @@ void sio_seats_event(void *context, struct sio_socket *, const struct sio_event 
 void place_emit(struct place *, const char *name, struct span json);
 /* The error event, and {"error":…} as an ack if one was asked for. */
 void place_refuse(struct place *, enum error, const char *message, bool has_ack, uint64_t ack_id);
-/* The error event, and {"error":…} as an ack if one was asked for. */
+/* joined, and the same as an ack if one was asked for. offset: JSON, goes with the event; or NULL.
+ */
 void place_emit_joined(struct place *, const struct uuid *session, uint64_t active_clients,
-    uint64_t seq, bool has_ack, uint64_t ack_id);
+    uint64_t seq, const char *offset, bool has_ack, uint64_t ack_id);
 
 /* sio_answers.c: the acked callback of struct sio_app. */
 void sio_seats_acked(void *context, struct sio_socket *, uint64_t id, const struct sio_event *);

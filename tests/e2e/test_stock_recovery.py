@@ -132,6 +132,32 @@ class Newest(RecoveryTests, Recovery):
             eventually(lambda c=client: last in seqs(c), 20, "the last event")
             self.assertEqual(seqs(client), list(range(self.first + 1, last + 1)))
 
+    def test_who_is_cut_off_before_the_first_event_misses_nothing_either(self):
+        """Over WebSocket: between two polls there may be nothing to cut."""
+        for by_event in (False, True):
+            first = self.info()["seq"]
+            auth = {"recover": True} if by_event else {"session_id": self.session, "recover": True}
+            client = self.open("websocket", auth=auth)
+            if by_event:
+                client.emit("join_session", {"session_id": self.session})
+                client.await_event("joined")
+            self.cut_all([client])
+            last = self.info()["seq"]
+            client.await_what("disconnect")
+            self.came_back(client, client.await_what("connect", 20))
+            eventually(lambda c=client: last in seqs(c), 20, "the last event")
+            self.assertEqual(seqs(client), list(range(first + 1, last + 1)))
+
+    def test_a_pid_whose_place_is_not_known_is_not_given_back(self):
+        """Else the client would take its new connection for the old one, with nothing missed."""
+        other, _ = self.new_project()
+        for auth, more in (({"session_id": self.session}, {"offset": f"{other}:1"}),
+                           ({"session_id": self.session}, {"offset": "x"}), ({}, {})):
+            _, reply = self.raw_connect({"recover": True, **auth})
+            _, again = self.raw_connect({"recover": True, **auth, "pid": reply["pid"], **more})
+            self.assertNotEqual(again["pid"], reply["pid"])
+            self.assertNotEqual(again["sid"], reply["sid"])
+
     def test_recovery_may_be_asked_for_in_the_query(self):
         client = self.open("default", query=f"session_id={self.session}&recover=true")
         self.create()
