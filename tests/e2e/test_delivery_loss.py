@@ -15,7 +15,7 @@ from stock import MAKES, Driver
 from traffic import Traffic
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
-SECONDS = 60 if LONG else 3
+SECONDS = 60 if LONG else 2
 RATE = 500
 TAIL_S = 2
 SLACK_S = 0.5
