@@ -21,7 +21,7 @@ from received import Frames, SseReader, whole_history
 from traffic import Traffic
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
-ROUNDS = 25 if LONG else 1
+ROUNDS = 8 if LONG else 1
 RATE = 60
 MARK_A, MARK_B, MARK_EVE = "MarkOfA", "MarkOfB", "MarkOfEve"
 

@@ -285,6 +285,7 @@ class StockReader(Consumer):
                                   auth={"session_id": session, "recover": True})
         self.client.await_what("connect", 20)
         self.looked = self.departures = 0
+        self.is_connected = True
 
     def look(self):
         heard = self.client.heard
@@ -293,8 +294,11 @@ class StockReader(Consumer):
             if "event" in entry:
                 self.take(entry)
             else:
-                self.arrivals += entry.get("what") == "connect"
-                self.departures += entry.get("what") == "disconnect"
+                self.arrivals += entry["what"] == "connect"
+                # Also told by one that was still on its way in.
+                self.departures += entry["what"] == "disconnect"
+                if entry["what"] in ("connect", "disconnect"):
+                    self.is_connected = entry["what"] == "connect"
 
     @property
     def seq(self):
@@ -315,10 +319,10 @@ class StockReader(Consumer):
         that is on its way back from something else arrives first."""
         def is_gone():
             self.look()
-            if self.departures == before and self.arrivals > self.departures:
+            if self.is_connected and self.departures == before:
                 self.proxy.cut()
             return self.departures > before
-        self.look()
+        eventually(lambda: self.look() or self.is_connected, 20, f"the {self.kind} consumer")
         before = self.departures
         eventually(is_gone, 20, f"a cut of the {self.kind} consumer")
 
