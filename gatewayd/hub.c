@@ -14,8 +14,8 @@ enum {
 	JOINING_TICK_MS = 50,
 	TRIM_JOINS = 256,
 	GATHER_MEMBERS = 50,
-	GATHER_US_PER_MEMBER = 5,
-	GATHER_MAX_US = 4000,
+	GATHER_US_PER_MEMBER = 10,
+	GATHER_MAX_US = 8000,
 };
 
 /* graphd tells where the session stands: once behind each subscription, and from time to time after
@@ -131,7 +131,7 @@ on_tick(struct loop_timer *timer)
 /*
  * Writing costs some 5 us a member, whatever is written. So while further commands for the session
  * are under way here, a big group waits for their events, which then cost no write of their own:
- * no longer than the writing will take. Returns for how many us.
+ * no longer than twice as long as the writing will take. Returns for how many us.
  */
 static uint64_t
 gathers_for(const struct group *g, uint64_t now_us)

@@ -90,7 +90,7 @@ START_TEST(a_big_group_waits_for_the_events_of_commands_under_way_and_gets_them_
 }
 END_TEST
 
-START_TEST(a_big_group_waits_no_longer_than_its_writing_takes)
+START_TEST(a_big_group_does_not_wait_for_commands_that_never_come_back)
 {
 	struct fake_client *many = xcalloc(MANY, sizeof *many);
 
@@ -98,7 +98,7 @@ START_TEST(a_big_group_waits_no_longer_than_its_writing_takes)
 	clock_set(0, 0);
 	durable(1);
 	/* The commands never come back, and yet the loop returns by itself. */
-	pass_us(MANY * 10);
+	pass_us(MANY * 20);
 	ck_heard(&many[0], "joined 0;node_created 1;");
 	for (int i = 0; i < MANY; i++)
 		hub_leave(hub, &many[i].member);
@@ -398,7 +398,7 @@ suite(void)
 	tcase_add_test(t, an_event_is_encoded_once_for_all_who_hear_it_alike);
 	tcase_add_test(
 	    t, a_big_group_waits_for_the_events_of_commands_under_way_and_gets_them_at_once);
-	tcase_add_test(t, a_big_group_waits_no_longer_than_its_writing_takes);
+	tcase_add_test(t, a_big_group_does_not_wait_for_commands_that_never_come_back);
 	tcase_add_test(t, a_small_group_waits_for_nothing);
 	tcase_add_test(t, an_event_that_overtakes_the_sync_is_neither_lost_nor_doubled);
 	tcase_add_test(t, repeated_events_are_dropped);
