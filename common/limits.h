@@ -24,6 +24,7 @@ enum {
 	LIMIT_DEADLINE_MS = 5000,     /* --deadline-ms: answer of graphd */
 	LIMIT_EVENTS_WAIT_MS = 30000, /* long poll on /events */
 	LIMIT_EVENTS_PAGE = 10000,    /* events in one answer */
+	LIMIT_GATHER_US = 8000,	      /* an event waits for others to a big room */
 
 	/* JSON */
 	LIMIT_JSON_DEPTH = 32,

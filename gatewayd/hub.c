@@ -15,7 +15,6 @@ enum {
 	TRIM_JOINS = 256,
 	GATHER_MEMBERS = 50,
 	GATHER_US_PER_MEMBER = 10,
-	GATHER_MAX_US = 8000,
 };
 
 /* graphd tells where the session stands: once behind each subscription, and from time to time after
@@ -141,8 +140,8 @@ gathers_for(const struct group *g, uint64_t now_us)
 
 	if (g->n < GATHER_MEMBERS)
 		return 0;
-	if (bound_us > GATHER_MAX_US)
-		bound_us = GATHER_MAX_US;
+	if (bound_us > LIMIT_GATHER_US)
+		bound_us = LIMIT_GATHER_US;
 	/* The command whose event this is may be under way back as well. */
 	if (waited_us >= bound_us ||
 	    upstream_changes_under_way(g->room->hub->upstream, &g->room->id) <= 1)
