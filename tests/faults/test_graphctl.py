@@ -425,13 +425,20 @@ class Tap(CtlTest):
 
     def test_without_requests_a_gap_is_told(self):
         process, path = self.tap("--session", self.session)
-        eventually(lambda: self.create() and re.search(r"(?m)^\d+ graph:node-created \{",
+        # The queue holds one message, so of a command's three the last two may be lost each time.
+        eventually(lambda: self.create() and re.search(r"(?m)^\d+~? [a-z]+:[a-z-]+ \{",
                                                        path.read_text()), 10, "a first event")
         process.send_signal(signal.SIGSTOP)
         for i in range(300):
             self.do_large(i)
         process.send_signal(signal.SIGCONT)
-        eventually(lambda: self.create() and "were not heard\n" in path.read_text(), 10, "the gap")
+        eventually(lambda: self.create() and self.longest_gap(path.read_text()) > 100,
+                   10, "the gap")
+
+    @staticmethod
+    def longest_gap(text):
+        gaps = re.findall(r"(?m)seq (\d+) to (\d+) were not heard$", text)
+        return max((int(last) - int(first) + 1 for first, last in gaps), default=0)
 
     def test_it_follows_every_session_and_a_restart(self):
         _, path = self.tap("--json", *self.requests)
