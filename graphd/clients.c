@@ -55,11 +55,9 @@ client_free(struct clients *c, struct member *m)
 	list_remove(&m->by_presence);
 	list_remove(&m->kept);
 	m->session->n_clients--;
-	free(m->client.client_id);
 	free(m->client.actor);
 	free(m->client.gateway);
 	free(m->kept_data);
-	free((char *)m->key.p);
 	free(m);
 }
 
@@ -112,14 +110,15 @@ next_number(struct clients *c, uint64_t now_us)
 static struct member *
 member_new(struct clients *c, struct session *s, const struct client_facts *facts)
 {
-	struct member *m = xcalloc(1, sizeof(*m));
-	char *key = xmalloc(UUID_BYTES + facts->client_id.n);
+	struct span id = facts->client_id;
+	struct member *m = xcalloc(1, sizeof(*m) + UUID_BYTES + id.n + 1);
+	char *key = (char *)(m + 1);
 
 	memcpy(key, s->id.bytes, UUID_BYTES);
-	memcpy(key + UUID_BYTES, facts->client_id.p, facts->client_id.n);
-	m->key = (struct span){ key, UUID_BYTES + facts->client_id.n };
+	memcpy(key + UUID_BYTES, id.p, id.n);
+	m->key = (struct span){ key, UUID_BYTES + id.n };
 	m->session = s;
-	m->client.client_id = xspandup(facts->client_id);
+	m->client.client_id = key + UUID_BYTES;
 	m->client.since_us = facts->now_us;
 	m->client.number = next_number(c, facts->now_us);
 	list_init(&m->berths);

@@ -23,7 +23,7 @@ struct berth {
 /* A client and what the session need not know of it. */
 struct member {
 	struct client client; /* first: the session's list links it */
-	struct span key;      /* session id, then client id: owned */
+	struct span key;      /* session id, then client id, NUL-terminated: behind the struct */
 	struct session *session;
 	struct link berths; /* none while it is away */
 	struct link away;   /* the longest first */
