@@ -24,7 +24,7 @@ struct client {
 	char *client_id, *actor, *gateway;
 	uint64_t since_us;
 	uint64_t number; /* rises from each that joins to the next, in any session */
-	bool is_away; /* its connection broke off; it may come back */
+	bool is_away;	 /* its connection broke off; it may come back */
 };
 
 /* A remembered answer. */
