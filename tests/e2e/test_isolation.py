@@ -142,6 +142,10 @@ class Isolation(ProjectTest):
         self.key = str(uuid.uuid4())
         self.executed(self.b, "CreateNode", {"Idempotency-Key": self.key}, node_id=self.bait,
                       blueprint_type_id="phase", name=f"{MARK_B} bait", parent_id=self.b_root)
+        # B's own people undo now and then, from their first command on: never as far as the bait.
+        for i in range(20):
+            self.executed(self.b, "UpdateProperty", node_id=self.b_root, property_id="notes",
+                          value=f"{MARK_B} {i}")
         self.b_pid = self.pid_of_b()
         self.traffic = [Traffic(self.server.ports, self.a, RATE, self.chance, self.a_root, MARK_A),
                         Traffic(self.server.ports, self.b, RATE, self.chance, self.b_root, MARK_B)]
