@@ -167,7 +167,7 @@ class Showing(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             found = json.loads(Path(file.name).read_text(encoding="utf-8"))
         self.assertIn("load average", done.stdout)
-        self.assertEqual(len(found["lines"]), 3, found["lines"])
+        self.assertEqual(len(found["lines"]), 5, found["lines"])
         self.assertGreater(found["machine"]["cores"], 0)
 
 
