@@ -106,6 +106,27 @@ START_TEST(a_big_group_does_not_wait_for_commands_that_never_come_back)
 }
 END_TEST
 
+START_TEST(the_biggest_group_waits_no_longer_than_the_limit)
+{
+	enum { BIGGEST = 1000, LIMIT_MS = LIMIT_GATHER_US / 1000 };
+	struct fake_client *all = xcalloc(BIGGEST, sizeof *all);
+
+	for (int i = 0; i < BIGGEST; i++)
+		join_plainly(&all[i]);
+	sync_at(0);
+	fake.changes = 2;
+	durable(1);
+	turn();
+	pass(LIMIT_MS - 1);
+	ck_heard(&all[0], "joined 0;");
+	pass(1);
+	ck_heard(&all[0], "joined 0;node_created 1;");
+	for (int i = 0; i < BIGGEST; i++)
+		hub_leave(hub, &all[i].member);
+	free(all);
+}
+END_TEST
+
 START_TEST(a_small_group_waits_for_nothing)
 {
 	join_plainly(&ann);
@@ -399,6 +420,7 @@ suite(void)
 	tcase_add_test(
 	    t, a_big_group_waits_for_the_events_of_commands_under_way_and_gets_them_at_once);
 	tcase_add_test(t, a_big_group_does_not_wait_for_commands_that_never_come_back);
+	tcase_add_test(t, the_biggest_group_waits_no_longer_than_the_limit);
 	tcase_add_test(t, a_small_group_waits_for_nothing);
 	tcase_add_test(t, an_event_that_overtakes_the_sync_is_neither_lost_nor_doubled);
 	tcase_add_test(t, repeated_events_are_dropped);
