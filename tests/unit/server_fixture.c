@@ -140,6 +140,16 @@ client_ask(struct server_fixture *f, const char *command, const char *session, c
 }
 
 void
+client_expect(struct server_fixture *f, const char *status, const char *command,
+    const char *session, const char *caller, const char *args)
+{
+	struct answer a = client_ask(f, command, session, caller, args);
+
+	ck_assert_msg(strcmp(a.status, status) == 0, "%s: %s, %.200s", command, a.status, a.body);
+	answer_fini(&a);
+}
+
+void
 answer_fini(struct answer *a)
 {
 	free(a->body);

@@ -44,6 +44,9 @@ struct answer client_await(struct server_fixture *, struct client_socket *);
 /* Both. */
 struct answer client_ask(struct server_fixture *, const char *command, const char *session,
     const char *caller, const char *args);
+/* The same, when only the status matters. */
+void client_expect(struct server_fixture *, const char *status, const char *command,
+    const char *session, const char *caller, const char *args);
 void answer_fini(struct answer *);
 /* The text of a member anywhere in the body: "name":"text". */
 void answer_text(const struct answer *, const char *name, char out[64]);

@@ -28,16 +28,6 @@ close_it(void)
 }
 
 static void
-expect(const char *status, const char *command, const char *session, const char *caller,
-    const char *args)
-{
-	struct answer a = client_ask(&f, command, session, caller, args);
-
-	ck_assert_msg(strcmp(a.status, status) == 0, "%s: %s, %.200s", command, a.status, a.body);
-	answer_fini(&a);
-}
-
-static void
 send_create(struct client_socket *c, const char *session, const char *name)
 {
 	char args[200];
@@ -131,7 +121,7 @@ START_TEST(parents_are_told_of_only_where_somebody_listens)
 	make_project(&f, session, root);
 	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"parent_id\":\"%s\"}", root);
 	tap = tap_new(&f, session);
-	expect("OK", "CreateNode", session, MINIMAL, args);
+	client_expect(&f, "OK", "CreateNode", session, MINIMAL, args);
 	for (int i = 0; i < 3; i++)
 		ck_assert_str_ne(tap_next(&f, tap, 5000).name, "dash/node-updated");
 	ck_assert_str_eq(tap_next(&f, tap, QUIET_MS).name, "");
@@ -141,7 +131,7 @@ START_TEST(parents_are_told_of_only_where_somebody_listens)
 	/* The dash subscription itself is not answered; the next event on it is the sign that it
 	 * has arrived. */
 	do
-		expect("OK", "CreateNode", session, MINIMAL, args);
+		client_expect(&f, "OK", "CreateNode", session, MINIMAL, args);
 	while ((t = tap_next(&f, dash, 20)).name[0] == '\0');
 	ck_assert_str_eq(t.name, "dash/node-updated");
 	ck_assert_uint_eq(t.flags, WIRE_DASH_ONLY);
@@ -197,7 +187,7 @@ START_TEST(the_beacons_of_an_ended_session_say_that_it_is_not_there)
 
 	make_project(&f, session, root);
 	tap = tap_new(&f, session);
-	expect("OK", "EndSession", session, "", "{}");
+	client_expect(&f, "OK", "EndSession", session, "", "{}");
 	while (strcmp(tap_next(&f, tap, 5000).name, "session:closed") != 0)
 		;
 	snprintf(topic, sizeof topic, "session_%s/sync", session);
@@ -250,7 +240,7 @@ START_TEST(a_big_answer_comes_in_parts_and_others_are_served_meanwhile)
 
 	make_project(&f, one, root);
 	make_project(&f, other, root);
-	expect("OK", "LoadGraph", one, MINIMAL, args);
+	client_expect(&f, "OK", "LoadGraph", one, MINIMAL, args);
 	client_send(&f.asker, "GetTree", one, "", "");
 	ck_assert(fixture_recv(&f, f.asker.socket, &frames, 5000));
 	ck_assert(span_is(frames_at(&frames, 3), WIRE_STATUS_PART));
@@ -275,7 +265,7 @@ START_TEST(a_graph_does_not_change_while_it_is_being_sent)
 	struct answer tree, deleted;
 
 	make_project(&f, session, root);
-	expect("OK", "LoadGraph", session, MINIMAL, args);
+	client_expect(&f, "OK", "LoadGraph", session, MINIMAL, args);
 	client_send(&f.asker, "GetTree", session, "", "");
 	client_send(&f.asker, "DeleteNode", session, MINIMAL,
 	    "{\"node_id\":\"00000000-0000-4000-8000-000000019999\"}");
@@ -298,13 +288,13 @@ START_TEST(a_requester_that_goes_away_ends_its_big_answer)
 	struct frames frames;
 
 	make_project(&f, session, root);
-	expect("OK", "LoadGraph", session, MINIMAL, args);
+	client_expect(&f, "OK", "LoadGraph", session, MINIMAL, args);
 	client_send(&c, "GetTree", session, "", "");
 	ck_assert(fixture_recv(&f, leaver, &frames, 5000));
 	frames_fini(&frames);
 	zmq_close(leaver);
 	/* Would wait for ever if the answer still held the session. */
-	expect("OK", "DeleteNode", session, MINIMAL,
+	client_expect(&f, "OK", "DeleteNode", session, MINIMAL,
 	    "{\"node_id\":\"00000000-0000-4000-8000-000000019999\"}");
 	free(args);
 }
@@ -342,7 +332,7 @@ START_TEST(a_repeat_under_the_same_key_gets_the_first_answer)
 	ck_assert_str_eq(first.body, second.body);
 	answer_fini(&first);
 	answer_fini(&second);
-	expect("IDEMPOTENCY_MISMATCH", "CreateNode", session, caller,
+	client_expect(&f, "IDEMPOTENCY_MISMATCH", "CreateNode", session, caller,
 	    "{\"blueprint_type_id\":\"job\"}");
 }
 END_TEST
@@ -355,12 +345,12 @@ START_TEST(an_ended_session_is_heard_of_and_then_unknown)
 
 	make_project(&f, session, root);
 	tap = tap_new(&f, session);
-	expect("OK", "EndSession", session, "", "{}");
+	client_expect(&f, "OK", "EndSession", session, "", "{}");
 	do
 		t = tap_next(&f, tap, 5000);
 	while (strcmp(t.name, "session:closed") != 0 && t.name[0]);
 	ck_assert_str_eq(t.name, "session:closed");
-	expect("INVALID_SESSION", "GetTree", session, "", "");
+	client_expect(&f, "INVALID_SESSION", "GetTree", session, "", "");
 	zmq_close(tap);
 }
 END_TEST

@@ -24,16 +24,6 @@ close_it(void)
 	server_fixture_close(&f);
 }
 
-static void
-expect(const char *status, const char *command, const char *session, const char *caller,
-    const char *args)
-{
-	struct answer a = client_ask(&f, command, session, caller, args);
-
-	ck_assert_msg(strcmp(a.status, status) == 0, "%s: %s, %.200s", command, a.status, a.body);
-	answer_fini(&a);
-}
-
 /* [] [packed head] [arguments] */
 static void
 send_packed(const char *command, const struct uuid *session, const char *caller, const char *args)
@@ -107,7 +97,7 @@ START_TEST(a_packed_head_that_is_cut_short_is_dropped)
 		ck_assert(span_is(frames_at(&frames, 3), "UNSUPPORTED_VERSION"));
 		frames_fini(&frames);
 	}
-	expect("OK", "Hello", "", "", "{\"gateway\":\"g\"}");
+	client_expect(&f, "OK", "Hello", "", "", "{\"gateway\":\"g\"}");
 }
 END_TEST
 
@@ -162,7 +152,7 @@ START_TEST(what_is_no_request_is_dropped_and_harms_nobody)
 		frames_send(f.asker.socket, (struct span){ f.directory, sizeof f.directory }, true);
 	frames_send(f.asker.socket, SPAN("end"), false);
 	ck_assert(!fixture_recv(&f, f.asker.socket, &frames, QUIET_MS));
-	expect("OK", "Hello", "", "", "{\"gateway\":\"g\"}");
+	client_expect(&f, "OK", "Hello", "", "", "{\"gateway\":\"g\"}");
 }
 END_TEST
 
@@ -214,9 +204,9 @@ START_TEST(arguments_beyond_the_bound_are_refused_by_name)
 	args[0] = '{';
 	args[n - 1] = '}';
 	args[n] = '\0';
-	expect("PAYLOAD_TOO_LARGE", "Hello", "", "", args);
+	client_expect(&f, "PAYLOAD_TOO_LARGE", "Hello", "", "", args);
 	/* Files to import may be longer, but must be files. */
-	expect("INVALID_REQUEST", "ImportProject", "", "", args);
+	client_expect(&f, "INVALID_REQUEST", "ImportProject", "", "", args);
 	free(args);
 }
 END_TEST

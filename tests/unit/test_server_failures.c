@@ -17,16 +17,6 @@ enum { QUIET_MS = 100 };
 static struct server_fixture f;
 
 static void
-expect(const char *status, const char *command, const char *session, const char *caller,
-    const char *args)
-{
-	struct answer a = client_ask(&f, command, session, caller, args);
-
-	ck_assert_msg(strcmp(a.status, status) == 0, "%s: %s, %.200s", command, a.status, a.body);
-	answer_fini(&a);
-}
-
-static void
 send_create(struct client_socket *c, const char *session, const char *name)
 {
 	char args[200];
@@ -124,11 +114,11 @@ START_TEST(a_session_whose_creation_was_not_stored_does_not_exist)
 	struct answer a;
 
 	server_fixture_open(&f, "fail:commit:1");
-	expect("STORAGE_FAILED", "CreateSession", "", "", "{}");
+	client_expect(&f, "STORAGE_FAILED", "CreateSession", "", "", "{}");
 	a = client_ask(&f, "ListSessions", "", "", "{}");
 	ck_assert_ptr_nonnull(strstr(a.body, "\"total\":0"));
 	answer_fini(&a);
-	expect("OK", "CreateSession", "", "", "{}");
+	client_expect(&f, "OK", "CreateSession", "", "", "{}");
 	server_fixture_close(&f);
 }
 END_TEST
