@@ -59,7 +59,9 @@ enum {
 	LIMIT_PART_BYTES = 512 * 1024,
 	LIMIT_ENVELOPE_FRAMES = 8,
 	LIMIT_ENVELOPE_BYTES = 1024,
-	LIMIT_BUS_QUEUE = 10000, /* messages: SNDHWM and RCVHWM */
+	LIMIT_BUS_QUEUE =
+	    10000, /* messages: SNDHWM and RCVHWM; a quarter of it where they are packed */
+	LIMIT_PACK_BYTES = 16 * 1024, /* events in one message; a longer event goes by itself */
 	LIMIT_REQUEST_ID_BYTES = 128,
 	LIMIT_WAITING_REQUESTS =
 	    4096,	       /* held back behind a big answer or a commit; OVERLOADED beyond */

@@ -379,8 +379,9 @@ static void
 look_for_messages(struct loop *l)
 {
 	for (struct loop_zmq *z = l->sockets; z; z = z->next) {
-		if (!z->readable)
+		if (!z->readable && (z->used || !z->tells))
 			z->readable = is_readable(z);
+		z->used = false;
 		l->again = l->again || z->readable;
 	}
 }

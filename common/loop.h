@@ -62,7 +62,9 @@ void loop_signal(struct loop *, int signal, void (*fn)(void *arg, int signal), v
  * A ZeroMQ socket (void * as zmq_socket() returns it). ready() is called while the socket is
  * readable, at most once per turn; it reads up to its own budget and returns true when it stopped
  * with more to read. ZMQ_FD is edge-triggered: the loop re-reads ZMQ_EVENTS after every turn, so
- * that a wake-up swallowed by a zmq_send() is not lost.
+ * that a wake-up swallowed by a zmq_send() is not lost. Each time costs two system calls, hence
+ * `tells`: whoever sends or sets an option outside ready() says so, and without that the
+ * descriptor alone is waited for.
  */
 struct loop_zmq {
 	bool (*ready)(struct loop_zmq *);
@@ -70,6 +72,8 @@ struct loop_zmq {
 	struct loop_io io;
 	struct loop_zmq *next;
 	struct loop *loop;
+	bool tells;    /* set before loop_add_zmq(); then `used` counts */
+	bool used;     /* in this turn, other than by ready() reading until nothing was left */
 	bool readable; /* the loop's own */
 };
 void loop_add_zmq(struct loop *, struct loop_zmq *, void *socket);

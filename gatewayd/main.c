@@ -113,8 +113,7 @@ open_upstream(struct gateway *g)
 	    !(security = bus_security_client(
 		  g->options.curve_certificate, g->options.curve_server, message)))
 		log_fatal("bus", "%s", message);
-	g->upstream =
-	    upstream_new(g->loop, g->options.requests, g->options.events, id, security, &events);
+	g->upstream = upstream_new(g->loop, &g->options.graphd, id, security, &events);
 	bus_security_free(security);
 	if (!g->upstream)
 		log_fatal("bus", "cannot use these endpoints");

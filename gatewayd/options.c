@@ -14,6 +14,7 @@ enum option_id {
 	OPTION_LISTEN = 1000,
 	OPTION_REQUESTS,
 	OPTION_EVENTS,
+	OPTION_FEED,
 	OPTION_ADVERTISE,
 	OPTION_ASSETS,
 	OPTION_ALLOW_ORIGIN,
@@ -33,11 +34,12 @@ enum option_id {
 };
 
 static const char usage_text[] =
-    "usage: gatewayd --requests ENDPOINT --events ENDPOINT [option…]\n"
+    "usage: gatewayd --requests ENDPOINT --feed ENDPOINT [option…]\n"
     "\n"
     "  --requests ENDPOINT    where graphd takes requests, such as "
     "ipc:///run/graphd/requests.sock\n"
-    "  --events ENDPOINT      where graphd publishes events\n"
+    "  --feed ENDPOINT        where graphd publishes events for gateways (its --bind-feed)\n"
+    "  --events ENDPOINT      instead: where everybody reads them (--bind-events); costs more\n"
     "  --listen ADDR:PORT     127.0.0.1:5000; port 0: any free one; an IPv6 address in brackets\n"
     "  --advertise ADDR:PORT  where other gateways reach this one (where it listens)\n"
     "  --assets DIR           indicators and icons\n"
@@ -66,6 +68,7 @@ static const struct option rows[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
 	{ "requests", required_argument, NULL, OPTION_REQUESTS },
 	{ "events", required_argument, NULL, OPTION_EVENTS },
+	{ "feed", required_argument, NULL, OPTION_FEED },
 	{ "advertise", required_argument, NULL, OPTION_ADVERTISE },
 	{ "assets", required_argument, NULL, OPTION_ASSETS },
 	{ "allow-origin", required_argument, NULL, OPTION_ALLOW_ORIGIN },
@@ -174,10 +177,12 @@ read_option(struct options *o, enum option_id id, const char *value)
 		read_listen(o, value);
 		break;
 	case OPTION_REQUESTS:
-		o->requests = value;
+		o->graphd.requests = value;
 		break;
 	case OPTION_EVENTS:
-		o->events = value;
+	case OPTION_FEED:
+		o->graphd.events = value;
+		o->graphd.is_feed = id == OPTION_FEED;
 		break;
 	case OPTION_ADVERTISE:
 		read_advertise(o, value);
@@ -251,6 +256,6 @@ options_read(struct options *o, int argc, char **argv)
 	}
 	if (optind < argc)
 		refuse_option("unexpected argument", argv[optind]);
-	if (!o->requests || !o->events)
-		refuse_option("--requests and --events must be given", NULL);
+	if (!o->graphd.requests || !o->graphd.events)
+		refuse_option("--requests and --feed or --events must be given", NULL);
 }

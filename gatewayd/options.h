@@ -2,6 +2,7 @@
 /* The command line of gatewayd. */
 
 #include "common/log.h"
+#include "gatewayd/upstream.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@ enum { OPTIONS_LIST_MAX = 32 };
 struct options {
 	char address[64];
 	uint16_t port;
-	const char *requests, *events; /* endpoints of graphd */
+	struct upstream_endpoints graphd;
 	const char *advertise; /* where other gateways reach this one; NULL: where it listens */
 	const char *curve_certificate, *curve_server; /* NULL: a bus without CURVE */
 	const char *assets, *port_file;		      /* NULL: none */

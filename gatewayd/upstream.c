@@ -13,10 +13,6 @@
 
 enum { TURN_REPLIES = 512, MONITOR_EVENT_BYTES = 6 };
 
-static struct metric heard_events = { .name = "gatewayd_bus_events_total",
-	.help = "Events that graphd published on topics subscribed to.",
-	.type = "counter" };
-
 /* Receiving. */
 
 /* The body's frames joined; owned when there are several, else borrowed from the only one. */
@@ -125,43 +121,6 @@ upstream_dealer_ready(struct loop_zmq *z)
 	return true;
 }
 
-static void
-take_event(struct upstream *u, const struct frames *f)
-{
-	struct span topic = frames_at(f, 0);
-	struct wire_header header;
-	struct uuid session;
-
-	if (span_is(topic, WIRE_HEARTBEAT_TOPIC)) {
-		/* A link may be new while the heartbeats of the old one are still in the queue. */
-		upstream_heard(u, frames_at(f, 2));
-		return;
-	}
-	/* Topics are prefixes: only the full id says whose event it is. */
-	if (!wire_topic_session(topic, &session) || !table_find(&u->subscriptions, &session) ||
-	    !wire_header_get(frames_at(f, 1), &header) || header.event >= EVENTS)
-		return;
-	heard_events.value++;
-	u->events.event(u->events.context, &session, &header, frames_at(f, 2));
-}
-
-bool
-upstream_sub_ready(struct loop_zmq *z)
-{
-	struct upstream *u = LIST_OF(z, struct upstream, sub);
-	struct frames f;
-	int left = LIMIT_TURN_EVENTS;
-
-	while (left > 0 && frames_recv(&f, z->socket)) {
-		take_event(u, &f);
-		frames_fini(&f);
-		left--;
-	}
-	if (u->events.turn)
-		u->events.turn(u->events.context);
-	return left == 0;
-}
-
 /* ZeroMQ tells of its connections: a frame with the event as a 16-bit number in front. */
 bool
 upstream_monitor_ready(struct loop_zmq *z)
@@ -239,68 +198,6 @@ open_monitor(struct upstream *u, void *dealer)
 	if (!socket || zmq_connect(socket, endpoint) != 0)
 		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
 	loop_add_zmq(u->loop, &u->monitor, socket);
-}
-
-static struct subscription *
-find_subscription(struct upstream *u, const struct uuid *session)
-{
-	struct subscription *s = table_find(&u->subscriptions, session);
-
-	if (s)
-		return s;
-	s = xcalloc(1, sizeof(*s));
-	s->session = *session;
-	table_add(&u->subscriptions, s);
-	return s;
-}
-
-static void
-set_topic(struct upstream *u, const struct uuid *session, bool dash, int option)
-{
-	char topic[WIRE_TOPIC_MAX + sizeof("dash/")];
-	size_t n = wire_topic(session, EVENTS, topic);
-	int rc;
-
-	if (dash) {
-		memcpy(topic + n, "dash/", sizeof("dash/") - 1);
-		n += sizeof("dash/") - 1;
-	}
-	rc = zmq_setsockopt(u->sub.socket, option, topic, n);
-	assert(rc == 0);
-}
-
-void
-upstream_subscribe(struct upstream *u, const struct uuid *session, bool dash)
-{
-	struct subscription *s = find_subscription(u, session);
-
-	if (s->n++ == 0)
-		set_topic(u, session, false, ZMQ_SUBSCRIBE);
-	if (dash && s->n_dash++ == 0)
-		set_topic(u, session, true, ZMQ_SUBSCRIBE);
-}
-
-void
-upstream_unsubscribe(struct upstream *u, const struct uuid *session, bool dash)
-{
-	struct subscription *s = table_find(&u->subscriptions, session);
-
-	assert(s && s->n > 0 && (!dash || s->n_dash > 0));
-	if (dash && --s->n_dash == 0)
-		set_topic(u, session, true, ZMQ_UNSUBSCRIBE);
-	if (--s->n > 0)
-		return;
-	set_topic(u, session, false, ZMQ_UNSUBSCRIBE);
-	free(table_remove(&u->subscriptions, session));
-}
-
-void
-upstream_resync(struct upstream *u, const struct uuid *session)
-{
-	if (!table_find(&u->subscriptions, session))
-		return;
-	set_topic(u, session, false, ZMQ_UNSUBSCRIBE);
-	set_topic(u, session, false, ZMQ_SUBSCRIBE);
 }
 
 /* Questions. */
@@ -403,7 +300,7 @@ upstream_in_flight(const struct upstream *u)
 }
 
 struct upstream *
-upstream_new(struct loop *loop, const char *requests, const char *events, const char *gateway_id,
+upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char *gateway_id,
     const struct bus_security *security, const struct upstream_events *handlers)
 {
 	struct upstream *u = xcalloc(1, sizeof(*u));
@@ -411,12 +308,12 @@ upstream_new(struct loop *loop, const char *requests, const char *events, const 
 
 	u->loop = loop;
 	u->events = *handlers;
+	u->is_feed = at->is_feed;
 	u->gateway_id = xstrdup(gateway_id);
 	u->zmq = zmq_ctx_new();
 	upstream_requests_init(&u->requests);
 	table_init(&u->subscriptions, offsetof(struct subscription, session), UUID_BYTES);
 	upstream_prepare(u);
-	metrics_add(&heard_events);
 	dealer = open_socket(u, ZMQ_DEALER);
 	sub = open_socket(u, ZMQ_SUB);
 	bus_security_apply(security, dealer);
@@ -428,7 +325,7 @@ upstream_new(struct loop *loop, const char *requests, const char *events, const 
 	open_monitor(u, dealer);
 	loop_add_zmq(loop, &u->dealer, dealer);
 	loop_add_zmq(loop, &u->sub, sub);
-	if (connect_to(dealer, requests) && connect_to(sub, events))
+	if (connect_to(dealer, at->requests) && connect_to(sub, at->events))
 		return u;
 	upstream_free(u);
 	return NULL;

@@ -31,6 +31,11 @@ struct upstream_question {
 	bool once; /* it ends, backend_unavailable, when the link breaks; else it is sent again */
 };
 
+struct upstream_endpoints {
+	const char *requests, *events;
+	bool is_feed; /* events is the feed for gateways, not what everybody reads (proto/wire.h) */
+};
+
 struct upstream_events {
 	/* An event of a session that is subscribed to. name and body live during the call. */
 	void (*event)(void *context, const struct uuid *session, const struct wire_header *,
@@ -48,7 +53,7 @@ struct upstream_events {
 
 /* Endpoints as ZeroMQ spells them. gateway_id: random, as text. security: borrowed during the call,
  * or NULL. */
-struct upstream *upstream_new(struct loop *, const char *requests, const char *events,
+struct upstream *upstream_new(struct loop *, const struct upstream_endpoints *,
     const char *gateway_id, const struct bus_security *, const struct upstream_events *);
 /* Where other gateways reach this one, ADDR:PORT; told with each Hello from now on. */
 void upstream_advertise(struct upstream *, const char *address);

@@ -304,8 +304,9 @@ upstream_prepare(struct upstream *u)
 	u->deadline.due = deadline_due;
 	u->retry.due = retry_due;
 	u->dealer.ready = upstream_dealer_ready;
-	u->sub.ready = upstream_sub_ready;
+	upstream_prepare_events(u);
 	u->monitor.ready = upstream_monitor_ready;
+	u->monitor.tells = true;
 	loop_set_timer(u->loop, &u->tick, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
 }
 

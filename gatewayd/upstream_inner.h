@@ -18,6 +18,7 @@ struct subscription {
 struct upstream {
 	struct loop *loop;
 	struct upstream_events events;
+	bool is_feed; /* sub reads the feed */
 	void *zmq;
 	struct loop_zmq dealer, sub, monitor;
 	struct upstream_requests requests;
@@ -54,7 +55,7 @@ void upstream_greeted(struct upstream *, struct span body);
 void upstream_end_all(struct upstream *);
 /* Timers and handlers; before the sockets are opened. */
 void upstream_prepare(struct upstream *);
+void upstream_prepare_events(struct upstream *);
 bool upstream_dealer_ready(struct loop_zmq *);
-bool upstream_sub_ready(struct loop_zmq *);
 bool upstream_monitor_ready(struct loop_zmq *);
 void upstream_count_in_flight(struct upstream *);

@@ -15,9 +15,9 @@ struct heard_session {
 };
 
 void
-audience_init(struct audience *a, size_t topics_max)
+audience_init(struct audience *a, size_t topics_max, bool is_packed)
 {
-	*a = (struct audience){ .topics_max = topics_max };
+	*a = (struct audience){ .topics_max = topics_max, .is_packed = is_packed };
 	table_init(&a->topics, offsetof(struct heard_topic, topic), 0);
 	table_init(&a->sessions, offsetof(struct heard_session, id), UUID_BYTES);
 }
@@ -41,13 +41,23 @@ audience_fini(struct audience *a)
 
 /* What is longer than any topic matches none, and what begins in another way none of a session. */
 static bool
-may_match(struct span topic)
+may_match(const struct audience *a, struct span topic)
 {
-	size_t n = sizeof WIRE_SESSION_TOPIC - 1;
+	size_t n = a->is_packed ? 0 : sizeof WIRE_SESSION_TOPIC - 1;
 
 	if (topic.n < n)
 		n = topic.n;
-	return topic.n <= WIRE_TOPIC_MAX && (n == 0 || memcmp(topic.p, WIRE_SESSION_TOPIC, n) == 0);
+	return topic.n <= WIRE_TOPIC_MAX && !span_is(topic, WIRE_HEARTBEAT_TOPIC) &&
+	    (n == 0 || memcmp(topic.p, WIRE_SESSION_TOPIC, n) == 0);
+}
+
+static bool
+names_session(const struct audience *a, struct span topic, struct uuid *session)
+{
+	struct span rest;
+
+	return a->is_packed ? wire_feed_session(topic, session, &rest)
+			    : wire_topic_session(topic, session);
 }
 
 static void
@@ -72,7 +82,7 @@ count_topic(struct audience *a, struct span topic, bool on)
 {
 	struct uuid session;
 
-	if (wire_topic_session(topic, &session))
+	if (names_session(a, topic, &session))
 		count_session(a, &session, on);
 	else
 		a->n_wide += on ? 1 : -1;
@@ -101,7 +111,7 @@ audience_note(struct audience *a, struct span topic, bool on)
 	struct heard_topic *t = table_find(&a->topics, &topic);
 
 	/* Once topics were left out, the end of one says nothing any more. */
-	if (!may_match(topic) || a->is_over || (t != NULL) == on)
+	if (!may_match(a, topic) || a->is_over || (t != NULL) == on)
 		return;
 	if (on) {
 		add(a, topic);

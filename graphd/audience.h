@@ -11,11 +11,13 @@ struct audience {
 	struct table topics;   /* struct heard_topic: all that are subscribed and may match */
 	struct table sessions; /* struct heard_session: those that the topics name */
 	size_t n_wide;	       /* topics that name no session */
+	bool is_packed;	       /* they are those of the feed */
 	size_t topics_max;
 	bool is_over; /* there were more topics: all sessions count as heard from then on */
 };
 
-void audience_init(struct audience *, size_t topics_max);
+/* is_packed: it listens to the feed (proto/wire.h), whose topics are spelt otherwise. */
+void audience_init(struct audience *, size_t topics_max, bool is_packed);
 void audience_fini(struct audience *);
 /*
  * A topic is subscribed, perhaps not for the first time; or it is not subscribed by anybody any

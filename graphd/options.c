@@ -16,6 +16,9 @@ static const char usage[] =
     "  --data DIR              the data directory; one graphd at a time may use it\n"
     "  --bind-requests EP      where requests come in: ipc://PATH or tcp://127.0.0.1:PORT\n"
     "  --bind-events EP        where events are published, likewise\n"
+    "  --bind-feed EP          where they are published once more, packed for gateways, which "
+    "cost\n"
+    "                          less so\n"
     "  --store SPEC            sqlite:PATH, memory, or fail:OPERATION[:N][+] for tests\n"
     "                          (sqlite:DIR/graph.db)\n"
     "  --templates DIR         blueprints (templates)\n"
@@ -33,7 +36,8 @@ static const char usage[] =
     "  --snapshot-steps N      write a session down after so many steps; 0: when they weigh twice "
     "as\n"
     "                          what it does (0)\n"
-    "  --snd-hwm N             events queued for one subscriber before it loses some (10000)\n"
+    "  --snd-hwm N             messages queued for one subscriber before it loses some (10000);\n"
+    "                          a quarter of it where they are packed\n"
     "  --log-level LEVEL       debug, info, warn or fatal (info)\n"
     "  --log-json              one JSON object per line instead of words\n"
     "  --help, --version\n"
@@ -44,6 +48,7 @@ enum option_id {
 	OPTION_DATA = 1,
 	OPTION_REQUESTS,
 	OPTION_EVENTS,
+	OPTION_FEED,
 	OPTION_STORE,
 	OPTION_TEMPLATES,
 	OPTION_BACKUP_DIR,
@@ -65,6 +70,7 @@ static const struct option long_options[] = {
 	{ "data", required_argument, NULL, OPTION_DATA },
 	{ "bind-requests", required_argument, NULL, OPTION_REQUESTS },
 	{ "bind-events", required_argument, NULL, OPTION_EVENTS },
+	{ "bind-feed", required_argument, NULL, OPTION_FEED },
 	{ "store", required_argument, NULL, OPTION_STORE },
 	{ "templates", required_argument, NULL, OPTION_TEMPLATES },
 	{ "backup-dir", required_argument, NULL, OPTION_BACKUP_DIR },
@@ -149,6 +155,8 @@ read_option(struct options *o, enum option_id id, const char *name, const char *
 		return read_endpoint(name, value, &o->server.requests);
 	case OPTION_EVENTS:
 		return read_endpoint(name, value, &o->server.events);
+	case OPTION_FEED:
+		return read_endpoint(name, value, &o->server.feed);
 	case OPTION_STORE:
 		o->store = value;
 		return true;
@@ -223,7 +231,8 @@ is_complete(const struct options *o)
 
 	if (missing)
 		fprintf(stderr, "graphd: --%s is missing\n", missing);
-	return !missing && is_guarded(o, o->server.requests) && is_guarded(o, o->server.events);
+	return !missing && is_guarded(o, o->server.requests) && is_guarded(o, o->server.events) &&
+	    (!o->server.feed || is_guarded(o, o->server.feed));
 }
 
 static void

@@ -198,27 +198,55 @@ secure(struct server *s, char message[256])
 	return s->security || !s->options.curve_certificate;
 }
 
+/* Packed messages are longer: as much memory holds fewer of them. */
+static int
+queue_of(const struct server *s, bool is_packed)
+{
+	int n = is_packed ? s->options.snd_hwm / 4 : s->options.snd_hwm;
+
+	return n > 0 ? n : 1;
+}
+
+static bool
+bind_outlet(struct server *s, const char *endpoint, bool is_packed)
+{
+	void *socket;
+
+	if (!endpoint)
+		return true;
+	socket = outlet_bind(s->zmq, endpoint, queue_of(s, is_packed), s->security);
+	if (!socket)
+		return false;
+	bus_add_outlet(&s->bus, socket, is_packed, s->loop);
+	guard_watch(&s->guard, s->loop, socket, endpoint);
+	return true;
+}
+
+static bool
+bind_router(struct server *s, const char *endpoint)
+{
+	s->router.socket = router_bind(s->zmq, endpoint, s->security);
+	if (!s->router.socket)
+		return false;
+	guard_watch(&s->guard, s->loop, s->router.socket, endpoint);
+	return true;
+}
+
 /* A socket file is connected to by whoever may write to it: by us alone. */
 static bool
-bind_both(struct server *s, char message[256])
+bind_all(struct server *s, char message[256])
 {
+	const struct server_options *o = &s->options;
 	mode_t mask = umask(077);
-	void *events = NULL;
+	const char *failed = !bind_router(s, o->requests) ? o->requests
+	    : !bind_outlet(s, o->events, false)		  ? o->events
+	    : !bind_outlet(s, o->feed, true)		  ? o->feed
+							  : NULL;
 
-	s->router.socket = router_bind(s->zmq, s->options.requests, s->security);
-	if (!s->router.socket)
-		snprintf(message, 256, "cannot bind %.150s: %s", s->options.requests,
-		    zmq_strerror(errno));
-	else if (!(events = bus_bind(s->zmq, s->options.events, s->options.snd_hwm, s->security)))
-		snprintf(
-		    message, 256, "cannot bind %.150s: %s", s->options.events, zmq_strerror(errno));
+	if (failed)
+		snprintf(message, 256, "cannot bind %.150s: %s", failed, zmq_strerror(errno));
 	umask(mask);
-	if (!events)
-		return false;
-	bus_init(&s->bus, events, s->loop, s->sessions, &s->dispatcher->boot_id);
-	guard_init(&s->guard, s->zmq, s->loop, (void *[]){ s->router.socket, events },
-	    (const char *[]){ s->options.requests, s->options.events });
-	return true;
+	return !failed;
 }
 
 struct server *
@@ -233,7 +261,11 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	s->options = *options;
 	s->zmq = zmq_ctx_new();
 	s->dispatcher = dispatcher_new(sessions, options->grace_ms);
-	if (!secure(s, message) || !bind_both(s, message)) {
+	guard_init(&s->guard, s->zmq);
+	bus_init(&s->bus, sessions, &s->dispatcher->boot_id);
+	if (!secure(s, message) || !bind_all(s, message)) {
+		guard_fini(&s->guard, loop);
+		bus_fini(&s->bus, loop);
 		if (s->router.socket)
 			zmq_close(s->router.socket);
 		bus_security_free(s->security);

@@ -13,6 +13,7 @@ struct sessions;
 
 struct server_options {
 	const char *requests, *events; /* endpoints to bind */
+	const char *feed;	       /* the events once more, packed for gateways; NULL: not */
 	const char *backup_directory;  /* where backups may be written; borrowed; NULL: nowhere */
 	int snd_hwm;		       /* messages queued for one subscriber of the bus */
 	uint64_t session_ttl_us;       /* sessions unused for so long end; 0: never */

@@ -1,34 +1,31 @@
 #pragma once
 /*
- * The event bus: a ZeroMQ XPUB socket. It publishes what is due, sees subscriptions arrive and
- * answers each with a sync, and bounds with beacons and a heartbeat how long a lost message goes
- * unnoticed.
+ * The event bus: it publishes what is due on its outlets, answers each subscription with a sync,
+ * and bounds with beacons and a heartbeat how long a lost message goes unnoticed.
  */
 
 #include "common/bus_security.h"
 #include "common/loop.h"
 #include "common/table.h"
-#include "graphd/audience.h"
 #include "graphd/events_due.h"
+#include "graphd/server_outlet.h"
 #include "graphd/sessions.h"
 
+enum { BUS_OUTLETS = 2 }; /* for everybody, and the one that feeds gateways */
+
 struct bus {
-	void *socket;
+	struct outlet outlets[BUS_OUTLETS];
+	size_t n_outlets;
 	struct sessions *sessions; /* borrowed */
-	struct loop_zmq subscriptions;
-	struct audience audience;
-	struct events_due made; /* of the step being published; empty between them */
-	struct table dashed; /* struct dashed: sessions with a subscriber to their dash/ topics */
-	struct table active; /* struct active: sessions whose seq the next beacons tell */
+	struct events_due made;	   /* of the step being published; empty between them */
+	struct table active;	   /* struct active: sessions whose seq the next beacons tell */
 	struct uuid boot_id;
 };
 
-/* NULL with errno: cannot bind. snd_hwm: messages queued for one subscriber before it loses some.
- */
-void *bus_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_security *security);
-/* Takes the socket's messages from the loop. Borrows the rest. */
-void bus_init(
-    struct bus *, void *socket, struct loop *, struct sessions *, const struct uuid *boot_id);
+/* Borrows. The bus has no outlet yet, and must stay where it is. */
+void bus_init(struct bus *, struct sessions *, const struct uuid *boot_id);
+/* Takes the socket, made by outlet_bind(), and its messages from the loop. */
+void bus_add_outlet(struct bus *, void *socket, bool is_packed, struct loop *);
 void bus_fini(struct bus *, struct loop *);
 
 /* Whether there is any use in making events of the session. */

@@ -3,6 +3,7 @@
 #include "common/frames.h"
 #include "common/log.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ descriptors_in_use(void)
 static void
 stop_listening(struct guard *g)
 {
-	for (int i = 0; i < GUARD_SOCKETS; i++)
+	for (size_t i = 0; i < g->n_sockets; i++)
 		zmq_unbind(g->sockets[i].socket, g->sockets[i].endpoint);
 	g->closed = true;
 	log_warn("bus", "too many connections for %d descriptors: accepting no more", g->limit);
@@ -40,7 +41,7 @@ listen_again(struct guard *g)
 	mode_t mask = umask(077);
 	bool good = true;
 
-	for (int i = 0; i < GUARD_SOCKETS; i++)
+	for (size_t i = 0; i < g->n_sockets; i++)
 		good = (zmq_bind(g->sockets[i].socket, g->sockets[i].endpoint) == 0 ||
 			   errno == EADDRINUSE) &&
 		    good;
@@ -75,37 +76,40 @@ on_event(struct loop_zmq *z)
 }
 
 void
-guard_init(struct guard *g, void *zmq, struct loop *loop, void *const sockets[GUARD_SOCKETS],
-    const char *const endpoints[GUARD_SOCKETS])
+guard_init(struct guard *g, void *zmq)
 {
 	struct rlimit limit;
 
 	*g = (struct guard){ .zmq = zmq, .limit = 1024 };
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX)
 		g->limit = (int)limit.rlim_cur;
-	for (int i = 0; i < GUARD_SOCKETS; i++) {
-		struct guarded *guarded = &g->sockets[i];
-		char name[32];
-		void *pair = zmq_socket(zmq, ZMQ_PAIR);
+}
 
-		snprintf(name, sizeof name, "inproc://guard-%d", i);
-		guarded->guard = g;
-		guarded->socket = sockets[i];
-		guarded->endpoint = endpoints[i];
-		guarded->monitor.ready = on_event;
-		if (!pair ||
-		    zmq_socket_monitor(
-			sockets[i], name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0 ||
-		    zmq_connect(pair, name) != 0)
-			log_fatal("bus", "a socket cannot be watched: %s", zmq_strerror(errno));
-		loop_add_zmq(loop, &guarded->monitor, pair);
-	}
+void
+guard_watch(struct guard *g, struct loop *loop, void *socket, const char *endpoint)
+{
+	struct guarded *guarded = &g->sockets[g->n_sockets];
+	void *pair = zmq_socket(g->zmq, ZMQ_PAIR);
+	char name[32];
+
+	assert(g->n_sockets < GUARD_SOCKETS);
+	snprintf(name, sizeof name, "inproc://guard-%zu", g->n_sockets++);
+	guarded->guard = g;
+	guarded->socket = socket;
+	guarded->endpoint = endpoint;
+	guarded->monitor.ready = on_event;
+	guarded->monitor.tells = true;
+	if (!pair ||
+	    zmq_socket_monitor(socket, name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0 ||
+	    zmq_connect(pair, name) != 0)
+		log_fatal("bus", "a socket cannot be watched: %s", zmq_strerror(errno));
+	loop_add_zmq(loop, &guarded->monitor, pair);
 }
 
 void
 guard_fini(struct guard *g, struct loop *loop)
 {
-	for (int i = 0; i < GUARD_SOCKETS; i++) {
+	for (size_t i = 0; i < g->n_sockets; i++) {
 		zmq_socket_monitor(g->sockets[i].socket, NULL, 0);
 		loop_remove_zmq(loop, &g->sockets[i].monitor);
 		zmq_close(g->sockets[i].monitor.socket);

@@ -7,7 +7,7 @@
 
 #include "common/loop.h"
 
-enum { GUARD_SOCKETS = 2 };
+enum { GUARD_SOCKETS = 3 };
 
 struct guard {
 	void *zmq;
@@ -17,13 +17,14 @@ struct guard {
 		void *socket;
 		const char *endpoint;
 	} sockets[GUARD_SOCKETS];
+	size_t n_sockets;
 	int limit;   /* of descriptors */
 	bool closed; /* does not listen just now */
 };
 
-/* Borrows sockets that are bound to the endpoints, and the endpoints. */
-void guard_init(struct guard *, void *zmq, struct loop *, void *const sockets[GUARD_SOCKETS],
-    const char *const endpoints[GUARD_SOCKETS]);
+void guard_init(struct guard *, void *zmq);
+/* Borrows a socket that is bound to the endpoint, and the endpoint. */
+void guard_watch(struct guard *, struct loop *, void *socket, const char *endpoint);
 /* Before the sockets are closed. */
 void guard_fini(struct guard *, struct loop *);
 /* Looks whether it is time to listen again, or no more. */

@@ -137,6 +137,60 @@ wire_header_get(struct span b, struct wire_header *out)
 	    (struct span){ b.p + WIRE_HEADER_BYTES, b.n - WIRE_HEADER_BYTES }, &out->path);
 }
 
+size_t
+wire_feed_topic(const struct uuid *session, bool dash, char out[WIRE_TOPIC_MAX])
+{
+	memcpy(out, session->bytes, UUID_BYTES);
+	if (!dash)
+		return UUID_BYTES;
+	memcpy(out + UUID_BYTES, WIRE_FEED_DASH, sizeof(WIRE_FEED_DASH) - 1);
+	return UUID_BYTES + sizeof(WIRE_FEED_DASH) - 1;
+}
+
+bool
+wire_feed_session(struct span frame, struct uuid *session, struct span *rest)
+{
+	if (frame.n < UUID_BYTES)
+		return false;
+	memcpy(session->bytes, frame.p, UUID_BYTES);
+	*rest = (struct span){ frame.p + UUID_BYTES, frame.n - UUID_BYTES };
+	return true;
+}
+
+enum { LENGTHS_BYTES = 8 };
+
+void
+wire_event_pack(const struct wire_header *h, struct span body, struct json_out *out)
+{
+	uint8_t header[WIRE_HEADER_MOST_BYTES];
+	size_t n = wire_header_put(h, header);
+	uint32_t lengths[2] = { htole32((uint32_t)n), htole32((uint32_t)body.n) };
+
+	json_out_bytes(out, (struct span){ (const char *)lengths, LENGTHS_BYTES });
+	json_out_bytes(out, (struct span){ (const char *)header, n });
+	json_out_bytes(out, body);
+}
+
+bool
+wire_event_unpack(struct span *left, struct wire_header *header, struct span *body)
+{
+	uint32_t lengths[2];
+	size_t header_n, body_n;
+
+	if (left->n < LENGTHS_BYTES)
+		return false;
+	memcpy(lengths, left->p, LENGTHS_BYTES);
+	header_n = le32toh(lengths[0]);
+	body_n = le32toh(lengths[1]);
+	if (left->n - LENGTHS_BYTES < header_n || left->n - LENGTHS_BYTES - header_n < body_n ||
+	    !wire_header_get((struct span){ left->p + LENGTHS_BYTES, header_n }, header))
+		return false;
+	*body = (struct span){ left->p + LENGTHS_BYTES + header_n, body_n };
+	left->n -= LENGTHS_BYTES + header_n + body_n;
+	left->p = body->p + body_n;
+	return true;
+}
+
 static const char topic_prefix[] = WIRE_SESSION_TOPIC;
 enum { PREFIX = sizeof topic_prefix - 1, SESSION_TOPIC = PREFIX + UUID_TEXT + 1 };
 

@@ -19,6 +19,12 @@
  * Event, XPUB: [session_<id>/<colon name>] [header, WIRE_HEADER_BYTES, and the path] [body]. Topics
  * are byte prefixes, therefore the slash. node-updated, which has no colon name, goes to
  * session_<id>/dash/node-updated. Heartbeat: [graphd/heartbeat] [header] [{"boot_id","contract"}].
+ *
+ * The feed for gateways, an endpoint of its own, holds the same packed: one frame, the 16 bytes of
+ * the session's id and behind them one or more of its events, each: length of its header, length of
+ * its body, 32 bits each and little-endian; the header; the body. The topic is short because XPUB
+ * follows it byte by byte through its tree, one cache miss each. Who subscribes to it with
+ * WIRE_FEED_DASH behind it wants to hear of node-updated as well. Heartbeats are as above.
  */
 
 #include "common/id.h"
@@ -91,6 +97,17 @@ enum { WIRE_TOPIC_MAX = 96 };
 size_t wire_topic(const struct uuid *session, enum event event, char out[WIRE_TOPIC_MAX]);
 /* The session of a topic, full id compared; false for other topics. */
 bool wire_topic_session(struct span topic, struct uuid *session);
+
+#define WIRE_FEED_DASH "dash"
+/* The session's topic on the feed. Returns its length. */
+size_t wire_feed_topic(const struct uuid *session, bool dash, char out[WIRE_TOPIC_MAX]);
+/* The session of a topic or a message of the feed, and what is behind it; false: too short. */
+bool wire_feed_session(struct span frame, struct uuid *session, struct span *rest);
+/* Appends to a message of the feed. */
+void wire_event_pack(const struct wire_header *, struct span body, struct json_out *);
+/* Takes the next event from the front of what is left; the path and the body live there. False:
+ * nothing is left, or it is damaged. */
+bool wire_event_unpack(struct span *left, struct wire_header *, struct span *body);
 
 /* Who asks: travels as JSON so that a ten-line script can write it; empty or {} is a valid caller.
  */

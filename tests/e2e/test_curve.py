@@ -19,6 +19,7 @@ class Curve(unittest.TestCase):
         shutil.copy(self.keys / "known", self.keys / "allowed")
         self.requests = f"tcp://127.0.0.1:{free_port()}"
         self.events = f"tcp://127.0.0.1:{free_port()}"
+        self.feed = f"tcp://127.0.0.1:{free_port()}"
 
     def keygen(self, name):
         done = subprocess.run([BUILD / "graphd" / "graphctl", "keygen", self.keys / name],
@@ -27,7 +28,8 @@ class Curve(unittest.TestCase):
 
     def start_graphd(self):
         graphd = self.server.graphd
-        replace = {self.server.requests: self.requests, self.server.events: self.events}
+        replace = {self.server.requests: self.requests, self.server.events: self.events,
+                   self.server.feed: self.feed}
         graphd.arguments = [replace.get(a, a) for a in graphd.arguments]
         graphd.arguments += ["--curve-certificate", str(self.keys / "graphd"),
                              "--curve-allow", str(self.keys / "allowed")]
@@ -36,7 +38,7 @@ class Curve(unittest.TestCase):
     def gateway(self, name, *options):
         port = free_port()
         arguments = [BUILD / "gatewayd" / "gatewayd", "--listen", f"127.0.0.1:{port}",
-                     "--requests", self.requests, "--events", self.events,
+                     "--requests", self.requests, "--feed", self.feed,
                      "--assets", "gatewayd/assets", *options]
         daemon = Daemon(f"gateway-{name}", arguments, self.server.directory)
         daemon.start()
@@ -68,11 +70,15 @@ class Curve(unittest.TestCase):
         self.server.graphd.stop()
 
     def test_an_endpoint_for_other_hosts_needs_certificates(self):
-        done = subprocess.run([BUILD / "graphd" / "graphd", "--data", self.server.data,
-                               "--bind-requests", "tcp://0.0.0.0:1", "--bind-events", self.events],
-                              capture_output=True, text=True)
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("--curve-certificate", done.stderr)
+        endpoints = {"--bind-requests": self.requests, "--bind-events": self.events,
+                     "--bind-feed": self.feed}
+        for name in endpoints:
+            options = [word for row in {**endpoints, name: "tcp://0.0.0.0:1"}.items() for word in row]
+            done = subprocess.run([BUILD / "graphd" / "graphd", "--data", self.server.data, *options],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, name)
+            self.assertIn("tcp://0.0.0.0:1", done.stderr)
+            self.assertIn("--curve-certificate", done.stderr)
 
 
 if __name__ == "__main__":

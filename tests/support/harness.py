@@ -141,6 +141,7 @@ class Server:
         run.mkdir(mode=0o700)
         self.requests = f"ipc://{run}/requests.sock"
         self.events = f"ipc://{run}/events.sock"
+        self.feed = f"ipc://{run}/feed.sock"
         self.ports = [free_port() for _ in range(gateways)]
         self.graphd = Daemon("graphd", self._graphd_arguments(store) + list(graphd_options),
                              self.directory, env)
@@ -153,11 +154,12 @@ class Server:
         return [BUILD / "graphd" / "graphd", "--data", self.data,
                 "--store", "memory" if store == "memory" else f"sqlite:{self.data}/graph.db",
                 "--bind-requests", self.requests, "--bind-events", self.events,
+                "--bind-feed", self.feed,
                 "--templates", ROOT / "graphd" / "templates", "--log-level", "info"]
 
     def _gateway_arguments(self, port):
         return [BUILD / "gatewayd" / "gatewayd", "--listen", f"127.0.0.1:{port}",
-                "--requests", self.requests, "--events", self.events,
+                "--requests", self.requests, "--feed", self.feed,
                 "--assets", ROOT / "gatewayd" / "assets", "--log-level", "info"]
 
     def daemons(self):

@@ -24,7 +24,9 @@ server_fixture_open(struct server_fixture *f, const char *store_spec)
 	ck_assert_ptr_nonnull(mkdtemp(f->directory));
 	snprintf(f->requests, sizeof f->requests, "ipc://%s/requests", f->directory);
 	snprintf(f->events, sizeof f->events, "ipc://%s/events", f->directory);
+	snprintf(f->feed, sizeof f->feed, "ipc://%s/feed", f->directory);
 	options.requests = f->requests;
+	options.feed = f->feed;
 	options.events = f->events;
 	f->loop = loop_new();
 	f->store = store_open(store_spec, f->loop, message);
@@ -50,6 +52,7 @@ server_fixture_close(struct server_fixture *f)
 	zmq_ctx_term(f->zmq);
 	unlink(f->requests + strlen("ipc://"));
 	unlink(f->events + strlen("ipc://"));
+	unlink(f->feed + strlen("ipc://"));
 	rmdir(f->directory);
 }
 

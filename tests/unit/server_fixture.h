@@ -1,5 +1,5 @@
 #pragma once
-/* A server on a store of choice, in this process, and clients of its two sockets. Waiting means
+/* A server on a store of choice, in this process, and clients of its sockets. Waiting means
  * turning the loop. */
 
 #include "common/frames.h"
@@ -14,7 +14,7 @@ struct client_socket {
 };
 
 struct server_fixture {
-	char directory[64], requests[96], events[96];
+	char directory[64], requests[96], events[96], feed[96];
 	struct loop *loop;
 	struct store *store;
 	struct blueprints *blueprints;

@@ -32,7 +32,7 @@ START_TEST(a_session_is_heard_as_long_as_one_of_its_topics_is_subscribed)
 {
 	struct audience a;
 
-	audience_init(&a, 10);
+	audience_init(&a, 10, false);
 	ck_assert(!audience_hears(&a, &first));
 	note(&a, &first, "", true);
 	note(&a, &first, "", true); /* another gateway */
@@ -57,7 +57,7 @@ START_TEST(a_topic_that_may_match_any_session_lets_all_be_heard)
 	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
 		struct audience a;
 
-		audience_init(&a, 10);
+		audience_init(&a, 10, false);
 		audience_note(&a, span_of(topics[i]), true);
 		ck_assert_msg(audience_hears(&a, &first), "%s", topics[i]);
 		audience_note(&a, span_of(topics[i]), false);
@@ -72,7 +72,7 @@ START_TEST(a_topic_that_can_match_no_session_lets_none_be_heard)
 	char endless[WIRE_TOPIC_MAX + 64];
 	struct audience a;
 
-	audience_init(&a, 10);
+	audience_init(&a, 10, false);
 	audience_note(&a, SPAN(WIRE_HEARTBEAT_TOPIC), true);
 	audience_note(&a, SPAN("t"), true);
 	memset(endless, 'x', sizeof endless);
@@ -84,11 +84,35 @@ START_TEST(a_topic_that_can_match_no_session_lets_none_be_heard)
 }
 END_TEST
 
+START_TEST(a_topic_of_the_feed_lets_its_session_be_heard)
+{
+	char topic[WIRE_TOPIC_MAX];
+	struct audience a;
+
+	audience_init(&a, 10, true);
+	audience_note(&a, SPAN(WIRE_HEARTBEAT_TOPIC), true);
+	ck_assert(!audience_hears(&a, &first));
+	for (int dash = 0; dash <= 1; dash++) {
+		struct span t = { topic, wire_feed_topic(&first, dash, topic) };
+
+		audience_note(&a, t, true);
+		ck_assert(audience_hears(&a, &first));
+		ck_assert(!audience_hears(&a, &second));
+		audience_note(&a, t, false);
+		ck_assert(!audience_hears(&a, &first));
+	}
+	/* A piece of an id may be that of any session. */
+	audience_note(&a, (struct span){ (const char *)first.bytes, UUID_BYTES - 1 }, true);
+	ck_assert(audience_hears(&a, &second));
+	audience_fini(&a);
+}
+END_TEST
+
 START_TEST(with_more_topics_than_are_kept_all_sessions_count_as_heard)
 {
 	struct audience a;
 
-	audience_init(&a, 2);
+	audience_init(&a, 2, false);
 	note(&a, &first, "a", true);
 	note(&a, &first, "b", true);
 	ck_assert(!audience_hears(&a, &second));
@@ -186,6 +210,7 @@ main(void)
 	tcase_add_test(c, a_session_is_heard_as_long_as_one_of_its_topics_is_subscribed);
 	tcase_add_test(c, a_topic_that_may_match_any_session_lets_all_be_heard);
 	tcase_add_test(c, a_topic_that_can_match_no_session_lets_none_be_heard);
+	tcase_add_test(c, a_topic_of_the_feed_lets_its_session_be_heard);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, who_subscribes_while_steps_are_being_stored_hears_all_behind_the_sync);
 	tcase_add_test(c, with_more_topics_than_are_kept_all_sessions_count_as_heard);

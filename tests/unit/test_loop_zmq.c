@@ -97,6 +97,7 @@ START_TEST(no_message_is_forgotten_when_the_budget_ends_a_turn_early)
 	struct pair p;
 
 	pair_open(&p, 2);
+	p.z.tells = _i;
 	loop_add_zmq(loop, &p.z, p.ours);
 	loop_turn(loop, 0);
 	send_many(&p, 7);
@@ -119,6 +120,7 @@ swallow_wake_up(struct loop_hook *h)
 	if (hook_pair) {
 		send_many(hook_pair, 1);
 		zmq_send(hook_pair->ours, "y", 1, ZMQ_DONTWAIT);
+		hook_pair->z.used = true;
 	}
 	hook_pair = NULL;
 }
@@ -130,6 +132,7 @@ START_TEST(a_send_at_the_turn_end_that_swallows_the_wake_up_does_no_harm)
 
 	pair_open(&p, 10);
 	p.answers = true;
+	p.z.tells = _i;
 	loop_add_zmq(loop, &p.z, p.ours);
 	loop_at_turn_end(loop, &hook);
 	for (int round = 1; round <= 50; round++) {
@@ -151,6 +154,25 @@ timer_due(struct loop_timer *t)
 	(void)t;
 	fired = true;
 }
+
+/* One that nobody but ready() uses: each message must wake the loop by the descriptor alone. */
+START_TEST(a_socket_that_tells_hears_every_message)
+{
+	struct pair p;
+
+	pair_open(&p, 3);
+	p.z.tells = true;
+	loop_add_zmq(loop, &p.z, p.ours);
+	for (int round = 0; round < 200; round++) {
+		int wanted = p.taken + 1 + round % 7;
+
+		send_many(&p, 1 + round % 7);
+		while (p.taken < wanted)
+			loop_turn(loop, -1);
+	}
+	pair_close(&p);
+}
+END_TEST
 
 START_TEST(an_idle_socket_lets_the_loop_sleep)
 {
@@ -206,8 +228,9 @@ main(void)
 	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, messages_sent_before_the_socket_was_added_are_heard);
-	tcase_add_test(c, no_message_is_forgotten_when_the_budget_ends_a_turn_early);
-	tcase_add_test(c, a_send_at_the_turn_end_that_swallows_the_wake_up_does_no_harm);
+	tcase_add_loop_test(c, no_message_is_forgotten_when_the_budget_ends_a_turn_early, 0, 2);
+	tcase_add_loop_test(c, a_send_at_the_turn_end_that_swallows_the_wake_up_does_no_harm, 0, 2);
+	tcase_add_test(c, a_socket_that_tells_hears_every_message);
 	tcase_add_test(c, an_idle_socket_lets_the_loop_sleep);
 	tcase_add_test(c, a_zmq_socket_may_remove_itself_while_others_go_on);
 	srunner_run_all(r, CK_NORMAL);

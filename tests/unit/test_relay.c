@@ -66,7 +66,9 @@ set_up(void)
 	conn = -1;
 	loop = loop_new();
 	fake_start();
-	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", NULL, &events);
+	upstream =
+	    upstream_new(loop, &(struct upstream_endpoints){ fake.requests, fake.events, false },
+		"gateway-1", NULL, &events);
 	relaying = (struct relay_settings){
 		.loop = loop, .upstream = upstream, .max = 3, .answer_ms = 300, .unknown = unknown
 	};

@@ -268,6 +268,108 @@ START_TEST(subscriptions_are_counted)
 }
 END_TEST
 
+/* The feed of gateways. */
+
+static void
+set_up_feed(void)
+{
+	set_up_reading(true);
+}
+
+static bool
+has_feed_subscription(const struct uuid *session, bool dash, bool is_on)
+{
+	char topic[WIRE_TOPIC_MAX];
+	size_t n = wire_feed_topic(session, dash, topic);
+	struct frames f;
+	bool found = false;
+
+	while (frames_recv(&f, fake.xpub)) {
+		struct span message = frames_at(&f, 0);
+
+		found |= message.n == n + 1 && message.p[0] == is_on &&
+		    memcmp(message.p + 1, topic, n) == 0;
+		frames_fini(&f);
+	}
+	return found;
+}
+
+static void
+publish_packed(const struct uuid *session, int n, uint64_t first_seq)
+{
+	struct json_out out = { 0 };
+	char topic[WIRE_TOPIC_MAX];
+
+	json_out_bytes(&out, (struct span){ topic, wire_feed_topic(session, false, topic) });
+	for (int i = 0; i < n; i++) {
+		struct wire_header h = {
+			.version = 1, .event = EVENT_node_created, .seq = first_seq + i
+		};
+
+		wire_event_pack(&h, SPAN("{\"packed\":1}"), &out);
+	}
+	frames_send(fake.xpub, json_out_span(&out), false);
+	json_out_fini(&out);
+}
+
+START_TEST(packed_events_of_subscribed_sessions_arrive_and_no_others)
+{
+	struct wire_header unknown = { .version = 1, .event = EVENTS };
+	struct uuid session, other;
+	struct json_out out = { 0 };
+
+	uuid_of_name(SPAN("a"), &session);
+	uuid_of_name(SPAN("b"), &other);
+	RUN_UNTIL_READY(upstream);
+	upstream_subscribe(upstream, &session, false);
+	upstream_subscribe(upstream, &other, true);
+	RUN_UNTIL(has_feed_subscription(&other, true, true));
+	upstream_unsubscribe(upstream, &other, true);
+	RUN_UNTIL(has_feed_subscription(&other, true, false));
+	publish_packed(&other, 3, 1);
+	publish_packed(&session, 5, 7);
+	RUN_UNTIL(n_events == 5);
+	ck_assert_uint_eq(last_seq, 11);
+	ck_assert_str_eq(last_event, "{\"packed\":1}");
+	/* Of events that it does not know and of a damaged end the rest is not lost. */
+	json_out_bytes(&out, (struct span){ (const char *)session.bytes, UUID_BYTES });
+	wire_event_pack(&unknown, SPAN("{}"), &out);
+	unknown.event = EVENT_node_deleted;
+	unknown.seq = 12;
+	wire_event_pack(&unknown, SPAN("{\"last\":1}"), &out);
+	json_out_bytes(&out, SPAN("damaged"));
+	frames_send(fake.xpub, json_out_span(&out), false);
+	publish_packed(&session, 1, 13);
+	RUN_UNTIL(last_seq == 13);
+	ck_assert_int_eq(n_events, 7);
+	json_out_fini(&out);
+}
+END_TEST
+
+/* A turn takes LIMIT_TURN_EVENTS and the rest of the message that holds the last of them. */
+START_TEST(packed_events_count_one_by_one_for_a_turn)
+{
+	enum { EACH = 100, MESSAGES = LIMIT_TURN_EVENTS / EACH * 3 };
+	struct uuid session;
+	int before = 0, most = 0;
+
+	uuid_of_name(SPAN("a"), &session);
+	RUN_UNTIL_READY(upstream);
+	upstream_subscribe(upstream, &session, false);
+	RUN_UNTIL(has_feed_subscription(&session, false, true));
+	for (int i = 0; i < MESSAGES; i++)
+		publish_packed(&session, EACH, 1 + (uint64_t)i * EACH);
+	while (n_events < EACH * MESSAGES) {
+		loop_turn(loop, 100);
+		if (n_events - before > most)
+			most = n_events - before;
+		before = n_events;
+	}
+	ck_assert_int_lt(most, LIMIT_TURN_EVENTS + EACH);
+	ck_assert_uint_eq(last_seq, EACH * MESSAGES);
+}
+END_TEST
+
 START_TEST(the_end_answers_what_is_still_in_flight)
 {
 	struct answer a;
@@ -285,7 +387,7 @@ int
 main(void)
 {
 	Suite *s = suite_create("upstream");
-	TCase *t = tcase_create("upstream");
+	TCase *t = tcase_create("upstream"), *feed = tcase_create("feed");
 	SRunner *runner = srunner_create(s);
 	int failed;
 
@@ -302,6 +404,11 @@ main(void)
 	tcase_add_test(t, events_of_subscribed_sessions_arrive_and_no_others);
 	tcase_add_test(t, subscriptions_are_counted);
 	tcase_add_test(t, the_end_answers_what_is_still_in_flight);
+	tcase_set_timeout(feed, 60);
+	tcase_add_checked_fixture(feed, set_up_feed, tear_down);
+	tcase_add_test(feed, packed_events_of_subscribed_sessions_arrive_and_no_others);
+	tcase_add_test(feed, packed_events_count_one_by_one_for_a_turn);
+	suite_add_tcase(s, feed);
 	suite_add_tcase(s, t);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

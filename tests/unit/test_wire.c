@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "common/mem.h"
 #include "proto/wire.h"
 
 #include <check.h>
@@ -159,6 +160,91 @@ START_TEST(a_packed_answer_head_comes_back_as_it_was_put)
 }
 END_TEST
 
+/* A message of the feed with two events, the first of them with a path. */
+static struct span
+pack_two(struct json_out *out, const struct uuid *session, struct uuid path[2])
+{
+	struct wire_header h = { .version = 1, .event = EVENT_node_created, .seq = 7 };
+	char topic[WIRE_TOPIC_MAX];
+
+	json_out_bytes(out, (struct span){ topic, wire_feed_topic(session, false, topic) });
+	h.path = (struct path){ path, 2 };
+	wire_event_pack(&h, SPAN("{\"first\":1}"), out);
+	h = (struct wire_header){ .version = 1, .event = EVENT_node_deleted, .seq = 8 };
+	wire_event_pack(&h, SPAN(""), out);
+	return json_out_span(out);
+}
+
+START_TEST(packed_events_come_back_one_after_another)
+{
+	struct uuid session = { { 1, 2, 3 } }, path[2] = { { { 4 } }, { { 5 } } }, found;
+	struct json_out out = { 0 };
+	struct span left, body, message = pack_two(&out, &session, path);
+	struct wire_header h;
+
+	ck_assert(wire_feed_session(message, &found, &left));
+	ck_assert(uuid_equal(&found, &session));
+	ck_assert(wire_event_unpack(&left, &h, &body));
+	ck_assert_uint_eq(h.event, EVENT_node_created);
+	ck_assert_uint_eq(h.seq, 7);
+	ck_assert_uint_eq(h.path.n, 2);
+	ck_assert(uuid_equal(&h.path.ids[1], &path[1]));
+	ck_assert(span_is(body, "{\"first\":1}"));
+	ck_assert(wire_event_unpack(&left, &h, &body));
+	ck_assert_uint_eq(h.event, EVENT_node_deleted);
+	ck_assert_uint_eq(h.seq, 8);
+	ck_assert_uint_eq(h.path.n, 0);
+	ck_assert_uint_eq(body.n, 0);
+	ck_assert(!wire_event_unpack(&left, &h, &body));
+	json_out_fini(&out);
+}
+END_TEST
+
+/* Each copy is as long as what it holds, so that a sanitizer sees what reads beyond it. */
+START_TEST(a_packed_message_that_is_cut_off_gives_the_whole_events_before_the_cut)
+{
+	struct uuid session = { { 1 } }, path[2] = { { { 4 } }, { { 5 } } }, found;
+	struct json_out out = { 0 };
+	struct span message = pack_two(&out, &session, path);
+	size_t second = message.n - 8 - WIRE_HEADER_BYTES;
+
+	for (size_t n = 0; n < message.n; n++) {
+		char *cut = xspandup((struct span){ message.p, n });
+		char *exact = n ? memcpy(xmalloc(n), cut, n) : xmalloc(1);
+		struct span left = { exact, n }, body;
+		struct wire_header h;
+		int events = 0;
+
+		ck_assert_int_eq(wire_feed_session(left, &found, &left), n >= UUID_BYTES);
+		while (n >= UUID_BYTES && wire_event_unpack(&left, &h, &body))
+			events++;
+		ck_assert_int_eq(events, n >= second);
+		free(exact);
+		free(cut);
+	}
+	json_out_fini(&out);
+}
+END_TEST
+
+START_TEST(packed_lengths_beyond_the_message_are_refused)
+{
+	static const uint32_t lengths[][2] = { { UINT32_MAX, 0 }, { 0, UINT32_MAX },
+		{ WIRE_HEADER_BYTES, UINT32_MAX }, { UINT32_MAX, UINT32_MAX }, { 0, 0 },
+		{ 47, 1 } };
+
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		char bytes[8 + WIRE_HEADER_BYTES] = { 0 };
+		struct span left = { bytes, sizeof bytes }, body;
+		struct wire_header h;
+
+		for (int k = 0; k < 8; k++)
+			bytes[k] = (char)(lengths[i][k / 4] >> (8 * (k % 4)));
+		bytes[8] = 1;
+		ck_assert_msg(!wire_event_unpack(&left, &h, &body), "row %zu", i);
+	}
+}
+END_TEST
+
 START_TEST(a_caller_comes_back_as_it_was_put)
 {
 	struct caller in = { .actor = SPAN("ann \"the\" \xc3\xa4"),
@@ -234,6 +320,9 @@ main(void)
 	tcase_add_test(tc, a_topic_names_one_session_only);
 	tcase_add_test(tc, a_packed_head_comes_back_as_it_was_put_and_shorter_ones_are_none);
 	tcase_add_test(tc, a_packed_answer_head_comes_back_as_it_was_put);
+	tcase_add_test(tc, packed_events_come_back_one_after_another);
+	tcase_add_test(tc, a_packed_message_that_is_cut_off_gives_the_whole_events_before_the_cut);
+	tcase_add_test(tc, packed_lengths_beyond_the_message_are_refused);
 	tcase_add_test(tc, a_caller_comes_back_as_it_was_put);
 	tcase_add_test(tc, an_empty_caller_is_valid_and_a_wrong_one_is_named);
 	suite_add_tcase(suite, tc);

@@ -65,8 +65,8 @@ on_reply(void *arg, enum error status, struct span body)
 	json_out_bytes(&a->body, body);
 }
 
-static void
-set_up(void)
+static inline void
+set_up_reading(bool is_feed)
 {
 	struct upstream_events events = { .event = on_event,
 		.up = on_up,
@@ -78,8 +78,16 @@ set_up(void)
 	n_up = n_restarted = n_forgotten = n_down = n_events = n_turns = 0;
 	loop = loop_new();
 	fake_start();
-	upstream = upstream_new(loop, fake.requests, fake.events, "gateway-1", NULL, &events);
+	upstream =
+	    upstream_new(loop, &(struct upstream_endpoints){ fake.requests, fake.events, is_feed },
+		"gateway-1", NULL, &events);
 	ck_assert_ptr_nonnull(upstream);
+}
+
+static inline void
+set_up(void)
+{
+	set_up_reading(false);
 }
 
 static void
