@@ -158,16 +158,14 @@ static void *
 open_socket(struct upstream *u, int type)
 {
 	void *socket = zmq_socket(u->zmq, type);
-	int64_t longest = LIMIT_FRAME_BYTES;
-	int rc;
 
 	if (!socket)
 		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
+	/* No ZMQ_MAXMSGSIZE: graphd keeps to LIMIT_FRAME_BYTES, and a connecting socket whose peer
+	 * exceeded it would be closed for good. */
 	set_option(socket, ZMQ_LINGER, 0);
 	set_option(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
 	set_option(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
-	rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof(longest));
-	assert(rc == 0);
 	set_option(socket, ZMQ_HANDSHAKE_IVL, LIMIT_BUS_HANDSHAKE_MS);
 	set_option(socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
 	set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, LIMIT_BUS_SILENCE_MS);

@@ -176,7 +176,7 @@ write_node(struct json_out *out, const struct node *node)
 }
 
 static void
-write_updated(
+write_updated_head(
     struct json_out *out, const struct session *s, const struct step *step, const struct node *node)
 {
 	json_out_open(out, '{');
@@ -201,7 +201,23 @@ write_updated(
 	json_out_key(out, "id");
 	json_out_uuid(out, node_id(node));
 	json_out_key(out, "node");
+}
+
+/* It is not kept in the journal, so what is too long for the bus could not be read there either. */
+static void
+write_updated(
+    struct json_out *out, const struct session *s, const struct step *step, const struct node *node)
+{
+	write_updated_head(out, s, step, node);
 	write_node(out, node);
+	json_out_close(out, '}');
+	if (out->n <= LIMIT_EVENT_BYTES)
+		return;
+	json_out_clear(out);
+	write_updated_head(out, s, step, node);
+	json_out_null(out);
+	json_out_key(out, "node_omitted");
+	json_out_bool(out, true);
 	json_out_close(out, '}');
 }
 

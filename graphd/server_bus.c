@@ -18,8 +18,39 @@ struct active {
 };
 
 static void
+send_sync(struct outlet *o, const struct uuid *session, const struct uuid *log_id, uint64_t epoch,
+    uint64_t seq)
+{
+	struct json_out body = { 0 };
+	struct wire_header header = { .version = 1,
+		.event = EVENT_sync,
+		.log_id = *log_id,
+		.epoch = epoch,
+		.seq = seq,
+		.time_us = clock_wall_us() };
+
+	json_out_open(&body, '{');
+	json_out_key(&body, "session_id");
+	json_out_uuid(&body, session);
+	json_out_key(&body, "seq");
+	json_out_uint(&body, seq);
+	json_out_key(&body, "log_id");
+	json_out_uuid(&body, log_id);
+	json_out_close(&body, '}');
+	outlet_send(o, session, &header, json_out_span(&body));
+	outlet_flush(o);
+	json_out_fini(&body);
+}
+
+/*
+ * Nothing bounds what a node may hold but the number and length of its properties, and a message
+ * beyond a subscriber's ZMQ_MAXMSGSIZE would end its connection. Of a longer event the subscribers
+ * learn that it exists, and read it from the journal. Only durable ones grow so long.
+ */
+static void
 publish(struct bus *b, const struct events_due *due, const struct due_event *e)
 {
+	bool is_too_long = e->body_n > LIMIT_EVENT_BYTES && (e->flags & WIRE_DURABLE);
 	struct wire_header header = { .version = 1,
 		.flags = e->flags,
 		.event = (uint16_t)e->event,
@@ -30,7 +61,11 @@ publish(struct bus *b, const struct events_due *due, const struct due_event *e)
 		.path = events_due_path(due, e) };
 
 	for (size_t i = 0; i < b->n_outlets; i++) {
-		if (outlet_hears(&b->outlets[i], &e->session))
+		if (!outlet_hears(&b->outlets[i], &e->session))
+			continue;
+		if (is_too_long)
+			send_sync(&b->outlets[i], &e->session, &e->log_id, e->epoch, e->seq);
+		else
 			outlet_send(&b->outlets[i], &e->session, &header, events_due_body(due, e));
 	}
 }
@@ -96,31 +131,6 @@ bus_publish(struct bus *b, const struct events_due *due, bool only_kept)
 			publish(b, due, e);
 	}
 	flush(b);
-}
-
-static void
-send_sync(struct outlet *o, const struct uuid *session, const struct uuid *log_id, uint64_t epoch,
-    uint64_t seq)
-{
-	struct json_out body = { 0 };
-	struct wire_header header = { .version = 1,
-		.event = EVENT_sync,
-		.log_id = *log_id,
-		.epoch = epoch,
-		.seq = seq,
-		.time_us = clock_wall_us() };
-
-	json_out_open(&body, '{');
-	json_out_key(&body, "session_id");
-	json_out_uuid(&body, session);
-	json_out_key(&body, "seq");
-	json_out_uint(&body, seq);
-	json_out_key(&body, "log_id");
-	json_out_uuid(&body, log_id);
-	json_out_close(&body, '}');
-	outlet_send(o, session, &header, json_out_span(&body));
-	outlet_flush(o);
-	json_out_fini(&body);
 }
 
 /* The subscriber learns from which seq on it hears everything; of a session that is not there, that

@@ -7,11 +7,10 @@ import re
 import time
 import unittest
 
+from consumer_test import ConsumerTest
 from eater import Eater
 from harness import LONG, Server, eventually
-from project_test import ProjectTest
-from received import PollReader, SseReader, StockReader, TapReader, WsReader, settle
-from stock import MAKES, Driver
+from received import WsReader, settle
 from traffic import Traffic
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
@@ -21,28 +20,9 @@ TAIL_S = 2
 SLACK_S = 0.5
 
 
-class Loss(ProjectTest):
+class Loss(ConsumerTest):
     gateways = 2
     fresh = True
-
-    def reader(self, kind, *more):
-        reader = kind(*(more or (self.server.ports, self.session)))
-        self.addCleanup(reader.close)
-        reader.start()
-        reader.await_arrival()
-        return reader
-
-    def consumers(self):
-        """One of each kind; Socket.IO's first, which hears from where it joined."""
-        driver = Driver(MAKES[0])
-        self.addCleanup(driver.end)
-        seq = self.info()["seq"]
-        stock = [StockReader(driver, mode, self.server.ports, self.session).begins_behind(seq)
-                 for mode in ("polling", "websocket")]
-        for consumer in stock:
-            self.addCleanup(consumer.close)
-        return stock + [self.reader(kind) for kind in (WsReader, SseReader, PollReader)] + [
-            self.reader(TapReader, self.server, self.session)]
 
     def count(self, name):
         """Of both gateways."""

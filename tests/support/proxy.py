@@ -16,6 +16,7 @@ class Proxy:
         self.wake, self.waker = socket.socketpair()
         self.selector.register(self.wake, selectors.EVENT_READ)
         self.other = {}
+        self.ended = set()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -37,7 +38,10 @@ class Proxy:
         """Both ends by RST, as a cable or a box in between does it."""
         for end in (one, self.other.get(one)):
             if end is not None and self.other.pop(end, None) is not None:
-                self.selector.unregister(end)
+                if end in self.ended:
+                    self.ended.remove(end)
+                else:
+                    self.selector.unregister(end)
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 end.close()
 
@@ -46,10 +50,22 @@ class Proxy:
             data = one.recv(65536)
             if data:
                 self.other[one].sendall(data)
-                return
+            else:
+                self._end(one)
         except OSError:
-            pass
-        self._drop(one)
+            self._drop(one)
+
+    def _end(self, one):
+        """It says no more; what it said is still on its way, and it may be answered."""
+        other = self.other[one]
+        self.selector.unregister(one)
+        self.ended.add(one)
+        other.shutdown(socket.SHUT_WR)
+        if other in self.ended:
+            for end in (one, other):
+                del self.other[end]
+                self.ended.remove(end)
+                end.close()
 
     def _run(self):
         while True:
@@ -57,10 +73,11 @@ class Proxy:
                 if key.fileobj is self.listener:
                     self._accept()
                 elif key.fileobj is self.wake:
-                    if self.wake.recv(1) == b"e":
-                        return
+                    wish = self.wake.recv(1)
                     for one in list(self.other):
                         self._drop(one)
+                    if wish == b"e":
+                        return
                 elif key.fileobj in self.other:
                     self._forward(key.fileobj)
 
@@ -69,7 +86,6 @@ class Proxy:
         self.waker.sendall(b"c")
 
     def close(self):
-        self.cut()
         self.waker.sendall(b"e")
         self.thread.join(5)
         for s in (self.listener, self.wake, self.waker):

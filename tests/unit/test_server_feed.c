@@ -206,6 +206,37 @@ START_TEST(an_event_beyond_the_limit_is_a_message_of_its_own)
 }
 END_TEST
 
+/* It would end the connection of a subscriber that takes no longer ones. */
+START_TEST(an_event_too_long_to_be_published_is_told_of_by_a_sync)
+{
+	static char args[4 * 245000 + 400];
+	size_t n = (size_t)sprintf(
+	    args, "{\"blueprint_type_id\":\"x\",\"parent_id\":\"%s\",\"properties\":{", root);
+	struct tapped told;
+	void *tap = tap_new(&f, session);
+
+	for (int i = 0; i < 4; i++) {
+		n += (size_t)sprintf(args + n, "%s\"p%d\":\"", i ? "," : "", i);
+		memset(args + n, 'v', 240000);
+		n += 240000;
+		args[n++] = '"';
+	}
+	strcpy(args + n, "}}");
+	client_expect(&f, "OK", "CreateNode", session, "{\"minimal\":true}", args);
+	hear_until(feed, EVENT_sync);
+	ck_assert_uint_eq(heard[n_heard - 1].seq, heard[0].seq + 1);
+	hear_until(feed, EVENT_command_executed);
+	for (size_t i = 0; i < n_heard; i++)
+		ck_assert_int_ne(heard[i].event, EVENT_node_created);
+	ck_assert_uint_eq(heard[n_heard - 1].seq, heard[0].seq + 2);
+	told = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(told.name, "command:executing");
+	told = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(told.name, "command:executed");
+	zmq_close(tap);
+}
+END_TEST
+
 START_TEST(who_wants_dash_events_hears_of_updated_parents)
 {
 	void *dash = subscriber(true);
@@ -248,6 +279,7 @@ main(void)
 	tcase_add_test(t, a_tap_of_everything_reads_the_same_events_and_no_packed_ones);
 	tcase_add_test(t, many_events_travel_in_messages_of_bounded_length);
 	tcase_add_test(t, an_event_beyond_the_limit_is_a_message_of_its_own);
+	tcase_add_test(t, an_event_too_long_to_be_published_is_told_of_by_a_sync);
 	tcase_add_test(t, who_wants_dash_events_hears_of_updated_parents);
 	tcase_add_test(t, beacons_tell_the_seq_on_the_feed_too);
 	suite_add_tcase(s, t);

@@ -1,0 +1,26 @@
+"""What tests share that let every kind of consumer listen to one session."""
+
+from project_test import ProjectTest
+from received import PollReader, SseReader, StockReader, TapReader, WsReader
+from stock import MAKES, Driver
+
+
+class ConsumerTest(ProjectTest):
+    def reader(self, kind, *more):
+        reader = kind(*(more or (self.server.ports, self.session)))
+        self.addCleanup(reader.close)
+        reader.start()
+        reader.await_arrival()
+        return reader
+
+    def consumers(self):
+        """One of each kind; Socket.IO's first, which hears from where it joined."""
+        driver = Driver(MAKES[0])
+        self.addCleanup(driver.end)
+        seq = self.info()["seq"]
+        stock = [StockReader(driver, mode, self.server.ports, self.session).begins_behind(seq)
+                 for mode in ("polling", "websocket")]
+        for consumer in stock:
+            self.addCleanup(consumer.close)
+        return stock + [self.reader(kind) for kind in (WsReader, SseReader, PollReader)] + [
+            self.reader(TapReader, self.server, self.session)]
