@@ -100,8 +100,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	    o->server.events, sessions_count(sessions));
 	resident_drop_files();
 	loop_run(loop);
-	store->ops->close(store);
-	good = !server_has_failed(server);
+	good = store->ops->close(store) && !server_has_failed(server);
 	server_free(server);
 	return good;
 }

@@ -162,12 +162,19 @@ on_done(void *context, enum error error, bool fatal)
 		take_back(s, batch, error, fatal);
 	else
 		land(s, batch);
-	if (fatal) {
-		log_line(LOG_FATAL, "store", "the journal can no longer be written safely; ending");
-		s->failed = true;
-		loop_stop(s->loop);
-	}
+	if (fatal)
+		server_fail(s);
 	loop_again(s->loop);
+}
+
+void
+server_fail(struct server *s)
+{
+	if (s->failed)
+		return;
+	log_line(LOG_FATAL, "store", "the journal can no longer be written safely; ending");
+	s->failed = true;
+	loop_stop(s->loop);
 }
 
 void
