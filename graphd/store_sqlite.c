@@ -342,7 +342,7 @@ look_after_files(struct sqlite_store *s, uint64_t now_ms)
 	if (now_ms < s->last_look_ms + LOOK_EVERY_MS)
 		return;
 	s->last_look_ms = now_ms;
-	if (!sqlite_is_in_place(s))
+	if (!s->fatal && !sqlite_is_in_place(s))
 		s->fatal = true;
 	if (s->suspect && !s->fatal)
 		hand_over(s, probe_work());

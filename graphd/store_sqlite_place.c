@@ -69,14 +69,15 @@ sqlite_may_use(const char *path, char message[256])
 	char directory[MESSAGE_PATH_BYTES];
 
 	directory_of(path, directory);
-	if (access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0) {
-		snprintf(
-		    message, 256, "cannot write the database %.150s: %s", path, strerror(errno));
+	/* It may be missing: then it is made. */
+	if (access(path, F_OK) == 0 ? access(path, R_OK | W_OK) != 0 : errno != ENOENT) {
+		snprintf(message, 256, "cannot use the database %.*s: %s", MESSAGE_PATH_BYTES, path,
+		    strerror(errno));
 		return false;
 	}
 	/* The log is made beside the database. */
 	if (access(directory, R_OK | W_OK | X_OK) != 0) {
-		snprintf(message, 256, "cannot write in the directory %.150s: %s", directory,
+		snprintf(message, 256, "cannot make files in the directory %s: %s", directory,
 		    strerror(errno));
 		return false;
 	}

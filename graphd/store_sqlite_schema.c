@@ -1,8 +1,11 @@
 #include "graphd/store_sqlite.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* "GrPh": tells our files from others'. */
 enum { APPLICATION_ID = 0x47725068 };
@@ -154,23 +157,44 @@ sqlite_disk_errno(const struct sqlite_store *s, bool in_log)
 	return cause;
 }
 
-/* SQLite calls a file that cannot be read malformed. */
+/* SQLite opens for reading what it may not write, and fails later for another reason. */
+static int
+why_read_only(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), cause = fd < 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return cause;
+}
+
+/* What the system said; 0: it was not the system. */
+static int
+cause_of(const struct sqlite_store *s, int primary)
+{
+	int cause = sqlite3_db_readonly(s->db, "main") == 1 ? why_read_only(s->path) : 0;
+
+	if (cause == 0)
+		cause = sqlite_disk_errno(s, false);
+	if (cause == 0)
+		cause = sqlite_disk_errno(s, true);
+	if (cause == 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR))
+		cause = sqlite3_system_errno(s->db);
+	return cause;
+}
+
 bool
 sqlite_say(const struct sqlite_store *s, const char *what, char message[256])
 {
-	int code = sqlite3_extended_errcode(s->db), cause = sqlite_disk_errno(s, false);
+	int code = sqlite3_extended_errcode(s->db), primary = code & 0xff;
 	int n = snprintf(message, 256, "%s %.*s: ", what, MESSAGE_PATH_BYTES, s->path);
+	int cause = cause_of(s, primary);
+	const char *why = cause ? strerror(cause) : sqlite3_errmsg(s->db);
 
-	if (cause == 0)
-		cause = sqlite_disk_errno(s, true);
-	if (cause == 0 && ((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR))
-		cause = sqlite3_system_errno(s->db);
-	if ((code & 0xff) == SQLITE_BUSY)
+	if (primary == SQLITE_BUSY)
 		snprintf(message + n, 256 - (size_t)n, "another process uses the database");
-	else if (cause != 0)
-		snprintf(message + n, 256 - (size_t)n, "%s (%d)", strerror(cause), code);
 	else
-		snprintf(message + n, 256 - (size_t)n, "%s (%d)", sqlite3_errmsg(s->db), code);
+		snprintf(message + n, 256 - (size_t)n, "%s (%d)", why, code);
 	return false;
 }
 

@@ -256,7 +256,8 @@ static void
 fail_after(struct sqlite_store *s, struct work *w, int code)
 {
 	w->error = error_of(s, code, true, &w->fatal);
-	log_warn("store", "a transaction failed: %s (%d)", sqlite3_errstr(code), code);
+	if (code != SQLITE_READONLY_DBMOVED) /* that was told already */
+		log_warn("store", "a transaction failed: %s (%d)", sqlite3_errstr(code), code);
 	if (w->fatal)
 		s->fatal = true;
 	/* A snapshot's part or a tidied row is nothing that a later commit rests on. */
