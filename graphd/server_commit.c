@@ -134,7 +134,8 @@ take_back(struct server *s, struct batch *failed, enum error error, bool fatal)
 	struct link replies;
 
 	failures.value++;
-	log_warn("store",
+	/* A full disk takes back one batch after the other, and the store has told of it. */
+	log_line(error == ERROR_storage_full ? LOG_DEBUG : LOG_WARN, "store",
 	    "a batch of %zu steps and %zu more behind it could not be stored and was taken back: "
 	    "%s",
 	    failed->n_steps, s->open->n_steps, error_rows[error].code);

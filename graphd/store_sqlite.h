@@ -157,6 +157,7 @@ struct sqlite_store {
 	unsigned failed_epoch; /* the newest one with a failure; epochs begin with 1 */
 	enum error failed_error;
 	atomic_bool fatal; /* no further commit, ever; the loop looks at it too */
+	bool full;	   /* the last transaction found no room */
 	int wal_pages;	   /* written since the last checkpoint */
 };
 

@@ -1,9 +1,12 @@
 #include "graphd/store_sqlite.h"
 
 #include "common/log.h"
+#include "common/mem.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,33 +56,29 @@ sqlite_is_in_place(const struct sqlite_store *s)
 	return true;
 }
 
-/* The parent of what path names. */
-static void
-directory_of(const char *path, char out[MESSAGE_PATH_BYTES])
+/* The log is made beside the database. */
+static bool
+may_make_files_beside(const char *path, char message[256])
 {
-	const char *slash = strrchr(path, '/');
-	int n = slash ? (int)(slash - path) : 1;
+	char *copy = xstrdup(path);
+	const char *directory = dirname(copy);
+	bool may = access(directory, R_OK | W_OK | X_OK) == 0;
 
-	snprintf(out, MESSAGE_PATH_BYTES, "%.*s", n ? n : 1, slash ? path : ".");
+	if (!may)
+		snprintf(message, 256, "cannot make files in the directory %.*s: %s",
+		    MESSAGE_PATH_BYTES, directory, strerror(errno));
+	free(copy);
+	return may;
 }
 
 bool
 sqlite_may_use(const char *path, char message[256])
 {
-	char directory[MESSAGE_PATH_BYTES];
-
-	directory_of(path, directory);
 	/* It may be missing: then it is made. */
 	if (access(path, F_OK) == 0 ? access(path, R_OK | W_OK) != 0 : errno != ENOENT) {
 		snprintf(message, 256, "cannot use the database %.*s: %s", MESSAGE_PATH_BYTES, path,
 		    strerror(errno));
 		return false;
 	}
-	/* The log is made beside the database. */
-	if (access(directory, R_OK | W_OK | X_OK) != 0) {
-		snprintf(message, 256, "cannot make files in the directory %s: %s", directory,
-		    strerror(errno));
-		return false;
-	}
-	return true;
+	return may_make_files_beside(path, message);
 }

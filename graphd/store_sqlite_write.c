@@ -255,8 +255,14 @@ error_of(struct sqlite_store *s, int code, bool in_log, bool *fatal)
 static void
 fail_after(struct sqlite_store *s, struct work *w, int code)
 {
+	bool told = code == SQLITE_READONLY_DBMOVED;
+
 	w->error = error_of(s, code, true, &w->fatal);
-	if (code != SQLITE_READONLY_DBMOVED) /* that was told already */
+	if (w->error == ERROR_storage_full) {
+		told = s->full;
+		s->full = true;
+	}
+	if (!told)
 		log_warn("store", "a transaction failed: %s (%d)", sqlite3_errstr(code), code);
 	if (w->fatal)
 		s->fatal = true;
@@ -284,8 +290,12 @@ write_work(struct sqlite_store *s, struct work *w)
 	pthread_mutex_lock(&s->db_lock);
 	rc = transaction(s, w);
 	pthread_mutex_unlock(&s->db_lock);
-	if (rc != SQLITE_OK)
+	if (rc != SQLITE_OK) {
 		fail_after(s, w, rc);
+	} else if (s->full) {
+		s->full = false;
+		log_info("store", "there is room again");
+	}
 }
 
 /* A checkpoint that lacks room loses nothing: the log stays as it is. A failed write or flush in it

@@ -6,51 +6,21 @@ import time
 import unittest
 
 from harness import ROOT
-from storage import StorageTest
+from storage import StorageTest, TmpfsTest
 from workload import API
 
-class Tmpfs(StorageTest):
-    """A data directory of a few MiB."""
-
-    def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("SKIPPED LOUDLY: only root can mount a tmpfs")
-        super().setUp()
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs",
-                                self.server.data], capture_output=True, text=True)
-        if mount.returncode != 0:
-            self.skipTest(f"SKIPPED LOUDLY: no tmpfs can be mounted here: {mount.stderr}")
-        # Runs before the directory is removed, and after the daemons are gone.
-        self.addCleanup(subprocess.run, ["umount", "-l", self.server.data])
-        self.addCleanup(lambda: [d.kill() for d in self.server.daemons()])
-        (self.server.data / "run").mkdir(mode=0o700)
-
-    def fill(self):
-        with open(self.server.data / "filler", "ab", buffering=0) as filler:
-            try:
-                while True:
-                    filler.write(b"x" * 4096)
-            except OSError:
-                pass
-
+class Full(TmpfsTest):
     def test_a_full_disk_is_named_reads_go_on_and_writing_resumes_with_space(self):
         self.begin()
         self.run_some(30)
         pid, session = self.server.graphd.pid, self.mirrors[0].session
         for _ in range(3):
             self.fill()
-            refused = 0
-            for i in range(400):
-                reply = self.create(session, "x" * 900)
-                if reply.status == 507:
-                    refused += 1
-                    self.assertEqual(reply.json["error"]["code"], "STORAGE_FULL")
-                if refused >= 5:
-                    break
-            self.assertEqual(refused, 5, "the disk was never full")
+            for _ in range(5):
+                self.exhaust(session)
             # What was refused did not happen, and what was acknowledged can be read.
             self.check_all()
-            (self.server.data / "filler").unlink()
+            self.filler.unlink()
             self.run_some(20)
         self.assertEqual(self.server.graphd.pid, pid)
         self.assertTrue(self.server.graphd.is_running())
@@ -62,13 +32,8 @@ class Tmpfs(StorageTest):
         self.begin()
         session = self.mirrors[0].session
         self.fill()
-        for i in range(400):
-            command = self.command(session, "y" * 900)
-            command.by_http(self.http)
-            if not command.is_settled:
-                break
-        self.assertEqual(command.last.status, 507, command.last)
-        (self.server.data / "filler").unlink()
+        command = self.exhaust(session)
+        self.filler.unlink()
         command.by_http(self.http)
         self.assertIsNotNone(command.answer, command.last)
         self.done.append(command)

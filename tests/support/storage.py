@@ -128,6 +128,48 @@ class StorageTest(unittest.TestCase):
         self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
 
 
+class TmpfsTest(StorageTest):
+    """A data directory of a few MiB."""
+
+    size = "4m"
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("SKIPPED LOUDLY: only root can mount a tmpfs")
+        super().setUp()
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.size}", "tmpfs",
+                                self.server.data], capture_output=True, text=True)
+        if mount.returncode != 0:
+            self.skipTest(f"SKIPPED LOUDLY: no tmpfs can be mounted here: {mount.stderr}")
+        # Runs before the directory is removed, and after the daemons are gone.
+        self.addCleanup(subprocess.run, ["umount", "-l", self.server.data])
+        self.addCleanup(lambda: [d.kill() for d in self.server.daemons()])
+        (self.server.data / "run").mkdir(mode=0o700)
+        self.filler = self.server.data / "filler"
+
+    def fill(self):
+        """Takes the room there is; what graphd has set aside stays."""
+        with open(self.filler, "ab", buffering=0) as filler:
+            for block in (1 << 20, 4096):
+                try:
+                    while True:
+                        filler.write(b"x" * block)
+                except OSError:
+                    pass
+
+    def exhaust(self, session, letter="x"):
+        """Commands until one finds no room, which is returned."""
+        for _ in range(400):
+            command = self.command(session, letter * 900)
+            command.by_http(self.http)
+            if not command.is_settled:
+                self.assertEqual(command.last.status, 507, command.last)
+                self.assertEqual(command.last.json["error"]["code"], "STORAGE_FULL")
+                return command
+            self.done.append(command)
+        self.fail("the disk was never full")
+
+
 class PreloadTest(StorageTest):
     """A C source of tests/faults is made a library and preloaded into graphd."""
 
