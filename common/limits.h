@@ -54,6 +54,10 @@ enum {
 	LIMIT_TEMPLATE_BYTES = 1024 * 1024,
 	LIMIT_TEMPLATE_ID_BYTES = 64,
 
+	/* the disk */
+	LIMIT_BALLAST_BYTES = 16 * 1024 * 1024,	     /* to be removed when it is full */
+	LIMIT_BALLAST_ROOM_BYTES = 64 * 1024 * 1024, /* with less free, none is made */
+
 	/* the wire between processes */
 	LIMIT_FRAME_BYTES = 1024 * 1024, /* ZMQ_MAXMSGSIZE; longer bodies travel in parts */
 	LIMIT_EVENT_BYTES = 960 * 1024, /* a longer one is not published but read from the journal */

@@ -2,12 +2,14 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/resident.h"
+#include "graphd/ballast.h"
 #include "graphd/blueprint.h"
 #include "graphd/options.h"
 #include "graphd/sessions.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +81,19 @@ raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Beside the database, whose disk it is about. */
+static void
+keep_ballast(const char *spec)
+{
+	char *path;
+
+	if (strncmp(spec, "sqlite:", 7) != 0)
+		return;
+	path = xstrdup(spec + 7);
+	ballast_keep(dirname(path));
+	free(path);
+}
+
 /* Runs until a signal or a failure; false: a failure. Closes the store, which may still have
  * something to report to the server. */
 static bool
@@ -100,8 +115,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	    o->server.events, sessions_count(sessions));
 	resident_drop_files();
 	loop_run(loop);
-	store->ops->close(store);
-	good = !server_has_failed(server);
+	good = store->ops->close(store) && !server_has_failed(server);
 	server_free(server);
 	return good;
 }
@@ -123,6 +137,7 @@ run(const struct options *o, const char *spec)
 	if (store) {
 		struct sessions *sessions = sessions_new(store, blueprints);
 
+		keep_ballast(spec);
 		good = serve(loop, sessions, o);
 		sessions_free(sessions);
 	}

@@ -65,7 +65,8 @@ on_turn_end(struct loop_hook *hook)
 	idle = s->taken == 0 && !s->flight;
 	snapshooter_work(&s->snapshooter, !idle);
 	server_commit(s);
-	s->store->ops->tend(s->store, idle && !s->flight);
+	if (!s->store->ops->tend(s->store, idle && !s->flight))
+		server_fail(s);
 	s->taken = 0;
 	if (s->draining)
 		server_end_surveys(s);

@@ -134,7 +134,8 @@ take_back(struct server *s, struct batch *failed, enum error error, bool fatal)
 	struct link replies;
 
 	failures.value++;
-	log_warn("store",
+	/* A full disk takes back one batch after the other, and the store has told of it. */
+	log_line(error == ERROR_storage_full ? LOG_DEBUG : LOG_WARN, "store",
 	    "a batch of %zu steps and %zu more behind it could not be stored and was taken back: "
 	    "%s",
 	    failed->n_steps, s->open->n_steps, error_rows[error].code);
@@ -162,12 +163,19 @@ on_done(void *context, enum error error, bool fatal)
 		take_back(s, batch, error, fatal);
 	else
 		land(s, batch);
-	if (fatal) {
-		log_line(LOG_FATAL, "store", "the journal can no longer be written safely; ending");
-		s->failed = true;
-		loop_stop(s->loop);
-	}
+	if (fatal)
+		server_fail(s);
 	loop_again(s->loop);
+}
+
+void
+server_fail(struct server *s)
+{
+	if (s->failed)
+		return;
+	log_line(LOG_FATAL, "store", "the journal can no longer be written safely; ending");
+	s->failed = true;
+	loop_stop(s->loop);
 }
 
 void

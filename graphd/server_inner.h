@@ -68,6 +68,10 @@ void server_end_surveys(struct server *);
 
 /* server_commit.c: commits the open batch unless one is under way. */
 void server_commit(struct server *);
+/* The journal can no longer be written: acknowledges nothing more and ends, with
+ * server_has_failed().
+ */
+void server_fail(struct server *);
 /* Everything has been answered. */
 bool server_is_settled(const struct server *);
 void server_drop_ended(struct server *);

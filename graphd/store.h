@@ -47,7 +47,7 @@ struct store_project {
 	struct span bytes; /* session_snapshot() of that revision; empty in lists */
 };
 
-/* error: OK, storage_full or storage_failed; fatal: an fsync failed, no further commit may be
+/* error: OK, storage_full or storage_failed; fatal: the disk failed, no further commit may be
  * acknowledged. */
 typedef void store_done_fn(void *context, enum error error, bool fatal);
 typedef bool store_step_fn(void *context, const struct store_step *);
@@ -66,7 +66,9 @@ struct store_ops {
 	const char *name; /* what stands before the colon of --store */
 	/* rest: what stands behind it. Fails with a message for the operator. */
 	struct store *(*open)(const char *rest, struct loop *, char message[256]);
-	void (*close)(struct store *); /* waits for what is on its way */
+	/* Waits for what is on its way. false: the disk failed; whatever was acknowledged is there.
+	 */
+	bool (*close)(struct store *);
 
 	/* The open batch. Bytes are copied or written before the call returns. */
 	void (*append)(struct store *, const struct store_step *);
@@ -95,8 +97,9 @@ struct store_ops {
 	enum error (*project)(struct store *, const struct uuid *id, store_project_fn *,
 	    void *context); /* not found: fn is not called */
 
-	/* Upkeep, between turns; idle: nothing else is to be done just now. */
-	void (*tend)(struct store *, bool idle);
+	/* Upkeep, between turns; idle: nothing else is to be done just now. false: the disk failed,
+	 * no further commit may be acknowledged. */
+	bool (*tend)(struct store *, bool idle);
 	enum error (*backup)(
 	    struct store *, const char *path, char message[256]); /* NULL: cannot */
 	/*

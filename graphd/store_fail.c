@@ -98,13 +98,14 @@ fail_open(const char *rest, struct loop *loop, char message[256])
 	return &f->store;
 }
 
-static void
+static bool
 fail_close(struct store *store)
 {
 	struct failing *f = failing_of(store);
+	bool good = f->inner->ops->close(f->inner);
 
-	f->inner->ops->close(f->inner);
 	free(f);
+	return good;
 }
 
 static void
@@ -243,12 +244,12 @@ fail_project(struct store *store, const struct uuid *id, store_project_fn *fn, v
 	return f->inner->ops->project(f->inner, id, fn, context);
 }
 
-static void
+static bool
 fail_tend(struct store *store, bool idle)
 {
 	struct failing *f = failing_of(store);
 
-	f->inner->ops->tend(f->inner, idle);
+	return f->inner->ops->tend(f->inner, idle);
 }
 
 const struct store_ops store_fail_ops = {

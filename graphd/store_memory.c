@@ -82,7 +82,7 @@ memory_open(const char *rest, struct loop *loop, char message[256])
 	return &m->store;
 }
 
-static void
+static bool
 memory_close(struct store *store)
 {
 	struct memory *m = memory_of(store);
@@ -94,6 +94,7 @@ memory_close(struct store *store)
 	changes_clear(&m->open);
 	kept_fini(&m->kept);
 	free(m);
+	return true;
 }
 
 static void
@@ -267,11 +268,12 @@ memory_project(struct store *store, const struct uuid *id, store_project_fn *fn,
 	return OK;
 }
 
-static void
+static bool
 memory_tend(struct store *store, bool idle)
 {
 	(void)store;
 	(void)idle;
+	return true;
 }
 
 void

@@ -20,6 +20,7 @@ enum {
 	ROWS_PER_COMMIT = 64, /* so many at a time, which costs a commit about 0.1 ms */
 	PART_EVERY_MS = 20,   /* a snapshot's parts leave room for commits */
 	IDLE_MS = 200,	      /* since the last commit, before the log is brought home */
+	LOOK_EVERY_MS = 1000, /* whether the files are where they were, and can be read */
 };
 
 static void
@@ -176,6 +177,22 @@ sqlite_open(const char *path, struct loop *loop, char message[256])
 	return &s->store;
 }
 
+/*
+ * Something could not be read. That hurts whoever asked for it, and others can be served: unless
+ * the whole disk is gone, which a write shows.
+ */
+static struct work *
+probe_work(void)
+{
+	struct changes none;
+	struct work *w;
+
+	changes_init(&none);
+	w = work_new(WORK_TIDY, commit_new(&none, NULL, NULL));
+	w->checkpoint = w->probe = true;
+	return w;
+}
+
 /* Brings all rows up to date and the log home, so that a start has nothing to read behind. Nothing
  * is pending then. */
 static struct work *
@@ -209,11 +226,12 @@ stop_writer(struct sqlite_store *s)
 	settle(s);
 }
 
-static void
+static bool
 sqlite_close(struct store *store)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
 	int fd = s->back.fd;
+	bool good;
 
 	sqlite_backup_slice(store, NULL, 0, NULL, NULL);
 	stop_writer(s);
@@ -226,6 +244,7 @@ sqlite_close(struct store *store)
 		snapshot_job_free(LIST_OF(s->snapshots.next, struct snapshot_job, link));
 	changes_clear(&s->open);
 	sqlite_heads_fini(s);
+	good = !s->fatal;
 	sqlite_close_file(s);
 	loop_remove(s->loop, &s->back);
 	close(fd);
@@ -233,6 +252,7 @@ sqlite_close(struct store *store)
 	pthread_mutex_destroy(&s->db_lock);
 	pthread_cond_destroy(&s->wake);
 	free(s);
+	return good;
 }
 
 /* A session's row goes before its first record, which says only its number. */
@@ -314,19 +334,38 @@ write_next_part(struct sqlite_store *s, uint64_t now_ms)
 	hand_over(s, w);
 }
 
+/* What is written to a file that was moved away or removed is lost, so an idle server shall not be
+ * taken for a sound one either. */
 static void
+look_after_files(struct sqlite_store *s, uint64_t now_ms)
+{
+	if (now_ms < s->last_look_ms + LOOK_EVERY_MS)
+		return;
+	s->last_look_ms = now_ms;
+	if (!s->fatal && !sqlite_is_in_place(s))
+		s->fatal = true;
+	if (s->suspect && !s->fatal)
+		hand_over(s, probe_work());
+	s->suspect = false;
+}
+
+static bool
 sqlite_tend(struct store *store, bool idle)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
 	uint64_t now_ms = clock_now_ms();
 
+	look_after_files(s, now_ms);
+	if (s->fatal)
+		return false;
 	if (!list_is_empty(&s->snapshots) && !s->part_under_way &&
 	    (idle || now_ms >= s->last_part_ms + PART_EVERY_MS))
 		write_next_part(s, now_ms);
 	if (!idle || s->under_way > 0 || s->open.n > 0 || now_ms < s->last_commit_ms + IDLE_MS)
-		return;
+		return true;
 	if (s->n_dirty > 0 || s->next_lsn - 1 > s->scanned_lsn)
 		hand_over(s, tidy_work(s));
+	return true;
 }
 
 static uint64_t

@@ -2,9 +2,10 @@
 /*
  * The durable store, for its own files: store_sqlite.c (life, the open batch, commits as the loop
  * sees them), store_sqlite_schema.c (opening the file), store_sqlite_write.c (the writer's thread),
- * store_sqlite_read.c (reading back), store_sqlite_cut.c and store_sqlite_verify.c (what graphctl
- * asks for), store_sqlite_heads.c (where each session's chain ends). docs/decisions/0003-journal.md
- * says why it is so.
+ * store_sqlite_read.c and store_sqlite_read_rows.c (reading back), store_sqlite_cut.c and
+ * store_sqlite_verify.c (what graphctl asks for), store_sqlite_heads.c (where each session's chain
+ * ends), store_sqlite_place.c (whether the files may be used, and are still where they were).
+ * docs/decisions/0003-journal.md says why it is so.
  *
  * One connection in one process, under one mutex that the writer holds for a whole transaction:
  * what is read is therefore committed.
@@ -17,12 +18,22 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/types.h>
 
 enum {
 	SQLITE_MARK_EVERY =
 	    64, /* every so many steps of a session its place in the journal is noted */
 	SQLITE_PART_BYTES = 512 * 1024, /* of a snapshot, written in one transaction */
 	SQLITE_SNAPSHOTS_KEPT = 2,
+	MESSAGE_PATH_BYTES = 160, /* so much of a path goes into a message */
+};
+
+/* Which file was found under a path. */
+struct file_place {
+	const char *path; /* SQLite's */
+	dev_t device;
+	ino_t inode;
 };
 
 /* The end of a session's chain of records. */
@@ -70,6 +81,7 @@ struct work {
 	int64_t scanned_lsn;	   /* all rows are up to date until there; 0: not to be written */
 	struct snapshot_job *part; /* PART: borrowed from the store until the work is back */
 	bool checkpoint;
+	bool probe;	/* writes, though it need not, to see whether that is possible */
 	unsigned epoch; /* see sqlite_store.epoch */
 	enum error error;
 	bool fatal;
@@ -83,6 +95,7 @@ enum statement {
 	Q_MARK_ADD,
 	Q_SESSION_PUT,
 	Q_META_PUT,
+	Q_PROBE,
 	Q_PROJECT_PUT,
 	Q_REVISION_ADD,
 	Q_PROJECT_DROP,
@@ -107,6 +120,7 @@ struct sqlite_store {
 	struct store store;
 	struct loop *loop;
 	sqlite3 *db;
+	const char *path; /* borrowed, until the file is open */
 	sqlite3_stmt *statements[STATEMENTS];
 	pthread_mutex_t db_lock; /* the connection and its statements */
 
@@ -124,7 +138,10 @@ struct sqlite_store {
 	int64_t next_snapshot;
 	bool part_under_way;
 	size_t under_way; /* works given to the writer and not yet back */
-	uint64_t last_commit_ms, last_part_ms;
+	uint64_t last_commit_ms, last_part_ms, last_look_ms;
+	bool suspect; /* something could not be read */
+	struct file_place places[2];
+	size_t n_places;
 	struct online_copy copy;
 	struct loop_io back; /* an eventfd: works have come back */
 
@@ -139,18 +156,32 @@ struct sqlite_store {
 	pthread_t thread;
 	unsigned failed_epoch; /* the newest one with a failure; epochs begin with 1 */
 	enum error failed_error;
-	bool fatal;    /* no further commit, ever */
-	int wal_pages; /* written since the last checkpoint */
+	atomic_bool fatal; /* no further commit, ever; the loop looks at it too */
+	bool full;	   /* the last transaction found no room */
+	int wal_pages;	   /* written since the last checkpoint */
 };
 
 /* store_sqlite_schema.c: opens, sets up, migrates and prepares; false with a message. */
 bool sqlite_open_file(struct sqlite_store *, const char *path, char message[256]);
 void sqlite_close_file(struct sqlite_store *);
+/* Says what failed in opening it, with path and cause; returns false. */
+bool sqlite_say(const struct sqlite_store *, const char *what, char message[256]);
+/* What the system last said against the log, or the database; 0: nothing so far. */
+int sqlite_disk_errno(const struct sqlite_store *, bool in_log);
 /* Runs statements without results: SQLITE_OK or the extended code. */
 int sqlite_run(sqlite3 *, const char *sql);
 /* An error as the store's interface knows it; fatal is set when the disk cannot be trusted any
  * more. */
 enum error sqlite_error(int code, bool *fatal);
+
+/* store_sqlite_place.c: whether the file may be read and written, or could be made; false with a
+ * message. */
+bool sqlite_may_use(const char *path, char message[256]);
+/* After opening: which files the database and its log are. */
+void sqlite_note_places(struct sqlite_store *);
+/* false: one of them is no longer under its path, so what is written to it would not be found at
+ * the next start. */
+bool sqlite_is_in_place(const struct sqlite_store *);
 
 /* store_sqlite_heads.c: reads the rows and what the journal has behind them. */
 bool sqlite_heads_load(struct sqlite_store *, char message[256]);
@@ -188,7 +219,9 @@ enum error sqlite_verify(struct store *, store_flaw_fn *, void *context);
 /* store_sqlite_write.c */
 void *sqlite_writer(void *store);
 
-/* store_sqlite_read.c */
+/* store_sqlite_read.c, store_sqlite_read_rows.c */
+/* Notes that something could not be read, which may mean that the disk is gone: storage_failed. */
+enum error sqlite_read_failed(struct sqlite_store *, int code);
 enum error sqlite_read_sessions(struct store *, store_session_fn *, void *context);
 enum error sqlite_read_snapshot(struct store *, const struct uuid *session,
     uint64_t not_after_ordinal, struct json_out *bytes, uint64_t *ordinal);

@@ -337,8 +337,7 @@ sqlite_heads_load(struct sqlite_store *s, char message[256])
 		s->scanned_lsn, read_tail_record) ||
 	    !read_all(s, "SELECT ifnull(max(id), 0) FROM snapshots WHERE id > ?1", 0,
 		read_newest_snapshot)) {
-		snprintf(message, 256, "cannot read the database: %s", sqlite3_errmsg(s->db));
-		return false;
+		return sqlite_say(s, "cannot read the database", message);
 	}
 	s->next_lsn = s->committed_lsn + 1;
 	return true;

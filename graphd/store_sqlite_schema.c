@@ -1,8 +1,11 @@
 #include "graphd/store_sqlite.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* "GrPh": tells our files from others'. */
 enum { APPLICATION_ID = 0x47725068 };
@@ -56,6 +59,9 @@ static const char *const texts[STATEMENTS] = {
 	[Q_SESSION_PUT] = "INSERT OR REPLACE INTO sessions VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
 			  "?9, ?10, ?11, ?12)",
 	[Q_META_PUT] = "UPDATE meta SET value = ?1 WHERE name = 'scanned_lsn'",
+	/* What is the same as before would not be written. */
+	[Q_PROBE] = "INSERT INTO meta VALUES('probes', 1)"
+		    " ON CONFLICT(name) DO UPDATE SET value = value + 1",
 	[Q_PROJECT_PUT] = "INSERT OR REPLACE INTO projects VALUES(?1, ?2, ?3, ?4, ?5)",
 	[Q_REVISION_ADD] = "INSERT OR REPLACE INTO revisions VALUES(?1, ?2, ?3, ?4, ?5)",
 	[Q_PROJECT_DROP] = "DELETE FROM projects WHERE id = ?1",
@@ -116,29 +122,79 @@ sqlite_run(sqlite3 *db, const char *sql)
 	return rc == SQLITE_OK ? SQLITE_OK : sqlite3_extended_errcode(db);
 }
 
+/* After a failed flush or write nobody knows what is on the disk, and a page that is no page says
+ * the same. Lack of room or memory is no such thing. */
 enum error
 sqlite_error(int code, bool *fatal)
 {
-	int primary = code & 0xff;
-
-	if (primary == SQLITE_FULL)
+	switch (code & 0xff) {
+	case SQLITE_FULL:
 		return ERROR_storage_full;
-	/* After a failed flush nobody knows what is on the disk; a page that is no page says the
-	 * same. */
-	*fatal = code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC ||
-	    primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+	case SQLITE_IOERR:
+		*fatal = code != SQLITE_IOERR_NOMEM;
+		break;
+	case SQLITE_CANTOPEN:
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_PERM:
+	case SQLITE_READONLY:
+		*fatal = true;
+		break;
+	}
 	return ERROR_storage_failed;
 }
 
-static bool
-say(struct sqlite_store *s, const char *what, char message[256])
+int
+sqlite_disk_errno(const struct sqlite_store *s, bool in_log)
 {
-	int code = sqlite3_extended_errcode(s->db);
+	int which = in_log ? SQLITE_FCNTL_JOURNAL_POINTER : SQLITE_FCNTL_FILE_POINTER;
+	sqlite3_file *file = NULL;
+	int cause = 0;
 
-	if ((code & 0xff) == SQLITE_BUSY)
-		snprintf(message, 256, "%s: another process uses the database", what);
+	if (sqlite3_file_control(s->db, "main", which, &file) == SQLITE_OK && file &&
+	    file->pMethods)
+		file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &cause);
+	return cause;
+}
+
+/* SQLite opens for reading what it may not write, and fails later for another reason. */
+static int
+why_read_only(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), cause = fd < 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return cause;
+}
+
+/* What the system said; 0: it was not the system. */
+static int
+cause_of(const struct sqlite_store *s, int primary)
+{
+	int cause = sqlite3_db_readonly(s->db, "main") == 1 ? why_read_only(s->path) : 0;
+
+	if (cause == 0)
+		cause = sqlite_disk_errno(s, false);
+	if (cause == 0)
+		cause = sqlite_disk_errno(s, true);
+	if (cause == 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR))
+		cause = sqlite3_system_errno(s->db);
+	return cause;
+}
+
+bool
+sqlite_say(const struct sqlite_store *s, const char *what, char message[256])
+{
+	int code = sqlite3_extended_errcode(s->db), primary = code & 0xff;
+	int n = snprintf(message, 256, "%s %.*s: ", what, MESSAGE_PATH_BYTES, s->path);
+	int cause = cause_of(s, primary);
+	const char *why = cause ? strerror(cause) : sqlite3_errmsg(s->db);
+
+	if (primary == SQLITE_BUSY)
+		snprintf(message + n, 256 - (size_t)n, "another process uses the database");
 	else
-		snprintf(message, 256, "%s: %s (%d)", what, sqlite3_errmsg(s->db), code);
+		snprintf(message + n, 256 - (size_t)n, "%s (%d)", why, code);
 	return false;
 }
 
@@ -164,12 +220,12 @@ migrate(struct sqlite_store *s, int64_t version, char message[256])
 	snprintf(set, sizeof set, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
 	    APPLICATION_ID, VERSION);
 	if (sqlite_run(s->db, "BEGIN IMMEDIATE") != SQLITE_OK)
-		return say(s, "cannot set the database up", message);
+		return sqlite_say(s, "cannot set up the database", message);
 	for (; version < VERSION; version++)
 		if (sqlite_run(s->db, migrations[version]) != SQLITE_OK)
-			return say(s, "cannot set the database up", message);
+			return sqlite_say(s, "cannot set up the database", message);
 	if (sqlite_run(s->db, set) != SQLITE_OK || sqlite_run(s->db, "COMMIT") != SQLITE_OK)
-		return say(s, "cannot set the database up", message);
+		return sqlite_say(s, "cannot set up the database", message);
 	return true;
 }
 
@@ -181,7 +237,7 @@ check_version(struct sqlite_store *s, char message[256])
 	if (!read_number(s, "PRAGMA application_id", &id) ||
 	    !read_number(s, "PRAGMA user_version", &version) ||
 	    !read_number(s, "SELECT count(*) FROM sqlite_schema", &tables))
-		return say(s, "cannot read the database", message);
+		return sqlite_say(s, "cannot read the database", message);
 	if (tables > 0 && id != APPLICATION_ID) {
 		snprintf(message, 256, "the file is a database of another program");
 		return false;
@@ -201,7 +257,7 @@ prepare(struct sqlite_store *s, char message[256])
 	for (int i = 0; i < STATEMENTS; i++)
 		if (sqlite3_prepare_v3(s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
 			&s->statements[i], NULL) != SQLITE_OK)
-			return say(s, "cannot prepare a statement", message);
+			return sqlite_say(s, "cannot prepare a statement", message);
 	return true;
 }
 
@@ -221,19 +277,25 @@ sqlite_open_file(struct sqlite_store *s, const char *path, char message[256])
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 	    SQLITE_OPEN_EXRESCODE;
-	mode_t mask = umask(077);
+	mode_t mask;
 	bool good;
 
+	if (!sqlite_may_use(path, message))
+		return false;
+	s->path = path;
+	mask = umask(077);
 	good = sqlite3_open_v2(path, &s->db, flags, NULL) == SQLITE_OK &&
 	    sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK &&
 	    sqlite_run(s->db, settings) == SQLITE_OK;
 	if (!good)
-		say(s, "cannot open the database", message);
+		sqlite_say(s, "cannot open the database", message);
 	good = good && check_version(s, message) && prepare(s, message);
 	umask(mask);
 	/* Replaces the automatic checkpoint, which wal_autocheckpoint has switched off already. */
 	if (good)
 		sqlite3_wal_hook(s->db, note_wal_pages, s);
+	if (good)
+		sqlite_note_places(s);
 	return good;
 }
 
@@ -242,6 +304,10 @@ sqlite_close_file(struct sqlite_store *s)
 {
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(s->statements[i]);
+	/* Closing would bring the log home and remove it: not on a disk that failed, nor from under
+	 * a path where another file may lie by now. */
+	if (s->db && s->fatal)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(s->db);
 }
 

@@ -4,6 +4,7 @@
 #include "graphd/failpoint.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sys/eventfd.h>
 
 /* A write-ahead log beyond this is brought home after the commit that made it so long: 16 MiB of it
@@ -154,6 +155,8 @@ write_changes(struct sqlite_store *s, const struct work *w)
 
 	for (size_t i = 0; i < w->commit->changes.n && rc == SQLITE_OK; i++)
 		rc = carry_out(s, &w->commit->changes.list[i]);
+	if (rc == SQLITE_OK && w->probe)
+		rc = finish(s, Q_PROBE);
 	if (rc == SQLITE_OK && w->scanned_lsn)
 		rc = finish_with_number(s, Q_META_PUT, w->scanned_lsn);
 	return rc;
@@ -226,6 +229,8 @@ transaction(struct sqlite_store *s, const struct work *w)
 	if (rc == SQLITE_OK)
 		rc = finish(s, Q_COMMIT);
 	failpoint("after-commit");
+	if (rc == SQLITE_OK && !sqlite_is_in_place(s))
+		return SQLITE_READONLY_DBMOVED;
 	if (rc != SQLITE_OK && !sqlite3_get_autocommit(s->db))
 		finish(s, Q_ROLLBACK);
 	return rc;
@@ -234,15 +239,33 @@ transaction(struct sqlite_store *s, const struct work *w)
 static bool
 has_something_to_write(const struct work *w)
 {
-	return w->kind == WORK_PART || w->commit->changes.n > 0 || w->scanned_lsn > 0;
+	return w->kind == WORK_PART || w->probe || w->commit->changes.n > 0 || w->scanned_lsn > 0;
+}
+
+/* SQLite takes only ENOSPC for lack of room, but a quota is a disk of its own size. Transactions
+ * write to the log, checkpoints to the database. */
+static enum error
+error_of(struct sqlite_store *s, int code, bool in_log, bool *fatal)
+{
+	if (code == SQLITE_IOERR_WRITE && sqlite_disk_errno(s, in_log) == EDQUOT)
+		return ERROR_storage_full;
+	return sqlite_error(code, fatal);
 }
 
 static void
 fail_after(struct sqlite_store *s, struct work *w, int code)
 {
-	w->error = sqlite_error(code, &w->fatal);
-	log_warn("store", "a transaction failed: %s (%d)", sqlite3_errstr(code), code);
-	s->fatal = s->fatal || w->fatal;
+	bool told = code == SQLITE_READONLY_DBMOVED;
+
+	w->error = error_of(s, code, true, &w->fatal);
+	if (w->error == ERROR_storage_full) {
+		told = s->full;
+		s->full = true;
+	}
+	if (!told)
+		log_warn("store", "a transaction failed: %s (%d)", sqlite3_errstr(code), code);
+	if (w->fatal)
+		s->fatal = true;
 	/* A snapshot's part or a tidied row is nothing that a later commit rests on. */
 	if (w->kind != WORK_COMMIT && !w->fatal)
 		return;
@@ -250,15 +273,15 @@ fail_after(struct sqlite_store *s, struct work *w, int code)
 	s->failed_error = w->error;
 }
 
-/* After a failed flush nothing is tried again: the pages it was about may be marked clean and yet
- * not be on the disk. */
+/* After a failed flush or write nothing is tried again: the pages it was about may be marked clean
+ * and yet not be on the disk. */
 static void
 write_work(struct sqlite_store *s, struct work *w)
 {
 	int rc;
 
 	if (s->fatal || w->epoch <= s->failed_epoch) {
-		w->error = s->failed_error;
+		w->error = s->fatal ? ERROR_storage_failed : s->failed_error;
 		w->fatal = s->fatal;
 		return;
 	}
@@ -267,12 +290,16 @@ write_work(struct sqlite_store *s, struct work *w)
 	pthread_mutex_lock(&s->db_lock);
 	rc = transaction(s, w);
 	pthread_mutex_unlock(&s->db_lock);
-	if (rc != SQLITE_OK)
+	if (rc != SQLITE_OK) {
 		fail_after(s, w, rc);
+	} else if (s->full) {
+		s->full = false;
+		log_info("store", "there is room again");
+	}
 }
 
-/* A failed checkpoint loses nothing: the log stays as it is. A failed flush in it is as bad as any
- * other. */
+/* A checkpoint that lacks room loses nothing: the log stays as it is. A failed write or flush in it
+ * is as bad as any other. */
 static void
 checkpoint(struct sqlite_store *s)
 {
@@ -290,9 +317,11 @@ checkpoint(struct sqlite_store *s)
 	if (rc == SQLITE_OK)
 		return;
 	log_warn("store", "a checkpoint failed: %s (%d)", sqlite3_errstr(rc), rc);
-	sqlite_error(rc, &fatal);
-	s->failed_error = ERROR_storage_failed;
-	s->fatal = fatal;
+	error_of(s, rc, false, &fatal);
+	if (!fatal)
+		return;
+	s->fatal = true;
+	eventfd_write(s->back.fd, 1);
 }
 
 static struct work *

@@ -1,8 +1,12 @@
 /*
- * Makes one operation on a database file fail, for tests: the library is preloaded into graphd and
+ * Makes operations on a database's files fail, for tests: the library is preloaded into graphd and
  * does nothing until the file that FAULT_ARM names is there. FAULT says what then:
- * "<operation>:<n>", where operation is fsync, write or read (that call fails with EIO), or torn
- * (half of it is written and the process ends), and n counts the calls from 1.
+ *
+ *   fsync:N, write:N, read:N   the N-th call from then on fails; with a plus sign behind it all later
+ *                              ones too. With the error number in FAULT_ERRNO, otherwise EIO.
+ *   torn:N                     half of the N-th write is written, and the process ends
+ *   sector:OFFSET              the place in the database, not in its log, can never be read
+ *   slow:MS                    every flush takes so much longer
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 static atomic_long calls;
 
-/* Databases and their logs end in .db and .db-wal. */
 static bool
-is_database(int fd)
+is_named(int fd, const char *part)
 {
 	char link[64], path[4096];
 	ssize_t n;
@@ -28,42 +32,69 @@ is_database(int fd)
 	if (n < 0)
 		return false;
 	path[n] = '\0';
-	return strstr(path, ".db") != NULL;
+	return strstr(path, part) != NULL;
+}
+
+/* The number behind the operation when that is what is to fail; 0: something else is. */
+static long
+wanted(const char *operation, int fd)
+{
+	const char *fault = getenv("FAULT"), *arm = getenv("FAULT_ARM");
+	size_t n = strlen(operation);
+
+	if (!fault || !arm || strncmp(fault, operation, n) != 0 || fault[n] != ':')
+		return 0;
+	/* Databases and their logs end in .db and .db-wal. */
+	if (!is_named(fd, ".db") || access(arm, F_OK) != 0)
+		return 0;
+	return atol(fault + n + 1);
 }
 
 /* Counts a call of that operation; true when it is the one. */
 static bool
 is_due(const char *operation, int fd)
 {
-	const char *fault = getenv("FAULT"), *arm = getenv("FAULT_ARM");
-	size_t n = strlen(operation);
+	long n = wanted(operation, fd), call;
 
-	if (!fault || !arm || strncmp(fault, operation, n) != 0 || fault[n] != ':')
+	if (n == 0)
 		return false;
-	if (!is_database(fd) || access(arm, F_OK) != 0)
-		return false;
-	return atomic_fetch_add(&calls, 1) + 1 == atol(fault + n + 1);
+	call = atomic_fetch_add(&calls, 1) + 1;
+	return call == n || (call > n && strchr(getenv("FAULT"), '+'));
 }
 
 static int
 fail(void)
 {
+	const char *number = getenv("FAULT_ERRNO");
+
 	fputs("preload: the fault\n", stderr);
-	errno = EIO;
+	errno = number ? atoi(number) : EIO;
 	return -1;
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+static void
+dawdle(int fd)
+{
+	long ms = wanted("slow", fd);
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+	if (ms > 0)
+		nanosleep(&time, NULL);
+}
+
 int
 fsync(int fd)
 {
+	dawdle(fd);
 	return is_due("fsync", fd) ? fail() : NEXT(fsync)(fd);
 }
 
 int
 fdatasync(int fd)
 {
+	dawdle(fd);
 	return is_due("fsync", fd) ? fail() : NEXT(fdatasync)(fd);
 }
 
@@ -88,6 +119,10 @@ pwrite(int fd, const void *bytes, size_t n, off_t at)
 ssize_t
 pread64(int fd, void *bytes, size_t n, off64_t at)
 {
+	long sector = wanted("sector", fd);
+
+	if (sector > 0 && sector >= at && sector < at + (off64_t)n && !is_named(fd, ".db-wal"))
+		return fail();
 	return is_due("read", fd) ? fail() : NEXT(pread64)(fd, bytes, n, at);
 }
 

@@ -1,0 +1,169 @@
+/* Sessions, snapshots and projects: what lies beside the journal. */
+#include "graphd/store_sqlite.h"
+
+#include "common/log.h"
+
+#include <inttypes.h>
+
+/* What is known of a snapshot beside its bytes. */
+struct snapshot_row {
+	int64_t id, ordinal;
+	uint64_t checksum;
+};
+
+/* SQLite calls a page malformed too when the disk does not give it. */
+enum error
+sqlite_read_failed(struct sqlite_store *s, int rc)
+{
+	int primary = rc & 0xff;
+
+	s->suspect = s->suspect || primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB ||
+	    (primary == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM);
+	return ERROR_storage_failed;
+}
+
+enum error
+sqlite_read_sessions(struct store *store, store_session_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+
+	for (size_t i = 0; i < s->n_refs; i++) {
+		const struct head *h = s->by_ref[i];
+
+		if (h && h->written && !uuid_is_nil(&h->row.log_id) && !fn(context, &h->row))
+			break;
+	}
+	return OK;
+}
+
+static int
+read_parts(struct sqlite_store *s, int64_t snapshot, struct json_out *bytes)
+{
+	sqlite3_stmt *q = s->statements[Q_PARTS_READ];
+	int rc;
+
+	sqlite3_bind_int64(q, 1, snapshot);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+		json_out_bytes(bytes,
+		    (struct span){ sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0) });
+	sqlite3_reset(q);
+	return rc;
+}
+
+/* The newest snapshot that is not after an ordinal: SQLITE_ROW, or SQLITE_DONE when there is none.
+ */
+static int
+find_snapshot(struct sqlite_store *s, int64_t session_ref, int64_t bound, struct snapshot_row *row)
+{
+	sqlite3_stmt *q = s->statements[Q_SNAPSHOT_FIND];
+	int rc;
+
+	sqlite3_bind_int64(q, 1, session_ref);
+	sqlite3_bind_int64(q, 2, bound);
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*row = (struct snapshot_row){ .id = sqlite3_column_int64(q, 0),
+			.ordinal = sqlite3_column_int64(q, 1),
+			.checksum = (uint64_t)sqlite3_column_int64(q, 2) };
+	sqlite3_reset(q);
+	return rc;
+}
+
+/* The newest one that is whole: one that is damaged or cannot be read costs time and nothing else,
+ * for the journal has it all, unless it was cut. */
+enum error
+sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t not_after_ordinal,
+    struct json_out *bytes, uint64_t *ordinal)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	const struct head *h = sqlite_head_find(s, session);
+	int64_t bound = not_after_ordinal > INT64_MAX ? INT64_MAX : (int64_t)not_after_ordinal;
+	size_t before = bytes->n;
+	struct snapshot_row row;
+	enum error err = OK;
+	int rc;
+
+	*ordinal = 0;
+	if (!h)
+		return OK;
+	pthread_mutex_lock(&s->db_lock);
+	while ((rc = find_snapshot(s, h->ref, bound, &row)) == SQLITE_ROW) {
+		rc = read_parts(s, row.id, bytes);
+		if (rc == SQLITE_DONE &&
+		    sqlite_bytes_checksum((struct span){
+			bytes->bytes + before, bytes->n - before }) == row.checksum) {
+			*ordinal = (uint64_t)row.ordinal;
+			break;
+		}
+		if (rc != SQLITE_DONE)
+			err = sqlite_read_failed(s, rc);
+		log_warn("store", "snapshot %" PRId64 " cannot be read and is passed over", row.id);
+		bytes->n = before;
+		bound = row.ordinal - 1;
+	}
+	pthread_mutex_unlock(&s->db_lock);
+	if (rc != SQLITE_DONE)
+		err = sqlite_read_failed(s, rc);
+	return *ordinal || !h->cut.lsn ? OK : err;
+}
+
+static bool
+fill_project(struct store_project *p, sqlite3_stmt *q)
+{
+	if (sqlite3_column_bytes(q, 0) != UUID_BYTES)
+		return false;
+	memset(p, 0, sizeof *p);
+	memcpy(p->id.bytes, sqlite3_column_blob(q, 0), UUID_BYTES);
+	p->name = (const char *)sqlite3_column_text(q, 1);
+	p->template_id = (const char *)sqlite3_column_text(q, 2);
+	p->revision = (uint64_t)sqlite3_column_int64(q, 3);
+	p->saved_us = (uint64_t)sqlite3_column_int64(q, 4);
+	return true;
+}
+
+enum error
+sqlite_read_projects(struct store *store, store_project_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	sqlite3_stmt *q = s->statements[Q_PROJECTS_READ];
+	struct store_project p;
+	int rc;
+
+	pthread_mutex_lock(&s->db_lock);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+		if (!fill_project(&p, q) || !fn(context, &p))
+			break;
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&s->db_lock);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : sqlite_read_failed(s, rc);
+}
+
+enum error
+sqlite_read_project(struct store *store, const struct uuid *id, store_project_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	sqlite3_stmt *q = s->statements[Q_PROJECT_READ];
+	enum error err = OK;
+	struct store_project p;
+	int rc;
+
+	pthread_mutex_lock(&s->db_lock);
+	sqlite3_bind_blob(q, 1, id->bytes, UUID_BYTES, SQLITE_STATIC);
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW && fill_project(&p, q)) {
+		p.bytes =
+		    (struct span){ sqlite3_column_blob(q, 6), (size_t)sqlite3_column_bytes(q, 6) };
+		if (sqlite_bytes_checksum(p.bytes) == (uint64_t)sqlite3_column_int64(q, 5)) {
+			fn(context, &p);
+		} else {
+			log_warn(
+			    "store", "the newest revision of project \"%s\" is damaged", p.name);
+			err = ERROR_session_damaged;
+		}
+	} else if (rc != SQLITE_DONE) {
+		err = sqlite_read_failed(s, rc);
+	}
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&s->db_lock);
+	return err;
+}
