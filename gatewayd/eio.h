@@ -42,6 +42,7 @@ enum eio_reason {
 /* Upward: who uses the sessions. */
 struct eio_app {
 	void *context;
+	size_t user_bytes; /* of its own with each session: see eio_user() */
 	/* NULL: welcome. Else the message for a 403. May be absent. */
 	const char *(*admit)(void *context, const struct eio_request *);
 	/* The open packet is on its way already. */
@@ -130,8 +131,8 @@ bool eio_is_open(const struct eio_session *);
 /* What a polling client has not fetched yet; 0 on WebSocket, whose outbox knows. */
 size_t eio_queued_bytes(const struct eio_session *);
 const struct eio_sid *eio_session_sid(const struct eio_session *);
-void eio_set_user(struct eio_session *, void *user);
-void *eio_user(const struct eio_session *);
+/* The application's part of the session: zeroed at first, and gone with it. */
+void *eio_user(struct eio_session *);
 struct eio *eio_of(const struct eio_session *);
 /* The latest time that was passed in. */
 uint64_t eio_now_ms(const struct eio *);

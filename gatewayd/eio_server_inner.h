@@ -39,7 +39,7 @@ void eio_server_begin_post(struct eio_server *, struct http_request *, const str
 void eio_server_take_post(struct eio_server *, struct http_request *, const struct eio_verdict *);
 
 /* eio_server_ws.c */
-struct ws_server *eio_server_open_sockets(const struct eio_server *);
+struct ws_server *eio_server_open_sockets(struct eio_server *);
 /* The callbacks of struct eio_io for WebSockets. */
 void eio_server_ws_send(void *ws, struct shared_bytes *);
 void eio_server_ws_close(void *ws, enum eio_reason);

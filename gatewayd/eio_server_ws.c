@@ -7,12 +7,6 @@
 
 #include <stdlib.h>
 
-/* What a WebSocket of ours is for; there are many of them. */
-struct line {
-	struct eio_server *server;
-	struct eio_session *session;
-};
-
 /* A WebSocket on its way in: the request as the state machine wants to see it once more. */
 struct way_in {
 	struct eio_server *server;
@@ -54,35 +48,29 @@ way_free(struct way_in *w)
 void
 eio_server_ws_close(void *ws, enum eio_reason reason)
 {
-	free(ws_user(ws));
 	ws_close(ws, close_code(reason), "");
 }
 
 static void
 on_message(struct ws *ws, struct span bytes, bool is_binary)
 {
-	const struct line *line = ws_user(ws);
-
-	eio_ws_message(line->session, ws, bytes, is_binary, clock_now_ms());
+	eio_ws_message(ws_user(ws), ws, bytes, is_binary, clock_now_ms());
 }
 
 static void
 on_closed(struct ws *ws, enum ws_end end)
 {
-	struct line *line = ws_user(ws);
-
-	eio_ws_closed(line->session, ws,
+	eio_ws_closed(ws_user(ws), ws,
 	    end == WS_PEER_CLOSED ? EIO_TRANSPORT_CLOSE : EIO_TRANSPORT_ERROR, clock_now_ms());
-	free(line);
 }
 
 static void
 on_progress(struct ws *ws)
 {
-	const struct line *line = ws_user(ws);
+	const struct eio_server *server = ws_context(ws);
 
-	if (line->server->s.progress)
-		line->server->s.progress(line->server->s.context, line->session);
+	if (server->s.progress)
+		server->s.progress(server->s.context, ws_user(ws));
 }
 
 static void
@@ -96,19 +84,16 @@ on_taken(void *arg, int fd, struct span extra)
 		.origin = span_of(w->origin),
 		.is_upgrade = true,
 	};
-	struct line *line;
+	struct eio_session *session;
 	struct ws *ws;
 
 	if (fd >= 0) {
-		line = xcalloc(1, sizeof *line);
-		line->server = server;
-		ws = ws_open(server->sockets, fd, extra, line);
-		line->session = eio_ws_attach(
+		ws = ws_open(server->sockets, fd, extra, NULL);
+		session = eio_ws_attach(
 		    server->eio, &request, w->has_sid ? &w->sid : NULL, ws, clock_now_ms());
-		if (!line->session) {
+		ws_set_user(ws, session);
+		if (!session)
 			ws_close(ws, WS_CODE_NORMAL, "");
-			free(line);
-		}
 	}
 	way_free(w);
 }
@@ -128,13 +113,14 @@ eio_server_take_websocket(
 }
 
 struct ws_server *
-eio_server_open_sockets(const struct eio_server *server)
+eio_server_open_sockets(struct eio_server *server)
 {
 	const struct eio_settings *eio = &server->s.eio;
 	struct ws_settings ws = {
 		.message_bytes = eio->max_payload_bytes,
 		.owed_bytes = eio->max_queue_bytes,
 		.close_ms = LIMIT_CLOSE_MS,
+		.context = server,
 		.message = on_message,
 		.closed = on_closed,
 		.progress = on_progress,

@@ -29,7 +29,7 @@ eio_set_timer(struct eio_session *s, struct link *list, uint64_t at_ms)
 struct eio_session *
 eio_open_session(struct eio *eio)
 {
-	struct eio_session *s = xcalloc(1, sizeof(*s));
+	struct eio_session *s = xcalloc(1, sizeof(*s) + eio->app->user_bytes);
 
 	s->eio = eio;
 	memcpy(s->sid.bytes, eio->settings.home, EIO_HOME_BYTES);
@@ -206,14 +206,8 @@ eio_session_sid(const struct eio_session *s)
 	return &s->sid;
 }
 
-void
-eio_set_user(struct eio_session *s, void *user)
-{
-	s->user = user;
-}
-
 void *
-eio_user(const struct eio_session *s)
+eio_user(struct eio_session *s)
 {
 	return s->user;
 }

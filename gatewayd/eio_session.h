@@ -11,6 +11,8 @@
 #include "common/table.h"
 #include "gatewayd/eio.h"
 
+#include <stdalign.h>
+
 enum eio_state { EIO_OPEN, EIO_CLOSING, EIO_CLOSED };
 
 /* What a poller has not fetched yet, oldest first. */
@@ -39,11 +41,11 @@ struct eio_session {
 	bool is_sent_away; /* without a close packet */
 	bool is_opening;   /* its WebSocket is the caller's until eio_ws_attach() returns */
 	struct eio *eio;
-	void *user;
 	void *ws;
 	struct eio_polling *polling; /* NULL once a WebSocket is the transport */
 	struct link timer;	     /* in one of the lists of struct eio */
 	uint64_t at_ms;
+	alignas(void *) char user[]; /* the application's */
 };
 
 struct eio {

@@ -14,6 +14,7 @@
 struct hub;
 struct room;
 struct group;
+struct joiner;
 struct member;
 
 enum names { NAMES_COLON, NAMES_DASH };
@@ -90,31 +91,27 @@ struct member {
 	struct link link; /* in the room's list of its state; live ones are in their group */
 	struct room *room;
 	struct group *group;
-	uint32_t place; /* in the group, when live */
-	uint8_t state;	/* enum member_state */
-	bool counted;	/* graphd has been told of it */
+	struct joiner *joiner; /* JOINING: what it comes in with; else NULL */
+	uint32_t place;	       /* in the group, when live */
+	uint32_t slow_owed;    /* SLOW: what it owed when it was last looked at */
+	uint8_t state;	       /* enum member_state */
+	bool counted;	       /* graphd has been told of it */
 	bool may_return;
-	bool answered; /* JOINING: graphd has answered, its announcement is still awaited */
 	bool has_since;
 	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
 	bool lost;	  /* WAITING: what it asks for is another history or no longer kept */
 	bool passed_over; /* its filter left out what came last: it has not been told of its seq */
 	uint64_t
 	    seq; /* last durable event delivered, or passed over by its filter; stale when live */
-	uint64_t resume_seq; /* where a member with a since begins */
-	size_t slow_owed;    /* SLOW: what it owed when it was last looked at */
-	uint64_t since_ms;   /* JOINING: began then; SLOW: last progress */
-	uint64_t asked;	     /* number of the Join request under way, or 0 */
-	uint64_t active_clients;
-	uint64_t number;		   /* graphd's, in order of joining */
-	uint64_t connection;		   /* tells it from an older one of the same client */
-	char *client_id, *actor;	   /* owned, perhaps the same; NULL when not counted */
-	struct shared_bytes *announcement; /* JOINING: its own session:connected, encoded */
-	struct uuid log_id; /* JOINING: the history the client knows; nil: whichever */
+	uint64_t since_ms;	       /* JOINING: began then; SLOW: last progress */
+	uint64_t number;	       /* graphd's, in order of joining */
+	uint64_t connection;	       /* tells it from an older one of the same client */
+	const char *client_id, *actor; /* the transport's; NULL when not counted */
 };
 
 struct join {
 	struct uuid session;
+	/* Of counted members both end with a NUL, and are borrowed until the member is out. */
 	struct span client_id, actor;
 	bool counted; /* announce it to the session: WebSocket and Socket.IO clients; not SSE, long
 			 poll */

@@ -36,6 +36,16 @@ struct group {
 	struct link dirty;
 };
 
+/* What is asked and known of a member until it is in. */
+struct joiner {
+	uint64_t asked; /* number of the Join request under way, or 0 */
+	bool answered;	/* graphd has; its announcement is still awaited */
+	uint64_t active_clients;
+	struct shared_bytes *announcement; /* its own session:connected, encoded; or NULL */
+	uint64_t resume_seq;		   /* where a member with a since begins */
+	struct uuid log_id;		   /* the history the client knows; nil: whichever */
+};
+
 /* An event that came before the ones it follows: kept until the gap is filled. */
 struct held_event {
 	struct link link;
@@ -149,6 +159,8 @@ void room_stop_reading(struct room *);
 
 /* hub_join.c */
 void member_set_state(struct member *, enum member_state);
+/* Whether graphd knows a counted member, or is about to. */
+bool member_is_reported(const struct member *);
 /* Live when it has all there is; else waiting, and the journal is read. */
 void member_settle(struct member *);
 /* Delivers one event that is next for it, counts it, and stops feeding when it owes too much. bytes

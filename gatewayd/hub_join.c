@@ -34,11 +34,25 @@ member_set_state(struct member *m, enum member_state state)
 	m->state = (uint8_t)state;
 	m->since_ms = clock_now_ms();
 	if (state == MEMBER_SLOW)
-		m->slow_owed = m->group->transport->owed(m);
+		m->slow_owed = (uint32_t)m->group->transport->owed(m);
 	if (state == MEMBER_LIVE)
 		group_add(m->group, m);
 	else if (state != MEMBER_OUT)
 		list_append(lists[state], &m->link);
+}
+
+bool
+member_is_reported(const struct member *m)
+{
+	return m->state != MEMBER_JOINING || m->joiner->asked || m->joiner->answered;
+}
+
+static void
+joiner_free(struct joiner *j)
+{
+	if (j)
+		shared_bytes_unref(j->announcement);
+	free(j);
 }
 
 /* What is left of a member that is out: nothing. */
@@ -49,14 +63,10 @@ clear(struct member *m)
 
 	member_forget_asked(m);
 	member_set_state(m, MEMBER_OUT);
-	if (m->asked)
-		upstream_forget(hub->upstream, m->asked);
-	m->asked = 0;
-	shared_bytes_unref(m->announcement);
-	m->announcement = NULL;
-	if (m->actor != m->client_id)
-		free(m->actor);
-	free(m->client_id);
+	if (m->joiner && m->joiner->asked)
+		upstream_forget(hub->upstream, m->joiner->asked);
+	joiner_free(m->joiner);
+	m->joiner = NULL;
 	m->client_id = m->actor = NULL;
 	if (m->wants_dash && --m->room->dash_members == 0)
 		upstream_unsubscribe(hub->upstream, &m->room->id, true);
@@ -82,24 +92,20 @@ enter(struct member *m)
 {
 	struct room *r = m->room;
 	const struct transport *transport = m->group->transport;
-	struct shared_bytes *announcement = m->announcement;
-	struct join_result result = { .active_clients = m->active_clients, .log_id = r->log_id };
-	bool other_history = !uuid_is_nil(&m->log_id) && !uuid_equal(&m->log_id, &r->log_id);
-	uint64_t base = m->answered && m->seq > r->seq ? m->seq : r->seq;
+	struct joiner *j = m->joiner;
+	struct join_result result = { .active_clients = j->active_clients, .log_id = r->log_id };
+	bool other_history = !uuid_is_nil(&j->log_id) && !uuid_equal(&j->log_id, &r->log_id);
 
-	m->announcement = NULL;
-	result.seq = base;
-	if (!m->has_since)
-		m->seq = base;
-	else
-		m->seq = m->resume_seq;
+	m->joiner = NULL;
+	result.seq = j->answered && m->seq > r->seq ? m->seq : r->seq;
+	m->seq = m->has_since ? j->resume_seq : result.seq;
 	member_set_state(m, MEMBER_WAITING);
-	if (announcement && transport->announces_first)
-		transport->deliver(m, announcement);
+	if (j->announcement && transport->announces_first)
+		transport->deliver(m, j->announcement);
 	transport->joined(m, &result);
-	if (announcement && !transport->announces_first && m->state != MEMBER_OUT)
-		transport->deliver(m, announcement);
-	shared_bytes_unref(announcement);
+	if (j->announcement && !transport->announces_first && m->state != MEMBER_OUT)
+		transport->deliver(m, j->announcement);
+	joiner_free(j);
 	if (m->state == MEMBER_OUT)
 		return;
 	m->lost = other_history;
@@ -130,11 +136,12 @@ static void
 on_joined(void *arg, enum error status, struct span body)
 {
 	struct member *m = arg;
+	struct joiner *j = m->joiner;
 	struct span value;
 	int64_t n;
 	bool announced = true;
 
-	m->asked = 0;
+	j->asked = 0;
 	if (status) {
 		m->counted = false;
 		fail(m, status);
@@ -143,14 +150,14 @@ on_joined(void *arg, enum error status, struct span body)
 	if (json_find(body, "seq", &value) && json_integer(value, &n))
 		m->seq = (uint64_t)n;
 	if (json_find(body, "active_clients", &value) && json_integer(value, &n))
-		m->active_clients = (uint64_t)n;
+		j->active_clients = (uint64_t)n;
 	if (json_find(body, "number", &value) && json_integer(value, &n))
 		m->number = (uint64_t)n;
 	if (json_find(body, "announced", &value))
 		announced = value.p[0] == 't';
-	m->answered = true;
+	j->answered = true;
 	m->since_ms = clock_now_ms();
-	if (m->announcement || !announced ||
+	if (j->announcement || !announced ||
 	    !filter_wants(m->group->filter.events, EVENT_session_connected))
 		enter(m);
 }
@@ -162,10 +169,10 @@ start(struct member *m)
 		enter(m);
 		return;
 	}
-	if (m->asked || m->answered)
+	if (member_is_reported(m))
 		return;
-	m->asked = member_join(m, on_joined);
-	if (!m->asked) {
+	m->joiner->asked = member_join(m, on_joined);
+	if (!m->joiner->asked) {
 		m->counted = false;
 		fail(m, ERROR_overloaded);
 	}
@@ -193,7 +200,7 @@ room_fail_joiners(struct room *r, enum error err)
 	while (!list_is_empty(&r->joining)) {
 		struct member *m = LIST_OF(r->joining.next, struct member, link);
 
-		m->counted = m->counted && m->answered;
+		m->counted = m->counted && m->joiner->answered;
 		fail(m, err);
 	}
 }
@@ -205,7 +212,7 @@ room_expire_joiners(struct room *r, uint64_t now_ms)
 		struct member *m = LIST_OF(at, struct member, link);
 
 		next = at->next;
-		if (m->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
+		if (m->joiner->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
 			enter(m);
 		else if (!r->synced && now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
 			fail(m, ERROR_backend_unavailable);
@@ -225,11 +232,11 @@ room_show_joiners(struct room *r, const struct delivery *d)
 		struct member *m = LIST_OF(at, struct member, link);
 
 		next = at->next;
-		if (m->announcement || !m->client_id || !span_is(client_id, m->client_id))
+		if (m->joiner->announcement || !m->client_id || !span_is(client_id, m->client_id))
 			continue;
 		if (filter_wants(m->group->filter.events, d->event))
-			m->announcement = m->group->transport->encode(m->group->dialect, d);
-		if (m->answered)
+			m->joiner->announcement = m->group->transport->encode(m->group->dialect, d);
+		if (m->joiner->answered)
 			enter(m);
 	}
 	arena_fini(&arena);
@@ -267,6 +274,17 @@ member_evict(struct member *m, const char *reason)
 	transport->evict(m, reason);
 }
 
+static struct joiner *
+joiner_new(const struct join *join)
+{
+	struct joiner *j = xcalloc(1, sizeof *j);
+
+	j->resume_seq = join->since;
+	if (join->log_id.n && !uuid_parse(join->log_id, &j->log_id))
+		memset(&j->log_id, 0xff, sizeof j->log_id); /* no history of ours */
+	return j;
+}
+
 void
 hub_join(struct hub *hub, struct member *m, const struct transport *transport, unsigned dialect,
     const struct join *j)
@@ -279,19 +297,14 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 		filter.events = FILTER_ALL;
 	*m = (struct member){
 		.room = r,
+		.joiner = joiner_new(j),
 		.counted = j->counted,
 		.may_return = j->may_return,
 		.has_since = j->has_since,
-		.resume_seq = j->since,
 		.connection = ++hub->last_connection,
+		.client_id = j->counted ? j->client_id.p : NULL,
+		.actor = j->counted ? j->actor.p : NULL,
 	};
-	if (j->counted) {
-		m->client_id = xspandup(j->client_id);
-		/* Who has no name of its own goes by its id. */
-		m->actor = span_is(j->actor, m->client_id) ? m->client_id : xspandup(j->actor);
-	}
-	if (j->log_id.n && !uuid_parse(j->log_id, &m->log_id))
-		memset(&m->log_id, 0xff, sizeof m->log_id); /* no history of ours */
 	m->group = group_get(r, transport, dialect, &filter);
 	m->wants_dash = j->names == NAMES_DASH && filter_wants(filter.events, EVENT_node_updated);
 	if (m->wants_dash && r->dash_members++ == 0)
@@ -311,7 +324,7 @@ leave(struct member *m, bool is_away)
 {
 	if (m->state == MEMBER_OUT)
 		return;
-	if (m->counted && (m->state != MEMBER_JOINING || m->asked || m->answered))
+	if (m->counted && member_is_reported(m))
 		member_report_left(m, is_away);
 	clear(m);
 }
@@ -337,7 +350,7 @@ hub_progress(struct hub *hub, struct member *m)
 	if (m->state != MEMBER_SLOW)
 		return;
 	m->since_ms = clock_now_ms();
-	m->slow_owed = m->group->transport->owed(m);
+	m->slow_owed = (uint32_t)m->group->transport->owed(m);
 	if (m->slow_owed > LIMIT_QUEUE_BYTES / 4)
 		return;
 	member_set_state(m, MEMBER_WAITING);

@@ -156,7 +156,7 @@ put_to_list(struct survey *s, struct link *list, const struct asking *q, struct 
 		struct member *m = LIST_OF(at, struct member, link);
 
 		/* Who was not reported yet is not known to graphd. */
-		if (m->state != MEMBER_JOINING || m->asked || m->answered)
+		if (member_is_reported(m))
 			put_to(s, m, q, e);
 	}
 }

@@ -10,6 +10,8 @@
 /* A circular queue; capacity is a power of two. */
 struct outbox_ring {
 	uint32_t first, n, capacity;
+	uint32_t sent_bytes; /* of the first buffer */
+	uint32_t queued_bytes;
 	struct shared_bytes *items[];
 };
 
@@ -22,8 +24,8 @@ grow(struct outbox *o)
 	uint32_t capacity = old ? old->capacity * 2 : RING_FIRST;
 	struct outbox_ring *ring = xmalloc(sizeof *ring + capacity * sizeof *ring->items);
 
+	*ring = old ? *old : (struct outbox_ring){ 0 };
 	ring->first = 0;
-	ring->n = old ? old->n : 0;
 	ring->capacity = capacity;
 	for (uint32_t i = 0; i < ring->n; i++)
 		ring->items[i] = old->items[(old->first + i) & (old->capacity - 1)];
@@ -43,22 +45,21 @@ outbox_add(struct outbox *o, struct shared_bytes *bytes)
 		grow(o);
 	ring = o->ring;
 	ring->items[(ring->first + ring->n++) & (ring->capacity - 1)] = shared_bytes_ref(bytes);
-	o->queued_bytes += (uint32_t)shared_bytes_frame(bytes).n;
+	ring->queued_bytes += (uint32_t)shared_bytes_frame(bytes).n;
 }
 
 size_t
 outbox_bytes(const struct outbox *o)
 {
-	return o->queued_bytes - o->sent_bytes;
+	return o->ring ? o->ring->queued_bytes - o->ring->sent_bytes : 0;
 }
 
 static void
-drop_first(struct outbox *o)
+drop_first(struct outbox_ring *ring)
 {
-	struct outbox_ring *ring = o->ring;
 	struct shared_bytes *bytes = ring->items[ring->first];
 
-	o->queued_bytes -= (uint32_t)shared_bytes_frame(bytes).n;
+	ring->queued_bytes -= (uint32_t)shared_bytes_frame(bytes).n;
 	shared_bytes_unref(bytes);
 	ring->first = (ring->first + 1) & (ring->capacity - 1);
 	ring->n--;
@@ -66,27 +67,26 @@ drop_first(struct outbox *o)
 
 /* So many bytes more are with the kernel. */
 static void
-advance(struct outbox *o, size_t sent)
+advance(struct outbox_ring *ring, size_t sent)
 {
-	sent += o->sent_bytes;
-	o->sent_bytes = 0;
+	sent += ring->sent_bytes;
+	ring->sent_bytes = 0;
 	while (sent) {
-		size_t n = shared_bytes_frame(o->ring->items[o->ring->first]).n;
+		size_t n = shared_bytes_frame(ring->items[ring->first]).n;
 
 		if (sent < n) {
-			o->sent_bytes = (uint32_t)sent;
+			ring->sent_bytes = (uint32_t)sent;
 			return;
 		}
 		sent -= n;
-		drop_first(o);
+		drop_first(ring);
 	}
 }
 
 static size_t
-fill_vector(const struct outbox *o, struct iovec vector[VECTOR], size_t *total)
+fill_vector(const struct outbox_ring *ring, struct iovec vector[VECTOR], size_t *total)
 {
-	const struct outbox_ring *ring = o->ring;
-	size_t skip = o->sent_bytes;
+	size_t skip = ring->sent_bytes;
 	size_t n = ring->n < VECTOR ? ring->n : VECTOR;
 
 	*total = 0;
@@ -109,7 +109,7 @@ outbox_write(struct outbox *o, int fd)
 	size_t total;
 
 	while (o->ring && o->ring->n) {
-		size_t n = fill_vector(o, vector, &total);
+		size_t n = fill_vector(o->ring, vector, &total);
 		struct msghdr msg = { .msg_iov = vector, .msg_iovlen = n };
 		ssize_t sent = n == 1
 		    ? send(fd, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL)
@@ -119,7 +119,7 @@ outbox_write(struct outbox *o, int fd)
 			return OUTBOX_WAITING;
 		if (sent < 0)
 			return OUTBOX_BROKEN;
-		advance(o, (size_t)sent);
+		advance(o->ring, (size_t)sent);
 		if ((size_t)sent < total)
 			return OUTBOX_WAITING;
 	}
@@ -135,12 +135,12 @@ outbox_take(struct outbox *o, char *out, size_t size)
 
 	while (o->ring && o->ring->n && n < size) {
 		struct span first = shared_bytes_frame(o->ring->items[o->ring->first]);
-		size_t left = first.n - o->sent_bytes;
+		size_t left = first.n - o->ring->sent_bytes;
 		size_t piece = left < size - n ? left : size - n;
 
-		memcpy(out + n, first.p + o->sent_bytes, piece);
+		memcpy(out + n, first.p + o->ring->sent_bytes, piece);
 		n += piece;
-		advance(o, piece);
+		advance(o->ring, piece);
 	}
 	if (o->ring && o->ring->n == 0)
 		outbox_fini(o);
@@ -151,7 +151,7 @@ void
 outbox_fini(struct outbox *o)
 {
 	while (o->ring && o->ring->n)
-		drop_first(o);
+		drop_first(o->ring);
 	free(o->ring);
 	*o = (struct outbox){ 0 };
 }

@@ -14,8 +14,6 @@ struct outbox_ring;
 
 struct outbox {
 	struct outbox_ring *ring; /* NULL while empty */
-	uint32_t sent_bytes;	  /* of the first buffer */
-	uint32_t queued_bytes;
 };
 
 /* Adds a reference. */

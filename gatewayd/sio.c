@@ -19,11 +19,10 @@ static void
 open_client(void *context, struct eio_session *session, const struct eio_request *request)
 {
 	struct sio *sio = context;
-	struct sio_client *c = xcalloc(1, sizeof(*c));
+	struct sio_client *c = eio_user(session);
 
 	c->sio = sio;
 	c->session = session;
-	eio_set_user(session, c);
 	c->waiting = xcalloc(1, sizeof(*c->waiting));
 	c->waiting->client = c;
 	c->waiting->at_ms = eio_now_ms(eio_of(session)) + sio->settings.connect_timeout_ms;
@@ -89,8 +88,6 @@ close_client(void *context, struct eio_session *session, enum eio_reason reason)
 		sio_end_socket(c->sockets, (enum sio_reason)reason);
 	if (sio->app->close)
 		sio->app->close(sio->app->context, c, (enum sio_reason)reason);
-	c->next_grave = sio->client_graves;
-	sio->client_graves = c;
 }
 
 struct sio *
@@ -103,6 +100,7 @@ sio_new(const struct sio_settings *settings, const struct eio_settings *eio_set,
 	sio->settings = *settings;
 	sio->app = app;
 	sio->eio_app = (struct eio_app){ .context = sio,
+		.user_bytes = sizeof(struct sio_client),
 		.admit = admit,
 		.open = open_client,
 		.message = sio_message_in,
@@ -113,17 +111,11 @@ sio_new(const struct sio_settings *settings, const struct eio_settings *eio_set,
 	return sio;
 }
 
-/* Clients lie in the list by the same field that held their sockets, which are all gone by then. */
 static void
 bury(struct sio *sio)
 {
-	struct sio_client *c;
 	struct sio_socket *s;
 
-	while ((c = sio->client_graves)) {
-		sio->client_graves = c->next_grave;
-		free(c);
-	}
 	while ((s = sio->socket_graves)) {
 		sio->socket_graves = s->next;
 		free(s);
@@ -172,7 +164,7 @@ sio_next_deadline(const struct sio *sio)
 	uint64_t at_ms = eio_next_deadline(sio->eio);
 	const struct sio_waiting *w = first_waiting(sio);
 
-	if (sio->socket_graves || sio->client_graves)
+	if (sio->socket_graves)
 		return 0;
 	return w && w->at_ms < at_ms ? w->at_ms : at_ms;
 }
@@ -192,24 +184,27 @@ sio_send_control(struct sio_client *c, enum sio_type type, struct span ns, struc
 bool
 sio_set_id(struct sio_socket *s, struct span id)
 {
-	return eio_sid_parse(id, &s->id);
+	struct eio_sid sid;
+
+	if (!eio_sid_parse(id, &sid))
+		return false;
+	eio_sid_format(&sid, s->id);
+	return true;
 }
 
 void
 sio_accept(struct sio_socket *s, struct span pid)
 {
 	struct json_out reply = { 0 };
-	char id[EIO_SID_TEXT + 1];
 
 	if (s->state != SIO_CONNECTING)
 		return;
 	/* Ready first: a client sends events the moment it has read the reply. */
 	s->state = SIO_CONNECTED;
 	stop_waiting(s->client);
-	sio_socket_id(s, id);
 	json_out_open(&reply, '{');
 	json_out_key(&reply, "sid");
-	json_out_string(&reply, id);
+	json_out_string(&reply, s->id);
 	if (pid.p) {
 		json_out_key(&reply, "pid");
 		json_out_text(&reply, pid);
@@ -304,10 +299,10 @@ sio_namespace(const struct sio_socket *s)
 	return span_of(s->client->sio->settings.namespaces[s->ns]);
 }
 
-void
-sio_socket_id(const struct sio_socket *s, char out[EIO_SID_TEXT + 1])
+const char *
+sio_socket_id(const struct sio_socket *s)
 {
-	eio_sid_format(&s->id, out);
+	return s->id;
 }
 
 void *
@@ -329,11 +324,11 @@ sio_client_of(const struct sio_socket *s)
 }
 
 struct sio_socket *
-sio_first_socket(const struct eio_session *session)
+sio_first_socket(struct eio_session *session)
 {
 	const struct sio_client *c = eio_user(session);
 
-	return c && c->session ? c->sockets : NULL;
+	return c->session ? c->sockets : NULL;
 }
 
 struct sio_socket *

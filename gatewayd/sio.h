@@ -101,13 +101,13 @@ void sio_close(struct sio_client *);
 bool sio_is_connected(const struct sio_socket *);
 struct span sio_namespace(const struct sio_socket *);
 /* The socket's public id, unlike the session's. */
-void sio_socket_id(const struct sio_socket *, char out[EIO_SID_TEXT + 1]);
+const char *sio_socket_id(const struct sio_socket *);
 /* The WebSocket for the hub's short way, or NULL while polling, connecting or ended. */
 void *sio_websocket(const struct sio_socket *);
 size_t sio_queued_bytes(const struct sio_socket *);
 struct sio_client *sio_client_of(const struct sio_socket *);
 /* The sockets of one session of sio_eio(), accepted or not; NULL at the end. */
-struct sio_socket *sio_first_socket(const struct eio_session *);
+struct sio_socket *sio_first_socket(struct eio_session *);
 struct sio_socket *sio_next_socket(const struct sio_socket *);
 void sio_set_data(struct sio_socket *, void *data);
 void *sio_data(const struct sio_socket *);

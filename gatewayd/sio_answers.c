@@ -90,10 +90,7 @@ read_ack(const struct sio_event *ack, struct arena *arena, struct json_out *argu
 static bool
 give(struct place *p, uint64_t number, enum error error, struct span arguments)
 {
-	LIST_EACH(at, &p->seats)
-	{
-		struct seat *s = LIST_OF(at, struct seat, link);
-
+	for (struct seat *s = p->seats; s; s = s->next) {
 		if (hub_answer(place_hub(p), &s->member, number, error, arguments))
 			return true;
 	}

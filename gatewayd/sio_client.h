@@ -11,7 +11,7 @@ struct sio_socket {
 	struct sio_socket *next; /* of its client; of the graves once it is gone */
 	struct sio_client *client;
 	void *data;
-	struct eio_sid id;
+	char id[EIO_SID_TEXT + 1];
 	uint16_t ns;   /* index in the settings */
 	uint8_t state; /* enum sio_state */
 };
@@ -32,13 +32,11 @@ struct sio_partial {
 	struct span items[]; /* owned bytes */
 };
 
+/* Lies in its session, and goes with it. */
 struct sio_client {
 	struct sio *sio;
 	struct eio_session *session; /* NULL: ended */
-	union {
-		struct sio_socket *sockets;
-		struct sio_client *next_grave;
-	};
+	struct sio_socket *sockets;
 	struct sio_waiting *waiting;
 	struct sio_partial *partial;
 	void *data;
@@ -51,7 +49,6 @@ struct sio {
 	struct eio *eio;
 	struct link waiting; /* in order of their deadlines, which all have the same length */
 	struct sio_socket *socket_graves;
-	struct sio_client *client_graves;
 	struct arena arena; /* of one packet */
 };
 

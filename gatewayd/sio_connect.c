@@ -279,7 +279,6 @@ name_socket(struct place *p)
 		id_of_pid(p->pid, id);
 		sio_set_id(p->socket, span_of(id));
 	}
-	sio_socket_id(p->socket, p->client_id);
 }
 
 /* Where the socket wants to be: auth first, then the handshake's query. */

@@ -30,7 +30,7 @@ place_emit_joined(struct place *p, const struct uuid *session, uint64_t active_c
 	json_out_key(&out, "session_id");
 	json_out_uuid(&out, session);
 	json_out_key(&out, "client_id");
-	json_out_string(&out, p->client_id);
+	json_out_string(&out, place_client_id(p));
 	json_out_key(&out, "active_clients");
 	json_out_uint(&out, active_clients);
 	json_out_key(&out, "seq");
@@ -134,7 +134,7 @@ meant_session(const struct emitted *e, struct uuid *session)
 		refuse_event(e, ERROR_invalid_request, "Missing session_id");
 		return false;
 	}
-	*session = LIST_OF(e->place->seats.next, struct seat, link)->session;
+	*session = *hub_session(&e->place->seats->member);
 	return true;
 }
 
@@ -192,8 +192,8 @@ ask(const struct emitted *e, struct upstream_question *q, bool again)
 	struct place *p = e->place;
 	char id[32];
 
-	q->caller.actor = span_of(p->actor ? p->actor : p->client_id);
-	q->caller.client = span_of(p->client_id);
+	q->caller.actor = span_of(p->actor ? p->actor : place_client_id(p));
+	q->caller.client = span_of(place_client_id(p));
 	q->caller.minimal = true;
 	if (!live_ask(place_hub(p), &p->asks, q, purpose(e, again, id), on_answer, p))
 		refuse_event(e, ERROR_overloaded, error_rows[ERROR_overloaded].text);
@@ -204,11 +204,12 @@ static void
 join_again(const struct emitted *e, const struct seat *s)
 {
 	struct json_out args = { 0 };
-	struct upstream_question q = { .command = COMMAND_join, .session = s->session };
+	struct upstream_question q = { .command = COMMAND_join,
+		.session = *hub_session(&s->member) };
 
 	json_out_open(&args, '{');
 	json_out_key(&args, "client_id");
-	json_out_string(&args, e->place->client_id);
+	json_out_string(&args, place_client_id(e->place));
 	json_out_key(&args, "connection");
 	json_out_uint(&args, hub_connection(&s->member));
 	json_out_close(&args, '}');
@@ -257,7 +258,7 @@ on_leave(const struct emitted *e)
 	json_out_key(&out, "session_id");
 	json_out_uuid(&out, &session);
 	json_out_key(&out, "client_id");
-	json_out_string(&out, e->place->client_id);
+	json_out_string(&out, place_client_id(e->place));
 	json_out_close(&out, '}');
 	place_emit(e->place, "left", json_out_span(&out));
 	if (e->event->has_ack)
@@ -285,7 +286,8 @@ on_request(const struct emitted *e, enum live_do what)
 	if (!meant_session(e, &session))
 		return;
 	q.session = session;
-	err = live_read(e->data, what, span_of(e->place->client_id), e->arena, &args, &q, &why);
+	err =
+	    live_read(e->data, what, span_of(place_client_id(e->place)), e->arena, &args, &q, &why);
 	q.args = json_out_span(&args);
 	if (err)
 		refuse_event(e, err, why.message);

@@ -41,6 +41,7 @@ take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault f
 	struct sio *sio = c->sio;
 	size_t ns = find_namespace(sio, p->ns);
 	struct sio_socket *s;
+	struct eio_sid id;
 
 	if (ns == sio->settings.n_namespaces) {
 		sio_send_control(
@@ -60,7 +61,8 @@ take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault f
 	s = xcalloc(1, sizeof(*s));
 	s->client = c;
 	s->ns = (uint16_t)ns;
-	random_bytes(s->id.bytes, sizeof(s->id.bytes));
+	random_bytes(id.bytes, sizeof(id.bytes));
+	eio_sid_format(&id, s->id);
 	s->next = c->sockets;
 	c->sockets = s;
 	sio->app->connect(sio->app->context, s, p->payload.p ? p->payload : SPAN("{}"));

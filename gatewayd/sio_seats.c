@@ -104,7 +104,11 @@ owed(const struct member *m)
 static void
 seat_free(struct seat *s)
 {
-	list_remove(&s->link);
+	struct seat **at = &s->place->seats;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
 	s->place->n_seats--;
 	free(s);
 }
@@ -131,7 +135,6 @@ place_new(struct sio_seats *app, struct sio_socket *socket, struct span actor)
 	p->app = app;
 	p->socket = socket;
 	p->actor = actor.n && actor.n <= LIMIT_ACTOR_BYTES ? xspandup(actor) : NULL;
-	list_init(&p->seats);
 	sio_set_data(socket, p);
 	return p;
 }
@@ -173,10 +176,9 @@ joined(struct member *m, const struct join_result *result)
 		refuse_seat(s, result->error);
 		return;
 	}
-	s->joined = true;
-	write_offset(&s->session, hub_seq(m), offset);
+	write_offset(hub_session(m), hub_seq(m), offset);
 	if (s->by_event)
-		place_emit_joined(s->place, &s->session, result->active_clients, result->seq,
+		place_emit_joined(s->place, hub_session(m), result->active_clients, result->seq,
 		    s->place->recovers ? offset : NULL, s->has_ack, s->ack_id);
 	else
 		place_accept(s->place, s->keeps_pid ? NULL : &result->log_id, hub_seq(m));
@@ -214,28 +216,47 @@ place_hub(const struct place *p)
 	return p->app->hub;
 }
 
+const char *
+place_client_id(const struct place *p)
+{
+	return sio_socket_id(p->socket);
+}
+
 struct seat *
 place_seat(const struct place *p, const struct uuid *session)
 {
-	LIST_EACH(at, &p->seats)
-	{
-		struct seat *s = LIST_OF(at, struct seat, link);
+	struct seat *s = p->seats;
 
-		if (uuid_equal(&s->session, session))
-			return s;
-	}
-	return NULL;
+	while (s && !uuid_equal(hub_session(&s->member), session))
+		s = s->next;
+	return s;
+}
+
+static struct seat *
+seat_new(struct place *p)
+{
+	struct seat *s = xcalloc(1, sizeof *s);
+	struct seat **end = &p->seats;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = s;
+	s->place = p;
+	p->n_seats++;
+	return s;
 }
 
 void
 seat_take(struct place *p, const struct seat_wish *w)
 {
-	struct seat *s = xcalloc(1, sizeof *s);
+	struct seat *s = seat_new(p);
+	const char *client_id = place_client_id(p);
 	unsigned dialect = 0;
 	struct join j = {
 		.session = w->session,
-		.client_id = span_of(p->client_id),
-		.actor = p->actor ? span_of(p->actor) : span_of(p->client_id),
+		.client_id = span_of(client_id),
+		/* Who has no name of its own goes by its id. */
+		.actor = span_of(p->actor ? p->actor : client_id),
 		.counted = true,
 		.may_return = p->recovers,
 		.has_since = w->has_since,
@@ -246,11 +267,6 @@ seat_take(struct place *p, const struct seat_wish *w)
 		.names = w->names,
 	};
 
-	s->place = p;
-	p->n_seats++;
-	list_append(&p->seats, &s->link);
-	s->session = w->session;
-	s->names = w->names;
 	s->by_event = w->by_event;
 	s->has_ack = w->has_ack;
 	s->ack_id = w->ack_id;
@@ -294,12 +310,10 @@ on_disconnect(void *context, struct sio_socket *socket, enum sio_reason reason)
 	(void)context;
 	if (!p)
 		return;
-	while (!list_is_empty(&p->seats)) {
-		struct seat *s = LIST_OF(p->seats.next, struct seat, link);
-
+	while (p->seats) {
 		if (comes_back_after(reason))
-			hub_lose(p->app->hub, &s->member);
-		seat_leave(s);
+			hub_lose(p->app->hub, &p->seats->member);
+		seat_leave(p->seats);
 	}
 	sio_set_data(socket, NULL);
 	place_free(p);
@@ -352,9 +366,9 @@ sio_seats_progress(void *context, struct eio_session *session)
 
 		if (!p)
 			continue;
-		for (struct link *at = p->seats.next, *next; at != &p->seats; at = next) {
-			next = at->next;
-			hub_progress(app->hub, &LIST_OF(at, struct seat, link)->member);
+		for (struct seat *seat = p->seats, *next; seat; seat = next) {
+			next = seat->next;
+			hub_progress(app->hub, &seat->member);
 		}
 	}
 }

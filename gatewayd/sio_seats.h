@@ -23,26 +23,22 @@ enum {
 struct place {
 	struct sio_seats *app;
 	struct sio_socket *socket;
-	struct link seats;
+	struct seat *seats; /* in the order they were taken */
 	struct live_asks asks;
 	char *pid;   /* owned; NULL unless recovers */
 	char *actor; /* owned, or NULL */
 	uint16_t n_seats;
 	bool recovers; /* events carry an offset */
 	bool is_back;  /* the pid is one that it came with */
-	char client_id[EIO_SID_TEXT + 1];
 };
 
 /* Membership in one session. */
 struct seat {
 	struct member member;
-	struct link link;
+	struct seat *next; /* of its place */
 	struct place *place;
-	struct uuid session;
-	enum names names;
 	bool by_event;	/* came by join_session: hears `joined`; else CONNECT waits for it */
 	bool keeps_pid; /* it resumes what it had joined by event: its pid names no history */
-	bool joined;
 	bool has_ack;
 	uint64_t ack_id;
 };
@@ -57,6 +53,8 @@ const struct sio_app *sio_seats_app(struct sio_seats *);
 void sio_seats_progress(void *context, struct eio_session *);
 
 struct hub *place_hub(const struct place *);
+/* How the others know it: the socket's id. */
+const char *place_client_id(const struct place *);
 struct seat *place_seat(const struct place *, const struct uuid *session);
 
 /* What a seat is asked for with; texts are borrowed. */

@@ -21,7 +21,7 @@ struct client {
 	struct hub *hub;
 	struct live_asks asks;
 	char *actor; /* owned; NULL: none */
-	struct uuid id;
+	char id[UUID_TEXT + 1];
 	struct uuid session;
 	bool is_joined;
 };
@@ -95,14 +95,12 @@ on_answer(void *user, struct span id, bool is_error, struct span answer)
 static void
 ask(struct client *c, struct span id, enum live_do what, struct span object, struct arena *arena)
 {
-	char client_id[UUID_TEXT + 1];
 	struct upstream_question q = { .session = c->session, .caller.actor = span_of(c->actor) };
 	struct json_out args = { 0 };
 	struct refusal why = { 0 };
 	enum error err;
 
-	uuid_format(&c->id, client_id);
-	err = live_read(object, what, span_of(client_id), arena, &args, &q, &why);
+	err = live_read(object, what, span_of(c->id), arena, &args, &q, &why);
 	if (!err && !c->is_joined)
 		err = refuse(&why, ERROR_invalid_state, NULL, "The session is not joined yet.");
 	if (!err && !live_ask(c->hub, &c->asks, &q, id, on_answer, c))
@@ -265,7 +263,6 @@ static void
 joined(struct member *m, const struct join_result *result)
 {
 	struct client *c = client_of(m);
-	char client_id[UUID_TEXT + 1];
 	struct json_out out = { 0 };
 
 	if (result->error) {
@@ -273,14 +270,13 @@ joined(struct member *m, const struct join_result *result)
 		return;
 	}
 	c->is_joined = true;
-	uuid_format(&c->id, client_id);
 	json_out_open(&out, '{');
 	json_out_key(&out, "event");
 	json_out_string(&out, "joined");
 	json_out_key(&out, "seq");
 	json_out_uint(&out, result->seq);
 	json_out_key(&out, "data");
-	live_write_joined(&out, &c->session, span_of(client_id), result);
+	live_write_joined(&out, &c->session, span_of(c->id), result);
 	json_out_close(&out, '}');
 	send_text(c, &out);
 	json_out_fini(&out);
@@ -354,19 +350,19 @@ static void
 taken(void *arg, int fd, struct span extra)
 {
 	struct arrival *a = arg;
+	struct join join = a->join;
 	struct client *c;
-	char client_id[UUID_TEXT + 1];
 
 	if (fd >= 0) {
 		c = xcalloc(1, sizeof *c);
 		c->hub = a->hub;
 		c->session = a->join.session;
 		c->actor = a->join.actor.n ? xspandup(a->join.actor) : NULL;
-		c->id = a->id;
-		uuid_format(&c->id, client_id);
-		a->join.client_id = span_of(client_id);
+		uuid_format(&a->id, c->id);
+		join.client_id = span_of(c->id);
+		join.actor = span_of(c->actor);
 		c->ws = ws_open(hub_transport(a->hub, &ws_transport), fd, extra, c);
-		hub_join(a->hub, &c->member, &ws_transport, a->join.names, &a->join);
+		hub_join(a->hub, &c->member, &ws_transport, join.names, &join);
 	}
 	arrival_free(a);
 }

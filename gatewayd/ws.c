@@ -24,11 +24,37 @@ control_frame(unsigned opcode, struct span payload)
 	return shared_bytes_join(SHARED_PLAIN, pieces, 2);
 }
 
+static void
+mark_dirty(struct ws *w)
+{
+	struct ws_server *s = w->server;
+
+	if (w->is_dirty)
+		return;
+	w->is_dirty = true;
+	w->next_dirty = NULL;
+	*s->dirty_end = w;
+	s->dirty_end = &w->next_dirty;
+}
+
+static struct ws *
+take_dirty(struct ws_server *s)
+{
+	struct ws *w = s->dirty;
+
+	if (!w)
+		return NULL;
+	w->is_dirty = false;
+	s->dirty = w->next_dirty;
+	if (!s->dirty)
+		s->dirty_end = &s->dirty;
+	return w;
+}
+
 void
 ws_touch(struct ws *w)
 {
-	if (!link_is_in_list(&w->dirty))
-		list_append(&w->server->dirty, &w->dirty);
+	mark_dirty(w);
 	loop_again(w->server->loop);
 }
 
@@ -37,8 +63,8 @@ queue(struct ws *w, struct shared_bytes *bytes)
 {
 	outbox_add(&w->out, bytes);
 	/* A full socket is written to when it says so. */
-	if (!w->is_full && !link_is_in_list(&w->dirty))
-		list_append(&w->server->dirty, &w->dirty);
+	if (!w->is_full)
+		mark_dirty(w);
 }
 
 static void
@@ -264,17 +290,16 @@ on_turn_end(struct loop_hook *hook)
 {
 	struct ws_server *s =
 	    (struct ws_server *)(void *)((char *)hook - offsetof(struct ws_server, turn_end));
-	struct link *at;
+	struct ws *w;
 
-	while ((at = list_take(&s->dirty))) {
-		struct ws *w = LIST_OF(at, struct ws, dirty);
-
+	/* Dying makes it dirty once more: it is buried when it comes up again. */
+	while ((w = take_dirty(s))) {
+		if (w->state == WS_DEAD) {
+			bury(w);
+			continue;
+		}
 		ws_in_feed_kept(w);
 		write_out(w);
-		if (w->state == WS_DEAD) {
-			list_remove(&w->dirty);
-			bury(w);
-		}
 	}
 }
 
@@ -326,7 +351,7 @@ ws_server_new(struct loop *loop, const struct ws_settings *settings)
 
 	s->settings = *settings;
 	s->loop = loop;
-	list_init(&s->dirty);
+	s->dirty_end = &s->dirty;
 	list_init(&s->quiet);
 	list_init(&s->idle);
 	list_init(&s->pinged);
@@ -342,14 +367,14 @@ void
 ws_server_free(struct ws_server *s)
 {
 	struct link *const lists[] = { &s->quiet, &s->idle, &s->pinged, &s->closing };
-	struct link *at;
+	struct ws *w;
 
 	for (size_t i = 0; i < 4; i++) {
 		while (!list_is_empty(lists[i]))
 			die(LIST_OF(lists[i]->next, struct ws, timed));
 	}
-	while ((at = list_take(&s->dirty)))
-		bury(LIST_OF(at, struct ws, dirty));
+	while ((w = take_dirty(s)))
+		bury(w);
 	assert(s->n == 0);
 	loop_cancel_timer(s->loop, &s->timer);
 	ws_in_free(s->spare);
@@ -381,10 +406,22 @@ ws_open(struct ws_server *s, int fd, struct span extra, void *user)
 	return w;
 }
 
+void
+ws_set_user(struct ws *w, void *user)
+{
+	w->user = user;
+}
+
 void *
 ws_user(const struct ws *w)
 {
 	return w->user;
+}
+
+void *
+ws_context(const struct ws *w)
+{
+	return w->server->settings.context;
 }
 
 void

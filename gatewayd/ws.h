@@ -36,6 +36,7 @@ struct ws_settings {
 	size_t owed_bytes;	   /* a peer that owes us so much reading is not read from */
 	uint32_t ping_ms, pong_ms; /* 0: no pings of ours */
 	uint32_t close_ms;	   /* for the closing handshake */
+	void *context;		   /* whatever the owner has for all of them: ws_context() */
 	/* bytes: borrowed during the call. Text is valid UTF-8. May call ws_send() and ws_close().
 	 */
 	void (*message)(struct ws *, struct span bytes, bool is_binary);
@@ -55,7 +56,9 @@ size_t ws_server_count(const struct ws_server *);
  * it is read at the end of this turn. Freed by the server after closed() or ws_close().
  */
 struct ws *ws_open(struct ws_server *, int fd, struct span extra, void *user);
+void ws_set_user(struct ws *, void *user);
 void *ws_user(const struct ws *);
+void *ws_context(const struct ws *);
 /* Takes a reference; written at the end of the turn. Nothing happens once it is closing. */
 void ws_send(struct ws *, struct shared_bytes *);
 /* Bytes not yet with the kernel. */

@@ -19,11 +19,12 @@ struct ws {
 	struct ws_server *server;
 	struct ws_in *in; /* only while a message or a frame is incomplete */
 	void *user;
-	struct link dirty; /* in server.dirty: to be looked at when the turn ends */
+	struct ws *next_dirty;
 	struct link timed; /* in one of server's lists, by due_ms */
 	uint64_t due_ms;
 	uint8_t state;	      /* enum ws_state */
 	uint8_t unsent_pongs; /* since the outbox was last empty */
+	bool is_dirty;	      /* in server.dirty: to be looked at when the turn ends */
 	bool is_full;	      /* the socket takes no more just now */
 	bool is_shut;	      /* our direction is */
 };
@@ -43,7 +44,7 @@ struct ws_server {
 	struct loop *loop;
 	struct loop_hook turn_end;
 	struct loop_timer timer;
-	struct link dirty;
+	struct ws *dirty, **dirty_end; /* a queue by next_dirty */
 	/* Every connection is in one of these. Each has one interval, so whoever is appended is due
 	 * last. */
 	struct link quiet;	   /* no time is set */

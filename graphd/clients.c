@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-enum { KEY_MAX = UUID_BYTES + LIMIT_ACTOR_BYTES };
+/* A session stays where it is while it has clients: its address will do. */
+enum { KEY_MAX = sizeof(struct session *) + LIMIT_ACTOR_BYTES };
 
 struct clients *
 clients_new(struct sessions *sessions, uint64_t grace_ms)
@@ -16,16 +17,18 @@ clients_new(struct sessions *sessions, uint64_t grace_ms)
 	c->grace_ms = grace_ms;
 	table_init(&c->members, offsetof(struct member, key), 0);
 	table_init(&c->gateways, offsetof(struct gateway, id), 0);
-	list_init(&c->by_presence);
+	list_init(&c->showing);
 	list_init(&c->kept);
 	list_init(&c->away);
 	return c;
 }
 
 void
-berth_free(struct berth *b)
+berth_free(struct berth **at)
 {
-	list_remove(&b->link);
+	struct berth *b = *at;
+
+	*at = b->next;
 	free(b);
 }
 
@@ -39,8 +42,41 @@ clients_on_gone(struct clients *c, clients_gone_fn *gone, void *context)
 static void
 leave_berths(struct member *m)
 {
-	while (!list_is_empty(&m->berths))
-		berth_free(LIST_OF(m->berths.next, struct berth, link));
+	while (m->berths)
+		berth_free(&m->berths);
+}
+
+static void
+end_absence(struct member *m)
+{
+	m->client.is_away = false;
+	if (!m->absence)
+		return;
+	list_remove(&m->absence->link);
+	free(m->absence);
+	m->absence = NULL;
+}
+
+static void
+begin_absence(struct clients *c, struct member *m, uint64_t now_ms)
+{
+	if (m->absence)
+		return;
+	m->client.is_away = true;
+	m->absence = xcalloc(1, sizeof(*m->absence));
+	m->absence->member = m;
+	m->absence->since_ms = now_ms;
+	list_append(&c->away, &m->absence->link);
+}
+
+/* Who has no name of its own goes by its id. actor {NULL,0}: it has none at all. */
+static void
+set_actor(struct member *m, struct span actor)
+{
+	if (m->client.actor != m->client.client_id)
+		free(m->client.actor);
+	m->client.actor =
+	    span_is(actor, m->client.client_id) ? m->client.client_id : xspandup(actor);
 }
 
 void
@@ -50,14 +86,12 @@ client_free(struct clients *c, struct member *m)
 		c->gone(c->gone_context, m->session, span_of(m->client.client_id));
 	table_remove(&c->members, &m->key);
 	leave_berths(m);
+	end_absence(m);
+	showing_free(m->showing);
+	set_actor(m, (struct span){ 0 });
+	gateway_unref(m->gateway);
 	list_remove(&m->client.link);
-	list_remove(&m->away);
-	list_remove(&m->by_presence);
-	list_remove(&m->kept);
 	m->session->n_clients--;
-	free(m->client.actor);
-	free(m->client.gateway);
-	free(m->kept_data);
 	free(m);
 }
 
@@ -72,7 +106,7 @@ clients_free(struct clients *c)
 	for (size_t i = 0; (m = table_next(&c->members, &i));)
 		client_free(c, m);
 	for (size_t i = 0; (g = table_next(&c->gateways, &i));)
-		gateway_free(g);
+		gateway_unref(g);
 	table_fini(&c->members);
 	table_fini(&c->gateways);
 	free(c);
@@ -82,12 +116,12 @@ struct member *
 clients_member(const struct clients *c, const struct session *s, struct span client_id)
 {
 	char text[KEY_MAX];
-	struct span key = { text, UUID_BYTES + client_id.n };
+	struct span key = { text, sizeof(s) + client_id.n };
 
 	if (client_id.n > LIMIT_ACTOR_BYTES)
 		return NULL;
-	memcpy(text, s->id.bytes, UUID_BYTES);
-	memcpy(text + UUID_BYTES, client_id.p, client_id.n);
+	memcpy(text, &s, sizeof(s));
+	memcpy(text + sizeof(s), client_id.p, client_id.n);
 	return table_find(&c->members, &key);
 }
 
@@ -97,6 +131,14 @@ clients_find(const struct clients *c, const struct session *s, struct span clien
 	const struct member *m = clients_member(c, s, client_id);
 
 	return m ? &m->client : NULL;
+}
+
+const char *
+clients_gateway_of(const struct client *client)
+{
+	const struct member *m = (const struct member *)(const void *)client;
+
+	return m->gateway ? m->gateway->id.p : NULL;
 }
 
 /* The clock makes it rise over restarts too. */
@@ -111,35 +153,31 @@ static struct member *
 member_new(struct clients *c, struct session *s, const struct client_facts *facts)
 {
 	struct span id = facts->client_id;
-	struct member *m = xcalloc(1, sizeof(*m) + UUID_BYTES + id.n + 1);
-	char *key = (char *)(m + 1);
+	struct member *m = xcalloc(1, sizeof(*m) + id.n + 1);
 
-	memcpy(key, s->id.bytes, UUID_BYTES);
-	memcpy(key + UUID_BYTES, id.p, id.n);
-	m->key = (struct span){ key, UUID_BYTES + id.n };
+	memcpy(m->client_id, id.p, id.n);
 	m->session = s;
-	m->client.client_id = key + UUID_BYTES;
+	m->key.p = (char *)m + offsetof(struct member, session);
+	m->key.n = sizeof(s) + id.n;
+	m->client.client_id = m->client_id;
 	m->client.since_us = facts->now_us;
 	m->client.number = next_number(c, facts->now_us);
-	list_init(&m->berths);
 	table_add(&c->members, m);
 	list_append(&s->clients, &m->client.link);
 	s->n_clients++;
 	return m;
 }
 
-/* gateway: NULL finds those of a gateway without a name. */
-static struct berth *
-find_berth(const struct member *m, const struct gateway *gateway, uint64_t connection)
+/* Where it hangs; *the result is NULL, at the end, when there is none. gateway: NULL finds those of
+ * a gateway without a name. */
+static struct berth **
+find_berth(struct member *m, const struct gateway *gateway, uint64_t connection)
 {
-	LIST_EACH(at, &m->berths)
-	{
-		struct berth *b = LIST_OF(at, struct berth, link);
+	struct berth **at = &m->berths;
 
-		if (b->gateway == gateway && b->connection == connection)
-			return b;
-	}
-	return NULL;
+	while (*at && ((*at)->gateway != gateway || (*at)->connection != connection))
+		at = &(*at)->next;
+	return at;
 }
 
 static size_t
@@ -147,7 +185,7 @@ count_berths(const struct member *m)
 {
 	size_t n = 0;
 
-	for (const struct link *l = m->berths.next; l != &m->berths; l = l->next)
+	for (const struct berth *b = m->berths; b; b = b->next)
 		n++;
 	return n;
 }
@@ -161,16 +199,16 @@ add_berth(struct clients *c, struct member *m, const struct client_facts *facts)
 
 	if (!facts->again)
 		leave_berths(m);
-	else if (find_berth(m, gateway, facts->connection))
+	else if (*find_berth(m, gateway, facts->connection))
 		return;
 	if (count_berths(m) >= LIMIT_CONNECTIONS_PER_CLIENT)
-		berth_free(LIST_OF(m->berths.next, struct berth, link));
+		berth_free(&m->berths);
 	b = xcalloc(1, sizeof(*b));
 	b->gateway = gateway;
 	b->connection = facts->connection;
-	list_append(&m->berths, &b->link);
-	free(m->client.gateway);
-	m->client.gateway = xspandup(facts->gateway);
+	*find_berth(m, gateway, facts->connection) = b;
+	gateway_unref(m->gateway);
+	m->gateway = gateway_ref(gateway);
 }
 
 enum error
@@ -183,11 +221,9 @@ clients_join(struct clients *c, struct session *s, const struct client_facts *fa
 		return ERROR_too_many_clients;
 	if (!m)
 		m = member_new(c, s, facts);
-	list_remove(&m->away);
-	m->client.is_away = false;
+	end_absence(m);
 	add_berth(c, m, facts);
-	free(m->client.actor);
-	m->client.actor = xspandup(facts->actor);
+	set_actor(m, facts->actor);
 	return OK;
 }
 
@@ -196,7 +232,7 @@ static bool
 leave_berth(const struct clients *c, struct member *m, const struct client_leave *leave)
 {
 	const struct gateway *gateway = NULL;
-	struct berth *b;
+	struct berth **at;
 
 	if (leave->everywhere) {
 		leave_berths(m);
@@ -204,10 +240,11 @@ leave_berth(const struct clients *c, struct member *m, const struct client_leave
 	}
 	if (leave->gateway.n > 0 && !(gateway = table_find(&c->gateways, &leave->gateway)))
 		return false;
-	b = find_berth(m, gateway, leave->connection);
-	if (b)
-		berth_free(b);
-	return b != NULL;
+	at = find_berth(m, gateway, leave->connection);
+	if (!*at)
+		return false;
+	berth_free(at);
+	return true;
 }
 
 enum leave
@@ -217,15 +254,13 @@ clients_leave(struct clients *c, struct session *s, const struct client_leave *l
 
 	if (!m || !leave_berth(c, m, leave))
 		return LEAVE_UNKNOWN;
-	if (!list_is_empty(&m->berths))
+	if (m->berths)
 		return LEAVE_STAYS;
 	if (!leave->may_return || c->grace_ms == 0) {
 		client_free(c, m);
 		return LEAVE_GONE;
 	}
-	m->client.is_away = true;
-	m->away_ms = leave->now_ms;
-	list_append(&c->away, &m->away);
+	begin_absence(c, m, leave->now_ms);
 	return LEAVE_STAYS;
 }
 

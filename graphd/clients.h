@@ -43,6 +43,9 @@ enum error clients_join(
 const struct client *clients_find(
     const struct clients *, const struct session *, struct span client_id);
 
+/* Where it joined last; NULL: no gateway was named. Lives as long as the client. */
+const char *clients_gateway_of(const struct client *);
+
 struct client_leave {
 	struct span client_id, gateway;
 	uint64_t connection;

@@ -6,9 +6,19 @@
 
 #include <stdlib.h>
 
-void
-gateway_free(struct gateway *g)
+struct gateway *
+gateway_ref(struct gateway *g)
 {
+	if (g)
+		g->users++;
+	return g;
+}
+
+void
+gateway_unref(struct gateway *g)
+{
+	if (!g || --g->users)
+		return;
 	free(g->address);
 	free(g);
 }
@@ -22,7 +32,7 @@ clients_gateway(struct clients *c, struct span id, uint64_t now_ms)
 		return NULL;
 	g = table_find(&c->gateways, &id);
 	if (!g) {
-		g = xcalloc(1, sizeof(*g) + id.n);
+		g = gateway_ref(xcalloc(1, sizeof(*g) + id.n + 1));
 		memcpy(g + 1, id.p, id.n);
 		g->id = (struct span){ (char *)(g + 1), id.n };
 		table_add(&c->gateways, g);

@@ -5,8 +5,9 @@
 #include "graphd/clients.h"
 
 struct gateway {
-	struct span id; /* in the same allocation */
+	struct span id; /* in the same allocation, with a NUL behind it */
 	char *address;	/* owned; NULL: not told */
+	size_t users;	/* the table, while it lives, and the clients that name it */
 	uint64_t heard_ms;
 	bool greeted; /* it said Hello; else only its clients were heard of */
 	bool leaving; /* it said so */
@@ -15,32 +16,47 @@ struct gateway {
 
 /* Where a client is connected. */
 struct berth {
-	struct link link;	 /* of its member; the newest last */
+	struct berth *next;	 /* of its member; the newest last */
 	struct gateway *gateway; /* NULL: none was named */
 	uint64_t connection;
 };
 
-/* A client and what the session need not know of it. */
+/* A client whose connection broke off. */
+struct absence {
+	struct link link; /* the longest first */
+	struct member *member;
+	uint64_t since_ms;
+};
+
+/* What a client shows of itself. */
+struct showing {
+	struct link link; /* least recently renewed first */
+	struct member *member;
+	uint64_t heard_ms; /* the last message */
+	uint64_t told_ms;  /* when the others last heard one */
+	struct link kept;  /* those with kept_data */
+	char *kept_data;   /* newest message not told yet, or NULL */
+};
+
+/* A client and what the session need not know of it. There are many, and most are just here. */
 struct member {
-	struct client client; /* first: the session's list links it */
-	struct span key;      /* session id, then client id, NUL-terminated: behind the struct */
+	struct client client;	 /* first: the session's list links it */
+	struct berth *berths;	 /* none while it is away */
+	struct gateway *gateway; /* where it joined last; NULL: none was named */
+	struct absence *absence; /* NULL: it is here */
+	struct showing *showing; /* NULL: nothing */
+	struct span key;	 /* the two members below, without the NUL */
 	struct session *session;
-	struct link berths; /* none while it is away */
-	struct link away;   /* the longest first */
-	uint64_t away_ms;
-	struct link by_presence; /* those that show something, least recently renewed first */
-	uint64_t presence_ms;	 /* of the last message */
-	uint64_t told_ms;	 /* when the others last heard one */
-	struct link kept;	 /* those with kept_data */
-	char *kept_data;	 /* newest message not told yet, or NULL */
+	char client_id[];
 };
 
 struct clients {
 	struct sessions *sessions;
 	uint64_t grace_ms;
 	struct table members, gateways;
-	struct link by_presence, kept, away;
-	uint64_t last_number; /* given to a client */
+	struct link showing, kept; /* struct showing */
+	struct link away;	   /* struct absence */
+	uint64_t last_number;	   /* given to a client */
 	clients_gone_fn *gone;
 	void *gone_context;
 };
@@ -50,9 +66,17 @@ struct clients {
 struct member *clients_member(
     const struct clients *, const struct session *, struct span client_id);
 void client_free(struct clients *, struct member *);
-void berth_free(struct berth *);
+/* Takes it out of its member. */
+void berth_free(struct berth **);
 
 /* clients_gateways.c */
-/* The record of a gateway, made if need be; NULL for one without a name. */
+/* The record of a gateway, borrowed, made if need be; NULL for one without a name. */
 struct gateway *clients_gateway(struct clients *, struct span id, uint64_t now_ms);
-void gateway_free(struct gateway *);
+/* NULL gives NULL. */
+struct gateway *gateway_ref(struct gateway *);
+/* NULL is ignored. */
+void gateway_unref(struct gateway *);
+
+/* clients_tick.c */
+/* It shows nothing any more. */
+void showing_free(struct showing *);

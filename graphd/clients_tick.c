@@ -11,20 +11,41 @@
 enum { PRESENCE_EVERY_MS = 1000 / LIMIT_PRESENCE_PER_S };
 
 static bool
-may_tell(struct member *m, uint64_t now_ms)
+may_tell(struct showing *s, uint64_t now_ms)
 {
-	if (m->told_ms && now_ms - m->told_ms < PRESENCE_EVERY_MS)
+	if (s->told_ms && now_ms - s->told_ms < PRESENCE_EVERY_MS)
 		return false;
-	m->told_ms = now_ms;
+	s->told_ms = now_ms;
 	return true;
 }
 
 static void
-drop_kept(struct member *m)
+drop_kept(struct showing *s)
 {
-	list_remove(&m->kept);
-	free(m->kept_data);
-	m->kept_data = NULL;
+	list_remove(&s->kept);
+	free(s->kept_data);
+	s->kept_data = NULL;
+}
+
+static struct showing *
+showing_of(struct member *m)
+{
+	if (!m->showing) {
+		m->showing = xcalloc(1, sizeof(*m->showing));
+		m->showing->member = m;
+	}
+	return m->showing;
+}
+
+void
+showing_free(struct showing *s)
+{
+	if (!s)
+		return;
+	drop_kept(s);
+	list_remove(&s->link);
+	s->member->showing = NULL;
+	free(s);
 }
 
 enum presence
@@ -32,21 +53,23 @@ clients_presence(
     struct clients *c, struct session *s, struct span client_id, struct span data, uint64_t now_ms)
 {
 	struct member *m = clients_member(c, s, client_id);
+	struct showing *showing;
 
 	if (!m)
 		return PRESENCE_UNKNOWN_CLIENT;
-	m->presence_ms = now_ms;
-	list_remove(&m->by_presence);
-	list_append(&c->by_presence, &m->by_presence);
-	if (may_tell(m, now_ms)) {
-		drop_kept(m);
+	showing = showing_of(m);
+	showing->heard_ms = now_ms;
+	list_remove(&showing->link);
+	list_append(&c->showing, &showing->link);
+	if (may_tell(showing, now_ms)) {
+		drop_kept(showing);
 		return PRESENCE_TELL;
 	}
 	/* A newer one takes the place of an older, and does not lose it its turn. */
-	free(m->kept_data);
-	m->kept_data = xspandup(data);
-	if (!link_is_in_list(&m->kept))
-		list_append(&c->kept, &m->kept);
+	free(showing->kept_data);
+	showing->kept_data = xspandup(data);
+	if (!link_is_in_list(&showing->kept))
+		list_append(&c->kept, &showing->kept);
 	return PRESENCE_LATER;
 }
 
@@ -54,27 +77,29 @@ static void
 tell_kept(struct clients *c, uint64_t now_ms, clients_change_fn *fn, void *context)
 {
 	for (struct link *l = c->kept.next, *next; l != &c->kept; l = next) {
-		struct member *m = LIST_OF(l, struct member, kept);
+		struct showing *s = LIST_OF(l, struct showing, kept);
+		struct member *m = s->member;
 
 		next = l->next;
-		if (!may_tell(m, now_ms))
+		if (!may_tell(s, now_ms))
 			continue;
 		fn(context,
 		    &(struct client_change){
-			m->session, &m->client, span_of(m->kept_data), false });
-		drop_kept(m);
+			m->session, &m->client, span_of(s->kept_data), false });
+		drop_kept(s);
 	}
 }
 
 static void
 tell_expired(struct clients *c, uint64_t now_ms, clients_change_fn *fn, void *context)
 {
-	while (!list_is_empty(&c->by_presence)) {
-		struct member *m = LIST_OF(c->by_presence.next, struct member, by_presence);
+	while (!list_is_empty(&c->showing)) {
+		struct showing *s = LIST_OF(c->showing.next, struct showing, link);
+		struct member *m = s->member;
 
-		if (now_ms - m->presence_ms < LIMIT_PRESENCE_TTL_MS)
+		if (now_ms - s->heard_ms < LIMIT_PRESENCE_TTL_MS)
 			return;
-		list_remove(&m->by_presence);
+		showing_free(s);
 		fn(context, &(struct client_change){ m->session, &m->client, { NULL, 0 }, false });
 	}
 }
@@ -96,16 +121,15 @@ mark_silent(struct clients *c, uint64_t now_ms)
 static bool
 loses_berths(struct member *m)
 {
-	if (list_is_empty(&m->berths))
+	if (!m->berths)
 		return false;
-	for (struct link *at = m->berths.next, *next; at != &m->berths; at = next) {
-		struct berth *b = LIST_OF(at, struct berth, link);
-
-		next = at->next;
-		if (b->gateway && b->gateway->silent)
-			berth_free(b);
+	for (struct berth **at = &m->berths; *at;) {
+		if ((*at)->gateway && (*at)->gateway->silent)
+			berth_free(at);
+		else
+			at = &(*at)->next;
 	}
-	return list_is_empty(&m->berths);
+	return !m->berths;
 }
 
 static void
@@ -133,25 +157,25 @@ sweep(struct clients *c, clients_change_fn *fn, void *context)
 	for (size_t i = 0; (g = table_next(&c->gateways, &i));)
 		if (g->silent) {
 			table_remove(&c->gateways, &g->id);
-			gateway_free(g);
+			gateway_unref(g);
 		}
 }
 
-static struct member *
+static struct absence *
 longest_away(const struct clients *c)
 {
-	return list_is_empty(&c->away) ? NULL : LIST_OF(c->away.next, struct member, away);
+	return list_is_empty(&c->away) ? NULL : LIST_OF(c->away.next, struct absence, link);
 }
 
 void
 clients_tick(struct clients *c, uint64_t now_ms, clients_change_fn *fn, void *context)
 {
-	struct member *m;
+	struct absence *a;
 
 	if (mark_silent(c, now_ms))
 		sweep(c, fn, context);
-	while ((m = longest_away(c)) && now_ms - m->away_ms >= c->grace_ms)
-		bury(c, m, fn, context);
+	while ((a = longest_away(c)) && now_ms - a->since_ms >= c->grace_ms)
+		bury(c, a->member, fn, context);
 	tell_kept(c, now_ms, fn, context);
 	tell_expired(c, now_ms, fn, context);
 }
@@ -165,19 +189,20 @@ earlier(uint64_t a, uint64_t b)
 uint64_t
 clients_due_ms(const struct clients *c)
 {
-	const struct member *m = longest_away(c);
-	uint64_t due_ms = m ? m->away_ms + c->grace_ms : UINT64_MAX;
+	const struct absence *a = longest_away(c);
+	uint64_t due_ms = a ? a->since_ms + c->grace_ms : UINT64_MAX;
+	const struct showing *s;
 	const struct gateway *g;
 
 	for (size_t i = 0; (g = table_next(&c->gateways, &i));)
 		due_ms = earlier(due_ms, g->leaving ? 0 : g->heard_ms + LIMIT_LEASE_MS);
 	if (!list_is_empty(&c->kept)) {
-		m = LIST_OF(c->kept.next, struct member, kept);
-		due_ms = earlier(due_ms, m->told_ms + PRESENCE_EVERY_MS);
+		s = LIST_OF(c->kept.next, struct showing, kept);
+		due_ms = earlier(due_ms, s->told_ms + PRESENCE_EVERY_MS);
 	}
-	if (!list_is_empty(&c->by_presence)) {
-		m = LIST_OF(c->by_presence.next, struct member, by_presence);
-		due_ms = earlier(due_ms, m->presence_ms + LIMIT_PRESENCE_TTL_MS);
+	if (!list_is_empty(&c->showing)) {
+		s = LIST_OF(c->showing.next, struct showing, link);
+		due_ms = earlier(due_ms, s->heard_ms + LIMIT_PRESENCE_TTL_MS);
 	}
 	return due_ms;
 }

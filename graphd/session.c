@@ -27,20 +27,6 @@ session_new(const struct uuid *id, const struct uuid *log_id, uint64_t now_us)
 }
 
 static void
-clients_free(struct session *s)
-{
-	struct link *l;
-
-	while ((l = list_take(&s->clients))) {
-		struct client *c = LIST_OF(l, struct client, link);
-		free(c->client_id);
-		free(c->actor);
-		free(c->gateway);
-		free(c);
-	}
-}
-
-static void
 keys_free(struct session *s)
 {
 	struct link *l;
@@ -68,7 +54,7 @@ session_free(struct session *s)
 		step_free(s->open);
 	session_settled(s, UINT64_MAX);
 	list_remove(&s->by_activity);
-	clients_free(s);
+	assert(list_is_empty(&s->clients)); /* whoever keeps them lets go of them first */
 	keys_free(s);
 	history_fini(&s->history);
 	meta_fini(&s->meta);

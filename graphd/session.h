@@ -21,7 +21,7 @@ struct meta {
 
 struct client {
 	struct link link;
-	char *client_id, *actor, *gateway;
+	char *client_id, *actor; /* perhaps the same */
 	uint64_t since_us;
 	uint64_t number; /* rises from each that joins to the next, in any session */
 	bool is_away;	 /* its connection broke off; it may come back */

@@ -1,4 +1,5 @@
 #include "graphd/call.h"
+#include "graphd/clients.h"
 
 enum error
 cmd_list_clients(struct call *c, const struct list_clients_args *a)
@@ -18,7 +19,7 @@ cmd_list_clients(struct call *c, const struct list_clients_args *a)
 		json_out_key(out, "actor");
 		json_out_string(out, client->actor);
 		json_out_key(out, "gateway");
-		json_out_string(out, client->gateway);
+		json_out_string(out, clients_gateway_of(client));
 		json_out_key(out, "since");
 		json_out_time(out, client->since_us);
 		json_out_key(out, "away");

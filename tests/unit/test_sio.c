@@ -6,13 +6,14 @@ START_TEST(a_connect_is_answered_with_a_sid_of_its_own_and_events_may_follow_at_
 {
 	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
-	char sid[EIO_SID_TEXT + 1], expected[200];
+	char session_sid[EIO_SID_TEXT + 1], expected[200];
 
 	ck_assert(ws_text(s, &ws, "40", START_MS));
-	sio_socket_id(client->sockets, sid);
-	snprintf(expected, sizeof(expected), "40{\"sid\":\"%s\"}|42[\"auth\",{}]", sid);
+	snprintf(expected, sizeof(expected), "40{\"sid\":\"%s\"}|42[\"auth\",{}]",
+	    sio_socket_id(client->sockets));
 	ck_assert_str_eq(ws.out.text, expected);
-	ck_assert_mem_ne(&client->sockets->id, eio_session_sid(s), EIO_SID_BYTES);
+	eio_sid_format(eio_session_sid(s), session_sid);
+	ck_assert_str_ne(sio_socket_id(client->sockets), session_sid);
 	ck_assert(sio_client_data(client) == &heard);
 }
 END_TEST
@@ -27,7 +28,7 @@ START_TEST(each_namespace_has_its_own_socket_and_sid)
 	ck_assert(ws_text(s, &ws, "40/graph,{\"since\":1.0}", START_MS));
 	ck_assert_int_eq(strncmp(ws.out.text, "40/graph,{\"sid\":\"", 17), 0);
 	ck_assert_ptr_nonnull(strstr(ws.out.text, "|42/graph,[\"auth\",{\"since\":1.0}]"));
-	ck_assert_mem_ne(&client->sockets->id, &client->sockets->next->id, EIO_SID_BYTES);
+	ck_assert_str_ne(sio_socket_id(client->sockets), sio_socket_id(client->sockets->next));
 	ck_assert_str_eq(heard.text, "{\"token\":\"123\"}|{\"since\":1.0}");
 }
 END_TEST
