@@ -19,15 +19,26 @@ enum {
 	    16384, /* to be read at the next start; beyond it rows are brought up to date, */
 	ROWS_PER_COMMIT = 64, /* so many at a time, which costs a commit about 0.1 ms */
 	PART_EVERY_MS = 20,   /* a snapshot's parts leave room for commits */
+	ALONE_CHANGES = 2,
 	IDLE_MS = 200,	      /* since the last commit, before the log is brought home */
 	LOOK_EVERY_MS = 1000, /* whether the files are where they were, and can be read */
 };
+
+/* One command with its session's row, and nothing else to be written: handing it over to the thread
+ * and back costs some 60 us of its caller's waiting, while nobody else has anything to wait for. */
+static bool
+is_alone(const struct sqlite_store *s, const struct work *w)
+{
+	return w->kind == WORK_COMMIT && s->under_way == 1 && w->commit->changes.n <= ALONE_CHANGES;
+}
 
 static void
 hand_over(struct sqlite_store *s, struct work *w)
 {
 	w->epoch = s->epoch;
 	s->under_way++;
+	if (is_alone(s, w) && sqlite_write_now(s, w))
+		return;
 	pthread_mutex_lock(&s->lock);
 	list_append(&s->todo, &w->link);
 	pthread_cond_signal(&s->wake);

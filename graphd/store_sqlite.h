@@ -152,13 +152,15 @@ struct sqlite_store {
 	bool stop;
 	unsigned epoch; /* raised by the loop after a failure: works of an older one fail unseen */
 
-	/* The writer's side. */
 	pthread_t thread;
+
+	/* Under db_lock. */
 	unsigned failed_epoch; /* the newest one with a failure; epochs begin with 1 */
 	enum error failed_error;
-	atomic_bool fatal; /* no further commit, ever; the loop looks at it too */
-	bool full;	   /* the last transaction found no room */
-	int wal_pages;	   /* written since the last checkpoint */
+	atomic_bool fatal;	/* no further commit, ever; the loop looks at it too */
+	bool full;		/* the last transaction found no room */
+	int wal_pages;		/* written since the last checkpoint */
+	uint64_t last_write_us; /* how long the last transaction took */
 };
 
 /* store_sqlite_schema.c: opens, sets up, migrates and prepares; false with a message. */
@@ -218,6 +220,9 @@ enum error sqlite_verify(struct store *, store_flaw_fn *, void *context);
 
 /* store_sqlite_write.c */
 void *sqlite_writer(void *store);
+/* In the loop's thread, which then waits for the disk; only while the writer has no work. False: it
+ * is to be given to the writer, since the disk is slow, or a checkpoint is due or under way. */
+bool sqlite_write_now(struct sqlite_store *, struct work *);
 
 /* store_sqlite_read.c, store_sqlite_read_rows.c */
 /* Notes that something could not be read, which may mean that the disk is gone: storage_failed. */

@@ -1,5 +1,6 @@
 #include "graphd/store_sqlite.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "graphd/failpoint.h"
 
@@ -10,7 +11,10 @@
 /* A write-ahead log beyond this is brought home after the commit that made it so long: 16 MiB of it
  * take about 10 ms, and the longer it is, the more of its pages are old versions that need not be
  * written at all. */
-enum { WAL_PAGES = 4096 };
+enum {
+	WAL_PAGES = 4096,
+	QUICK_US = 500, /* what the last transaction took at most, for one to be written at once */
+};
 
 /* Runs a statement whose parameters are bound; it is ready for the next time. */
 static int
@@ -273,11 +277,10 @@ fail_after(struct sqlite_store *s, struct work *w, int code)
 	s->failed_error = w->error;
 }
 
-/* After a failed flush or write nothing is tried again: the pages it was about may be marked clean
- * and yet not be on the disk. */
 static void
-write_work(struct sqlite_store *s, struct work *w)
+write_locked(struct sqlite_store *s, struct work *w)
 {
+	uint64_t began_us;
 	int rc;
 
 	if (s->fatal || w->epoch <= s->failed_epoch) {
@@ -287,9 +290,9 @@ write_work(struct sqlite_store *s, struct work *w)
 	}
 	if (!has_something_to_write(w))
 		return;
-	pthread_mutex_lock(&s->db_lock);
+	began_us = clock_now_us();
 	rc = transaction(s, w);
-	pthread_mutex_unlock(&s->db_lock);
+	s->last_write_us = clock_now_us() - began_us;
 	if (rc != SQLITE_OK) {
 		fail_after(s, w, rc);
 	} else if (s->full) {
@@ -298,30 +301,69 @@ write_work(struct sqlite_store *s, struct work *w)
 	}
 }
 
+static void
+give_back(struct sqlite_store *s, struct work *w)
+{
+	pthread_mutex_lock(&s->lock);
+	list_append(&s->finished, &w->link);
+	pthread_mutex_unlock(&s->lock);
+	eventfd_write(s->back.fd, 1);
+}
+
+/* After a failed flush or write nothing is tried again: the pages it was about may be marked clean
+ * and yet not be on the disk. Returns whether the log has become long. */
+static bool
+write_work(struct sqlite_store *s, struct work *w)
+{
+	bool is_long;
+
+	pthread_mutex_lock(&s->db_lock);
+	write_locked(s, w);
+	is_long = s->wal_pages >= WAL_PAGES;
+	pthread_mutex_unlock(&s->db_lock);
+	return is_long;
+}
+
+bool
+sqlite_write_now(struct sqlite_store *s, struct work *w)
+{
+	bool does;
+
+	/* The thread has no work, but it may still be at a checkpoint. */
+	if (pthread_mutex_trylock(&s->db_lock) != 0)
+		return false;
+	does = s->last_write_us <= QUICK_US && s->wal_pages < WAL_PAGES;
+	if (does)
+		write_locked(s, w);
+	pthread_mutex_unlock(&s->db_lock);
+	if (does)
+		give_back(s, w);
+	return does;
+}
+
 /* A checkpoint that lacks room loses nothing: the log stays as it is. A failed write or flush in it
  * is as bad as any other. */
 static void
 checkpoint(struct sqlite_store *s)
 {
 	bool fatal = false;
-	int rc;
+	int rc = SQLITE_OK;
 
-	if (s->fatal || s->wal_pages == 0)
-		return;
-	failpoint("before-checkpoint");
 	pthread_mutex_lock(&s->db_lock);
-	rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (!s->fatal && s->wal_pages > 0) {
+		failpoint("before-checkpoint");
+		rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		failpoint("after-checkpoint");
+		s->wal_pages = 0;
+	}
+	if (rc != SQLITE_OK) {
+		log_warn("store", "a checkpoint failed: %s (%d)", sqlite3_errstr(rc), rc);
+		error_of(s, rc, false, &fatal);
+		s->fatal = s->fatal || fatal;
+	}
 	pthread_mutex_unlock(&s->db_lock);
-	failpoint("after-checkpoint");
-	s->wal_pages = 0;
-	if (rc == SQLITE_OK)
-		return;
-	log_warn("store", "a checkpoint failed: %s (%d)", sqlite3_errstr(rc), rc);
-	error_of(s, rc, false, &fatal);
-	if (!fatal)
-		return;
-	s->fatal = true;
-	eventfd_write(s->back.fd, 1);
+	if (fatal)
+		eventfd_write(s->back.fd, 1);
 }
 
 static struct work *
@@ -346,13 +388,10 @@ sqlite_writer(void *store)
 	while ((w = next_work(s))) {
 		bool wants_checkpoint = w->checkpoint;
 
-		write_work(s, w);
-		pthread_mutex_lock(&s->lock);
-		list_append(&s->finished, &w->link);
-		pthread_mutex_unlock(&s->lock);
-		eventfd_write(s->back.fd, 1);
+		wants_checkpoint |= write_work(s, w);
+		give_back(s, w);
 		/* Behind the answer, so that it delays at most the next commit. */
-		if (wants_checkpoint || s->wal_pages >= WAL_PAGES)
+		if (wants_checkpoint)
 			checkpoint(s);
 	}
 	return NULL;
