@@ -1,0 +1,133 @@
+/* Whose thread writes: the loop's own, for a command that is alone while the disk is quick. */
+
+#include "graphd/store_sqlite.h"
+#include "store_fixture.h"
+
+#include <time.h>
+#include <unistd.h>
+
+enum { QUICK_US = 0, SLOW_US = 1000000 };
+
+static struct store_fixture f;
+static struct sqlite_store *s;
+
+static void
+set_up(void)
+{
+	fixture_open(&f, "sqlite");
+	fixture_append(&f, 1, 1);
+	ck_assert_int_eq(fixture_commit(&f), OK);
+	s = sqlite_store_of(f.store);
+	s->last_write_us = QUICK_US;
+}
+
+static void
+tear_down(void)
+{
+	fixture_remove(&f);
+}
+
+/* Of the writer's thread: it stands still while that has nothing to do. */
+static uint64_t
+cpu_ns(void)
+{
+	clockid_t clock;
+	struct timespec t;
+
+	ck_assert_int_eq(pthread_getcpuclockid(s->thread, &clock), 0);
+	ck_assert_int_eq(clock_gettime(clock, &t), 0);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Whether the thread had to do with it. The one before it may still be on its way to sleep. */
+static bool
+wakes_the_thread(void)
+{
+	unsigned done = f.done;
+	uint64_t before;
+
+	for (before = 0; before != cpu_ns();) {
+		before = cpu_ns();
+		usleep(2000);
+	}
+	fixture_start_commit(&f);
+	ck_assert_uint_eq(f.done, done); /* told later, whoever writes it */
+	fixture_await(&f, done + 1);
+	ck_assert_int_eq(f.last_error, OK);
+	return cpu_ns() != before;
+}
+
+START_TEST(a_step_that_is_alone_is_written_by_the_loop)
+{
+	fixture_append(&f, 1, 2);
+	ck_assert(!wakes_the_thread());
+}
+END_TEST
+
+START_TEST(behind_a_slow_write_the_loop_does_not_wait_for_the_disk)
+{
+	s->last_write_us = SLOW_US;
+	fixture_append(&f, 1, 2);
+	ck_assert(wakes_the_thread());
+	/* That one was quick again, as far as the disk of this machine is. */
+	ck_assert_uint_lt(s->last_write_us, SLOW_US);
+}
+END_TEST
+
+START_TEST(several_steps_are_written_by_the_thread)
+{
+	for (unsigned session = 2; session < 6; session++)
+		fixture_append(&f, session, 1);
+	ck_assert(wakes_the_thread());
+}
+END_TEST
+
+START_TEST(a_checkpoint_under_way_is_not_waited_for)
+{
+	fixture_append(&f, 1, 2);
+	pthread_mutex_lock(&s->db_lock);
+	fixture_start_commit(&f);
+	pthread_mutex_unlock(&s->db_lock);
+	fixture_await(&f, 2);
+	ck_assert_int_eq(f.last_error, OK);
+}
+END_TEST
+
+START_TEST(steps_written_here_and_there_are_read_back_in_order)
+{
+	struct steps_read r = { 0 };
+
+	for (uint64_t ordinal = 2; ordinal <= 100; ordinal++) {
+		s->last_write_us = ordinal % 3 ? QUICK_US : SLOW_US;
+		fixture_append(&f, 1, ordinal);
+		ck_assert_int_eq(fixture_commit(&f), OK);
+	}
+	fixture_reopen(&f);
+	r.session = 1;
+	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), OK);
+	ck_assert_uint_eq(r.n, 100);
+	ck_assert_uint_eq(r.last, 100);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("store_alone");
+	TCase *c = tcase_create("store_alone");
+	SRunner *r = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(c, 60);
+	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_test(c, a_step_that_is_alone_is_written_by_the_loop);
+	tcase_add_test(c, a_checkpoint_under_way_is_not_waited_for);
+	tcase_add_test(c, behind_a_slow_write_the_loop_does_not_wait_for_the_disk);
+	tcase_add_test(c, several_steps_are_written_by_the_thread);
+	tcase_add_test(c, steps_written_here_and_there_are_read_back_in_order);
+	suite_add_tcase(suite, c);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
