@@ -251,7 +251,7 @@ upstream_ask(
 	struct upstream_request *p;
 
 	json_out_clear(&u->caller);
-	caller_put(&caller, &u->caller);
+	caller_pack(&caller, &u->caller);
 	p = upstream_requests_add(&u->requests, json_out_span(&u->caller), args,
 	    clock_now_ms() + (uint64_t)caller.deadline_ms, q->once);
 	if (!p)

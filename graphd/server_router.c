@@ -241,7 +241,9 @@ check_ask(struct ask *ask, const struct frames *f, const struct head *head, stru
 	if (head->session_text.n && !uuid_parse(head->session_text, &ask->session))
 		return refuse(why, ERROR_invalid_session, "session_id", "%s",
 		    error_rows[ERROR_invalid_session].text);
-	err = check_json(&ask->caller, "caller", &caller_bounds, why);
+	err = caller_is_packed(ask->caller)
+	    ? OK
+	    : check_json(&ask->caller, "caller", &caller_bounds, why);
 	bounds = bounds_of(ask->command);
 	return err ? err : check_json(&ask->args, "arguments", &bounds, why);
 }

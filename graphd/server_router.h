@@ -20,7 +20,7 @@ struct ask {
 	bool is_packed; /* its head came in one frame, and so goes the answer's */
 	enum command command;
 	struct uuid session;	  /* nil: none named */
-	struct span caller, args; /* scanned */
+	struct span caller, args; /* scanned, where they are JSON */
 	char bytes[];		  /* what the spans point into */
 };
 

@@ -33,6 +33,7 @@
 #include "common/mem.h"
 #include "common/path.h"
 #include "common/span.h"
+#include "proto/caller.h"
 #include "proto/proto.h"
 
 #include <stdbool.h>
@@ -49,7 +50,7 @@
 
 /*
  * A packed head: WIRE_PACKED, the request id, the session's 16 bytes (zero: none), the length of
- * the command's name in one byte, the name, and the caller in what is left.
+ * the command's name in one byte, the name, and the caller, packed or as JSON, in what is left.
  */
 enum { WIRE_PACKED_ID_BYTES = 8 };
 struct wire_packed {
@@ -108,19 +109,3 @@ void wire_event_pack(const struct wire_header *, struct span body, struct json_o
 /* Takes the next event from the front of what is left; the path and the body live there. False:
  * nothing is left, or it is damaged. */
 bool wire_event_unpack(struct span *left, struct wire_header *, struct span *body);
-
-/* Who asks: travels as JSON so that a ten-line script can write it; empty or {} is a valid caller.
- */
-struct caller {
-	struct span actor;  /* name shown in events and owning undo "mine" */
-	struct span client; /* client_id of a live connection */
-	struct span gateway;
-	struct span key;	 /* command_id or Idempotency-Key; empty: none */
-	struct span traceparent; /* W3C Trace Context, logged with the request */
-	bool minimal;		 /* leave the graph out of the reply */
-	bool key_is_command_id;	 /* key is a UUID that becomes the command's id */
-	int64_t deadline_ms;	 /* how long the gateway waits; 0: unknown */
-};
-void caller_put(const struct caller *, struct json_out *);
-/* text: scanned JSON or empty. What it gives lives in the text or the arena. */
-enum error caller_get(struct span text, struct arena *, struct caller *, struct refusal *);

@@ -29,6 +29,7 @@ struct asked {
 	struct frames frames;
 	struct wire_packed head;
 	char session[UUID_TEXT + 1]; /* empty: none */
+	char caller[2048];	     /* as JSON, which reads better in a test */
 };
 
 static struct fake_graphd fake;
@@ -91,10 +92,29 @@ asked_at(const struct asked *a, size_t i)
 	case ASKED_SESSION:
 		return span_of(a->session);
 	case ASKED_CALLER:
-		return a->head.caller;
+		return span_of(a->caller);
 	default:
 		return frames_at(&a->frames, i - ASKED_ARGS + ARGS_FRAME);
 	}
+}
+
+static inline void
+read_caller(struct asked *a)
+{
+	struct caller caller;
+	struct refusal why = { 0 };
+	struct json_out text = { 0 };
+	struct arena arena;
+
+	arena_init(&arena);
+	ck_assert(caller_is_packed(a->head.caller));
+	ck_assert_int_eq(caller_get(a->head.caller, &arena, &caller, &why), OK);
+	caller_put(&caller, &text);
+	ck_assert_uint_lt(text.n, sizeof(a->caller));
+	memcpy(a->caller, text.bytes, text.n);
+	a->caller[text.n] = '\0';
+	json_out_fini(&text);
+	arena_fini(&arena);
 }
 
 static inline bool
@@ -103,6 +123,7 @@ fake_recv(struct asked *a)
 	if (!frames_recv(&a->frames, fake.router))
 		return false;
 	ck_assert(wire_packed_get(frames_at(&a->frames, 2), &a->head));
+	read_caller(a);
 	a->session[0] = '\0';
 	if (!uuid_is_nil(&a->head.session))
 		uuid_format(&a->head.session, a->session);

@@ -1,6 +1,5 @@
 /* Frames between the processes: what is put is what is got, and nothing else is taken. */
 
-#include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "proto/wire.h"
@@ -245,66 +244,6 @@ START_TEST(packed_lengths_beyond_the_message_are_refused)
 }
 END_TEST
 
-START_TEST(a_caller_comes_back_as_it_was_put)
-{
-	struct caller in = { .actor = SPAN("ann \"the\" \xc3\xa4"),
-		.client = SPAN("c1"),
-		.gateway = SPAN("g"),
-		.key = SPAN("k"),
-		.traceparent = SPAN("00-1-2-01"),
-		.minimal = true,
-		.key_is_command_id = true,
-		.deadline_ms = 5000 };
-	struct caller out;
-	struct json_out text = { 0 };
-	struct arena arena;
-	struct refusal why = { 0 };
-
-	arena_init(&arena);
-	caller_put(&in, &text);
-	ck_assert_int_eq(caller_get(json_out_span(&text), &arena, &out, &why), OK);
-	ck_assert(span_equal(in.actor, out.actor));
-	ck_assert(span_equal(in.client, out.client));
-	ck_assert(span_equal(in.gateway, out.gateway));
-	ck_assert(span_equal(in.key, out.key));
-	ck_assert(span_equal(in.traceparent, out.traceparent));
-	ck_assert(out.minimal && out.key_is_command_id);
-	ck_assert_int_eq(out.deadline_ms, 5000);
-	json_out_fini(&text);
-	arena_fini(&arena);
-	refusal_fini(&why);
-}
-END_TEST
-
-START_TEST(an_empty_caller_is_valid_and_a_wrong_one_is_named)
-{
-	struct caller out;
-	struct arena arena;
-	struct refusal why = { 0 };
-	char text[LIMIT_KEY_BYTES + 32];
-
-	arena_init(&arena);
-	ck_assert_int_eq(caller_get(SPAN(""), &arena, &out, &why), OK);
-	ck_assert_int_eq(caller_get(SPAN("{}"), &arena, &out, &why), OK);
-	ck_assert_int_eq(
-	    caller_get(SPAN("{\"actor\":null,\"other\":[1]}"), &arena, &out, &why), OK);
-	ck_assert_int_eq(caller_get(SPAN("[]"), &arena, &out, &why), ERROR_invalid_request);
-	ck_assert_int_eq(
-	    caller_get(SPAN("{\"actor\":5}"), &arena, &out, &why), ERROR_invalid_request);
-	ck_assert_str_eq(why.field, "actor");
-	ck_assert_int_eq(
-	    caller_get(SPAN("{\"deadline_ms\":\"x\"}"), &arena, &out, &why), ERROR_invalid_request);
-	ck_assert_str_eq(why.field, "deadline_ms");
-	snprintf(text, sizeof text, "{\"key\":\"%0*d\"}", LIMIT_KEY_BYTES, 1);
-	ck_assert_int_eq(caller_get(span_of(text), &arena, &out, &why), OK);
-	snprintf(text, sizeof text, "{\"key\":\"%0*d\"}", LIMIT_KEY_BYTES + 1, 1);
-	ck_assert_int_eq(caller_get(span_of(text), &arena, &out, &why), ERROR_invalid_request);
-	ck_assert_str_eq(why.field, "key");
-	arena_fini(&arena);
-	refusal_fini(&why);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -323,8 +262,6 @@ main(void)
 	tcase_add_test(tc, packed_events_come_back_one_after_another);
 	tcase_add_test(tc, a_packed_message_that_is_cut_off_gives_the_whole_events_before_the_cut);
 	tcase_add_test(tc, packed_lengths_beyond_the_message_are_refused);
-	tcase_add_test(tc, a_caller_comes_back_as_it_was_put);
-	tcase_add_test(tc, an_empty_caller_is_valid_and_a_wrong_one_is_named);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
