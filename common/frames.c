@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Nothing waits, the peer is gone, the process is ending: all else would be a mistake of ours. */
-static bool
-is_expected(int err)
+/* Nothing waits, the peer is gone, the process is ending: all else but a lack of memory would be a
+ * mistake of ours. */
+static void
+check_failure(int err)
 {
-	return err == EAGAIN || err == ETERM || err == EHOSTUNREACH;
+	if (err == ENOMEM)
+		log_fatal("memory", "the system has none left for a message");
+	assert(err == EAGAIN || err == ETERM || err == EHOSTUNREACH);
 }
 
 static bool
@@ -24,7 +27,7 @@ recv_frame(zmq_msg_t *msg, void *socket)
 	while (got < 0 && errno == EINTR);
 	if (got >= 0)
 		return true;
-	assert(is_expected(errno));
+	check_failure(errno);
 	zmq_msg_close(msg);
 	return false;
 }
@@ -89,7 +92,8 @@ frames_send(void *socket, struct span bytes, bool more)
 	do
 		sent = zmq_send(socket, bytes.p, bytes.n, flags(more));
 	while (sent < 0 && errno == EINTR);
-	assert(sent >= 0 || is_expected(errno));
+	if (sent < 0)
+		check_failure(errno);
 	return sent >= 0;
 }
 
@@ -111,8 +115,9 @@ frames_send_owned(void *socket, char *bytes, size_t n, bool more)
 	do
 		sent = zmq_msg_send(&msg, socket, flags(more));
 	while (sent < 0 && errno == EINTR);
-	assert(sent >= 0 || is_expected(errno));
-	if (sent < 0)
+	if (sent < 0) {
+		check_failure(errno);
 		zmq_msg_close(&msg); /* calls free_bytes() */
+	}
 	return sent >= 0;
 }

@@ -172,8 +172,11 @@ why_read_only(const char *path)
 static int
 cause_of(const struct sqlite_store *s, int primary)
 {
-	int cause = sqlite3_db_readonly(s->db, "main") == 1 ? why_read_only(s->path) : 0;
+	int cause;
 
+	if (!s->db) /* there was no memory for it */
+		return 0;
+	cause = sqlite3_db_readonly(s->db, "main") == 1 ? why_read_only(s->path) : 0;
 	if (cause == 0)
 		cause = sqlite_disk_errno(s, false);
 	if (cause == 0)

@@ -22,7 +22,7 @@ LONG = os.environ.get("LONG") == "1"
 TIME_LIMIT_S = 3000 if LONG else 300
 
 # What a program that passed has to say besides: what it measured, and how to repeat it.
-FIGURE = re.compile(r"SEED=\d+|\d (kills|power cuts|readings|deliveries)|ready after:| children \d|SKIPPED:")
+FIGURE = re.compile(r"SEED=\d+|\d (kills|power cuts|readings|deliveries)|ready after:| children \d|commands/s|SKIPPED")
 
 
 class Tally:

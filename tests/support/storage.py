@@ -20,13 +20,14 @@ GRAPHCTL = BUILD / "graphd" / "graphctl"
 
 class StorageTest(unittest.TestCase):
     graphd_options = ("--snapshot-steps", "20")
+    deadline_ms = 2000  # what a gateway waits for a graphd that is gone
 
     def setUp(self):
         self.seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000_000))
         print(f"SEED={self.seed} ", end="", flush=True)
         self.chance = random.Random(self.seed)
         self.server = Server(store="sqlite", graphd_options=self.graphd_options,
-                             gateway_options=["--deadline-ms", "2000"])
+                             gateway_options=["--deadline-ms", str(self.deadline_ms)])
         self.addCleanup(self.server.remove)
 
     def begin(self, sessions=1):
