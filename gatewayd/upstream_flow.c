@@ -96,7 +96,7 @@ upstream_hello(struct upstream *u, bool leaving)
 	}
 	json_out_close(&args, '}');
 	send_request(
-	    u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, &no_session, SPAN("{}"), json_out_span(&args));
+	    u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, &no_session, SPAN(""), json_out_span(&args));
 	json_out_fini(&args);
 }
 

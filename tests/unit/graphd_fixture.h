@@ -107,7 +107,7 @@ read_caller(struct asked *a)
 	struct arena arena;
 
 	arena_init(&arena);
-	ck_assert(caller_is_packed(a->head.caller));
+	ck_assert(a->head.caller.n == 0 || caller_is_packed(a->head.caller));
 	ck_assert_int_eq(caller_get(a->head.caller, &arena, &caller, &why), OK);
 	caller_put(&caller, &text);
 	ck_assert_uint_lt(text.n, sizeof(a->caller));
