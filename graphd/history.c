@@ -21,6 +21,18 @@ history_init(struct history *h)
 	h->cleared_for = NULL;
 }
 
+struct history_entry *
+history_entry_new(struct span actor)
+{
+	struct history_entry *entry = xcalloc(1, sizeof(*entry) + actor.n + 1);
+	char *text = (char *)(entry + 1);
+
+	if (actor.n > 0)
+		memcpy(text, actor.p, actor.n);
+	entry->actor = text;
+	return entry;
+}
+
 void
 history_entry_free(struct history_entry *entry)
 {
@@ -29,7 +41,6 @@ history_entry_free(struct history_entry *entry)
 	for (size_t i = 0; i < entry->n_edits; i++)
 		edit_fini(&entry->edits[i]);
 	free(entry->edits);
-	free(entry->actor);
 	free(entry);
 }
 

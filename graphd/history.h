@@ -17,7 +17,7 @@ struct history_entry {
 	struct link link; /* undo or redo list, newest last */
 	struct uuid command_id;
 	enum command type;
-	char *actor;	    /* owned; "" when nobody was named */
+	const char *actor; /* behind the struct, in the same allocation; "" when nobody was named */
 	struct edit *edits; /* owned; content of ADD edits is not kept */
 	size_t n_edits;
 	bool mine_only; /* redo list: a newer command of somebody else took it from session scope */
@@ -34,6 +34,8 @@ struct history {
 
 void history_init(struct history *);
 void history_fini(struct history *);
+/* All else zero. */
+struct history_entry *history_entry_new(struct span actor);
 void history_entry_free(struct history_entry *);
 /* The entry that undo would take: the newest, or the newest of this actor. NULL when there is none.
  */

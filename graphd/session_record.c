@@ -38,10 +38,9 @@ record_do(
 		edits_free(edits, n);
 		return;
 	}
-	entry = xcalloc(1, sizeof(*entry));
+	entry = history_entry_new(span_of(name_or_empty(step->actor)));
 	entry->command_id = step->command_id;
 	entry->type = step->type;
-	entry->actor = xstrdup(name_or_empty(step->actor));
 	entry->edits = edits;
 	entry->n_edits = n;
 	entry->ordinal = step->ordinal;

@@ -187,17 +187,28 @@ read_nodes(struct reader *r, struct session *s)
 	}
 }
 
+static struct span
+read_actor(struct reader *r)
+{
+	struct span actor = read_span(r);
+
+	if (!actor.p || memchr(actor.p, '\0', actor.n))
+		r->bad = true;
+	return actor;
+}
+
 static struct history_entry *
 read_entry(struct reader *r)
 {
-	struct history_entry *entry = xcalloc(1, sizeof(*entry));
+	struct uuid command_id = read_id(r);
+	enum command type = command_find(read_span(r));
+	struct history_entry *entry = history_entry_new(read_actor(r));
 	size_t n;
 
-	entry->command_id = read_id(r);
-	entry->type = command_find(read_span(r));
-	if (entry->type == COMMANDS)
+	if (type == COMMANDS)
 		r->bad = true;
-	entry->actor = read_some_text(r);
+	entry->command_id = command_id;
+	entry->type = type;
 	entry->ordinal = read_number(r);
 	entry->mine_only = read_bounded(r, 1);
 	n = read_count(r, EDIT_BYTES_MIN);
