@@ -97,16 +97,31 @@ caller_is_packed(struct span text)
 	return text.n > 0 && text.p[0] == PACKED;
 }
 
+/* Eight bytes at once as long as all of them are 1 to 127. */
+static const char *
+skip_ascii(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+
+	for (uint64_t word; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
+		memcpy(&word, p, sizeof word);
+		if ((word | (word - ones)) & high)
+			break;
+	}
+	return p;
+}
+
 static bool
 is_text(struct span text)
 {
-	for (size_t i = 0; i < text.n;) {
-		unsigned char c = (unsigned char)text.p[i];
-		size_t n = c < 0x80 ? c != 0 : utf8_sequence(text.p + i, text.n - i);
+	const char *p = text.p, *end = text.p + text.n;
+
+	while ((p = skip_ascii(p, end)) < end) {
+		size_t n = *p ? utf8_sequence(p, (size_t)(end - p)) : 0;
 
 		if (n == 0)
 			return false;
-		i += n;
+		p += n;
 	}
 	return true;
 }

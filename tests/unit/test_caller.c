@@ -119,7 +119,8 @@ END_TEST
 START_TEST(packed_texts_are_utf8_without_nul_and_keep_their_limits)
 {
 	const struct span actors[] = { SPAN("a\0b"), SPAN("\xff"), SPAN("\xc3"),
-		SPAN("\xed\xa0\x80"), SPAN("\xc0\xaf") };
+		SPAN("\xed\xa0\x80"), SPAN("\xc0\xaf"), SPAN("12345678\0"), SPAN("1234567\0z"),
+		SPAN("12345678xyz\xffzyx12345678") };
 	static char longest[LIMIT_KEY_BYTES + 1];
 	struct caller c = { 0 }, out;
 
