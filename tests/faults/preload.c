@@ -7,6 +7,8 @@
  *   torn:N                     half of the N-th write is written, and the process ends
  *   sector:OFFSET              the place in the database, not in its log, can never be read
  *   slow:MS                    every flush takes so much longer
+ *
+ * It says so on standard error, and of each write and flush behind it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 static atomic_long calls;
+static atomic_bool failed;
 
 static bool
 is_named(int fd, const char *part)
@@ -62,11 +65,21 @@ is_due(const char *operation, int fd)
 	return call == n || (call > n && strchr(getenv("FAULT"), '+'));
 }
 
+/* Whoever writes after a failed flush or write takes what the disk said for something that passes.
+ */
+static void
+note_writing(int fd)
+{
+	if (failed && is_named(fd, ".db"))
+		fputs("preload: written after the fault\n", stderr);
+}
+
 static int
 fail(void)
 {
 	const char *number = getenv("FAULT_ERRNO");
 
+	failed = true;
 	fputs("preload: the fault\n", stderr);
 	errno = number ? atoi(number) : EIO;
 	return -1;
@@ -87,6 +100,7 @@ dawdle(int fd)
 int
 fsync(int fd)
 {
+	note_writing(fd);
 	dawdle(fd);
 	return is_due("fsync", fd) ? fail() : NEXT(fsync)(fd);
 }
@@ -94,6 +108,7 @@ fsync(int fd)
 int
 fdatasync(int fd)
 {
+	note_writing(fd);
 	dawdle(fd);
 	return is_due("fsync", fd) ? fail() : NEXT(fdatasync)(fd);
 }
@@ -101,6 +116,7 @@ fdatasync(int fd)
 ssize_t
 pwrite64(int fd, const void *bytes, size_t n, off64_t at)
 {
+	note_writing(fd);
 	if (is_due("write", fd))
 		return fail();
 	if (is_due("torn", fd)) {
