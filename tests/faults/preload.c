@@ -2,11 +2,11 @@
  * Makes operations on a database's files fail, for tests: the library is preloaded into graphd and
  * does nothing until the file that FAULT_ARM names is there. FAULT says what then:
  *
- *   fsync:N, write:N, read:N   the N-th call from then on fails; with a plus sign behind it all later
- *                              ones too. With the error number in FAULT_ERRNO, otherwise EIO.
- *   torn:N                     half of the N-th write is written, and the process ends
- *   sector:OFFSET              the place in the database, not in its log, can never be read
- *   slow:MS                    every flush takes so much longer
+ *   fsync:N, write:N, read:N  the N-th call from then on fails, and with a plus sign behind it
+ *                             all later ones too; with FAULT_ERRNO, or EIO
+ *   torn:N                    half of the N-th write is written, and the process ends
+ *   sector:OFFSET             the place in the database, not in its log, can never be read
+ *   slow:MS                   every flush takes so much longer
  *
  * It says so on standard error, and of each write and flush behind it.
  */
