@@ -1,5 +1,7 @@
 #include "common/resident.h"
 
+#include "common/clock.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,4 +55,22 @@ resident_drop_files(void)
 	if (smaps)
 		fclose(smaps);
 	return dropped;
+}
+
+static void
+on_started(struct loop_timer *timer)
+{
+	(void)timer;
+	resident_drop_files();
+}
+
+void
+resident_run(struct loop *loop)
+{
+	struct loop_timer started = { .due = on_started };
+
+	resident_drop_files();
+	loop_set_timer(loop, &started, clock_now_ms() + RESIDENT_STARTED_MS);
+	loop_run(loop);
+	loop_cancel_timer(loop, &started);
 }

@@ -5,6 +5,8 @@
  * back only when it is short of memory, and until then they count as ours.
  */
 
+#include "common/loop.h"
+
 #include <stddef.h>
 
 /*
@@ -13,3 +15,10 @@
  * bytes of address space given back, 0 when /proc is not there.
  */
 size_t resident_drop_files(void);
+
+/*
+ * loop_run(), with the pages given back at once and again after RESIDENT_STARTED_MS: by then the
+ * other daemon has been met and the first heartbeats have come, which is code for once, too.
+ */
+enum { RESIDENT_STARTED_MS = 1500 };
+void resident_run(struct loop *);

@@ -113,8 +113,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	loop_signal(loop, SIGINT, on_signal, server);
 	log_info("graphd", "ready: requests on %s, events on %s, %zu sessions", o->server.requests,
 	    o->server.events, sessions_count(sessions));
-	resident_drop_files();
-	loop_run(loop);
+	resident_run(loop);
 	good = store->ops->close(store) && !server_has_failed(server);
 	server_free(server);
 	return good;
