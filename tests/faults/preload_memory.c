@@ -4,6 +4,7 @@
  * that any part of the process makes is refused, where FAULT is "memory:N"; with a plus sign behind
  * it all later ones are refused too.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -13,10 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* glibc's own, under the names that are not replaced here. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
+/* The allocator's own. Looking them up needs no memory in glibc as long as nothing fails. */
+static void *(*own_malloc)(size_t);
+static void *(*own_calloc)(size_t, size_t);
+static void *(*own_realloc)(void *, size_t);
 
 static const volatile char *armed;
 static long nth;
@@ -37,6 +38,14 @@ read_fault(void)
 	nth = atol(fault + 7);
 	all_later = strchr(fault, '+') != NULL;
 	armed = map;
+}
+
+static void
+find_own(void)
+{
+	*(void **)&own_calloc = dlsym(RTLD_NEXT, "calloc");
+	*(void **)&own_realloc = dlsym(RTLD_NEXT, "realloc");
+	*(void **)&own_malloc = dlsym(RTLD_NEXT, "malloc");
 }
 
 static bool
@@ -62,17 +71,23 @@ is_due(void)
 void *
 malloc(size_t size)
 {
-	return is_due() ? NULL : __libc_malloc(size);
+	if (!own_malloc)
+		find_own();
+	return is_due() ? NULL : own_malloc(size);
 }
 
 void *
 calloc(size_t n, size_t size)
 {
-	return is_due() ? NULL : __libc_calloc(n, size);
+	if (!own_malloc)
+		find_own();
+	return is_due() ? NULL : own_calloc(n, size);
 }
 
 void *
 realloc(void *old, size_t size)
 {
-	return is_due() ? NULL : __libc_realloc(old, size);
+	if (!own_malloc)
+		find_own();
+	return is_due() ? NULL : own_realloc(old, size);
 }
