@@ -208,16 +208,18 @@ static void
 write_updated(
     struct json_out *out, const struct session *s, const struct step *step, const struct node *node)
 {
+	bool is_too_long;
+
 	write_updated_head(out, s, step, node);
 	write_node(out, node);
-	json_out_close(out, '}');
-	if (out->n <= LIMIT_EVENT_BYTES)
-		return;
-	json_out_clear(out);
-	write_updated_head(out, s, step, node);
-	json_out_null(out);
+	is_too_long = out->n > LIMIT_EVENT_BYTES;
+	if (is_too_long) {
+		json_out_clear(out);
+		write_updated_head(out, s, step, node);
+		json_out_null(out);
+	}
 	json_out_key(out, "node_omitted");
-	json_out_bool(out, true);
+	json_out_bool(out, is_too_long);
 	json_out_close(out, '}');
 }
 
