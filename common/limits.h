@@ -60,7 +60,8 @@ enum {
 
 	/* the wire between processes */
 	LIMIT_FRAME_BYTES = 1024 * 1024, /* ZMQ_MAXMSGSIZE; longer bodies travel in parts */
-	LIMIT_EVENT_BYTES = 960 * 1024, /* a longer one is not published but read from the journal */
+	LIMIT_EVENT_BYTES =
+	    960 * 1024, /* a longer one is not published but read from the journal */
 	LIMIT_PART_BYTES = 512 * 1024,
 	LIMIT_ENVELOPE_FRAMES = 8,
 	LIMIT_ENVELOPE_BYTES = 1024,
