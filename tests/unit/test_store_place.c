@@ -24,7 +24,7 @@ tear_down(void)
 static void
 move_away(const char *path, char to[128])
 {
-	snprintf(to, 128, "%s.away", path);
+	snprintf(to, 128, "%.120s.away", path);
 	ck_assert_int_eq(rename(path, to), 0);
 }
 
