@@ -3,9 +3,11 @@
 #include "common/clock.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 /* One entry of /proc/self/smaps, proc(5): a line with the range, then one line per figure. */
 struct mapping {
@@ -57,20 +59,49 @@ resident_drop_files(void)
 	return dropped;
 }
 
-static void
-on_started(struct loop_timer *timer)
+struct rest {
+	struct loop_timer look;
+	struct loop *loop;
+	uint64_t used_us; /* CPU of the process, when it was last looked at */
+	bool has_worked;  /* since the pages were last given back */
+};
+
+enum { REST_US = RESIDENT_LOOK_MS * 1000 / 100 };
+
+static uint64_t
+cpu_us(void)
 {
-	(void)timer;
-	resident_drop_files();
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void
+on_look(struct loop_timer *timer)
+{
+	struct rest *r = (struct rest *)(void *)((char *)timer - offsetof(struct rest, look));
+	uint64_t before_us = r->used_us;
+
+	r->used_us = cpu_us();
+	if (r->used_us - before_us >= REST_US) {
+		r->has_worked = true;
+	} else if (r->has_worked) {
+		resident_drop_files();
+		r->has_worked = false;
+	}
+	loop_set_timer(r->loop, timer, clock_now_ms() + RESIDENT_LOOK_MS);
 }
 
 void
 resident_run(struct loop *loop)
 {
-	struct loop_timer started = { .due = on_started };
+	struct rest r = {
+		.look.due = on_look, .loop = loop, .used_us = cpu_us(), .has_worked = true
+	};
 
 	resident_drop_files();
-	loop_set_timer(loop, &started, clock_now_ms() + RESIDENT_STARTED_MS);
+	loop_set_timer(loop, &r.look, clock_now_ms() + RESIDENT_LOOK_MS);
 	loop_run(loop);
-	loop_cancel_timer(loop, &started);
+	loop_cancel_timer(loop, &r.look);
 }

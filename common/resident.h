@@ -17,8 +17,10 @@
 size_t resident_drop_files(void);
 
 /*
- * loop_run(), with the pages given back at once and again after RESIDENT_STARTED_MS: by then the
- * other daemon has been met and the first heartbeats have come, which is code for once, too.
+ * loop_run(), with the pages given back at once, and again whenever the process comes to rest, that
+ * is when it uses less than one per cent of a core for RESIDENT_LOOK_MS, for the first time or
+ * after it has used more. So what a burst runs through does not stay, and who is busy is left
+ * alone.
  */
-enum { RESIDENT_STARTED_MS = 1500 };
+enum { RESIDENT_LOOK_MS = 1500 };
 void resident_run(struct loop *);

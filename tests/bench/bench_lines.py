@@ -137,10 +137,15 @@ def connects(settings):
     return lines
 
 
+AT_REST_S = 3.5  # the daemons look every 1.5 s whether they are (common/resident.h)
+
+
 def idle_line(settings, kind):
     """What each of many connections makes the daemons grow by, when nothing is said on them."""
     with running() as server:
-        found = run_on(server, make_rooms(server, 100), kind=kind, hold=settings.hold_s,
+        rooms = make_rooms(server, 100)
+        time.sleep(AT_REST_S)
+        found = run_on(server, rooms, kind=kind, hold=settings.hold_s,
                        subscribers=settings.connections)
     join = found["join"]
     graphd_kib, gateway_kib = ((held - before) / settings.connections / 1024
@@ -156,6 +161,7 @@ def idle(settings):
     lines.append(line("CPU, the same connections, Socket.IO", lines[0]["idle_cpu_percent"],
                       "% of a core"))
     with running() as server:
+        time.sleep(AT_REST_S)
         rss = sum(daemon.rss_bytes() for daemon in server.daemons())
         lines.append(line("memory, both daemons without work", rss / 2**20, "MiB"))
     return lines

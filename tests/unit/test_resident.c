@@ -1,11 +1,14 @@
 #include "common/resident.h"
 
+#include "common/clock.h"
+
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FILE_BYTES = 1024 * 1024, PAGE = 4096 };
@@ -87,6 +90,46 @@ START_TEST(what_was_written_before_it_was_locked_is_kept)
 }
 END_TEST
 
+struct burst {
+	struct loop_timer timer;
+	struct loop *loop;
+	char *mapped;
+	bool has_burst;
+	size_t n; /* of what was read */
+};
+
+/* Reads everything once, using more of a core than a process at rest does; then looks on. */
+static void
+on_burst(struct loop_timer *timer)
+{
+	struct burst *b = (struct burst *)timer;
+
+	if (b->has_burst && resident_pages(b->mapped) == 0)
+		loop_stop(b->loop);
+	for (clock_t until = clock() + CLOCKS_PER_SEC / 10; !b->has_burst && clock() < until;)
+		for (size_t i = 0; i < FILE_BYTES; i++)
+			b->n += b->mapped[i] == 'x';
+	if (!b->has_burst)
+		ck_assert_uint_gt(resident_pages(b->mapped), 0);
+	b->has_burst = true;
+	loop_set_timer(b->loop, timer, clock_now_ms() + 50);
+}
+
+START_TEST(who_comes_to_rest_after_a_burst_gives_back_what_it_touched)
+{
+	struct burst b = { .timer.due = on_burst, .loop = loop_new(), .mapped = map(PROT_READ) };
+	uint64_t began_ms = clock_now_ms();
+
+	loop_set_timer(b.loop, &b.timer, began_ms + 50);
+	resident_run(b.loop);
+	ck_assert_uint_ge(clock_now_ms() - began_ms, RESIDENT_LOOK_MS);
+	ck_assert_uint_gt(b.n, 0);
+	loop_cancel_timer(b.loop, &b.timer);
+	loop_free(b.loop);
+	munmap(b.mapped, FILE_BYTES);
+}
+END_TEST
+
 START_TEST(what_can_be_written_is_left_alone)
 {
 	char *p = map(PROT_READ | PROT_WRITE);
@@ -110,6 +153,8 @@ main(void)
 	tcase_add_test(t, what_was_only_read_is_given_back_and_is_there_when_read_again);
 	tcase_add_test(t, what_was_written_before_it_was_locked_is_kept);
 	tcase_add_test(t, what_can_be_written_is_left_alone);
+	tcase_add_test(t, who_comes_to_rest_after_a_burst_gives_back_what_it_touched);
+	tcase_set_timeout(t, 30);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
