@@ -33,23 +33,33 @@ class BigEvents(ConsumerTest):
         print(f"{len(history)} events, the longest of {longest} bytes, at {len(consumers)} consumers")
         self.assertGreater(longest, 5 * MESSAGE_BYTES)
 
-    def await_updated(self, socket, node):
-        return socket.await_event(lambda e: e.get("event") == "node-updated"
-                                  and e["data"]["id"] == node)
+    def updated(self, socket, node):
+        """Of a new child. Who is behind, as after two megabytes, hears no transient event: again,
+        until it is not."""
+        for _ in range(20):
+            child = self.create("x", "Child", parent=node)
+            socket.await_event(lambda e: e.get("event") == "node-created"
+                               and e["data"]["id"] == child)
+            self.do("UpdateProperty", node_id=self.root, property_id="notes", value=child)
+            socket.await_event(lambda e: e.get("event") == "property-changed"
+                               and e["data"].get("new_value") == child)
+            found = [e for e in socket.events()
+                     if e["event"] == "node-updated" and e["data"]["id"] == node]
+            if found:
+                return found[-1]
+        raise AssertionError("no node-updated in twenty tries")
 
     def test_a_parent_too_big_for_a_message_is_told_without_its_node(self):
         """node-updated is kept nowhere: what the bus cannot carry could not be read later."""
         dash = self.websocket(query="names=dash")
         big = self.create_big()
         self.do("UpdateProperty", node_id=big, property_id="p4", value=VALUE)
-        self.create("x", "Child", parent=big)
-        updated = self.await_updated(dash, big)
+        updated = self.updated(dash, big)
         self.assertIsNone(updated["data"]["node"])
         self.assertTrue(updated["data"]["node_omitted"])
         small = self.create("x", "Small", parent=self.root)
-        self.create("x", "Child", parent=small)
-        updated = self.await_updated(dash, small)
-        self.assertEqual(len(updated["data"]["node"]["children"]), 1)
+        updated = self.updated(dash, small)
+        self.assertGreaterEqual(len(updated["data"]["node"]["children"]), 1)
         self.assertFalse(updated["data"]["node_omitted"])
 
 
