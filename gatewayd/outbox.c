@@ -102,30 +102,61 @@ fill_vector(const struct outbox_ring *ring, struct iovec vector[VECTOR], size_t 
 	return n;
 }
 
+/* Of total bytes the kernel took so many, or said this: a negative errno. OUTBOX_EMPTY: it took
+ * all. */
+static enum outbox_verdict
+taken(struct outbox *o, size_t total, ssize_t result)
+{
+	if (result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR)
+		return OUTBOX_WAITING;
+	if (result < 0)
+		return OUTBOX_BROKEN;
+	advance(o->ring, (size_t)result);
+	if ((size_t)result < total)
+		return OUTBOX_WAITING;
+	if (o->ring->n == 0)
+		outbox_fini(o);
+	return OUTBOX_EMPTY;
+}
+
 enum outbox_verdict
 outbox_write(struct outbox *o, int fd)
 {
 	struct iovec vector[VECTOR];
+	enum outbox_verdict verdict = OUTBOX_EMPTY;
 	size_t total;
 
-	while (o->ring && o->ring->n) {
+	while (o->ring && verdict == OUTBOX_EMPTY) {
 		size_t n = fill_vector(o->ring, vector, &total);
 		struct msghdr msg = { .msg_iov = vector, .msg_iovlen = n };
 		ssize_t sent = n == 1
 		    ? send(fd, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL)
 		    : sendmsg(fd, &msg, MSG_NOSIGNAL);
 
-		if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-			return OUTBOX_WAITING;
-		if (sent < 0)
-			return OUTBOX_BROKEN;
-		advance(o->ring, (size_t)sent);
-		if ((size_t)sent < total)
-			return OUTBOX_WAITING;
+		verdict = taken(o, total, sent < 0 ? -errno : sent);
 	}
-	free(o->ring);
-	o->ring = NULL;
-	return OUTBOX_EMPTY;
+	return verdict;
+}
+
+bool
+outbox_piece(const struct outbox *o, struct span *piece)
+{
+	struct iovec vector[VECTOR];
+	size_t total;
+
+	if (!o->ring || o->ring->n != 1)
+		return false;
+	fill_vector(o->ring, vector, &total);
+	*piece = (struct span){ vector[0].iov_base, vector[0].iov_len };
+	return true;
+}
+
+enum outbox_verdict
+outbox_sent(struct outbox *o, int fd, struct span piece, int result)
+{
+	enum outbox_verdict verdict = taken(o, piece.n, result);
+
+	return verdict == OUTBOX_EMPTY ? outbox_write(o, fd) : verdict;
 }
 
 size_t

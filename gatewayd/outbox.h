@@ -26,6 +26,12 @@ enum outbox_verdict {
 };
 /* One writev(2) or send(2), more only when the kernel took a whole full vector. */
 enum outbox_verdict outbox_write(struct outbox *, int fd);
+/* For who sends by itself: all that is owed, if it is in one piece. It lives until the outbox is
+ * told what became of it, whatever is added meanwhile. */
+bool outbox_piece(const struct outbox *, struct span *piece);
+/* What the kernel said to the piece: bytes taken or a negative errno. What was added since is
+ * written here. */
+enum outbox_verdict outbox_sent(struct outbox *, int fd, struct span piece, int result);
 /* Instead of a socket: moves up to size bytes to out; returns how many. */
 size_t outbox_take(struct outbox *, char *out, size_t size);
 void outbox_fini(struct outbox *);

@@ -12,69 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { REASON_BYTES = 123, FINAL_FRAME = 0x80 };
-
-/* A frame without the room for a long header: control frames. Returns owned. */
-static struct shared_bytes *
-control_frame(unsigned opcode, struct span payload)
-{
-	char head[2] = { (char)(FINAL_FRAME | opcode), (char)payload.n };
-	const struct span pieces[] = { { head, sizeof head }, payload };
-
-	return shared_bytes_join(SHARED_PLAIN, pieces, 2);
-}
-
-static void
-mark_dirty(struct ws *w)
-{
-	struct ws_server *s = w->server;
-
-	if (w->is_dirty)
-		return;
-	w->is_dirty = true;
-	w->next_dirty = NULL;
-	*s->dirty_end = w;
-	s->dirty_end = &w->next_dirty;
-}
-
-static struct ws *
-take_dirty(struct ws_server *s)
-{
-	struct ws *w = s->dirty;
-
-	if (!w)
-		return NULL;
-	w->is_dirty = false;
-	s->dirty = w->next_dirty;
-	if (!s->dirty)
-		s->dirty_end = &s->dirty;
-	return w;
-}
-
-void
-ws_touch(struct ws *w)
-{
-	mark_dirty(w);
-	loop_again(w->server->loop);
-}
-
-static void
-queue(struct ws *w, struct shared_bytes *bytes)
-{
-	outbox_add(&w->out, bytes);
-	/* A full socket is written to when it says so. */
-	if (!w->is_full)
-		mark_dirty(w);
-}
-
-static void
-queue_control(struct ws *w, unsigned opcode, struct span payload)
-{
-	struct shared_bytes *frame = control_frame(opcode, payload);
-
-	queue(w, frame);
-	shared_bytes_unref(frame);
-}
+enum { REASON_BYTES = 123 };
 
 /* Sets the one timer to what is due first. */
 static void
@@ -124,10 +62,8 @@ die(struct ws *w)
 	ws_touch(w);
 }
 
-/* A peer that takes nothing of what it is owed is not listened to either: its input would grow the
- * debt. */
-static void
-watch(struct ws *w)
+void
+ws_watch(struct ws *w)
 {
 	uint32_t events = w->is_full ? EPOLLOUT : 0;
 
@@ -155,7 +91,7 @@ start_closing(struct ws *w, unsigned code, struct span reason, enum ws_state nex
 	assert(w->state == WS_OPEN && reason.n <= REASON_BYTES);
 	if (reason.n)
 		memcpy(body + 2, reason.p, reason.n);
-	queue_control(w, WS_OP_CLOSE, (struct span){ body, n });
+	ws_queue_control(w, WS_OP_CLOSE, (struct span){ body, n });
 	w->state = (uint8_t)next;
 	time_in(w, &w->server->closing, w->server->settings.close_ms);
 	ws_touch(w);
@@ -193,9 +129,8 @@ ws_closed_by_peer(struct ws *w, unsigned code)
 	}
 }
 
-/* The connection is no more, without a word. */
-static void
-broke_off(struct ws *w)
+void
+ws_broke_off(struct ws *w)
 {
 	bool was_open = w->state == WS_OPEN;
 
@@ -204,47 +139,6 @@ broke_off(struct ws *w)
 	die(w);
 	if (was_open)
 		end(w, WS_BROKEN);
-}
-
-static void
-write_out(struct ws *w)
-{
-	size_t before = outbox_bytes(&w->out);
-	enum outbox_verdict verdict;
-
-	if (w->state == WS_DEAD)
-		return;
-	verdict = outbox_write(&w->out, w->io.fd);
-	if (verdict == OUTBOX_BROKEN) {
-		broke_off(w);
-		return;
-	}
-	w->is_full = verdict == OUTBOX_WAITING;
-	if (verdict == OUTBOX_EMPTY)
-		w->unsent_pongs = 0;
-	if (verdict == OUTBOX_EMPTY && w->state == WS_LINGERING && !w->is_shut) {
-		w->is_shut = true;
-		shutdown(w->io.fd, SHUT_WR);
-	}
-	if (before > outbox_bytes(&w->out) && w->state == WS_OPEN && w->server->settings.progress)
-		w->server->settings.progress(w);
-	watch(w);
-}
-
-void
-ws_pong(struct ws *w, struct span payload)
-{
-	if (w->state != WS_OPEN)
-		return;
-	/* Only of a peer that pings and does not read can so many be owed. */
-	if (w->unsent_pongs >= WS_PONGS && !w->is_full)
-		write_out(w);
-	if (w->unsent_pongs >= WS_PONGS) {
-		ws_fail(w, WS_CODE_POLICY, "too many pings", WS_BROKEN);
-		return;
-	}
-	w->unsent_pongs++;
-	queue_control(w, WS_OP_PONG, payload);
 }
 
 void
@@ -261,7 +155,7 @@ on_ready(struct loop_io *io, uint32_t events)
 	ssize_t n;
 
 	if (events & EPOLLOUT)
-		write_out(w);
+		ws_write(w);
 	if (w->state == WS_DEAD || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
 	ws_in_feed_kept(w);
@@ -272,35 +166,8 @@ on_ready(struct loop_io *io, uint32_t events)
 	if (n > 0 && w->state < WS_LINGERING)
 		ws_in_feed(w, (struct span){ w->server->buffer, (size_t)n });
 	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-		broke_off(w);
-	watch(w);
-}
-
-static void
-bury(struct ws *w)
-{
-	outbox_fini(&w->out);
-	ws_in_free(w->in);
-	w->server->n--;
-	free(w);
-}
-
-static void
-on_turn_end(struct loop_hook *hook)
-{
-	struct ws_server *s =
-	    (struct ws_server *)(void *)((char *)hook - offsetof(struct ws_server, turn_end));
-	struct ws *w;
-
-	/* Dying makes it dirty once more: it is buried when it comes up again. */
-	while ((w = take_dirty(s))) {
-		if (w->state == WS_DEAD) {
-			bury(w);
-			continue;
-		}
-		ws_in_feed_kept(w);
-		write_out(w);
-	}
+		ws_broke_off(w);
+	ws_watch(w);
 }
 
 /* Those of a list whose time has come; each leaves the list, or is put at its end with a later
@@ -321,7 +188,7 @@ fire(struct link *list, uint64_t now_ms, void (*due)(struct ws *))
 static void
 ping_due(struct ws *w)
 {
-	queue(w, w->server->ping);
+	ws_queue(w, w->server->ping);
 	time_in(w, &w->server->pinged, w->server->settings.pong_ms);
 }
 
@@ -351,15 +218,13 @@ ws_server_new(struct loop *loop, const struct ws_settings *settings)
 
 	s->settings = *settings;
 	s->loop = loop;
-	s->dirty_end = &s->dirty;
 	list_init(&s->quiet);
 	list_init(&s->idle);
 	list_init(&s->pinged);
 	list_init(&s->closing);
-	s->ping = control_frame(WS_OP_PING, (struct span){ 0 });
+	s->ping = ws_control_frame(WS_OP_PING, (struct span){ 0 });
 	s->timer.due = on_timer;
-	s->turn_end.run = on_turn_end;
-	loop_at_turn_end(loop, &s->turn_end);
+	ws_out_start(s);
 	return s;
 }
 
@@ -367,14 +232,12 @@ void
 ws_server_free(struct ws_server *s)
 {
 	struct link *const lists[] = { &s->quiet, &s->idle, &s->pinged, &s->closing };
-	struct ws *w;
 
 	for (size_t i = 0; i < 4; i++) {
 		while (!list_is_empty(lists[i]))
 			die(LIST_OF(lists[i]->next, struct ws, timed));
 	}
-	while ((w = take_dirty(s)))
-		bury(w);
+	ws_out_stop(s);
 	assert(s->n == 0);
 	loop_cancel_timer(s->loop, &s->timer);
 	ws_in_free(s->spare);
@@ -428,7 +291,7 @@ void
 ws_send(struct ws *w, struct shared_bytes *bytes)
 {
 	if (w->state == WS_OPEN)
-		queue(w, bytes);
+		ws_queue(w, bytes);
 }
 
 size_t

@@ -1,8 +1,9 @@
 #pragma once
-/* What the two halves of a WebSocket connection share: ws.c owns the socket, ws_in.c reads frames.
- */
+/* What the parts of a WebSocket connection share: ws.c owns the socket, ws_in.c reads frames,
+ * ws_out.c writes. */
 
 #include "common/list.h"
+#include "gatewayd/burst.h"
 #include "gatewayd/outbox.h"
 #include "gatewayd/ws.h"
 
@@ -25,6 +26,7 @@ struct ws {
 	uint8_t state;	      /* enum ws_state */
 	uint8_t unsent_pongs; /* since the outbox was last empty */
 	bool is_dirty;	      /* in server.dirty: to be looked at when the turn ends */
+	bool is_leaving;      /* among those that are about to be written */
 	bool is_full;	      /* the socket takes no more just now */
 	bool is_shut;	      /* our direction is */
 };
@@ -44,6 +46,7 @@ struct ws_server {
 	struct loop *loop;
 	struct loop_hook turn_end;
 	struct loop_timer timer;
+	struct burst *burst;
 	struct ws *dirty, **dirty_end; /* a queue by next_dirty */
 	/* Every connection is in one of these. Each has one interval, so whoever is appended is due
 	 * last. */
@@ -63,8 +66,26 @@ struct ws_server {
 void ws_fail(struct ws *, unsigned code, const char *reason, enum ws_end);
 /* The peer's close frame: answered with the same code, WS_CODE_NO_STATUS for none. */
 void ws_closed_by_peer(struct ws *, unsigned code);
-void ws_pong(struct ws *, struct span payload);
 void ws_ponged(struct ws *);
+/* The connection is no more, without a word. */
+void ws_broke_off(struct ws *);
+/* Asks the loop for what is to be known of the socket. A peer that takes nothing of what it is owed
+ * is not listened to either: its input would grow the debt. */
+void ws_watch(struct ws *);
+
+/* ws_out.c */
+void ws_out_start(struct ws_server *);
+/* Frees the dead, too. */
+void ws_out_stop(struct ws_server *);
+/* A frame without the room for a long header. Returns owned. */
+struct shared_bytes *ws_control_frame(unsigned opcode, struct span payload);
+/* Both: to be written when the turn ends. */
+void ws_queue(struct ws *, struct shared_bytes *);
+void ws_queue_control(struct ws *, unsigned opcode, struct span payload);
+void ws_pong(struct ws *, struct span payload);
+/* Writes what it owes at once. */
+void ws_write(struct ws *);
+/* To be looked at when the turn ends. */
 void ws_touch(struct ws *);
 
 /* ws_in.c */

@@ -3,6 +3,7 @@
 #include "common/mem.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,54 @@ START_TEST(taking_moves_as_much_as_fits)
 }
 END_TEST
 
+START_TEST(one_buffer_is_one_piece_and_more_are_none)
+{
+	struct span piece;
+
+	ck_assert(!outbox_piece(&out, &piece));
+	add(SHARED_TEXT, "one");
+	ck_assert(outbox_piece(&out, &piece));
+	ck_assert_uint_eq(piece.n, 5);
+	ck_assert_mem_eq(piece.p, "\x81\x03one", 5);
+	add(SHARED_PLAIN, "two");
+	ck_assert(!outbox_piece(&out, &piece));
+}
+END_TEST
+
+START_TEST(what_became_of_a_piece_is_as_if_it_had_been_written)
+{
+	struct span piece, rest;
+
+	add(SHARED_PLAIN, "abcdef");
+	ck_assert(outbox_piece(&out, &piece));
+	ck_assert_int_eq(outbox_sent(&out, ours, piece, -EAGAIN), OUTBOX_WAITING);
+	ck_assert_uint_eq(outbox_bytes(&out), 6);
+	ck_assert_int_eq(outbox_sent(&out, ours, piece, 2), OUTBOX_WAITING);
+	ck_assert(outbox_piece(&out, &rest));
+	ck_assert(span_is(rest, "cdef"));
+	ck_assert_int_eq(outbox_sent(&out, ours, rest, 4), OUTBOX_EMPTY);
+	ck_assert_ptr_null(out.ring);
+	add(SHARED_PLAIN, "x");
+	ck_assert(outbox_piece(&out, &piece));
+	ck_assert_int_eq(outbox_sent(&out, ours, piece, -EPIPE), OUTBOX_BROKEN);
+}
+END_TEST
+
+START_TEST(what_was_added_while_a_piece_was_sent_follows_it)
+{
+	char got[16];
+	struct span piece;
+
+	add(SHARED_PLAIN, "one");
+	ck_assert(outbox_piece(&out, &piece));
+	add(SHARED_PLAIN, "two");
+	ck_assert_int_eq(outbox_sent(&out, ours, piece, 3), OUTBOX_EMPTY);
+	ck_assert_int_eq(recv(theirs, got, sizeof got, 0), 3);
+	ck_assert_mem_eq(got, "two", 3);
+	ck_assert_ptr_null(out.ring);
+}
+END_TEST
+
 /* What goes in comes out, however it is cut: bytes count up, so any loss, double or swap shows. */
 START_TEST(random_adding_and_reading_keeps_every_byte)
 {
@@ -194,6 +243,9 @@ main(void)
 	tcase_add_test(t, a_peer_that_is_gone_breaks_it);
 	tcase_add_test(t, what_a_full_socket_does_not_take_stays_owed);
 	tcase_add_test(t, taking_moves_as_much_as_fits);
+	tcase_add_test(t, one_buffer_is_one_piece_and_more_are_none);
+	tcase_add_test(t, what_became_of_a_piece_is_as_if_it_had_been_written);
+	tcase_add_test(t, what_was_added_while_a_piece_was_sent_follows_it);
 	tcase_add_loop_test(t, random_adding_and_reading_keeps_every_byte, 0, 5);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
