@@ -262,14 +262,14 @@ class AtTheGateway(Hostile, ProjectTest):
 
     def test_a_held_poll_whose_client_goes_silently_costs_nothing(self):
         gateway = self.server.gateways[0]
-        files = gateway.open_files()
+        files = gateway.open_sockets()
         # The heap keeps room for as many connections as there were at once, and no more.
         for _ in range(4):
             self.abandon_polls(600)
         before = self.memory()
         queries = self.abandon_polls(600)
         # Held connections are looked after each 250 ms.
-        eventually(lambda: gateway.open_files() <= files, 10, "the connections' end")
+        eventually(lambda: gateway.open_sockets() <= files, 10, "the connections' end")
         for query in queries[::50]:
             self.assertEqual(self.ask("GET", query).json["code"], 1)
         self.assert_flat(before, 6 * MB)

@@ -98,9 +98,9 @@ class Crowd(ProjectTest):
 class Stopped(Crowd):
     def test_who_reads_nothing_is_cut_off_and_costs_little_and_the_others_hear_all(self):
         listener = self.websocket(query=f"since={self.since}")
-        before, files = self.gateway.rss_bytes(), self.gateway.open_files()
+        before, files = self.gateway.rss_bytes(), self.gateway.open_sockets()
         stopped = [come() for _ in range(2) for come in (self.plain, self.socketio, self.stream)]
-        eventually(lambda: self.gateway.open_files() == files + len(stopped), what="all came in")
+        eventually(lambda: self.gateway.open_sockets() == files + len(stopped), what="all came in")
         began = time.monotonic()
         longest = self.shout(80)
         self.assertLess(longest, 2)
@@ -115,7 +115,7 @@ class Stopped(Crowd):
         if not is_sanitized():  # which keeps what was freed
             self.assertLess(grown, (2 * len(stopped) + 8) * MIB)
         self.assertLessEqual(max(unsent_bytes(self.server.ports[0])), MIB)
-        eventually(lambda: self.gateway.open_files() == files, STALLED_S + 8, "all cut off")
+        eventually(lambda: self.gateway.open_sockets() == files, STALLED_S + 8, "all cut off")
         print(f"cut off {time.monotonic() - began:.1f} s after the first event")
         self.assertGreater(time.monotonic() - began, STALLED_S)
         self.assertEqual(self.info()["active_clients"], 1)
@@ -186,9 +186,9 @@ class Slow(Crowd):
 
 class Left(Crowd):
     def test_who_leaves_a_long_poll_is_noticed_however_soon(self):
-        files = self.gateway.open_files() - 1
+        files = self.gateway.open_sockets() - 1
         self.http.close()
-        eventually(lambda: self.gateway.open_files() == files, what="nobody connected")
+        eventually(lambda: self.gateway.open_sockets() == files, what="nobody connected")
         target = f"{API}/sessions/{self.session}/events?since={self.since}&wait=30000"
         for delay in (0, 0.02, 0.1, 0.3):
             for abruptly in (False, True):
@@ -196,12 +196,12 @@ class Left(Crowd):
                     s = socket.create_connection(("127.0.0.1", self.server.ports[0]))
                     s.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
                     if delay:
-                        eventually(lambda: self.gateway.open_files() > files, what="the request")
+                        eventually(lambda: self.gateway.open_sockets() > files, what="the request")
                     time.sleep(delay)
                     if abruptly:
                         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     s.close()
-                    eventually(lambda: self.gateway.open_files() == files, 2, "its end")
+                    eventually(lambda: self.gateway.open_sockets() == files, 2, "its end")
 
 
 if __name__ == "__main__":

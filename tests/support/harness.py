@@ -8,6 +8,7 @@ The programs come from the build directory in BUILD (build-test); STORE=memory|s
 store. When a test fails the end of each daemon's log is printed with it.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -118,8 +119,14 @@ class Daemon:
                 return int(line.split()[1]) * 1024
         raise AssertionError(f"{self.name} has no resident memory")
 
-    def open_files(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+    def open_sockets(self):
+        directory = f"/proc/{self.pid}/fd"
+        found = 0
+        for number in os.listdir(directory):
+            # Another may be closed while we look.
+            with contextlib.suppress(FileNotFoundError):
+                found += os.readlink(f"{directory}/{number}").startswith("socket:")
+        return found
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
