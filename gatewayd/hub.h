@@ -70,7 +70,8 @@ struct transport {
 	/* Called once after hub_join(), before the first event. After an error the member is out.
 	 */
 	void (*joined)(struct member *, const struct join_result *);
-	/* The member is out and must go: "closed" (the session ended), "slow", "drain". */
+	/* The member is out and must go: "closed" (the session ended), "slow", "drain". Like
+	 * joined() with an error it may make other members of the same client leave. */
 	void (*evict)(struct member *, const char *reason);
 	/* What it keeps for all its clients: see hub_transport(). Both may be NULL. */
 	void *(*start)(struct hub *);

@@ -163,7 +163,24 @@ on_joined(void *arg, enum error status, struct span body)
 }
 
 static void
-start(struct member *m)
+set_apart(struct member *m, struct link *list)
+{
+	list_remove(&m->link);
+	list_append(list, &m->link);
+}
+
+/* Whoever is refused may take others along that joined with it: so nobody is while a list of theirs
+ * is walked. */
+static void
+fail_all(struct link *members, enum error err)
+{
+	while (!list_is_empty(members))
+		fail(LIST_OF(members->next, struct member, link), err);
+}
+
+/* refused: for those that there is no place for. */
+static void
+start(struct member *m, struct link *refused)
 {
 	if (!m->counted) {
 		enter(m);
@@ -174,13 +191,15 @@ start(struct member *m)
 	m->joiner->asked = member_join(m, on_joined);
 	if (!m->joiner->asked) {
 		m->counted = false;
-		fail(m, ERROR_overloaded);
+		set_apart(m, refused);
 	}
 }
 
 void
 room_start_joiners(struct room *r)
 {
+	struct link refused;
+
 	if (r->unknown || r->hub->draining) {
 		room_fail_joiners(
 		    r, r->unknown ? ERROR_invalid_session : ERROR_backend_unavailable);
@@ -188,10 +207,12 @@ room_start_joiners(struct room *r)
 	}
 	if (!r->synced)
 		return;
+	list_init(&refused);
 	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
 		next = at->next;
-		start(LIST_OF(at, struct member, link));
+		start(LIST_OF(at, struct member, link), &refused);
 	}
+	fail_all(&refused, ERROR_overloaded);
 }
 
 void
@@ -208,6 +229,9 @@ room_fail_joiners(struct room *r, enum error err)
 void
 room_expire_joiners(struct room *r, uint64_t now_ms)
 {
+	struct link late;
+
+	list_init(&late);
 	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
 		struct member *m = LIST_OF(at, struct member, link);
 
@@ -215,8 +239,9 @@ room_expire_joiners(struct room *r, uint64_t now_ms)
 		if (m->joiner->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
 			enter(m);
 		else if (!r->synced && now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
-			fail(m, ERROR_backend_unavailable);
+			set_apart(m, &late);
 	}
+	fail_all(&late, ERROR_backend_unavailable);
 }
 
 void

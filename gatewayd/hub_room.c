@@ -104,19 +104,33 @@ room_free(struct room *r)
 	free(r);
 }
 
-void
-room_tick(struct room *r, uint64_t now_ms)
+static void
+look_after_slow(struct room *r, uint64_t now_ms)
 {
+	struct link stalled;
+
+	list_init(&stalled);
 	for (struct link *at = r->slow.next, *next; at != &r->slow; at = next) {
 		struct member *m = LIST_OF(at, struct member, link);
 
 		next = at->next;
 		/* A polling client has no other moment to tell that it has taken some. */
-		if (m->group->transport->owed(m) < m->slow_owed)
+		if (m->group->transport->owed(m) < m->slow_owed) {
 			hub_progress(r->hub, m);
-		else if (now_ms - m->since_ms >= LIMIT_STALLED_MS)
-			member_evict(m, "slow");
+		} else if (now_ms - m->since_ms >= LIMIT_STALLED_MS) {
+			list_remove(&m->link);
+			list_append(&stalled, &m->link);
+		}
 	}
+	/* Whoever is sent away may take others along, so nobody is while the list is walked. */
+	while (!list_is_empty(&stalled))
+		member_evict(LIST_OF(stalled.next, struct member, link), "slow");
+}
+
+void
+room_tick(struct room *r, uint64_t now_ms)
+{
+	look_after_slow(r, now_ms);
 	room_mark(r);
 	room_expire_surveys(r, now_ms);
 	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
