@@ -45,6 +45,9 @@ struct ctl_file {
 /* False: said why. The file must be there. */
 bool ctl_file_open(struct ctl_file *, const char *path);
 void ctl_file_close(struct ctl_file *);
+/* A log lies beside the path: without it the database is not whole, and whatever comes to lie under
+ * the path would be taken for what it belongs to. */
+bool ctl_file_has_log(const char *path);
 /* Commits the open batch and waits for it. */
 enum error ctl_file_commit(struct ctl_file *);
 /* The rows of all sessions, owned by the caller. */

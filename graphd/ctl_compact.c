@@ -135,23 +135,30 @@ compact_all(struct ctl_file *f, const struct ctl_options *o)
 	return failed;
 }
 
-/* A copy holds no free pages; it takes the file's place at once or not at all. The directory stays
- * locked until then. */
+/*
+ * A copy holds no free pages; it takes the file's place at once or not at all. The directory stays
+ * locked until then. A log that could not be brought home stays with its own file: beside the copy
+ * it would be read into it.
+ */
 static int
 give_room_back(struct ctl_file *f, const char *path)
 {
 	char *copy, message[256] = "";
 	enum error err;
 	int status = CTL_OK;
+	bool closed;
 
 	if (asprintf(&copy, "%s.compacted", path) < 0)
 		abort();
 	unlink(copy);
 	err = f->store->ops->backup(f->store, copy, message);
-	f->store->ops->close(f->store);
+	closed = f->store->ops->close(f->store);
 	f->store = NULL;
 	if (err)
 		status = ctl_say("%s: %s", copy, message);
+	else if (!closed || ctl_file_has_log(path))
+		status =
+		    ctl_say("%s: its log cannot be brought home: the file stays as it is", path);
 	else if (rename(copy, path) != 0 || fsync(f->directory) != 0)
 		status = ctl_say("%s: %s", path, strerror(errno));
 	unlink(copy);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The same lock as graphd takes on its data directory: neither gets in the other's way. */
@@ -52,6 +53,20 @@ ctl_file_open(struct ctl_file *f, const char *path)
 	loop_free(f->loop);
 	close(f->directory);
 	return false;
+}
+
+bool
+ctl_file_has_log(const char *path)
+{
+	struct stat st;
+	char *log;
+	bool has;
+
+	if (asprintf(&log, "%s-wal", path) < 0)
+		abort();
+	has = stat(log, &st) == 0 && st.st_size > 0;
+	free(log);
+	return has;
 }
 
 void

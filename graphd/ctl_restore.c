@@ -11,21 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A database with a log beside it is more than its one file. */
-static bool
-has_log(const char *path)
-{
-	struct stat st;
-	char *log;
-	bool has;
-
-	if (asprintf(&log, "%s-wal", path) < 0)
-		abort();
-	has = stat(log, &st) == 0 && st.st_size > 0;
-	free(log);
-	return has;
-}
-
 static bool
 copy_bytes(int from, int to)
 {
@@ -88,8 +73,12 @@ ctl_restore(const struct ctl_options *o)
 	enum error err;
 	size_t n;
 
-	if (has_log(from))
+	if (ctl_file_has_log(from))
 		return ctl_say("%s: not a backup but a database with a log beside it", from);
+	if (ctl_file_has_log(to))
+		return ctl_say("%s-wal: the log of another database would be taken for that of "
+			       "the new one: move it away first",
+		    to);
 	if (!copy_file(from, to))
 		return CTL_FAILED;
 	if (!ctl_file_open(&f, to)) {

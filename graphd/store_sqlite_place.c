@@ -71,6 +71,23 @@ may_make_files_beside(const char *path, char message[256])
 	return may;
 }
 
+/* SQLite would make a new database and throw the log away, with all that was acknowledged last. */
+static bool
+is_log_alone(const char *path)
+{
+	struct stat st;
+	char *log;
+	bool is_alone;
+
+	if (access(path, F_OK) == 0)
+		return false;
+	if (asprintf(&log, "%s-wal", path) < 0)
+		abort();
+	is_alone = stat(log, &st) == 0 && st.st_size > 0;
+	free(log);
+	return is_alone;
+}
+
 bool
 sqlite_may_use(const char *path, char message[256])
 {
@@ -78,6 +95,11 @@ sqlite_may_use(const char *path, char message[256])
 	if (access(path, F_OK) == 0 ? access(path, R_OK | W_OK) != 0 : errno != ENOENT) {
 		snprintf(message, 256, "cannot use the database %.*s: %s", MESSAGE_PATH_BYTES, path,
 		    strerror(errno));
+		return false;
+	}
+	if (is_log_alone(path)) {
+		snprintf(message, 256, "the database %.*s is missing, but its log is there",
+		    MESSAGE_PATH_BYTES, path);
 		return false;
 	}
 	return may_make_files_beside(path, message);

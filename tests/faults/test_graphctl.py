@@ -230,6 +230,22 @@ class Backup(CtlTest):
         self.assertFalse((self.backups / "x.db").exists())
 
 
+    def test_the_log_of_a_lost_database_is_not_taken_for_that_of_the_restored_one(self):
+        self.ctl("backup", "early.db", *self.requests)
+        self.create_many(3)
+        self.server.graphd.kill()
+        log = self.server.data / "graph.db-wal"
+        before = log.read_bytes()
+        self.file.unlink()
+        said = self.ctl("restore", self.backups / "early.db", self.file, status=1)
+        self.assertIn(f"{log}: the log of another database", said)
+        self.assertFalse(self.file.exists())
+        self.assertEqual(log.read_bytes(), before)
+        log.unlink()
+        self.ctl("restore", self.backups / "early.db", self.file)
+        self.assertIn("all is well", self.ctl("check", self.file))
+
+
 class NoBackup(CtlTest):
     def test_without_a_directory_there_are_no_backups(self):
         self.assertIn("makes no backups", self.ctl("backup", "x.db", *self.requests, status=1))

@@ -5,11 +5,12 @@ one place of it that cannot be read, ends nothing.
 
 import errno
 import os
+import subprocess
 import time
 import unittest
 
 from harness import LONG, eventually
-from storage import PreloadTest
+from storage import GRAPHCTL, PreloadTest
 from workload import API, Mirror
 
 # What a read may be answered with that the disk did not let happen.
@@ -211,6 +212,36 @@ class ReadingTheJournal(PreloadTest):
         self.restart_sound()
         self.check_all()
         self.check_file()
+
+
+class Compacting(PreloadTest):
+    def test_a_compaction_that_the_disk_does_not_let_end_leaves_the_file_as_it_was(self):
+        self.begin()
+        self.run_some(30)
+        self.server.graphd.stop()
+        self.arm.touch()
+        file, ended = self.server.data / "graph.db", 0
+        compact = [GRAPHCTL, "compact", str(file), "--keep-steps", "5"]
+        for fault, number in (("fsync", errno.EIO), ("write", errno.EIO), ("write", errno.ENOSPC)):
+            before = file.read_bytes()
+            for n in range(1, 200):
+                self.prepare(f"{fault}:{n}+", number)
+                self.arm.touch()
+                env = {**os.environ, **self.server.graphd.env}
+                run = subprocess.run(compact, capture_output=True, text=True, env=env, timeout=60)
+                check = self.graphctl("check", file)
+                self.assertEqual(check.returncode, 0, (fault, n, run.stderr, check.stdout))
+                if "preload: the fault" not in run.stderr:
+                    break
+                ended += run.returncode == 0
+                file.write_bytes(before)
+            self.assertEqual(run.returncode, 0, run.stderr)
+        # What fails once the file is in its place, if anything does, is the end of an empty log.
+        self.assertLessEqual(ended, 3)
+        self.server.graphd.env = self.sound
+        self.start_graphd()
+        self.await_served()
+        self.check_all()
 
 
 if __name__ == "__main__":

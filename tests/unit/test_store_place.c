@@ -119,6 +119,23 @@ START_TEST(what_may_not_be_used_is_named_with_the_cause)
 }
 END_TEST
 
+START_TEST(a_log_without_its_database_is_not_thrown_away)
+{
+	char other[128], log[140], message[256] = "", spec[160];
+
+	snprintf(other, sizeof other, "%.100s.other", f.path);
+	snprintf(log, sizeof log, "%s-wal", other);
+	snprintf(spec, sizeof spec, "sqlite:%s", other);
+	touch(log);
+	ck_assert_ptr_null(store_open(spec, f.loop, message));
+	ck_assert_ptr_nonnull(strstr(message, other));
+	ck_assert_ptr_nonnull(strstr(message, "its log is there"));
+	ck_assert_int_eq(access(other, F_OK), -1);
+	ck_assert_int_eq(access(log, F_OK), 0);
+	unlink(log);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -132,6 +149,7 @@ main(void)
 	tcase_add_loop_test(tc, a_log_that_was_removed_or_replaced_is_written_no_more, 0, 2);
 	tcase_add_test(tc, an_idle_store_notices_it_too);
 	tcase_add_test(tc, what_may_not_be_used_is_named_with_the_cause);
+	tcase_add_test(tc, a_log_without_its_database_is_not_thrown_away);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
