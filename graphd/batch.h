@@ -20,11 +20,10 @@ struct reply {
 	enum error error;
 	char *body; /* owned; or NULL when stream is set */
 	size_t n;
-	struct stream *stream;	 /* owned; a body that is sent in parts */
-	struct session *session; /* whose graph the caller expects in an error too, or NULL */
-	uint64_t key_token;	 /* dispatch_uncommitted() */
-	bool changed;		 /* made a step or stored something: fails with the batch */
-	bool reported;		 /* REPORTS: stands even if the batch fails */
+	struct stream *stream; /* owned; a body that is sent in parts */
+	uint64_t key_token;    /* dispatch_uncommitted() */
+	bool changed;	       /* made a step or stored something: fails with the batch */
+	bool reported;	       /* REPORTS: stands even if the batch fails */
 };
 
 struct batch {

@@ -59,10 +59,12 @@ wants_graph(struct server *s, const struct ask *ask)
 		ask->command == COMMAND_redo);
 }
 
-/* The caller of a change that was not stored: the error, and the graph as it is again. */
+/* The caller of a change that was not stored: the error, and the graph as it is again, unless the
+ * session has gone with what was not stored. */
 static void
 answer_failure(struct server *s, struct reply *reply, enum error error)
 {
+	struct session *session;
 	struct outcome o;
 	struct refusal why = { 0 };
 
@@ -70,10 +72,12 @@ answer_failure(struct server *s, struct reply *reply, enum error error)
 		dispatch_uncommitted(s->dispatcher, reply->key_token);
 	outcome_init(&o);
 	o.error = error;
-	o.session = reply->session;
 	reply_error(&o.body, error, &why);
-	if (reply->session && wants_graph(s, reply->ask))
-		reply_add_graph(&o, reply->session);
+	if (wants_graph(s, reply->ask) &&
+	    sessions_get(s->sessions, &reply->ask->session, &session) == OK) {
+		o.session = session;
+		reply_add_graph(&o, session);
+	}
 	server_reply(s, server_make_reply(s, reply->ask, &o));
 	reply->ask = NULL;
 	outcome_fini(&o);

@@ -152,7 +152,6 @@ server_make_reply(struct server *s, struct ask *ask, struct outcome *o)
 	reply->ask = ask;
 	reply->error = o->error;
 	reply->key_token = o->key_token;
-	reply->session = o->created ? NULL : o->session;
 	reply->stream = make_stream(s, o);
 	if (!reply->stream)
 		reply->body = json_out_take(&o->body, &reply->n);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { QUIET_MS = 100 };
 
@@ -123,6 +124,45 @@ START_TEST(a_session_whose_creation_was_not_stored_does_not_exist)
 }
 END_TEST
 
+/* One turn in which everything that was sent is taken. */
+static void
+turn_with_all(void)
+{
+	usleep(50 * 1000);
+	loop_turn(f.loop, 0);
+}
+
+START_TEST(who_used_a_session_before_its_creation_failed_is_told_of_the_failure)
+{
+	zmq_pollitem_t item = { .events = ZMQ_POLLIN };
+	char session[64];
+	struct answer a;
+
+	server_fixture_open(&f, "fail:commit:1");
+	client_send(&f.asker, "CreateProject", "", "",
+	    "{\"template_id\":\"restomod\",\"project_name\":\"P\"}");
+	client_send(&f.asker, "ListSessions", "", "", "{}");
+	turn_with_all();
+	/* The list tells of it while its commit is under way. */
+	item.socket = f.asker.socket;
+	ck_assert_int_eq(zmq_poll(&item, 1, 1000), 1);
+	a = client_await(&f, &f.asker);
+	answer_text(&a, "session_id", session);
+	answer_fini(&a);
+	client_send(&f.asker, "CreateNode", session, "",
+	    "{\"blueprint_type_id\":\"phase\",\"name\":\"n\"}");
+	turn_with_all();
+	for (int i = 0; i < 2; i++) {
+		a = client_await(&f, &f.asker);
+		ck_assert_str_eq(a.status, "STORAGE_FAILED");
+		ck_assert_ptr_null(strstr(a.body, "\"graph\""));
+		answer_fini(&a);
+	}
+	client_expect(&f, "INVALID_SESSION", "GetTree", session, "", "{}");
+	server_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(after_a_failed_flush_nothing_more_is_acknowledged)
 {
 	char session[64], root[64];
@@ -152,6 +192,8 @@ main(void)
 	tcase_add_test(failing, a_failed_commit_is_answered_taken_back_and_never_heard_of);
 	tcase_add_test(failing, all_that_came_with_or_after_a_failed_commit_is_taken_back);
 	tcase_add_test(failing, a_session_whose_creation_was_not_stored_does_not_exist);
+	tcase_add_test(
+	    failing, who_used_a_session_before_its_creation_failed_is_told_of_the_failure);
 	tcase_add_test(failing, after_a_failed_flush_nothing_more_is_acknowledged);
 	suite_add_tcase(suite, failing);
 	runner = srunner_create(suite);
