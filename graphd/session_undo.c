@@ -1,6 +1,7 @@
 #include "graphd/session.h"
 
 #include "common/mem.h"
+#include "common/table.h"
 #include "graphd/step_keep.h"
 
 #include <stdlib.h>
@@ -100,21 +101,6 @@ entry_touches(const struct history_entry *entry, const struct edit *inverse)
 	return false;
 }
 
-/* Beyond so many pairs two entries count as overlapping without a look: both replace whole graphs.
- */
-enum { PAIRS_MOST = 10000000 };
-
-static bool
-entries_overlap(const struct history_entry *a, const struct history_entry *b)
-{
-	if (a->n_edits > PAIRS_MOST / (b->n_edits + 1))
-		return true;
-	for (size_t i = 0; i < b->n_edits; i++)
-		if (entry_touches(a, &b->edits[i]))
-			return true;
-	return false;
-}
-
 /* The newest entry after `entry` that touches the edit, else simply the newest after it. */
 static const struct history_entry *
 find_in_way(const struct link *list, const struct history_entry *entry, const struct edit *inverse)
@@ -163,6 +149,115 @@ refuse_conflict(const struct session *s, const struct history_entry *entry,
 	return refuse_for(in_way ? in_way : find_in_way(&s->history.redo, entry, inverse), why);
 }
 
+/* What one entry does to a node, or below it. */
+struct subject {
+	struct uuid id;
+	bool exists, moved; /* it makes or removes it; it moves it */
+	size_t last;	    /* property edit of it, by place plus one; 0: none */
+};
+
+/* An entry by what it is about: looking each later edit up costs less than comparing it with all of
+ * the entry's own, of which there may be very many on both sides. */
+struct scope {
+	const struct history_entry *entry;
+	struct table by_id;
+	struct subject *subjects; /* the nodes, and the parents that they have or had */
+	size_t n_subjects;
+	size_t *before; /* of each property edit, the one before it that is about the same node */
+	bool has_meta;
+};
+
+static struct subject *
+subject_of(struct scope *scope, const struct uuid *id)
+{
+	struct subject *subject = table_find(&scope->by_id, id);
+
+	if (subject)
+		return subject;
+	subject = &scope->subjects[scope->n_subjects++];
+	subject->id = *id;
+	table_add(&scope->by_id, subject);
+	return subject;
+}
+
+static void
+take_in(struct scope *scope, size_t i)
+{
+	const struct edit *e = &scope->entry->edits[i];
+	struct subject *subject;
+
+	scope->has_meta |= e->kind == EDIT_META;
+	if (e->kind == EDIT_META || e->kind == EDIT_MARK)
+		return;
+	subject = subject_of(scope, &e->node);
+	if (e->kind == EDIT_PROPERTY) {
+		scope->before[i] = subject->last;
+		subject->last = i + 1;
+		return;
+	}
+	subject->exists |= is_existence(e);
+	subject->moved |= e->kind == EDIT_MOVE;
+	if (!uuid_is_nil(&e->before.parent))
+		subject_of(scope, &e->before.parent);
+	if (!uuid_is_nil(&e->after.parent))
+		subject_of(scope, &e->after.parent);
+}
+
+static void
+scope_init(struct scope *scope, const struct history_entry *entry)
+{
+	*scope = (struct scope){ .entry = entry };
+	table_init(&scope->by_id, offsetof(struct subject, id), UUID_BYTES);
+	scope->subjects = xcalloc(3 * entry->n_edits, sizeof *scope->subjects);
+	scope->before = xcalloc(entry->n_edits, sizeof *scope->before);
+	for (size_t i = 0; i < entry->n_edits; i++)
+		take_in(scope, i);
+}
+
+static void
+scope_fini(struct scope *scope)
+{
+	table_fini(&scope->by_id);
+	free(scope->subjects);
+	free(scope->before);
+}
+
+static bool
+makes_or_removes(const struct scope *scope, const struct uuid *id)
+{
+	const struct subject *subject = table_find(&scope->by_id, id);
+
+	return subject && subject->exists;
+}
+
+/* The same as overlaps() with any of the entry's edits. */
+static bool
+is_in_scope(const struct scope *scope, const struct edit *e)
+{
+	const struct subject *subject = table_find(&scope->by_id, &e->node);
+
+	if (e->kind == EDIT_MARK || e->kind == EDIT_META)
+		return e->kind == EDIT_META && scope->has_meta;
+	if (subject && (is_existence(e) || subject->exists))
+		return true;
+	if (e->kind != EDIT_PROPERTY)
+		return (subject && subject->moved) || makes_or_removes(scope, &e->before.parent) ||
+		    makes_or_removes(scope, &e->after.parent);
+	for (size_t i = subject ? subject->last : 0; i; i = scope->before[i - 1])
+		if (is_same_text(scope->entry->edits[i - 1].key, e->key))
+			return true;
+	return false;
+}
+
+static bool
+has_any_in_scope(const struct scope *scope, const struct history_entry *later)
+{
+	for (size_t i = 0; i < later->n_edits; i++)
+		if (is_in_scope(scope, &later->edits[i]))
+			return true;
+	return false;
+}
+
 /*
  * "mine" takes an entry from under later ones of others. They can be undone afterwards only when
  * they are about other things, so one that overlaps stands in the way even if the inverse would
@@ -171,14 +266,19 @@ refuse_conflict(const struct session *s, const struct history_entry *entry,
 static const struct history_entry *
 find_dependent(const struct history *h, const struct history_entry *entry)
 {
-	for (struct link *l = h->undo.prev; l != &h->undo; l = l->prev) {
+	const struct history_entry *found = NULL;
+	struct scope scope;
+
+	scope_init(&scope, entry);
+	for (struct link *l = h->undo.prev; l != &h->undo && !found; l = l->prev) {
 		const struct history_entry *later = LIST_OF(l, struct history_entry, link);
 
 		if (later != entry && later->ordinal > entry->ordinal &&
-		    entries_overlap(later, entry))
-			return later;
+		    has_any_in_scope(&scope, later))
+			found = later;
 	}
-	return NULL;
+	scope_fini(&scope);
+	return found;
 }
 
 static bool

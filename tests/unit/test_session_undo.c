@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* Snapshots are too long for ck_assert_str_eq() to show. Frees both. */
 static void
@@ -204,6 +205,48 @@ START_TEST(redo_is_cleared_again_by_the_same_actor_when_it_has_something_again)
 }
 END_TEST
 
+/* Many small steps of another one behind one that made very many nodes: each could be in its way.
+ */
+START_TEST(one_of_many_edits_is_undone_from_under_many_of_others_in_little_time)
+{
+	enum { NODES = 100000, STEPS = 500, EDITS = 99 };
+	struct session *s = session_of_three();
+	struct step_request who = { .type = COMMAND_load_graph, .actor = SPAN("ann") };
+	struct history_entry *entry;
+	struct refusal why = { .message = "" };
+	clock_t began;
+
+	uuid_random(&who.command_id);
+	session_begin(s, &who);
+	for (unsigned i = 0; i < NODES; i++) {
+		struct edit e = add_edit(10 + i, 1, UINT32_MAX, "n");
+
+		ck_assert_int_eq(session_edit(s, &e), OK);
+	}
+	free_step(session_end(s, (struct span){ 0 }));
+	who.actor = SPAN("bob");
+	for (unsigned i = 0; i < STEPS; i++) {
+		uuid_random(&who.command_id);
+		session_begin(s, &who);
+		for (unsigned k = 0; k < EDITS; k++) {
+			struct edit e = set_edit(2, k % 2 ? "a" : "b", i % 2 ? "1" : "2");
+
+			ck_assert_int_eq(session_edit(s, &e), OK);
+		}
+		free_step(session_end(s, (struct span){ 0 }));
+	}
+	who.actor = SPAN("ann");
+	who.type = COMMAND_undo;
+	began = clock();
+	ck_assert_int_eq(session_undo(s, &who, "ann", &entry, &why), OK);
+	ck_assert_uint_lt((uint64_t)(clock() - began), 5 * CLOCKS_PER_SEC);
+	ck_assert_ptr_nonnull(entry);
+	session_abort(s);
+	refusal_fini(&why);
+	session_free(s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -220,6 +263,7 @@ main(void)
 	tcase_add_test(tests, places_are_found_again_although_others_moved_about);
 	tcase_add_test(tests, names_come_back_with_the_property_name);
 	tcase_add_test(tests, a_project_that_another_changed_since_is_a_conflict);
+	tcase_add_test(tests, one_of_many_edits_is_undone_from_under_many_of_others_in_little_time);
 	tcase_add_test(tests, redo_is_cleared_again_by_the_same_actor_when_it_has_something_again);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
