@@ -4,36 +4,51 @@
 #include "graphd/projects.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 struct wanted {
-	struct span text, type;
+	struct span text, type; /* text in small letters */
 	struct {
 		char *key, *value;
 	} * properties; /* in the arena, values owned */
 	size_t n;
+	struct json_out small; /* a text of a node in small letters */
 };
 
-static bool
-holds(struct span text, struct span part)
+/* Letters of ASCII: the others have no small ones that all would agree on. */
+static struct span
+to_small(struct span text, struct json_out *out)
 {
-	for (size_t i = 0; i + part.n <= text.n; i++)
-		if (strncasecmp(text.p + i, part.p, part.n) == 0)
-			return true;
-	return false;
+	json_out_clear(out);
+	json_out_reserve(out, text.n);
+	for (size_t i = 0; i < text.n; i++)
+		out->bytes[i] =
+		    (char)(text.p[i] >= 'A' && text.p[i] <= 'Z' ? text.p[i] | 0x20 : text.p[i]);
+	return (struct span){ out->bytes, text.n };
+}
+
+/* memmem() takes time for the text, whatever its places look like. */
+static bool
+holds(struct wanted *w, struct span text)
+{
+	struct span small;
+
+	if (text.n < w->text.n || w->text.n == 0)
+		return w->text.n == 0;
+	small = to_small(text, &w->small);
+	return memmem(small.p, small.n, w->text.p, w->text.n) != NULL;
 }
 
 static bool
-text_matches(struct arena *arena, const struct node *node, struct span part)
+text_matches(struct arena *arena, const struct node *node, struct wanted *w)
 {
 	const struct content *content = node_content(node);
 
-	if (holds(span_of(content->name), part))
+	if (holds(w, span_of(content->name)))
 		return true;
 	for (uint32_t i = 0; i < content->n_properties; i++) {
 		struct span value = span_of(content->properties[i].value);
 
-		if (json_type(value) == JSON_STRING && holds(json_text(arena, value), part))
+		if (json_type(value) == JSON_STRING && holds(w, json_text(arena, value)))
 			return true;
 	}
 	return false;
@@ -52,11 +67,11 @@ properties_match(const struct node *node, const struct wanted *w)
 }
 
 static bool
-matches(struct call *c, const struct node *node, const struct wanted *w)
+matches(struct call *c, const struct node *node, struct wanted *w)
 {
 	if (w->type.p && !span_is(w->type, node_content(node)->type))
 		return false;
-	return properties_match(node, w) && (!w->text.p || text_matches(c->arena, node, w->text));
+	return properties_match(node, w) && (!w->text.p || text_matches(c->arena, node, w));
 }
 
 static void
@@ -78,7 +93,7 @@ read_properties(struct call *c, struct span object, struct wanted *w)
 }
 
 static void
-write_nodes(struct call *c, const struct session *s, const struct wanted *w, size_t limit)
+write_nodes(struct call *c, const struct session *s, struct wanted *w, size_t limit)
 {
 	size_t total = 0;
 
@@ -96,7 +111,7 @@ write_nodes(struct call *c, const struct session *s, const struct wanted *w, siz
 enum error
 cmd_search_nodes(struct call *c, const struct search_nodes_args *a)
 {
-	struct wanted wanted = { .text = a->text, .type = a->blueprint_type_id };
+	struct wanted wanted = { .type = a->blueprint_type_id };
 	struct project_view view;
 	size_t limit;
 	enum error err = call_count(c, "limit", a->limit, 100, LIMIT_SEARCH_RESULTS, &limit);
@@ -105,10 +120,15 @@ cmd_search_nodes(struct call *c, const struct search_nodes_args *a)
 		err = project_view(c, &a->project_id, &view);
 	if (err)
 		return err;
+	if (a->text.p) {
+		wanted.text.p = arena_text(c->arena, to_small(a->text, &wanted.small));
+		wanted.text.n = a->text.n;
+	}
 	read_properties(c, a->property, &wanted);
 	write_nodes(c, project_view_session(&view), &wanted, limit);
 	for (size_t i = 0; i < wanted.n; i++)
 		free(wanted.properties[i].value);
+	json_out_fini(&wanted.small);
 	project_view_fini(&view);
 	return OK;
 }

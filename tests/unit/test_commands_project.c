@@ -8,6 +8,8 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 static struct domain *d;
 static struct uuid s, root, project;
@@ -245,6 +247,33 @@ START_TEST(nodes_are_found_in_the_live_graph_or_else_in_the_saved_one)
 }
 END_TEST
 
+/* In which nearly every place looks like a beginning of what is searched for. */
+START_TEST(a_search_takes_time_for_the_text_and_not_for_each_place_of_it)
+{
+	enum { VALUE = LIMIT_VALUE_BYTES - 2, PART = VALUE / 2, NODES = 20 };
+	size_t size = VALUE + 200;
+	char *args = malloc(size), value[VALUE + 1], part[PART + 2];
+	clock_t began;
+
+	memset(value, 'a', VALUE);
+	value[VALUE] = '\0';
+	memset(part, 'A', PART);
+	strcpy(part + PART, "b");
+	for (int i = 0; i < NODES; i++) {
+		snprintf(args, size,
+		    "{\"blueprint_type_id\":\"part\",\"properties\":{\"p\":\"%s\"}}", value);
+		ask_exactly(d, COMMAND_create_node, &s, span_of(args));
+		ck_assert_int_eq(d->error, OK);
+	}
+	snprintf(args, size, "{\"project_id\":\"%s\",\"text\":\"%s\"}", text_of(&project), part);
+	began = clock();
+	ask_exactly(d, COMMAND_search_nodes, NULL, span_of(args));
+	ck_assert_uint_lt((uint64_t)(clock() - began), CLOCKS_PER_SEC);
+	ck_assert(at_is(d->body, "total", "0"));
+	free(args);
+}
+END_TEST
+
 START_TEST(a_search_goes_by_text_type_and_property_and_has_a_limit)
 {
 	for (int i = 0; i < 5; i++)
@@ -424,6 +453,7 @@ main(void)
 	tcase_add_test(tc, opening_into_a_live_session_is_told_and_can_be_undone);
 	tcase_add_test(tc, a_big_graph_is_left_out_of_the_loaded_event);
 	tcase_add_test(tc, nodes_are_found_in_the_live_graph_or_else_in_the_saved_one);
+	tcase_add_test(tc, a_search_takes_time_for_the_text_and_not_for_each_place_of_it);
 	tcase_add_test(tc, a_search_goes_by_text_type_and_property_and_has_a_limit);
 	tcase_add_test(tc, a_file_comes_back_with_the_same_ids_and_state_hash);
 	tcase_add_test(tc, a_file_with_history_brings_undo_along);
