@@ -16,7 +16,7 @@
 /*
  * A snapshot is due when the steps behind the last one weigh four times what it would, so that
  * writing snapshots costs a quarter of what writing steps does at most, and reading a session never
- * more than three times its own weight; and not before there are some hundreds of steps.
+ * more than five times its own weight; and not before there are some hundreds of steps.
  */
 enum {
 	STEPS_AT_LEAST = 500,
