@@ -71,6 +71,7 @@ part_is_back(struct sqlite_store *s, const struct work *w)
 
 	s->part_under_way = false;
 	j->done += SQLITE_PART_BYTES;
+	s->next_snapshot += !w->error && j->done >= j->n;
 	if (w->error || j->done >= j->n)
 		snapshot_job_free(j);
 }
@@ -289,7 +290,6 @@ sqlite_put_snapshot(struct store *store, const struct uuid *session, uint64_t or
 	if (!h || !bytes.n)
 		return;
 	j = xcalloc(1, sizeof *j);
-	j->id = s->next_snapshot++;
 	j->session_ref = h->ref;
 	j->ordinal = ordinal;
 	j->seq = seq;
@@ -340,6 +340,9 @@ write_next_part(struct sqlite_store *s, uint64_t now_ms)
 	struct work *w = work_new(WORK_PART, NULL);
 
 	w->part = LIST_OF(s->snapshots.next, struct snapshot_job, link);
+	/* The number of one that was given up is used again, and what that left behind is cleared.
+	 */
+	w->part->id = s->next_snapshot;
 	s->part_under_way = true;
 	s->last_part_ms = now_ms;
 	hand_over(s, w);

@@ -327,6 +327,48 @@ START_TEST(a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole)
 }
 END_TEST
 
+static int64_t
+count(const char *sql)
+{
+	sqlite3_stmt *q;
+	int64_t n;
+
+	ck_assert_int_eq(
+	    sqlite3_prepare_v2(sqlite_store_of(f.store)->db, sql, -1, &q, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	n = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return n;
+}
+
+START_TEST(what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next)
+{
+	enum { SIZE = 3 * SQLITE_PART_BYTES };
+	static const char left[] = "SELECT count(*) FROM snapshot_parts WHERE id / 65536 NOT IN "
+				   "(SELECT id FROM snapshots)";
+	struct sqlite_store *s = sqlite_store_of(f.store);
+	struct uuid id = fixture_id(1);
+	char *big = calloc(1, SIZE);
+
+	fill(1, 5);
+	/* Room for one part of the three. */
+	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 200"), SQLITE_OK);
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	while (!list_is_empty(&s->snapshots))
+		fixture_idle(&f, 1);
+	fixture_idle(&f, 100);
+	ck_assert_int_eq(count(left), 1);
+	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 100000"), SQLITE_OK);
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	while (!list_is_empty(&s->snapshots))
+		fixture_idle(&f, 1);
+	fixture_idle(&f, 100);
+	ck_assert_int_eq(count(left), 0);
+	ck_assert_int_eq(count("SELECT count(*) FROM snapshots"), 1);
+	free(big);
+}
+END_TEST
+
 START_TEST(a_damaged_snapshot_is_passed_over_and_old_ones_go)
 {
 	struct uuid id = fixture_id(1);
@@ -416,6 +458,7 @@ main(void)
 	tcase_add_test(durable, a_second_owner_is_refused_at_once);
 	tcase_add_test(durable, a_newer_or_foreign_database_is_refused);
 	tcase_add_test(durable, a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole);
+	tcase_add_test(durable, what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next);
 	tcase_add_test(durable, a_damaged_snapshot_is_passed_over_and_old_ones_go);
 	tcase_add_test(durable, a_backup_is_a_database_of_its_own);
 	tcase_add_test(durable, the_log_is_brought_home_when_there_is_nothing_to_do);
