@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-enum { LINEAR_KEYS = 32 };
+enum {
+	LINEAR_KEYS = 32,
+	/* libyaml looks at every level of brackets that is open for each token: so many looks take
+	 * half a second. */
+	LOOKS_MOST = 100000000,
+};
 
 /* What a value costs with all aliases in it written out. */
 struct weight {
@@ -30,6 +35,7 @@ struct frame {
 	struct anchor *anchor;
 	size_t n;
 	struct weight weight; /* of what is inside */
+	bool in_brackets;
 };
 
 struct builder {
@@ -37,7 +43,8 @@ struct builder {
 	const struct yaml_bounds *bounds;
 	struct table anchors;
 	struct frame *frames;
-	unsigned depth;
+	unsigned depth, brackets; /* levels that are open; those that brackets have opened */
+	size_t looks;
 	struct weight weight; /* of everything so far */
 	struct yaml_node *root;
 	char *message;
@@ -132,6 +139,9 @@ count(struct builder *b, const struct weight *w, size_t line)
 		return fail(b, line, "more than %zu bytes", b->bounds->bytes);
 	if (b->depth + w->height > b->bounds->depth)
 		return fail(b, line, "more than %u levels", b->bounds->depth);
+	b->looks += b->brackets;
+	if (b->looks > LOOKS_MOST)
+		return fail(b, line, "too many values for so many levels of brackets");
 	weigh(&b->weight, w);
 	if (b->depth)
 		weigh(&b->frames[b->depth - 1].weight, w);
@@ -207,12 +217,16 @@ on_open(struct builder *b, const yaml_event_t *event, enum yaml_kind kind)
 	struct yaml_node *node = node_new(b, kind, event);
 	struct anchor *anchor = anchor_take(b, name);
 	struct weight weight = { .values = 1, .height = 1 };
+	bool in_brackets = list ? event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
+				: event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
 
 	if (tag && strcmp((const char *)tag, plain_tag) != 0)
 		return fail(b, node->line, "a tag that is not supported");
 	if (!attach(b, node) || !count(b, &weight, node->line))
 		return false;
-	b->frames[b->depth++] = (struct frame){ .node = node, .anchor = anchor };
+	b->brackets += in_brackets;
+	b->frames[b->depth++] =
+	    (struct frame){ .node = node, .anchor = anchor, .in_brackets = in_brackets };
 	return true;
 }
 
@@ -257,6 +271,7 @@ on_close(struct builder *b)
 	struct frame *f = &b->frames[--b->depth];
 	struct frame *outer = b->depth ? f - 1 : NULL;
 
+	b->brackets -= f->in_brackets;
 	if (f->node->kind == YAML_MAP && !check_keys(b, f))
 		return false;
 	f->weight.height++;

@@ -1,6 +1,8 @@
 #include "graphd/yaml_tree.h"
 #include "import_fixture.h"
 
+#include <time.h>
+
 static char *
 convert(const char *yaml)
 {
@@ -239,6 +241,38 @@ START_TEST(the_result_keeps_to_the_bounds_of_json)
 }
 END_TEST
 
+/* So many values at the bottom of so many brackets. */
+static bool
+is_taken(int levels, int values)
+{
+	char message[256] = "";
+	struct json_out yaml = { 0 }, json = { 0 };
+	bool taken;
+
+	for (int i = 0; i < levels; i++)
+		json_out_bytes(&yaml, SPAN("["));
+	for (int i = 0; i < values; i++)
+		json_out_bytes(&yaml, SPAN("a,"));
+	for (int i = 0; i < levels; i++)
+		json_out_bytes(&yaml, SPAN("]"));
+	taken = import_yaml_to_json(json_out_span(&yaml), &json, message);
+	ck_assert_msg(taken || strstr(message, "brackets"), "%s", message);
+	json_out_fini(&yaml);
+	json_out_fini(&json);
+	return taken;
+}
+
+START_TEST(many_values_within_many_brackets_are_refused)
+{
+	clock_t began = clock();
+
+	ck_assert(is_taken(500, 1000));
+	ck_assert(is_taken(1, 1000000));
+	ck_assert(!is_taken(500, 4000000));
+	ck_assert_uint_lt((uint64_t)(clock() - began), 8 * CLOCKS_PER_SEC);
+}
+END_TEST
+
 START_TEST(a_text_is_found_by_key_and_through_aliases)
 {
 	const struct yaml_bounds bounds = { .bytes = 4096, .depth = 4, .values = 100 };
@@ -278,6 +312,7 @@ main(void)
 	tcase_add_test(c, values_and_bytes_are_bounded_aliases_included);
 	tcase_add_test(c, ten_lines_of_aliases_do_not_become_a_billion_values);
 	tcase_add_test(c, the_result_keeps_to_the_bounds_of_json);
+	tcase_add_test(c, many_values_within_many_brackets_are_refused);
 	tcase_add_test(c, a_text_is_found_by_key_and_through_aliases);
 	return fixture_run(s);
 }
