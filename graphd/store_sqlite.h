@@ -22,8 +22,8 @@
 #include <sys/types.h>
 
 enum {
-	SQLITE_MARK_EVERY =
-	    64, /* every so many steps of a session its place in the journal is noted */
+	SQLITE_MARK_EVERY = 64, /* every so many steps of a session its place in the journal is
+				   noted, and that of the first */
 	SQLITE_PART_BYTES = 512 * 1024, /* of a snapshot, written in one transaction */
 	SQLITE_SNAPSHOTS_KEPT = 2,
 	MESSAGE_PATH_BYTES = 160, /* so much of a path goes into a message */

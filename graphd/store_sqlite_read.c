@@ -139,9 +139,9 @@ give_record(struct walk *w, int64_t lsn)
 	return err;
 }
 
-/* The place of a marked step: its seq and its record. */
-static enum error
-read_mark(struct walk *w, uint64_t ordinal, uint64_t *seq, int64_t *lsn)
+/* The place of a marked step: its seq and its record. SQLITE_ROW when there is such a mark. */
+static int
+find_mark(struct walk *w, uint64_t ordinal, uint64_t *seq, int64_t *lsn)
 {
 	sqlite3_stmt *q = w->store->statements[Q_MARK_READ];
 	int rc;
@@ -156,7 +156,33 @@ read_mark(struct walk *w, uint64_t ordinal, uint64_t *seq, int64_t *lsn)
 	}
 	sqlite3_reset(q);
 	pthread_mutex_unlock(&w->store->db_lock);
+	return rc;
+}
+
+static enum error
+read_mark(struct walk *w, uint64_t ordinal, uint64_t *seq, int64_t *lsn)
+{
+	int rc = find_mark(w, ordinal, seq, lsn);
+
 	return rc == SQLITE_ROW ? OK : read_failed(w, 0, rc);
+}
+
+/* Whoever wants to know how a session began need not go back through what followed. *next: what
+ * comes then; as it was when the first step has no mark, as in files from before. */
+static enum error
+give_first(struct walk *w, uint64_t *next)
+{
+	int64_t lsn, none;
+	uint64_t seq;
+	enum error err;
+
+	if (find_mark(w, 1, &seq, &lsn) != SQLITE_ROW)
+		return OK;
+	err = read_link(w, lsn, 1, &none);
+	if (!err)
+		err = give_record(w, lsn);
+	*next = 2;
+	return err;
 }
 
 /* Block k holds the ordinals k * SQLITE_MARK_EVERY + 1 to (k + 1) * SQLITE_MARK_EVERY, or to the
@@ -169,6 +195,11 @@ give_block(struct walk *w, uint64_t k)
 	enum error err = OK;
 	size_t n = 0;
 
+	if (first == 1 && w->after_ordinal == 0) {
+		err = give_first(w, &first);
+		if (err || w->stopped)
+			return err;
+	}
 	if (last >= w->head->committed.ordinal)
 		last = w->head->committed.ordinal;
 	else

@@ -75,7 +75,7 @@ add_step(struct sqlite_store *s, const struct change *change)
 	bind_bytes(s->statements[Q_STEP_ADD], 10, step->bytes);
 	rc = finish(s, Q_STEP_ADD);
 	failpoint("after-insert");
-	if (rc != SQLITE_OK || step->ordinal % SQLITE_MARK_EVERY != 0)
+	if (rc != SQLITE_OK || (step->ordinal != 1 && step->ordinal % SQLITE_MARK_EVERY != 0))
 		return rc;
 	bind_numbers(s->statements[Q_MARK_ADD], mark, 4);
 	return finish(s, Q_MARK_ADD);

@@ -341,6 +341,26 @@ count(const char *sql)
 	return n;
 }
 
+START_TEST(how_a_session_began_is_read_without_what_followed)
+{
+	struct sqlite_store *s = sqlite_store_of(f.store);
+	struct steps_read r = { .stop_after = 1 }, all = { 0 };
+
+	fill(1, 60);
+	sqlite3_stmt_status(s->statements[Q_STEP_LINK], SQLITE_STMTSTATUS_RUN, true);
+	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), OK);
+	ck_assert_uint_eq(r.n, 1);
+	ck_assert_int_eq(
+	    sqlite3_stmt_status(s->statements[Q_STEP_LINK], SQLITE_STMTSTATUS_RUN, true), 1);
+	ck_assert_int_eq(fixture_read(&f, 1, 0, &all), OK);
+	ck_assert_uint_eq(all.n, 60);
+	/* Files from before do not say where that is. */
+	ck_assert_int_eq(sqlite_run(s->db, "DELETE FROM marks WHERE ordinal = 1"), SQLITE_OK);
+	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), OK);
+	ck_assert_uint_eq(r.n, 1);
+}
+END_TEST
+
 START_TEST(what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next)
 {
 	enum { SIZE = 3 * SQLITE_PART_BYTES };
@@ -459,6 +479,7 @@ main(void)
 	tcase_add_test(durable, a_newer_or_foreign_database_is_refused);
 	tcase_add_test(durable, a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole);
 	tcase_add_test(durable, what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next);
+	tcase_add_test(durable, how_a_session_began_is_read_without_what_followed);
 	tcase_add_test(durable, a_damaged_snapshot_is_passed_over_and_old_ones_go);
 	tcase_add_test(durable, a_backup_is_a_database_of_its_own);
 	tcase_add_test(durable, the_log_is_brought_home_when_there_is_nothing_to_do);
