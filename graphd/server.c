@@ -104,12 +104,17 @@ on_heartbeat(struct loop_timer *timer)
 	loop_set_timer(s->loop, timer, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
 }
 
-/* Armed again at the end of the turn. */
+/* Armed again at the end of the turn. Who seems silent may have spoken long ago, behind requests
+ * that are still to be read: of a whole queue at most. */
 static void
 on_expiry(struct loop_timer *timer)
 {
 	struct server *s = SERVER_OF(timer, expiry);
 
+	if (s->taken >= LIMIT_TURN_REQUESTS &&
+	    ++s->expiry_turns <= LIMIT_BUS_QUEUE / LIMIT_TURN_REQUESTS)
+		return;
+	s->expiry_turns = 0;
 	dispatch_expire(s->dispatcher, clock_now_ms(), clock_wall_us(), server_take_more, s);
 }
 

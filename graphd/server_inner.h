@@ -41,7 +41,8 @@ struct server {
 
 	struct loop_hook turn_end;
 	struct loop_timer beacon, heartbeat, expiry, cleanup, unload, unblock, deadline, surveys;
-	size_t taken; /* requests taken in this turn */
+	size_t taken;	       /* requests taken in this turn */
+	unsigned expiry_turns; /* for which expiry was put off */
 	bool draining, failed;
 };
 

@@ -2,11 +2,14 @@
 
 #include "server_fixture.h"
 
+#include "common/clock.h"
 #include "common/limits.h"
+#include "common/loop.h"
 #include "proto/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { QUIET_MS = 100 };
 
@@ -211,6 +214,36 @@ START_TEST(arguments_beyond_the_bound_are_refused_by_name)
 }
 END_TEST
 
+/* However long graphd was held up by something else: its word is waiting behind the others'. */
+START_TEST(a_gateway_whose_word_waits_to_be_read_is_not_silent)
+{
+	enum { BEFORE = LIMIT_TURN_REQUESTS + 50 };
+	uint64_t now_ms = clock_now_ms(), wall_us = clock_wall_us();
+	char session[64], root[64];
+	struct answer a;
+
+	make_project(&f, session, root);
+	client_expect(&f, "OK", "Hello", "", "", "{\"gateway\":\"g\"}");
+	client_expect(&f, "OK", "Join", session, "{\"gateway\":\"g\"}", "{\"client_id\":\"ann\"}");
+	for (int i = 0; i < BEFORE; i++)
+		client_send(&f.asker, "ListProjects", "", "", "{}");
+	client_send(&f.asker, "Hello", "", "", "{\"gateway\":\"g\"}");
+	usleep(100 * 1000);
+	clock_set(now_ms + 10 * LIMIT_LEASE_MS, wall_us);
+	for (int i = 0; i < 4; i++)
+		loop_turn(f.loop, 0);
+	for (int i = 0; i <= BEFORE; i++) {
+		a = client_await(&f, &f.asker);
+		ck_assert_str_eq(a.status, "OK");
+		answer_fini(&a);
+	}
+	a = client_ask(&f, "ListClients", session, "", "{}");
+	ck_assert_ptr_nonnull(strstr(a.body, "\"ann\""));
+	answer_fini(&a);
+	clock_set(0, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -228,6 +261,7 @@ main(void)
 	tcase_add_test(door, arguments_beyond_the_bound_are_refused_by_name);
 	tcase_add_test(door, a_packed_request_is_answered_in_kind);
 	tcase_add_test(door, a_packed_head_that_is_cut_short_is_dropped);
+	tcase_add_test(door, a_gateway_whose_word_waits_to_be_read_is_not_silent);
 	suite_add_tcase(suite, door);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
