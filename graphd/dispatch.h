@@ -68,8 +68,9 @@ void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us,
     void (*fn)(void *, struct outcome *), void *context);
 /* When that has something to do next; UINT64_MAX: never. Cheap: ask after each turn. */
 uint64_t dispatch_expires_ms(const struct dispatcher *);
-/* Ends sessions inactive for so long; one outcome each. Returns how many. */
-size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us,
+/* Ends sessions inactive for so long, `most` of them; one outcome each. Each is loaded for it.
+ * Returns how many. */
+size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us, size_t most,
     void (*fn)(void *, struct outcome *), void *context);
 
 /*

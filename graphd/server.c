@@ -13,6 +13,8 @@
 
 enum {
 	UNLOAD_EVERY_MS = 1000,
+	CLEANUP_AT_ONCE = 16, /* sessions, which are loaded for it */
+	CLEANUP_PAUSE_MS = 20,
 	DRAIN_MS = 10000, /* longest time that ending may take */
 };
 
@@ -118,7 +120,8 @@ on_expiry(struct loop_timer *timer)
 	dispatch_expire(s->dispatcher, clock_now_ms(), clock_wall_us(), server_take_more, s);
 }
 
-/* Not while a thread reads one of the sessions that might end. */
+/* Not while a thread reads one of the sessions that might end; and a few at a time, for behind a
+ * day of standing still it may be all of them. */
 static void
 on_cleanup(struct loop_timer *timer)
 {
@@ -130,11 +133,12 @@ on_cleanup(struct loop_timer *timer)
 		loop_set_timer(s->loop, timer, clock_now_ms() + UNLOAD_EVERY_MS);
 		return;
 	}
-	n = dispatch_cleanup(
-	    s->dispatcher, clock_wall_us(), s->options.session_ttl_us, server_take_more, s);
+	n = dispatch_cleanup(s->dispatcher, clock_wall_us(), s->options.session_ttl_us,
+	    CLEANUP_AT_ONCE, server_take_more, s);
 	if (n)
 		log_info("sessions", "ended %zu that nobody had used", n);
-	loop_set_timer(s->loop, timer, clock_now_ms() + every_ms);
+	loop_set_timer(
+	    s->loop, timer, clock_now_ms() + (n == CLEANUP_AT_ONCE ? CLEANUP_PAUSE_MS : every_ms));
 }
 
 static void

@@ -111,7 +111,7 @@ dispatch_expires_ms(const struct dispatcher *d)
 }
 
 size_t
-dispatch_cleanup(struct dispatcher *d, uint64_t now_us, uint64_t inactive_us,
+dispatch_cleanup(struct dispatcher *d, uint64_t now_us, uint64_t inactive_us, size_t most,
     void (*fn)(void *, struct outcome *), void *context)
 {
 	struct expiry expiry = { now_us, fn, context };
@@ -119,7 +119,7 @@ dispatch_cleanup(struct dispatcher *d, uint64_t now_us, uint64_t inactive_us,
 	size_t ended = 0;
 
 	sessions_each(d->sessions, keep_idle, &idle);
-	for (size_t i = 0; i < idle.n; i++) {
+	for (size_t i = 0; i < idle.n && ended < most; i++) {
 		struct session *s;
 
 		/* A damaged one stays, for somebody to look at. */

@@ -32,7 +32,7 @@ cmd_cleanup_sessions(struct call *c, const struct cleanup_sessions_args *a)
 	if (hours > 1e6)
 		hours = 1e6;
 	removed = dispatch_cleanup(
-	    d, c->request->now_us, (uint64_t)(hours * 3600e6), d->more, d->more_context);
+	    d, c->request->now_us, (uint64_t)(hours * 3600e6), SIZE_MAX, d->more, d->more_context);
 	/* Those that end are among the sessions until that is on disk, and are not counted. */
 	sessions_each(c->sessions, count, &left);
 	c->outcome->stores = removed > 0;

@@ -190,6 +190,24 @@ START_TEST(cleanup_ends_what_nobody_used_and_nobody_is_in)
 }
 END_TEST
 
+START_TEST(cleanup_ends_no_more_at_a_time_than_it_is_told_to)
+{
+	size_t ended[4];
+
+	for (int i = 0; i < 4; i++)
+		ask(d, COMMAND_create_session, NULL, "{}");
+	domain_unload(d);
+	d->now_us += 2 * 3600000000ULL;
+	for (size_t i = 0; i < 4; i++)
+		ended[i] =
+		    dispatch_cleanup(d->dispatcher, d->now_us, 3600000000ULL, 2, take_outcome, d);
+	ck_assert_uint_eq(ended[0], 2);
+	ck_assert_uint_eq(ended[1], 2);
+	ck_assert_uint_eq(ended[2], 1);
+	ck_assert_uint_eq(ended[3], 0);
+}
+END_TEST
+
 START_TEST(the_time_of_last_use_outlives_a_restart)
 {
 	char before[40];
@@ -376,6 +394,7 @@ main(void)
 	tcase_add_test(tc, an_ended_session_is_gone_after_a_restart_too);
 	tcase_add_test(tc, sessions_are_listed_in_pages_oldest_first);
 	tcase_add_test(tc, cleanup_ends_what_nobody_used_and_nobody_is_in);
+	tcase_add_test(tc, cleanup_ends_no_more_at_a_time_than_it_is_told_to);
 	tcase_add_test(tc, the_time_of_last_use_outlives_a_restart);
 	tcase_add_test(tc, asking_how_a_session_is_does_not_keep_it);
 	tcase_add_test(tc, there_are_only_so_many_sessions);
