@@ -2,8 +2,8 @@
 /* An I/O layer that only takes notes, for the tests of gatewayd/eio and gatewayd/sio. */
 
 #include "gatewayd/eio.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -260,16 +260,4 @@ random_rounds(void)
 	const char *is_long = getenv("LONG");
 
 	return is_long && strcmp(is_long, "1") == 0 ? 1000000 : 100000;
-}
-
-static inline int
-run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,8 +8,8 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "gatewayd/upstream.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

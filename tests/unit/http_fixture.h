@@ -6,8 +6,8 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "gatewayd/http.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>

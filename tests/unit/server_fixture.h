@@ -5,8 +5,7 @@
 #include "common/frames.h"
 #include "graphd/server.h"
 #include "graphd/sessions.h"
-
-#include <check.h>
+#include "run_tests.h"
 
 struct client_socket {
 	void *socket;

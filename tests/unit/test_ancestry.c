@@ -5,8 +5,8 @@
 
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -375,10 +375,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("ancestry");
 	TCase *tests = tcase_create("ancestry");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(
@@ -394,10 +391,5 @@ main(void)
 	tcase_add_test(tests, a_command_that_concerns_too_many_nodes_concerns_everybody);
 	tcase_add_test(tests, a_step_recorded_without_ancestors_is_read_and_has_no_paths);
 	tcase_add_test(tests, damaged_ancestors_do_no_harm);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -4,8 +4,8 @@
 
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 enum { KEPT = 4096, SEEDS = 20, STEPS = 150 };
@@ -191,16 +191,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("ancestry_random");
 	TCase *tests = tcase_create("ancestry_random");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, at_random_every_path_is_what_the_graph_was, 0, SEEDS);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

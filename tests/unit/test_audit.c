@@ -3,10 +3,9 @@
 #include "domain_fixture.h"
 
 #include "common/json.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct domain *d;
 static struct uuid s, root;
@@ -125,10 +124,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("audit");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("audit");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -137,10 +133,5 @@ main(void)
 	tcase_add_test(tc, a_moved_node_has_both_places);
 	tcase_add_test(tc, marks_and_projects_are_shown_too);
 	tcase_add_test(tc, undo_and_redo_name_the_command_they_took);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -3,10 +3,9 @@
 #include "domain_fixture.h"
 
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct domain *d;
 static struct uuid s;
@@ -459,10 +458,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("clients");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("clients");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -487,10 +483,5 @@ main(void)
 	tcase_add_test(tc, a_gateway_that_was_silent_may_come_back);
 	tcase_add_test(tc, the_same_client_in_two_sessions_counts_in_each);
 	tcase_add_test(tc, gateways_and_clients_have_ids_of_bounded_length);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -6,10 +6,9 @@
 #include "common/json.h"
 #include "graphd/base64.h"
 #include "graphd/call.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct domain *d;
 static struct uuid s, root, phase, job, task;
@@ -269,10 +268,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("commands_paths");
 	TCase *tc = tcase_create("commands_paths");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_page_says_where_only_when_it_is_asked);
@@ -282,10 +278,5 @@ main(void)
 	tcase_add_test(tc, a_graph_that_is_replaced_is_told_node_by_node_and_needs_nothing_above);
 	tcase_add_test(tc, a_graph_too_big_for_one_path_concerns_everybody_as_a_whole);
 	tcase_add_test(tc, an_imported_history_says_where_it_happened);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -4,8 +4,8 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -405,10 +405,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("commands_project");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("commands_project");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -430,10 +427,5 @@ main(void)
 	tcase_add_test(tc, the_predecessors_files_come_in_and_go_out);
 	tcase_add_test(tc, files_that_are_none_are_refused_and_leave_no_session);
 	tcase_add_test(tc, templates_are_listed_and_shown);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -2,9 +2,9 @@
 
 #include "domain_fixture.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { SEEDS = 50, STEPS = 400, NODES_KEPT = 120, UNDOS = 1000 };
 
@@ -259,17 +259,9 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("commands_random");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("commands_random");
 
 	tcase_set_timeout(tc, 100);
 	tcase_add_loop_test(tc, whatever_two_users_do_the_laws_of_undo_and_of_trees_hold, 0, 10);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

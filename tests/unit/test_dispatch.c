@@ -2,10 +2,9 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct domain *d;
 static struct uuid s;
@@ -383,10 +382,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("dispatch");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("dispatch");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -403,10 +399,5 @@ main(void)
 	tcase_add_test(tc, a_minimal_error_has_no_graph);
 	tcase_add_test(tc, what_a_caller_says_of_itself_is_bounded);
 	tcase_add_test(tc, a_big_graph_is_written_in_slices_and_comes_out_whole);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -187,7 +187,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("eio_packet");
 	TCase *tests = tcase_create("eio_packet");
 
 	tcase_add_test(tests, a_polling_body_is_cut_at_each_separator);
@@ -199,6 +198,5 @@ main(void)
 	tcase_add_test(tests, the_open_packet_has_exactly_the_five_members_clients_read);
 	tcase_add_test(tests, a_message_carries_its_websocket_header_directly_in_front);
 	tcase_add_test(tests, shared_bytes_without_a_frame_are_only_their_payload);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

@@ -3,8 +3,8 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -391,10 +391,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("graph");
 	TCase *tests = tcase_create("graph");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_new_graph_is_empty);
@@ -411,10 +408,5 @@ main(void)
 	tcase_add_test(tests, a_walk_within_a_branch_stays_there);
 	tcase_add_test(tests, edits_among_100000_children_cost_little_more_than_among_100);
 	tcase_add_test(tests, a_node_with_three_short_properties_takes_400_bytes_at_most);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -3,8 +3,8 @@
 #include "graph_fixture.h"
 #include "graphd/blueprint.h"
 #include "graphd/tree.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -219,20 +219,13 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("graph_texts");
 	TCase *c = tcase_create("graph_texts");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, a_graph_that_was_written_is_kept_and_goes_with_the_graph);
 	tcase_add_test(c, only_what_shows_a_change_is_written_anew);
 	tcase_add_test(c, another_blueprint_makes_other_texts);
 	tcase_add_test(c, the_bound_holds_and_the_graph_not_written_for_longest_gives_way);
 	tcase_add_test(c, what_finds_no_room_is_written_all_the_same);
 	tcase_add_test(c, after_any_changes_the_kept_texts_are_what_would_be_written_anew);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

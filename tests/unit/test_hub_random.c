@@ -252,18 +252,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("hub_random");
 	TCase *t = tcase_create("hub_random");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 30);
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_loop_test(t, every_member_hears_everything_once_and_in_order, 0, SEEDS);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

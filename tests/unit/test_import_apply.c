@@ -364,10 +364,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("import_apply");
 	TCase *c = tcase_create("import_apply");
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, a_graph_comes_out_as_it_went_in_and_goes_in_again);
@@ -378,5 +376,5 @@ main(void)
 	tcase_add_test(c, strict_sessions_refuse_them_and_stay_as_they_were);
 	tcase_add_loop_test(c, random_forests_survive_both_formats, 0, 40);
 	tcase_add_test(c, the_samples_of_the_predecessor_go_in_and_come_out);
-	return fixture_run(s);
+	return run_tests(c);
 }

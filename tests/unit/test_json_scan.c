@@ -1,6 +1,7 @@
 #include "common/json.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -390,12 +391,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("json_scan");
 	TCase *c = tcase_create("json_scan");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(
 	    c, what_rfc_8259_allows_is_accepted, 0, (int)(sizeof(accepted) / sizeof(*accepted)));
@@ -407,8 +404,5 @@ main(void)
 	tcase_add_test(c, long_names_are_compared_to_their_end);
 	tcase_add_test(c, finite_means_what_strtod_means);
 	tcase_add_test(c, mutated_texts_are_scanned_within_their_bounds);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -3,8 +3,8 @@
 #include "domain_fixture.h"
 
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -198,10 +198,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("keys");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("keys");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -214,10 +211,5 @@ main(void)
 	tcase_add_test(tc, ending_a_session_twice_under_one_key_succeeds_twice);
 	tcase_add_test(tc, a_session_remembers_the_latest_keys_only);
 	tcase_add_test(tc, keys_without_a_session_are_remembered_to_the_same_number);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,8 +1,8 @@
 #include "gatewayd/outbox.h"
 
 #include "common/mem.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -230,10 +230,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("outbox");
 	TCase *t = tcase_create("outbox");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_empty_outbox_has_nothing_to_write_and_holds_nothing);
@@ -247,10 +244,5 @@ main(void)
 	tcase_add_test(t, what_became_of_a_piece_is_as_if_it_had_been_written);
 	tcase_add_test(t, what_was_added_while_a_piece_was_sent_follows_it);
 	tcase_add_loop_test(t, random_adding_and_reading_keeps_every_byte, 0, 5);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -377,10 +377,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server");
 	TCase *served = tcase_create("served");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(served, open_memory, close_it);
 	tcase_set_timeout(served, 60);
@@ -399,10 +396,5 @@ main(void)
 	tcase_add_test(served, a_repeat_under_the_same_key_gets_the_first_answer);
 	tcase_add_test(served, an_ended_session_is_heard_of_and_then_unknown);
 	tcase_add_test(served, draining_answers_what_has_come_and_stops_the_loop);
-	suite_add_tcase(suite, served);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(served);
 }

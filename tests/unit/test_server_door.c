@@ -214,10 +214,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server_door");
 	TCase *door = tcase_create("door");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(door, open_memory, close_it);
 	tcase_set_timeout(door, 60);
@@ -228,10 +225,5 @@ main(void)
 	tcase_add_test(door, arguments_beyond_the_bound_are_refused_by_name);
 	tcase_add_test(door, a_packed_request_is_answered_in_kind);
 	tcase_add_test(door, a_packed_head_that_is_cut_short_is_dropped);
-	suite_add_tcase(suite, door);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(door);
 }

@@ -7,7 +7,6 @@
 #include "proto/wire.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { QUIET_MS = 100 };
@@ -143,20 +142,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server_failures");
 	TCase *failing = tcase_create("failing");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(failing, 60);
 	tcase_add_test(failing, a_failed_commit_is_answered_taken_back_and_never_heard_of);
 	tcase_add_test(failing, all_that_came_with_or_after_a_failed_commit_is_taken_back);
 	tcase_add_test(failing, a_session_whose_creation_was_not_stored_does_not_exist);
 	tcase_add_test(failing, after_a_failed_flush_nothing_more_is_acknowledged);
-	suite_add_tcase(suite, failing);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(failing);
 }

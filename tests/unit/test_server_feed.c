@@ -267,10 +267,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("server_feed");
 	TCase *t = tcase_create("server_feed");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -282,9 +279,5 @@ main(void)
 	tcase_add_test(t, an_event_too_long_to_be_published_is_told_of_by_a_sync);
 	tcase_add_test(t, who_wants_dash_events_hears_of_updated_parents);
 	tcase_add_test(t, beacons_tell_the_seq_on_the_feed_too);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -259,10 +259,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server_survey");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("server_survey");
 
 	tcase_add_checked_fixture(tc, open_it, close_it);
 	tcase_set_timeout(tc, 60);
@@ -273,10 +270,5 @@ main(void)
 	tcase_add_test(tc, draining_tells_who_still_waits);
 	tcase_add_test(tc, an_end_with_questions_open_leaves_nothing_behind);
 	tcase_add_test(tc, an_answer_as_deep_as_a_client_may_give_is_taken);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -4,8 +4,8 @@
 #include "common/mem.h"
 #include "common/table.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -392,10 +392,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("session");
 	TCase *tests = tcase_create("session");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, replaying_the_stored_steps_gives_the_same_session, 0, SEEDS);
@@ -411,10 +408,5 @@ main(void)
 	tcase_add_test(tests, a_stored_step_whose_content_is_another_is_refused);
 	tcase_add_test(tests, a_stored_step_that_does_not_fit_is_refused);
 	tcase_add_test(tests, deleting_and_restoring_100000_nodes_is_one_step_each);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -2,8 +2,8 @@
 
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 /* Snapshots are too long for ck_assert_str_eq() to show. Frees both. */
@@ -207,10 +207,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("session_undo");
 	TCase *tests = tcase_create("session_undo");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, a_value_that_another_changed_since_is_a_conflict);
 	tcase_add_test(tests, a_new_node_that_another_changed_since_is_a_conflict);
@@ -221,10 +218,5 @@ main(void)
 	tcase_add_test(tests, names_come_back_with_the_property_name);
 	tcase_add_test(tests, a_project_that_another_changed_since_is_a_conflict);
 	tcase_add_test(tests, redo_is_cleared_again_by_the_same_actor_when_it_has_something_again);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -4,8 +4,8 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -361,10 +361,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sessions");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("sessions");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -384,10 +381,5 @@ main(void)
 	tcase_add_test(tc, events_are_read_back_byte_for_byte_in_pages);
 	tcase_add_test(tc, another_history_or_a_seq_to_come_is_answered_resync);
 	tcase_add_test(tc, the_audit_trail_says_who_did_what_before_and_after);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

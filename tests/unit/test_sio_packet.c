@@ -320,7 +320,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sio_packet");
 	TCase *tests = tcase_create("sio_packet");
 
 	tcase_set_timeout(tests, 100);
@@ -336,6 +335,5 @@ main(void)
 	tcase_add_test(tests, what_is_written_reads_back_as_the_same);
 	tcase_add_test(tests, other_packets_leave_the_root_namespace_out);
 	tcase_add_test(tests, mutated_packets_are_judged_and_those_let_through_have_their_form);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

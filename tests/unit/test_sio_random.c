@@ -215,13 +215,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sio_random");
 	TCase *tests = tcase_create("sio_random");
 
 	tcase_set_timeout(tests, 110);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, whatever_clients_do_no_answer_is_lost_and_no_session_stays_behind);
 	tcase_add_test(tests, a_million_packets_in_one_post_are_taken_or_end_the_session_in_time);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

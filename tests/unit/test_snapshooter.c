@@ -150,10 +150,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("snapshooter");
 	TCase *taken = tcase_create("taken");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(taken, open_memory, close_it);
 	tcase_set_timeout(taken, 60);
@@ -161,10 +158,5 @@ main(void)
 	    taken, a_session_is_written_down_when_enough_steps_have_gathered_and_not_before);
 	tcase_add_test(taken, a_big_session_is_written_down_beside_the_loop_and_goes_on_in_order);
 	tcase_add_test(taken, an_end_of_the_server_waits_for_the_thread);
-	suite_add_tcase(suite, taken);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(taken);
 }

@@ -3,8 +3,8 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -179,10 +179,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("snapshot");
 	TCase *tests = tcase_create("snapshot");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, a_restored_session_is_the_same_and_goes_on_the_same, 0, 20);
@@ -191,10 +188,5 @@ main(void)
 	tcase_add_test(tests, a_chain_of_the_greatest_depth_comes_back);
 	tcase_add_loop_test(tests, slices_give_the_same_bytes_as_the_whole, 0, 6);
 	tcase_add_test(tests, damaged_bytes_are_refused_or_read_but_never_harm);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -113,10 +113,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("store_alone");
 	TCase *c = tcase_create("store_alone");
-	SRunner *r = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, set_up, tear_down);
@@ -125,9 +122,5 @@ main(void)
 	tcase_add_test(c, behind_a_slow_write_the_loop_does_not_wait_for_the_disk);
 	tcase_add_test(c, several_steps_are_written_by_the_thread);
 	tcase_add_test(c, steps_written_here_and_there_are_read_back_in_order);
-	suite_add_tcase(suite, c);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_tests(c);
 }

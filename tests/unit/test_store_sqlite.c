@@ -400,8 +400,6 @@ main(void)
 {
 	Suite *suite = suite_create("store_sqlite");
 	TCase *durable = tcase_create("durable");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, store_laws("sqlite"));
 	tcase_add_checked_fixture(durable, set_up, tear_down);
@@ -420,9 +418,5 @@ main(void)
 	tcase_add_test(durable, a_backup_is_a_database_of_its_own);
 	tcase_add_test(durable, the_log_is_brought_home_when_there_is_nothing_to_do);
 	suite_add_tcase(suite, durable);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -342,10 +342,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("store_tools");
 	TCase *tc = tcase_create("tools");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, a_sound_store_has_no_flaws);
@@ -361,10 +358,5 @@ main(void)
 	tcase_add_test(tc, a_copy_in_slices_holds_what_was_written_meanwhile);
 	tcase_add_test(tc, only_one_copy_is_made_at_a_time_and_one_given_up_leaves_nothing);
 	tcase_add_test(tc, a_copy_that_cannot_be_written_is_an_error);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tc);
 }

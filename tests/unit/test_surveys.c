@@ -4,10 +4,9 @@
 #include "domain_fixture.h"
 
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct domain *d;
 static struct uuid s;
@@ -368,10 +367,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("surveys");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("surveys");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -391,10 +387,5 @@ main(void)
 	tcase_add_test(tc, a_session_has_so_many_asks_under_way);
 	tcase_add_test(tc, all_of_them_can_be_failed);
 	tcase_add_test(tc, numbers_rise_and_who_joins_later_has_a_greater_one);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -4,8 +4,8 @@
 
 #include "common/limits.h"
 #include "graphd/clients.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -209,10 +209,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("surveys_limits");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("surveys_limits");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -220,10 +217,5 @@ main(void)
 	tcase_add_test(tc, the_time_and_the_data_are_bounded);
 	tcase_add_test(tc, so_many_clients_are_being_asked_at_a_time);
 	tcase_add_test(tc, answers_are_bounded_one_by_one_together_and_in_all);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

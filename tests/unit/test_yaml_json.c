@@ -263,10 +263,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("yaml_json");
 	TCase *c = tcase_create("yaml_json");
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, plain_scalars_follow_the_core_schema, 0, SCALARS);
 	tcase_add_test(c, quoted_and_tagged_scalars_are_texts);
@@ -279,5 +277,5 @@ main(void)
 	tcase_add_test(c, ten_lines_of_aliases_do_not_become_a_billion_values);
 	tcase_add_test(c, the_result_keeps_to_the_bounds_of_json);
 	tcase_add_test(c, a_text_is_found_by_key_and_through_aliases);
-	return fixture_run(s);
+	return run_tests(c);
 }
