@@ -1,28 +1,10 @@
 /* The audit trail shows every kind of edit with what was before and after. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
-#include "run_tests.h"
 
 #include <stdio.h>
-
-static struct domain *d;
-static struct uuid s, root;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 /* The newest step, as the audit trail has it. */
 static const char *

@@ -1,35 +1,10 @@
 /* Who is in a session, as the gateways report it. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/limits.h"
-#include "run_tests.h"
 
 #include <stdio.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
-
-static void
-join(const char *client, const char *gateway)
-{
-	d->caller.gateway = span_of(gateway);
-	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 /* On one of the gateway's connections; more: further arguments, with a comma in front. */
 static void

@@ -1,30 +1,12 @@
 /* The commands that change a graph, one by one. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
-#include "run_tests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s, root;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 /* A text of n times x, for limits. */
 static const char *

@@ -1,34 +1,24 @@
 /* Where the events of whole commands happen, when they run and when the journal is asked for them.
  */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "graphd/base64.h"
 #include "graphd/call.h"
-#include "run_tests.h"
 
 #include <stdio.h>
 
-static struct domain *d;
-static struct uuid s, root, phase, job, task;
+static struct uuid phase, job, task;
 
 static void
-setup(void)
+set_up_branch(void)
 {
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
+	set_up();
 	phase = make(d, &s, "phase", &root);
 	job = make(d, &s, "job", &phase);
 	task = make(d, &s, "task", &job);
 	forget_heard(d);
-}
-
-static void
-teardown(void)
-{
-	domain_free(d);
 }
 
 /* Whether the i-th event is of that kind and happened at these nodes, nearest first. */
@@ -270,7 +260,7 @@ main(void)
 {
 	TCase *tc = tcase_create("commands_paths");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, set_up_branch, tear_down);
 	tcase_add_test(tc, a_page_says_where_only_when_it_is_asked);
 	tcase_add_test(tc, a_batch_is_told_where_each_of_its_commands_left_the_nodes);
 	tcase_add_test(tc, a_deleted_branch_is_told_below_what_is_above_it_and_so_is_its_return);

@@ -1,30 +1,20 @@
 /* Projects: made, saved, opened, looked through, carried away in files and brought back. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
-#include "run_tests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct domain *d;
-static struct uuid s, root, project;
+static struct uuid project;
 
 static void
-set_up(void)
+set_up_project(void)
 {
-	d = domain_new();
-	s = start(d, "restomod");
+	set_up();
 	project = id_at(d->body, "project_id");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
 }
 
 static void
@@ -407,7 +397,7 @@ main(void)
 {
 	TCase *tc = tcase_create("commands_project");
 
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up_project, tear_down);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_new_project_has_one_root_and_nothing_to_save_or_undo);
 	tcase_add_test(

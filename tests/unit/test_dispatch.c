@@ -1,26 +1,9 @@
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
-#include "run_tests.h"
 
 #include <stdio.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 /* A value of the type, or one that no argument of that type accepts. */
 static const char *
@@ -149,7 +132,7 @@ prepare(enum command command, char *args, size_t size)
 {
 	const char *form = working_args[command];
 	char guessed[512];
-	struct uuid root, child, project;
+	struct uuid child, project;
 	char texts[3][UUID_TEXT + 1], *at_text;
 
 	s = start(d, "restomod");
@@ -289,7 +272,6 @@ END_TEST
 
 START_TEST(a_command_is_announced_then_told_then_executed)
 {
-	struct uuid root = root_of(d, &s);
 	const char *body;
 
 	d->caller.actor = SPAN("ann");

@@ -1,28 +1,11 @@
 /* Idempotency: a key is used once, whatever happens. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/limits.h"
-#include "run_tests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 START_TEST(a_repeated_key_gets_the_first_answer_and_does_nothing)
 {

@@ -1,38 +1,12 @@
 /* Sessions: found, loaded, unloaded, listed and ended; and their history. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
-#include "run_tests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s, root;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
-
-static void
-join(const char *client, const char *gateway)
-{
-	d->caller.gateway = span_of(gateway);
-	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 START_TEST(a_session_comes_back_after_a_restart_as_it_was)
 {
