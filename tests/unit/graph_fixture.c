@@ -95,6 +95,18 @@ mark_edit(enum mark mark)
 	return (struct edit){ .kind = EDIT_MARK, .mark = mark };
 }
 
+struct edit
+meta_edit(const struct meta *meta)
+{
+	struct json_out out = { 0 };
+	struct edit e = { .kind = EDIT_META };
+
+	meta_write(&out, meta);
+	e.value_after = xspandup(json_out_span(&out));
+	json_out_fini(&out);
+	return e;
+}
+
 enum error
 apply(struct graph *g, struct edit e)
 {
@@ -134,6 +146,25 @@ snapshot_text(const struct session *s)
 	text[2 * out.n] = '\0';
 	json_out_fini(&out);
 	return text;
+}
+
+void
+assert_same_snapshots(char *x, char *y)
+{
+	size_t i = 0;
+
+	while (x[i] && x[i] == y[i])
+		i++;
+	ck_assert_msg(x[i] == y[i], "snapshots differ at byte %zu of %zu and %zu", i / 2,
+	    strlen(x) / 2, strlen(y) / 2);
+	free(x);
+	free(y);
+}
+
+void
+assert_same_sessions(const struct session *a, const struct session *b)
+{
+	assert_same_snapshots(snapshot_text(a), snapshot_text(b));
 }
 
 struct session *
@@ -217,6 +248,14 @@ free_step(struct step *step)
 }
 
 const struct node *
+find_node(const struct graph *g, uint64_t n)
+{
+	struct uuid id = id_of(n);
+
+	return graph_find(g, &id);
+}
+
+const struct node *
 nth_node(const struct graph *g, uint32_t n)
 {
 	const struct node *at = graph_walk(g, NULL, NULL);
@@ -294,13 +333,8 @@ any_meta_edit(struct dice *d)
 	struct meta meta = {
 		.project_id = id_of(roll(d, 3)), .project_name = (char *)"p", .strict = roll(d, 2)
 	};
-	struct json_out out = { 0 };
-	struct edit e = { .kind = EDIT_META };
 
-	meta_write(&out, &meta);
-	e.value_after = xspandup(json_out_span(&out));
-	json_out_fini(&out);
-	return e;
+	return meta_edit(&meta);
 }
 
 /* Whole branches go children first, as DeleteNode does it. */

@@ -76,14 +76,6 @@ write_once(const struct graph *g)
 	json_out_fini(&out);
 }
 
-static const struct node *
-find(const struct graph *g, uint64_t n)
-{
-	struct uuid id = id_of(n);
-
-	return graph_find(g, &id);
-}
-
 START_TEST(a_graph_that_was_written_is_kept_and_goes_with_the_graph)
 {
 	struct texts *texts = texts_new(PLENTY);
@@ -93,7 +85,7 @@ START_TEST(a_graph_that_was_written_is_kept_and_goes_with_the_graph)
 	write_once(g);
 	ck_assert_uint_gt(texts_bytes(texts), 0);
 	for (uint64_t i = 1; i <= 3; i++)
-		ck_assert_ptr_nonnull(node_text(find(g, i)));
+		ck_assert_ptr_nonnull(node_text(find_node(g, i)));
 	graph_free(g);
 	ck_assert_uint_eq(texts_bytes(texts), 0);
 	texts_free(texts);
@@ -107,15 +99,15 @@ START_TEST(only_what_shows_a_change_is_written_anew)
 
 	write_once(g);
 	apply(g, set_edit(2, "a", "1"));
-	ck_assert_ptr_null(node_text(find(g, 2)));
-	ck_assert_ptr_nonnull(node_text(find(g, 1)));
-	ck_assert_ptr_nonnull(node_text(find(g, 3)));
+	ck_assert_ptr_null(node_text(find_node(g, 2)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 1)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 3)));
 	write_once(g);
 	apply(g, move_edit(4, 1, 0));
-	ck_assert_ptr_nonnull(node_text(find(g, 4)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 4)));
 	apply(g, move_edit(4, 3, 0));
-	ck_assert_ptr_null(node_text(find(g, 4)));
-	ck_assert_ptr_nonnull(node_text(find(g, 3)));
+	ck_assert_ptr_null(node_text(find_node(g, 4)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 3)));
 	assert_same(written(g, NULL, SIZE_MAX), written_anew(g, NULL));
 	graph_free(g);
 	texts_free(texts);
@@ -161,9 +153,9 @@ START_TEST(the_bound_holds_and_the_graph_not_written_for_longest_gives_way)
 	write_once(old);
 	write_once(young);
 	ck_assert_uint_eq(texts_bytes(texts), each);
-	ck_assert_ptr_null(node_text(find(old, 1)));
+	ck_assert_ptr_null(node_text(find_node(old, 1)));
 	for (uint64_t i = 1; i <= NODES; i++)
-		ck_assert_ptr_nonnull(node_text(find(young, i)));
+		ck_assert_ptr_nonnull(node_text(find_node(young, i)));
 	assert_same(written(old, NULL, SIZE_MAX), written_anew(old, NULL));
 	graph_free(old);
 	graph_free(young);
@@ -179,7 +171,7 @@ START_TEST(what_finds_no_room_is_written_all_the_same)
 	write_once(g);
 	ck_assert_uint_gt(texts_bytes(texts), 0);
 	ck_assert_uint_le(texts_bytes(texts), 1000);
-	ck_assert_ptr_null(node_text(find(g, 50)));
+	ck_assert_ptr_null(node_text(find_node(g, 50)));
 	assert_same(written(g, NULL, 100), written_anew(g, NULL));
 	graph_free(g);
 	texts_free(texts);

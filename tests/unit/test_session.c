@@ -13,26 +13,6 @@ enum { SEEDS = 50, STEPS = 400, IN_FLIGHT = 6 };
 
 static const char *const actors[] = { "ann", "bob", NULL };
 
-/* Snapshots are too long for ck_assert_str_eq() to show. Frees both. */
-static void
-assert_same(char *x, char *y)
-{
-	size_t i = 0;
-
-	while (x[i] && x[i] == y[i])
-		i++;
-	ck_assert_msg(x[i] == y[i], "snapshots differ at byte %zu of %zu and %zu", i / 2,
-	    strlen(x) / 2, strlen(y) / 2);
-	free(x);
-	free(y);
-}
-
-static void
-assert_snapshots_equal(const struct session *a, const struct session *b)
-{
-	assert_same(snapshot_text(a), snapshot_text(b));
-}
-
 /* A command, an undo or a redo, whatever comes of it; NULL when nothing did. */
 static struct step *
 random_happening(struct session *s, struct dice *d)
@@ -89,7 +69,7 @@ START_TEST(replaying_the_stored_steps_gives_the_same_session)
 		ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
 		session_settled(s, s->ordinal);
 	}
-	assert_snapshots_equal(s, again);
+	assert_same_sessions(s, again);
 	ck_assert(uuid_equal(&s->meta.project_id, &again->meta.project_id));
 	json_out_fini(&bytes);
 	session_free(s);
@@ -118,7 +98,7 @@ START_TEST(steps_taken_back_newest_first_leave_no_trace)
 		}
 		while (n-- > 0) {
 			session_revert(s, steps[n]);
-			assert_same(snapshot_text(s), before[n]);
+			assert_same_snapshots(snapshot_text(s), before[n]);
 			ck_assert_ptr_null(graph_verify(s->graph));
 			free_step(steps[n]);
 		}
@@ -150,7 +130,7 @@ START_TEST(an_aborted_step_never_happened)
 	e = remove_edit(9);
 	ck_assert_int_eq(session_edit(s, &e), ERROR_node_not_found);
 	session_abort(s);
-	assert_same(snapshot_text(s), before);
+	assert_same_snapshots(snapshot_text(s), before);
 	ck_assert_ptr_null(s->open);
 	session_free(s);
 }

@@ -45,17 +45,6 @@ restored(const struct session *s)
 	return again;
 }
 
-static bool
-is_same(const struct session *a, const struct session *b)
-{
-	char *x = snapshot_text(a), *y = snapshot_text(b);
-	bool same = strcmp(x, y) == 0;
-
-	free(x);
-	free(y);
-	return same;
-}
-
 START_TEST(a_restored_session_is_the_same_and_goes_on_the_same)
 {
 	struct session *s = lived_session((uint64_t)_i + 1, 200), *again = restored(s);
@@ -63,7 +52,7 @@ START_TEST(a_restored_session_is_the_same_and_goes_on_the_same)
 	enum error x, y;
 
 	printf("seed %d\n", _i + 1);
-	ck_assert(is_same(s, again));
+	assert_same_sessions(s, again);
 	ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
 	ck_assert(uuid_equal(&s->meta.project_id, &again->meta.project_id));
 	do {
@@ -71,7 +60,7 @@ START_TEST(a_restored_session_is_the_same_and_goes_on_the_same)
 		b = undo_as(again, "ann", NULL, &y);
 		ck_assert_int_eq(x, y);
 		ck_assert(!a == !b);
-		ck_assert(is_same(s, again));
+		assert_same_sessions(s, again);
 		free_step(a);
 		free_step(b);
 	} while (a && !x);
@@ -80,7 +69,7 @@ START_TEST(a_restored_session_is_the_same_and_goes_on_the_same)
 		b = redo_as(again, "ann", NULL, &y);
 		ck_assert_int_eq(x, y);
 		ck_assert(!a == !b);
-		ck_assert(is_same(s, again));
+		assert_same_sessions(s, again);
 		free_step(a);
 		free_step(b);
 	} while (a && !x);
@@ -106,7 +95,7 @@ START_TEST(an_empty_and_a_closed_session_come_back)
 	struct session *s = new_session(), *again;
 
 	again = restored(s);
-	ck_assert(is_same(s, again));
+	assert_same_sessions(s, again);
 	ck_assert(!session_is_dirty(again));
 	session_free(again);
 	s->closed = true;
@@ -126,7 +115,7 @@ START_TEST(a_chain_of_the_greatest_depth_comes_back)
 	free_step(do_edit(s, "ann", add_edit(1000, 3, UINT32_MAX, "up again")));
 	free_step(do_edit(s, "ann", add_edit(1001, LIMIT_DEPTH, UINT32_MAX, "deep again")));
 	again = restored(s);
-	ck_assert(is_same(s, again));
+	assert_same_sessions(s, again);
 	session_free(s);
 	session_free(again);
 }
