@@ -1,26 +1,6 @@
-#include "import_fixture.h"
+#include "import_reading.h"
 
 #include <unistd.h>
-
-static struct import im;
-static struct refusal why;
-
-static enum error
-read_text(const char *text)
-{
-	ck_assert_msg(fixture_scan(span_of(text)) == JSON_OK, "not JSON: %s", text);
-	import_fini(&im);
-	refusal_fini(&why);
-	why = (struct refusal){ 0 };
-	return import_read(span_of(text), NULL, (struct span){ 0 }, &im, &why);
-}
-
-static void
-clean(void)
-{
-	import_fini(&im);
-	refusal_fini(&why);
-}
 
 /* The forest by names, one ">" for each level: "a >b >>c ". */
 static void

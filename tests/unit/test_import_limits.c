@@ -1,25 +1,6 @@
-#include "import_fixture.h"
+#include "import_reading.h"
 
 #include <time.h>
-
-static struct import im;
-static struct refusal why;
-
-static enum error
-read_text(const char *text)
-{
-	import_fini(&im);
-	refusal_fini(&why);
-	why = (struct refusal){ 0 };
-	return import_read(span_of(text), NULL, (struct span){ 0 }, &im, &why);
-}
-
-static void
-clean(void)
-{
-	import_fini(&im);
-	refusal_fini(&why);
-}
 
 static struct json_out
 make_node(const char *before, const char *fill, size_t n, const char *after)

@@ -1,24 +1,16 @@
 /* A database whose files are moved or removed under it. */
-#include "store_fixture.h"
+#include "sqlite_fixture.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct store_fixture f;
-
 static void
-set_up(void)
+set_up_one_step(void)
 {
-	fixture_open(&f, "sqlite");
+	set_up();
 	fixture_append(&f, 1, 1);
 	ck_assert_int_eq(fixture_commit(&f), OK);
-}
-
-static void
-tear_down(void)
-{
-	fixture_remove(&f);
 }
 
 static void
@@ -124,7 +116,7 @@ main(void)
 {
 	TCase *tc = tcase_create("place");
 
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up_one_step, tear_down);
 	tcase_add_test(tc, a_database_that_was_moved_away_is_written_no_more);
 	tcase_add_loop_test(tc, a_log_that_was_removed_or_replaced_is_written_no_more, 0, 2);
 	tcase_add_test(tc, an_idle_store_notices_it_too);
