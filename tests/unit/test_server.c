@@ -1,4 +1,4 @@
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include "common/clock.h"
 #include "common/limits.h"
@@ -8,33 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { QUIET_MS = 100 };
-
-#define MINIMAL "{\"minimal\":true}"
-
-static struct server_fixture f;
-
-static void
-open_memory(void)
-{
-	server_fixture_open(&f, "memory");
-}
-
-static void
-close_it(void)
-{
-	server_fixture_close(&f);
-}
-
-static void
-send_create(struct client_socket *c, const char *session, const char *name)
-{
-	char args[200];
-
-	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"name\":\"%s\"}", name);
-	client_send(c, "CreateNode", session, MINIMAL, args);
-}
 
 START_TEST(a_command_is_heard_as_executing_then_its_changes_then_executed)
 {
@@ -214,22 +187,6 @@ START_TEST(the_heartbeat_tells_the_same_boot_id_as_hello)
 	zmq_close(tap);
 }
 END_TEST
-
-/* 20,000 nodes are a reply of about 5 MB. */
-static char *
-big_graph(void)
-{
-	enum { NODES = 20000 };
-	char *args = malloc((size_t)NODES * 128), *at = args;
-
-	at += sprintf(at, "{\"graph\":{\"roots\":[");
-	for (int i = 0; i < NODES; i++)
-		at += sprintf(at,
-		    "%s{\"id\":\"00000000-0000-4000-8000-%012d\",\"type\":\"task\",\"name\":\"n\"}",
-		    i ? "," : "", i + 1);
-	sprintf(at, "]}}");
-	return args;
-}
 
 START_TEST(a_big_answer_comes_in_parts_and_others_are_served_meanwhile)
 {

@@ -1,28 +1,12 @@
 /* The door for requests: what graphd takes for one, in which forms, and how it answers the rest. */
 
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include "common/limits.h"
 #include "proto/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { QUIET_MS = 100 };
-
-static struct server_fixture f;
-
-static void
-open_memory(void)
-{
-	server_fixture_open(&f, "memory");
-}
-
-static void
-close_it(void)
-{
-	server_fixture_close(&f);
-}
 
 /* [] [packed head] [arguments] */
 static void

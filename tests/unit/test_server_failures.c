@@ -9,20 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { QUIET_MS = 100 };
-
-#define MINIMAL "{\"minimal\":true}"
-
 static struct server_fixture f;
-
-static void
-send_create(struct client_socket *c, const char *session, const char *name)
-{
-	char args[200];
-
-	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"name\":\"%s\"}", name);
-	client_send(c, "CreateNode", session, MINIMAL, args);
-}
 
 /* What the graph looks like to a reader now. */
 static struct answer

@@ -1,4 +1,4 @@
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include "common/clock.h"
 #include "common/limits.h"
@@ -9,22 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINIMAL "{\"minimal\":true}"
-
-static struct server_fixture f;
 static char session[64], root[64];
 
 static void
-open_memory(void)
+open_project(void)
 {
-	server_fixture_open(&f, "memory");
+	open_memory();
 	make_project(&f, session, root);
-}
-
-static void
-close_it(void)
-{
-	server_fixture_close(&f);
 }
 
 static void
@@ -152,7 +143,7 @@ main(void)
 {
 	TCase *taken = tcase_create("taken");
 
-	tcase_add_checked_fixture(taken, open_memory, close_it);
+	tcase_add_checked_fixture(taken, open_project, close_it);
 	tcase_set_timeout(taken, 60);
 	tcase_add_test(
 	    taken, a_session_is_written_down_when_enough_steps_have_gathered_and_not_before);
