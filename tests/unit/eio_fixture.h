@@ -1,6 +1,7 @@
 #pragma once
 /* An I/O layer that only takes notes, for the tests of gatewayd/eio and gatewayd/sio. */
 
+#include "dice.h"
 #include "gatewayd/eio.h"
 #include "run_tests.h"
 
@@ -219,39 +220,6 @@ send_text(struct eio_session *s, const char *text)
 	eio_send(s, b);
 	ck_assert_uint_le(b->refs, 2);
 	shared_bytes_unref(b);
-}
-
-/* A generator whose seed is printed, so that a failure can be repeated with SEED=. */
-struct dice {
-	uint64_t state;
-};
-
-static inline void
-dice_init(struct dice *d, const char *what)
-{
-	const char *seed = getenv("SEED");
-
-	d->state = seed ? strtoull(seed, NULL, 0) : (uint64_t)(uintptr_t)d ^ (uint64_t)random();
-	if (!seed) {
-		FILE *f = fopen("/dev/urandom", "rb");
-
-		if (f && fread(&d->state, sizeof(d->state), 1, f) != 1)
-			d->state ^= 0x9e3779b97f4a7c15u;
-		if (f)
-			fclose(f);
-	}
-	d->state |= 1;
-	printf("%s: SEED=%llu\n", what, (unsigned long long)d->state);
-	fflush(stdout);
-}
-
-static inline unsigned
-dice(struct dice *d, unsigned sides)
-{
-	d->state ^= d->state << 13;
-	d->state ^= d->state >> 7;
-	d->state ^= d->state << 17;
-	return (unsigned)((d->state >> 16) % sides);
 }
 
 static inline unsigned

@@ -7,21 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct dice
-dice_of(uint64_t seed)
-{
-	return (struct dice){ seed * 0x9e3779b97f4a7c15u + 1 };
-}
-
-uint32_t
-roll(struct dice *d, uint32_t below)
-{
-	d->state ^= d->state << 13;
-	d->state ^= d->state >> 7;
-	d->state ^= d->state << 17;
-	return (uint32_t)((d->state >> 32) % below);
-}
-
 struct uuid
 id_of(uint64_t n)
 {

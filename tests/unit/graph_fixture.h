@@ -2,15 +2,8 @@
 /* Graphs and sessions to test with: short ways to make edits and steps, random ones, comparisons.
  */
 
+#include "dice.h"
 #include "graphd/session.h"
-
-/* A small generator of our own: the same sequence everywhere for a seed. */
-struct dice {
-	uint64_t state;
-};
-struct dice dice_of(uint64_t seed);
-/* 0 to below - 1. */
-uint32_t roll(struct dice *, uint32_t below);
 
 /* The n-th id; 0 is nil. */
 struct uuid id_of(uint64_t n);

@@ -5,11 +5,10 @@
  * and marks that pass over none of them.
  */
 
+#include "dice.h"
 #include "hub_fixture.h"
 
 #include "common/limits.h"
-
-#include <time.h>
 
 enum { CLIENTS = 12, STEPS = 1500, SEEDS = 30, PAGE = 20 };
 
@@ -224,9 +223,7 @@ settle(void)
 
 START_TEST(every_member_hears_everything_once_and_in_order)
 {
-	seed = (getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)time(NULL) * SEEDS) +
-	    (unsigned)_i;
-	printf("SEED=%u\n", seed);
+	seed = random_seed(_i);
 	memset(walkers, 0, sizeof walkers);
 	newest = 5 + chance(50);
 	on_the_bus = newest;

@@ -1,6 +1,5 @@
+#include "dice.h"
 #include "import_fixture.h"
-
-#include <unistd.h>
 
 static const char YAML[] =
     "node_types:\n"
@@ -244,11 +243,10 @@ random_forest(struct json_out *out, unsigned *seed, int n)
 
 START_TEST(random_forests_survive_both_formats)
 {
-	unsigned seed = (unsigned)getpid() * 64 + (unsigned)_i;
+	unsigned seed = random_seed(_i);
 	struct session *s = fixture_session(NULL);
 	struct json_out text = { 0 };
 
-	printf("seed %u\n", seed);
 	random_forest(&text, &seed, 1 + (int)(seed % 300));
 	ck_assert_int_eq(fixture_scan(json_out_span(&text)), JSON_OK);
 	ck_assert_msg(load(s, NULL, json_out_span(&text)) == OK, "%s", why.message);

@@ -1,6 +1,7 @@
 #include "common/loop.h"
 
 #include "common/clock.h"
+#include "dice.h"
 #include "run_tests.h"
 
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct loop *loop;
@@ -227,12 +227,10 @@ START_TEST(random_timers_fire_in_the_order_of_their_times)
 {
 	enum { TIMERS = 500 };
 	static struct alarm alarms[TIMERS];
-	unsigned seed = (unsigned)time(NULL);
 	int armed = 0;
 	uint64_t last = 0;
 
-	printf("seed %u\n", seed);
-	srandom(seed);
+	srandom(random_seed(0));
 	clock_set(1, 1);
 	for (int i = 0; i < TIMERS; i++)
 		alarms[i] = alarm_of(i);

@@ -2,6 +2,7 @@
 #include "sqlite_fixture.h"
 
 #include "common/clock.h"
+#include "dice.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 START_TEST(all_is_there_after_a_clean_stop)
@@ -73,10 +73,7 @@ kill_a_writer(unsigned after_acknowledgements)
 
 START_TEST(nothing_acknowledged_is_lost_when_the_process_is_killed)
 {
-	unsigned seed = (unsigned)time(NULL);
-
-	printf("seed %u\n", seed);
-	srand(seed);
+	srand(random_seed(0));
 	for (int round = 0; round < 20; round++) {
 		struct steps_read r = { 0 };
 		uint64_t acknowledged;

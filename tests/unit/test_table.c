@@ -1,11 +1,11 @@
 #include "common/table.h"
 
 #include "common/id.h"
+#include "dice.h"
 #include "run_tests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { OBJECTS = 3000 };
 
@@ -85,10 +85,8 @@ END_TEST
 START_TEST(random_adds_and_removes_agree_with_a_plain_array)
 {
 	struct table t;
-	unsigned seed = (unsigned)time(NULL);
 
-	printf("seed %u\n", seed);
-	srandom(seed);
+	srandom(random_seed(_i));
 	init_kind(&t, _i);
 	for (int step = 0; step < 60000; step++) {
 		size_t i = (size_t)random() % (step < 30000 ? OBJECTS : 40);
