@@ -232,6 +232,18 @@ free_step(struct step *step)
 	free(step);
 }
 
+struct step
+read_back(const struct step *step)
+{
+	struct json_out bytes = { 0 };
+	struct step read;
+
+	step_encode(step, &bytes);
+	ck_assert(step_decode(json_out_span(&bytes), &read));
+	json_out_fini(&bytes);
+	return read;
+}
+
 const struct node *
 find_node(const struct graph *g, uint64_t n)
 {

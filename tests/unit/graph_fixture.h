@@ -39,6 +39,8 @@ struct session *session_of_three(void);
 struct step *undo_as(struct session *, const char *actor, const char *scope, enum error *);
 struct step *redo_as(struct session *, const char *actor, const char *scope, enum error *);
 void free_step(struct step *);
+/* What the journal keeps of it; for step_fini(). */
+struct step read_back(const struct step *);
 /* A step of one to four random edits by this actor; NULL when all of them were refused. */
 struct step *random_step(struct session *, struct dice *, const char *actor);
 /* The node with the n-th id, or NULL. */

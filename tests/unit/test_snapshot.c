@@ -45,34 +45,35 @@ restored(const struct session *s)
 	return again;
 }
 
+/* All that can be taken back or done again, in both alike. */
+static void
+go_through(struct step *take(struct session *, const char *, const char *, enum error *),
+    struct session *s, struct session *again)
+{
+	struct step *a, *b;
+	enum error x, y;
+
+	do {
+		a = take(s, "ann", NULL, &x);
+		b = take(again, "ann", NULL, &y);
+		ck_assert_int_eq(x, y);
+		ck_assert(!a == !b);
+		assert_same_sessions(s, again);
+		free_step(a);
+		free_step(b);
+	} while (a && !x);
+}
+
 START_TEST(a_restored_session_is_the_same_and_goes_on_the_same)
 {
 	struct session *s = lived_session((uint64_t)_i + 1, 200), *again = restored(s);
-	struct step *a, *b;
-	enum error x, y;
 
 	printf("seed %d\n", _i + 1);
 	assert_same_sessions(s, again);
 	ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
 	ck_assert(uuid_equal(&s->meta.project_id, &again->meta.project_id));
-	do {
-		a = undo_as(s, "ann", NULL, &x);
-		b = undo_as(again, "ann", NULL, &y);
-		ck_assert_int_eq(x, y);
-		ck_assert(!a == !b);
-		assert_same_sessions(s, again);
-		free_step(a);
-		free_step(b);
-	} while (a && !x);
-	do {
-		a = redo_as(s, "ann", NULL, &x);
-		b = redo_as(again, "ann", NULL, &y);
-		ck_assert_int_eq(x, y);
-		ck_assert(!a == !b);
-		assert_same_sessions(s, again);
-		free_step(a);
-		free_step(b);
-	} while (a && !x);
+	go_through(undo_as, s, again);
+	go_through(redo_as, s, again);
 	session_free(s);
 	session_free(again);
 }

@@ -36,16 +36,3 @@ tell(const struct step *step, uint64_t after_seq, bool with_paths)
 	n_told = 0;
 	step_events(step, after_seq, with_paths, hear, NULL);
 }
-
-/* What the journal makes of it; for step_fini(). */
-static inline struct step
-read_back(const struct step *step)
-{
-	struct json_out bytes = { 0 };
-	struct step read;
-
-	step_encode(step, &bytes);
-	ck_assert(step_decode(json_out_span(&bytes), &read));
-	json_out_fini(&bytes);
-	return read;
-}
