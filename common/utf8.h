@@ -1,6 +1,9 @@
 #pragma once
 /* UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing above U+10FFFF. */
 
+#include "common/span.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +36,17 @@ utf8_sequence(const char *text, size_t n)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
 	return length;
+}
+
+static inline bool
+utf8_is_valid(struct span text)
+{
+	size_t n;
+
+	for (size_t i = 0; i < text.n; i += n)
+		if ((n = utf8_sequence(text.p + i, text.n - i)) == 0)
+			return false;
+	return true;
 }
 
 /* Writes a code point that is no surrogate; gives the bytes written. */

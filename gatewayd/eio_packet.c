@@ -1,7 +1,6 @@
 #include "gatewayd/eio_packet.h"
 
 #include "common/mem.h"
-#include "common/utf8.h"
 
 #include <nettle/base64.h>
 
@@ -68,19 +67,6 @@ eio_unbase64(struct span text, size_t *n)
 		return bytes;
 	free(bytes);
 	return NULL;
-}
-
-bool
-eio_is_utf8(struct span text)
-{
-	size_t n;
-
-	for (size_t i = 0; i < text.n; i += n) {
-		n = utf8_sequence(text.p + i, text.n - i);
-		if (n == 0)
-			return false;
-	}
-	return true;
 }
 
 void

@@ -22,8 +22,6 @@ size_t eio_packet_size(const struct shared_bytes *);
 void eio_packet_write(const struct shared_bytes *, struct json_out *body);
 /* Returns owned: the decoded bytes. NULL when the text is not base64 with padding. */
 char *eio_unbase64(struct span text, size_t *n);
-/* RFC 3629. */
-bool eio_is_utf8(struct span text);
 
 /* False when it cannot be a session id of ours. Exactly one text per id passes. */
 bool eio_sid_parse(struct span text, struct eio_sid *);

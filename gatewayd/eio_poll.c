@@ -2,6 +2,7 @@
 
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "gatewayd/eio_packet.h"
 #include "gatewayd/eio_session.h"
 
@@ -266,7 +267,7 @@ take_packets(struct eio_session *s, struct span body)
 	struct span packet;
 	bool goes_on = s->state == EIO_OPEN;
 
-	if (goes_on && !eio_is_utf8(body)) {
+	if (goes_on && !utf8_is_valid(body)) {
 		eio_end(s, EIO_PARSE_ERROR, SPAN("1"));
 		return;
 	}

@@ -41,27 +41,11 @@ eio_server_unknown(struct http_request *request)
 	eio_server_refuse(request, &v);
 }
 
-static struct span
-method_name(enum http_method method)
-{
-	static const char *const names[] = {
-		[HTTP_GET] = "GET",
-		[HTTP_HEAD] = "HEAD",
-		[HTTP_POST] = "POST",
-		[HTTP_PUT] = "PUT",
-		[HTTP_PATCH] = "PATCH",
-		[HTTP_DELETE] = "DELETE",
-		[HTTP_OPTIONS] = "OPTIONS",
-	};
-
-	return span_of(names[method]);
-}
-
 static struct eio_request
 request_of(struct http_request *http)
 {
 	return (struct eio_request){
-		.method = method_name(http_method(http)),
+		.method = span_of(http_method_name(http_method(http))),
 		.query = http_query(http),
 		.origin = http_header(http, "Origin"),
 		.is_upgrade = http_is_upgrade(http),

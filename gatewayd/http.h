@@ -9,6 +9,7 @@
 #include "common/json_out.h"
 #include "common/loop.h"
 #include "common/span.h"
+#include "gatewayd/http_method.h"
 #include "proto/proto.h"
 
 #include <stdbool.h>
@@ -16,16 +17,6 @@
 
 struct http;
 struct http_request;
-
-enum http_method {
-	HTTP_GET,
-	HTTP_HEAD,
-	HTTP_POST,
-	HTTP_PUT,
-	HTTP_PATCH,
-	HTTP_DELETE,
-	HTTP_OPTIONS
-};
 
 struct http_settings {
 	const char *address; /* "127.0.0.1" */

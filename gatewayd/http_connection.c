@@ -240,25 +240,6 @@ refuse_now(struct http_request *r, enum error err, const char *what)
 	return http_give_answer(r);
 }
 
-static bool
-find_method(const char *name, enum http_method *method)
-{
-	static const char *const names[] = { [HTTP_GET] = "GET",
-		[HTTP_HEAD] = "HEAD",
-		[HTTP_POST] = "POST",
-		[HTTP_PUT] = "PUT",
-		[HTTP_PATCH] = "PATCH",
-		[HTTP_DELETE] = "DELETE",
-		[HTTP_OPTIONS] = "OPTIONS" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(name, names[i]) == 0) {
-			*method = (enum http_method)i;
-			return true;
-		}
-	return false;
-}
-
 /* A told length is taken in one piece, but no more than a little before bytes have come. */
 static void
 begin_body(struct http_connection *c, struct http_request *r)
@@ -304,7 +285,7 @@ head_complete(struct http_request *r, const char *method, const char *version)
 	r->head.is_odd = !http_collect_fields(r, method, version);
 	err = http_check_head(&r->head, &what);
 	c->lingers = err || r->head.is_chunked || r->head.content_length > 0;
-	if (!err && !find_method(method, &r->method))
+	if (!err && !http_method_find(method, &r->method))
 		err = ERROR_method_not_allowed;
 	if (!err && (c->over_limit || h->is_ending))
 		err = ERROR_overloaded;

@@ -3,7 +3,6 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
-#include "common/resident.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -85,8 +84,7 @@ hub_event(
 
 /*
  * Handshakes need 50 times what they leave behind, so after many of them the heap is mostly holes
- * under long-lived small objects. They are given back once nobody is coming in any more, and so are
- * the pages of what a handshake runs through.
+ * under long-lived small objects. They are given back once nobody is coming in any more.
  */
 static void
 give_memory_back(struct hub *hub)
@@ -95,7 +93,6 @@ give_memory_back(struct hub *hub)
 		return;
 	hub->n_joined = 0;
 	malloc_trim(0);
-	resident_drop_files();
 }
 
 /* Joiners are looked at more often: stock clients wait for one second and no longer. */

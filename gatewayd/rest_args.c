@@ -111,19 +111,6 @@ rest_query_number(struct rest_call *c, const char *name, uint64_t *out)
 	return OK;
 }
 
-static bool
-is_utf8(struct span text)
-{
-	size_t length;
-
-	for (size_t i = 0; i < text.n; i += length) {
-		length = utf8_sequence(text.p + i, text.n - i);
-		if (length == 0)
-			return false;
-	}
-	return true;
-}
-
 enum error
 rest_text(struct rest_call *c, const char *name, struct span value, struct span *out)
 {
@@ -164,7 +151,7 @@ put_query_value(
 	uint64_t number = 0;
 	bool is_true = span_is(value, "true") || span_is(value, "1");
 
-	if (!is_utf8(value))
+	if (!utf8_is_valid(value))
 		return refuse(
 		    &c->why, ERROR_invalid_request, row->name, "%s is not UTF-8.", row->name);
 	if (row->type == ARG_integer && !parse_number(value, &number))

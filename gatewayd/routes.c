@@ -39,16 +39,6 @@ static const char *const param_names[PARAMS] = {
 	[PARAM_id] = "id",
 };
 
-static const char *const method_names[] = {
-	[HTTP_GET] = "GET",
-	[HTTP_HEAD] = "HEAD",
-	[HTTP_POST] = "POST",
-	[HTTP_PUT] = "PUT",
-	[HTTP_PATCH] = "PATCH",
-	[HTTP_DELETE] = "DELETE",
-	[HTTP_OPTIONS] = "OPTIONS",
-};
-
 const char *
 route_param_name(enum route_param param)
 {
@@ -194,16 +184,16 @@ route_allow(unsigned allowed, struct arena *arena)
 	allowed |= 1u << HTTP_OPTIONS;
 	if (allowed & 1u << HTTP_GET)
 		allowed |= 1u << HTTP_HEAD;
-	for (size_t i = 0; i < sizeof(method_names) / sizeof(*method_names); i++) {
-		size_t length = strlen(method_names[i]);
-		if (!(allowed & 1u << i))
+	for (enum http_method method = HTTP_GET; method <= HTTP_OPTIONS; method++) {
+		struct span name = span_of(http_method_name(method));
+		if (!(allowed & 1u << method))
 			continue;
 		if (n > 0) {
 			memcpy(text + n, ", ", 2);
 			n += 2;
 		}
-		memcpy(text + n, method_names[i], length);
-		n += length;
+		memcpy(text + n, name.p, name.n);
+		n += name.n;
 	}
 	return (struct span){ text, n };
 }

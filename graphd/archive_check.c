@@ -7,14 +7,7 @@
 static bool
 is_text(const char *text, size_t max_bytes)
 {
-	size_t n = text ? strlen(text) : 0, length;
-
-	if (n > max_bytes)
-		return false;
-	for (size_t i = 0; i < n; i += length)
-		if ((length = utf8_sequence(text + i, n - i)) == 0)
-			return false;
-	return true;
+	return !text || (strlen(text) <= max_bytes && utf8_is_valid(span_of(text)));
 }
 
 /* Absent counts as sound: which values must be there, the graph knows. */

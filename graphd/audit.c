@@ -52,15 +52,7 @@ write_content(struct json_out *out, const struct content *c)
 		return;
 	json_out_key(out, "blueprint_type_id");
 	json_out_string(out, c->type);
-	json_out_key(out, "name");
-	json_out_string(out, c->name);
-	json_out_key(out, "properties");
-	json_out_open(out, '{');
-	for (uint32_t i = 0; i < c->n_properties; i++) {
-		json_out_key_text(out, span_of(c->properties[i].key));
-		json_out_raw(out, span_of(c->properties[i].value));
-	}
-	json_out_close(out, '}');
+	content_write(out, c);
 }
 
 /* One side of an edit; null when the node was not there. */

@@ -38,6 +38,20 @@ content_free(struct content *c)
 	free(c);
 }
 
+void
+content_write(struct json_out *out, const struct content *c)
+{
+	json_out_key(out, "name");
+	json_out_string(out, c->name);
+	json_out_key(out, "properties");
+	json_out_open(out, '{');
+	for (uint32_t i = 0; i < c->n_properties; i++) {
+		json_out_key_text(out, span_of(c->properties[i].key));
+		json_out_raw(out, span_of(c->properties[i].value));
+	}
+	json_out_close(out, '}');
+}
+
 static char *
 copy_or_null(const char *text)
 {

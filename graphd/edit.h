@@ -5,6 +5,7 @@
  */
 
 #include "common/id.h"
+#include "common/json_out.h"
 #include "common/span.h"
 
 #include <stdbool.h>
@@ -65,6 +66,8 @@ struct edit {
 };
 
 void content_free(struct content *);
+/* "name" and "properties", as members of an object. */
+void content_write(struct json_out *, const struct content *);
 /* Deep copy. */
 struct content *content_copy(const struct content *);
 /* The same in one allocation: cheaper to make and to keep, but nothing in it can be replaced. */

@@ -39,15 +39,7 @@ write_node(struct json_out *out, const struct node *node, const struct blueprint
 	json_out_uuid(out, node_id(node));
 	json_out_key(out, "type");
 	json_out_string(out, c->type);
-	json_out_key(out, "name");
-	json_out_string(out, c->name);
-	json_out_key(out, "properties");
-	json_out_open(out, '{');
-	for (uint32_t i = 0; i < c->n_properties; i++) {
-		json_out_key_text(out, span_of(c->properties[i].key));
-		json_out_raw(out, span_of(c->properties[i].value));
-	}
-	json_out_close(out, '}');
+	content_write(out, c);
 	write_children(out, node);
 	json_out_key(out, "parent_id");
 	if (parent)

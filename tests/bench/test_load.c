@@ -4,8 +4,8 @@
 #include "tests/bench/load_frame.h"
 #include "tests/bench/load_histogram.h"
 #include "tests/bench/load_room.h"
+#include "tests/unit/run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -181,10 +181,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("load");
 	TCase *tc = tcase_create("load");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, a_quantile_is_right_to_within_one_percent);
 	tcase_add_test(tc, a_quantile_is_never_above_the_greatest_value);
@@ -197,9 +194,5 @@ main(void)
 	tcase_add_test(tc, a_stamp_comes_back_as_it_was_written);
 	tcase_add_test(tc, a_request_holds_its_rooms_values_and_a_stamp);
 	tcase_add_test(tc, a_request_without_a_stamp_has_no_place_for_one);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(tc);
 }

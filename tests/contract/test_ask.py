@@ -178,8 +178,7 @@ class Ask(ProjectTest):
     def test_strays_are_counted(self):
         client = self.listener()
         def counted():
-            page = self.http.get("/metrics").body.decode()
-            return int(page.split("\ngatewayd_answers_ignored_total ")[1].split()[0])
+            return self.server.metric("gatewayd_answers_ignored_total")
         self.ok(self.ask({"event": "e", "timeout_ms": 1}))
         before = counted()
         client.ask("answer", ask=1)

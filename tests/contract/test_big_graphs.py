@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from clients import Http
+from clients import MINIMAL, Http
 from harness import LONG
 from project_test import API, ProjectTest, new_id
 
@@ -21,7 +21,6 @@ SLACK = 5
 RATIO_GOAL = 1.2
 RATIO_LIMIT = 2
 ROUNDS = 400 if LONG else 60
-MINIMAL = {"Prefer": "return=minimal"}
 READER = """
 import http.client, sys, time
 port, session, seconds = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])

@@ -2,6 +2,7 @@
 
 import unittest
 
+from clients import MINIMAL
 from project_test import API, NOWHERE, ProjectTest
 
 ORIGIN = "http://app.example:3000"
@@ -213,14 +214,12 @@ class CorsWithAList(ProjectTest):
 
 
 class Preferences(ProjectTest):
-    MINIMAL = {"Prefer": "return=minimal"}
-
     def test_a_minimal_reply_leaves_the_graph_out_and_says_so(self):
         replies = [
-            self.execute(self.session, "CreateNode", self.MINIMAL, blueprint_type_id="phase"),
-            self.post(f"/sessions/{self.session}/undo", {}, self.MINIMAL),
-            self.post(f"/sessions/{self.session}/redo", {}, self.MINIMAL),
-            self.execute(self.session, "DeleteNode", self.MINIMAL, node_id=NOWHERE)]
+            self.execute(self.session, "CreateNode", MINIMAL, blueprint_type_id="phase"),
+            self.post(f"/sessions/{self.session}/undo", {}, MINIMAL),
+            self.post(f"/sessions/{self.session}/redo", {}, MINIMAL),
+            self.execute(self.session, "DeleteNode", MINIMAL, node_id=NOWHERE)]
         self.assertEqual([r.status for r in replies], [200, 200, 200, 404])
         for reply in replies:
             self.assertNotIn("graph", reply.json)

@@ -3,7 +3,6 @@ tree and the events behind its seq or from events alone, has the server's state 
 
 import itertools
 import json
-import os
 import random
 import threading
 import time
@@ -11,13 +10,13 @@ import unittest
 
 from clients import Http
 from engine import CLOSE, TEXT, RawWebSocket
-from harness import LONG
+from harness import LONG, new_seed
 from project_test import API, ProjectTest
 from received import DURABLE, Frames
 from replica import Replica
 from traffic import Traffic
 
-SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
+SEED = new_seed()
 SESSIONS, ATTACHES = (10, 100) if LONG else (2, 40)
 RATE = 500
 AT_ONCE = 4

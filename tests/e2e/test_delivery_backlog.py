@@ -2,16 +2,16 @@
 the readings of the journal."""
 
 import json
-import re
 import selectors
 import statistics
 import time
 import unittest
 
 from audience import Audience, catch_up
+from clients import API, MINIMAL
 from engine import UPGRADE, RawWebSocket, Wire
 from harness import LONG, eventually
-from project_test import API, ProjectTest
+from project_test import ProjectTest
 from received import WsReader, whole_history
 
 MISSED = 100_000 if LONG else 20_000
@@ -23,7 +23,6 @@ WHOLE = 10             # of the herd are looked at event by event
 COMMANDS = 300 if LONG else 60
 SLACK_MS = 50
 ATTEMPTS = 5
-MINIMAL = {"Prefer": "return=minimal"}
 BATCH = 9
 
 
@@ -107,12 +106,6 @@ class Backlog(ProjectTest):
 class Herd(ProjectTest):
     fresh = True
 
-    def reads(self):
-        with self.server.http() as http:
-            found = re.search(r"^gatewayd_journal_reads_total (\d+)$",
-                              http.get("/metrics").body.decode(), re.M)
-        return int(found[1]) if found else 0
-
     def come(self, n):
         """All requests before the first answer is looked at."""
         wires = [Wire(self.server.ports[0]) for _ in range(n)]
@@ -151,14 +144,14 @@ class Herd(ProjectTest):
             self.addCleanup(reader.close)
         self.http.close()
         self.server.restart_gateway(0, kill=True)
-        began, before = time.monotonic(), self.reads()
+        began, before = time.monotonic(), self.server.metric("gatewayd_journal_reads_total")
         wires = self.come(HERD - WHOLE)
         for reader in readers:
             reader.start()
         self.drink(wires, last)
         for reader in readers:
             reader.await_seq(last)
-        took, reads = time.monotonic() - began, self.reads() - before
+        took, reads = time.monotonic() - began, self.server.metric("gatewayd_journal_reads_total") - before
         for wire in wires:
             wire.close()
         history = whole_history(self.server.ports[0], self.session)

@@ -1,32 +1,29 @@
 """Four kinds of consumer hear the same sequence while commands pour in and gateways are killed."""
 
-import os
 import random
-import threading
 import time
 import unittest
 
-from harness import LONG
-from project_test import ProjectTest
-from received import SseReader, StockReader, TapReader, WsReader, flaw, settle
-from stock import MAKES, Driver
+from consumer_test import ConsumerTest
+from harness import LONG, new_seed
+from received import SseReader, WsReader, flaw, settle
 from traffic import Traffic
+from worker import Worker
 
-SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
+SEED = new_seed()
 SECONDS = 60 if LONG else 7
 RATE = 500
 
 
-class Killer(threading.Thread):
+class Killer(Worker):
     """Kills one gateway after the other, at random moments, and starts each again."""
 
     def __init__(self, server, chance):
-        super().__init__(daemon=True)
+        super().__init__()
         self.server, self.chance = server, chance
         self.kills = 0
-        self.ending = threading.Event()
 
-    def run(self):
+    def work(self):
         while not self.ending.wait(self.chance.uniform(0.3, 2 if LONG else 1)):
             gateway = self.chance.choice(self.server.gateways)
             gateway.kill()
@@ -35,33 +32,17 @@ class Killer(threading.Thread):
             self.kills += 1
 
     def end(self):
-        self.ending.set()
-        self.join(10)
+        super().end()
         self.server.await_ready()
 
 
-class FourKinds(ProjectTest):
+class FourKinds(ConsumerTest):
     gateways = 3
     fresh = True
 
-    def consumers(self):
-        driver = Driver(MAKES[0])
-        self.addCleanup(driver.end)
-        ports, seq = self.server.ports, self.info()["seq"]
-        stock = [StockReader(driver, mode, ports, self.session).begins_behind(seq)
-                 for mode in ("polling", "websocket")]
-        own = [SseReader(ports, self.session), TapReader(self.server, self.session),
-               WsReader(ports, self.session)]
-        for reader in own:
-            reader.start()
-        for consumer in stock + own:
-            self.addCleanup(consumer.close)
-            consumer.await_arrival()
-        return stock + own
-
     def test_all_hear_the_same_while_gateways_are_killed(self):
         chance = random.Random(SEED)
-        consumers = self.consumers()
+        consumers = self.consumers(kinds=(SseReader, WsReader))
         traffic = Traffic(self.server.ports, self.session, RATE, chance, self.root).start()
         killer = Killer(self.server, chance)
         killer.start()

@@ -1,41 +1,25 @@
 """Consumers are cut off again and again, gateways and graphd are killed: everybody resumes, and
 nobody misses an event, hears one twice or has to begin anew."""
 
-import os
 import random
 import unittest
 
-from harness import LONG, eventually
-from project_test import ProjectTest
-from received import PollReader, SseReader, StockReader, TapReader, WsReader, settle
-from stock import MAKES, Driver
+from consumer_test import ConsumerTest
+from harness import LONG, eventually, new_seed
+from received import PollReader, SseReader, WsReader, settle
+from stock import MODES
 from traffic import Traffic
 
-SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
+SEED = new_seed()
 CUTS, GATEWAY_KILLS, GRAPHD_KILLS = (880, 100, 20) if LONG else (44, 5, 2)
 RATE = 200
 
 
-class Returns(ProjectTest):
+class Returns(ConsumerTest):
     gateways = 2
     fresh = True
     # Killing graphd must not lose what was acknowledged.
     server_options = {"store": "sqlite"}
-
-    def consumers(self):
-        driver = Driver(MAKES[0])
-        self.addCleanup(driver.end)
-        ports, seq = self.server.ports, self.info()["seq"]
-        stock = [StockReader(driver, mode, ports, self.session).begins_behind(seq)
-                 for mode in ("polling", "websocket", "default")]
-        own = [kind(ports, self.session) for kind in (WsReader, WsReader, SseReader, PollReader)]
-        own.append(TapReader(self.server, self.session))
-        for reader in own:
-            reader.start()
-        for consumer in stock + own:
-            self.addCleanup(consumer.close)
-            consumer.await_arrival()
-        return stock + own
 
     def cut(self, consumers, chance):
         """One that is connected is cut off; it counts when it is back."""
@@ -64,7 +48,7 @@ class Returns(ProjectTest):
 
     def test_everybody_resumes_every_time(self):
         chance = random.Random(SEED)
-        consumers = self.consumers()
+        consumers = self.consumers(MODES, (WsReader, WsReader, SseReader, PollReader))
         traffic = Traffic(self.server.ports, self.session, RATE, chance, self.root).start()
         troubles = ([self.cut] * CUTS + [self.kill_gateway] * GATEWAY_KILLS
                     + [self.kill_graphd] * GRAPHD_KILLS)

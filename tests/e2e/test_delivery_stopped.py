@@ -1,18 +1,17 @@
 """A reader that stands still, and a tap that does: the gateway's memory stays within the bound of
 one client's queue, the others do not notice, and afterwards nothing is missing."""
 
-import re
 import signal
 import statistics
-import threading
 import time
 import unittest
 
 from audience import ENDS_ONLY, Audience, stamp
-from clients import Http
+from clients import API, MINIMAL, Http
 from harness import LONG, eventually
-from project_test import API, ProjectTest
+from project_test import ProjectTest
 from received import TapReader, whole_history
+from worker import Worker
 
 EVENTS_PER_S = 10_000 if LONG else 4_000
 STEPS_PER_S = 20
@@ -24,17 +23,15 @@ LISTENERS = HEAR_ALL + ENDS_ONLY
 QUEUE_BYTES = 1 << 20   # LIMIT_QUEUE_BYTES
 PAGE_BYTES = 4 << 20    # what a page of events holds at most, kept while it is given out
 SLACK_MS = 50
-MINIMAL = {"Prefer": "return=minimal"}
 
 
-class Pump(threading.Thread):
+class Pump(Worker):
     """Steps of many events at an even rate; the id of each says when it was sent."""
 
     def __init__(self, port, session, nodes):
-        super().__init__(daemon=True)
+        super().__init__()
         self.port, self.session, self.nodes = port, session, nodes
-        self.ending = threading.Event()
-        self.events, self.problem = 0, None
+        self.events = 0
 
     def commands(self, n):
         size = EVENTS_PER_S // STEPS_PER_S - 1
@@ -42,26 +39,17 @@ class Pump(threading.Thread):
             "node_id": self.nodes[i % len(self.nodes)], "property_id": "notes",
             "value": n * size + i}} for i in range(size)]
 
-    def run(self):
-        try:
-            with Http(self.port) as http:
-                began, n = time.monotonic(), 0
-                while not self.ending.wait(max(0, began + n / STEPS_PER_S - time.monotonic())):
-                    n += 1
-                    commands = self.commands(n)
-                    reply = http.post(f"{API}/commands/execute", {
-                        "session_id": self.session, "command_type": "Batch",
-                        "command_id": stamp(), "data": {"commands": commands}}, MINIMAL)
-                    assert reply.status == 200, reply
-                    self.events += len(commands) + 1
-        except Exception as problem:  # for the test to tell
-            self.problem = problem
-
-    def end(self):
-        self.ending.set()
-        self.join(30)
-        if self.problem:
-            raise self.problem
+    def work(self):
+        with Http(self.port) as http:
+            began, n = time.monotonic(), 0
+            while not self.ending.wait(max(0, began + n / STEPS_PER_S - time.monotonic())):
+                n += 1
+                commands = self.commands(n)
+                reply = http.post(f"{API}/commands/execute", {
+                    "session_id": self.session, "command_type": "Batch",
+                    "command_id": stamp(), "data": {"commands": commands}}, MINIMAL)
+                assert reply.status == 200, reply
+                self.events += len(commands) + 1
 
 
 class Stopped(ProjectTest):
@@ -120,12 +108,6 @@ class Stopped(ProjectTest):
         # On a machine that is too slow those who hear all are behind as well.
         self.assertLess(growth, (1 + HEAR_ALL) * QUEUE_BYTES + PAGE_BYTES)
 
-    def reads(self):
-        with self.server.http(0) as http:
-            found = re.search(r"^gatewayd_journal_reads_total (\d+)$",
-                              http.get("/metrics").body.decode(), re.M)
-        return int(found[1]) if found else 0
-
     def seq_of(self, reader):
         found = reader.found()
         self.assertIsNone(found["problem"])
@@ -134,7 +116,7 @@ class Stopped(ProjectTest):
     def test_a_reader_that_stands_still_costs_the_others_nothing(self):
         reader = Audience("follower", self.server.ports[0], self.session, 0)
         self.addCleanup(reader.close)
-        reads = self.reads()
+        reads = self.server.metric("gatewayd_journal_reads_total")
         figures = self.alternate(
             lambda: reader.signal(signal.SIGSTOP), lambda: reader.signal(signal.SIGCONT),
             lambda: self.seq_of(reader) > self.info()["seq"] - EVENTS_PER_S)
@@ -145,7 +127,7 @@ class Stopped(ProjectTest):
                          (tree["seq"], tree["state_hash"], 0, None))
         self.check("a reader", *figures)
         # It was behind indeed: what did not fit into its queue came from the journal.
-        self.assertGreater(self.reads(), reads)
+        self.assertGreater(self.server.metric("gatewayd_journal_reads_total"), reads)
 
     def test_a_tap_that_stands_still_costs_nobody_anything(self):
         tap = TapReader(self.server, self.session)

@@ -2,7 +2,6 @@
 over three gateways, a home that ends, and what is not passed on."""
 
 import json
-import re
 import signal
 import subprocess
 import unittest
@@ -78,13 +77,9 @@ class Homes(ServerTest):
     def assert_unknown(self, reply):
         self.assertEqual((reply.status, reply.json), (400, UNKNOWN), reply)
 
-    def metric(self, gateway, name):
-        with self.server.http(gateway) as http:
-            text = http.get("/metrics").body.decode()
-        return int(re.search(rf"^{name} (\d+)", text, re.M)[1])
-
     def relayed(self):
-        return sum(self.metric(i, "gatewayd_relayed_requests_total") for i in range(self.gateways))
+        return sum(self.server.metric("gatewayd_relayed_requests_total", i)
+                   for i in range(self.gateways))
 
     def connected(self, sid, gateway):
         """Joins the root namespace over these requests."""
@@ -125,7 +120,7 @@ class Homes(ServerTest):
         self.assertTrue(poll.is_silent())
         poll.close()
         # The request for the metrics is a connection, too.
-        eventually(lambda: self.metric(0, "gatewayd_http_connections") == 1, 5, "the poll's end")
+        eventually(lambda: self.server.metric("gatewayd_http_connections") == 1, 5, "the poll's end")
         self.assert_unknown(self.post(2, sid, b'42["ping"]'))
 
     def test_an_upgrade_through_another_gateway_is_the_same_websocket(self):

@@ -5,7 +5,6 @@ B's ever reaches it, and B never notices it."""
 
 import http.client
 import json
-import os
 import random
 import re
 import time
@@ -15,12 +14,12 @@ from urllib.parse import quote
 
 from clients import Http
 from engine import RawWebSocket, Wire
-from harness import LONG, eventually
+from harness import LONG, eventually, new_seed
 from project_test import API, ProjectTest
 from received import Frames, SseReader, whole_history
 from traffic import Traffic
 
-SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
+SEED = new_seed()
 ROUNDS = 8 if LONG else 1
 RATE = 60
 MARK_A, MARK_B, MARK_EVE = "MarkOfA", "MarkOfB", "MarkOfEve"

@@ -10,7 +10,7 @@ from clients import WebSocket
 from harness import LONG, eventually
 from project_test import ProjectTest
 from proxy import Proxy
-from stock import MAKES, Driver
+from stock import DriverTest
 
 GRACE_MS = 1000
 LEASE_S = 3  # what is promised
@@ -29,20 +29,10 @@ def told_of(client_id, name="session:disconnected"):
     return lambda e: e.get("event") == name and e["data"]["client_id"] == client_id
 
 
-class ThreeGateways(ProjectTest):
+class ThreeGateways(DriverTest, ProjectTest):
     gateways = 3
     server_options = {"graphd_options": ("--grace-ms", str(GRACE_MS)),
                       "gateway_options": ("--drain", "1000")}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.driver = Driver(MAKES[0])
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super().tearDownClass()
 
     def watcher(self, gateway=0):
         """Somebody who stays, and what it hears from now on."""
@@ -52,8 +42,7 @@ class ThreeGateways(ProjectTest):
         return watcher
 
     def stock(self, port, mode="default", **auth):
-        client = self.driver.open(port, mode, auth={"session_id": self.session, **auth})
-        self.addCleanup(client.close)
+        client = self.open(mode, port, auth={"session_id": self.session, **auth})
         client.client_id = client.await_what("connect")["id"]
         return client
 
@@ -273,11 +262,6 @@ class Trouble(ThreeGateways):
     """Gateways and graphd that die or fall silent."""
 
     fresh = True
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super(ThreeGateways, cls).tearDownClass()
 
     def test_clients_of_a_killed_gateway_are_gone_within_3_s_unless_they_are_elsewhere(self):
         watcher, other = self.watcher(0), self.watcher(1)

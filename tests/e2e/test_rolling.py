@@ -12,8 +12,7 @@ from clients import Http, Listener, WebSocket
 from engine import RawWebSocket, Wire
 from harness import LONG, eventually
 from project_test import API, ProjectTest
-from stock import Driver
-from test_stock_clients import durable_of
+from stock import Driver, durable_of
 
 DRAIN_MS = 10_000 if LONG else 2_000
 EIO = "/socket.io/?EIO=4&transport=polling"

@@ -7,43 +7,11 @@ import unittest
 
 from harness import eventually
 from project_test import NOWHERE, RESERVED, ProjectTest
-from stock import MAKES, MODES, Driver, catalogue
-
-OWN = {"joined", "left", "error", "pong", "seq"}
-TRANSIENT = {name for colon, dash, kind in catalogue() if kind == "TRANSIENT"
-             for name in (colon, dash) if name} | OWN
+from stock import MAKES, MODES, DriverTest, catalogue, durable_of
 
 
-def durable_of(client):
-    """(seq, event) of what the client heard and may not miss, in the order it was heard."""
-    return [(e["seq"], e["event"]) for e in client.events()
-            if e["seq"] is not None and not is_transient(e)]
-
-
-def is_transient(e):
-    # A refused command is told dash clients by the name of one that was done.
-    return e["event"] in TRANSIENT - {"command-executed"} or (
-        e["event"] == "command-executed" and not e["data"]["success"])
-
-
-class StockTest(ProjectTest):
-    make = None
+class StockTest(DriverTest, ProjectTest):
     n_clients, n_commands = 10, 300
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.driver = Driver(cls.make)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super().tearDownClass()
-
-    def open(self, mode="default", **more):
-        client = self.driver.open(self.server.ports[0], mode, **more)
-        self.addCleanup(client.close)
-        return client
 
     def in_session(self, mode="default", **auth):
         client = self.open(mode, auth={"session_id": self.session, **auth})

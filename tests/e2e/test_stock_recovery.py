@@ -9,32 +9,17 @@ from engine import RawWebSocket
 from harness import eventually
 from project_test import ProjectTest
 from proxy import Proxy
-from stock import MAKES, MODES, Driver, catalogue
-
-DURABLE = {name for colon, dash, kind in catalogue() if kind == "DURABLE"
-           for name in (colon, dash)}
+from received import DURABLE
+from stock import MAKES, MODES, DriverTest
 
 
 def seqs(client):
     return sorted(e["seq"] for e in client.events() if e["event"] in DURABLE)
 
 
-class Recovery(ProjectTest):
-    make = None
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.driver = Driver(cls.make)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super().tearDownClass()
-
+class Recovery(DriverTest, ProjectTest):
     def open(self, mode, **more):
-        client = self.driver.open(self.proxy.port, mode, **more)
-        self.addCleanup(client.close)
+        client = super().open(mode, self.proxy.port, **more)
         client.await_what("connect")
         return client
 

@@ -3,21 +3,20 @@ included, are told how far they have come, and resume; on every way in, live and
 """
 
 import json
-import os
 import random
 import threading
 import unittest
 
 from clients import Http
-from harness import LONG
+from harness import LONG, new_seed
 from places import Audience
 from project_test import API, NOWHERE, ProjectTest, RESERVED, event_names, new_id
 from proxy import Proxy
-from stock import Driver
+from stock import DriverTest
 
 TRANSIENT = {"command:executing", "command:failed", "presence:update", "session:connected",
              "session:disconnected"}
-SEED = int(os.environ.get("SEED", random.randrange(2**32)))
+SEED = new_seed()
 
 
 def durable_of(client):
@@ -52,18 +51,8 @@ class SubtreeTest(ProjectTest):
                             f"seq {seq} was not told; heard {client.events()[-5:]}")
 
 
-class Stories(SubtreeTest):
+class Stories(DriverTest, SubtreeTest):
     """Two phases, and a job with two tasks in the first one."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.driver = Driver("socket.io-client")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super().tearDownClass()
 
     def setUp(self):
         super().setUp()
@@ -72,8 +61,7 @@ class Stories(SubtreeTest):
         self.task = self.create("task", "Task", self.job)
 
     def stock(self, join=None, query="", **auth):
-        client = self.driver.open(self.server.ports[1], auth=auth, query=query)
-        self.addCleanup(client.close)
+        client = self.open(port=self.server.ports[1], auth=auth, query=query)
         client.await_what("connect")
         if join is not None:
             client.emit("join_session", {"session_id": self.session, "names": "colon", **join})

@@ -11,12 +11,12 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import BUILD, eventually, free_port
+from clients import MINIMAL
+from harness import BUILD, Server, eventually, free_port
 from project_test import API, ProjectTest, new_id
 from workload import Mirror
 
 GRAPHCTL = BUILD / "graphd" / "graphctl"
-MINIMAL = {"Prefer": "return=minimal"}
 
 
 def graphctl(*arguments, stdin=None):
@@ -144,7 +144,6 @@ class Check(CtlTest):
 class Backup(CtlTest):
     @classmethod
     def _new_server(cls):
-        from harness import Server
         server = Server(store="sqlite")
         cls.backups = server.directory / "backups"
         cls.backups.mkdir()
@@ -391,12 +390,8 @@ class Compact(CtlTest):
 
 
 class Tap(CtlTest):
-    @classmethod
-    def _new_server(cls):
-        from harness import Server
-        # A queue so short that a tap which is held up must lose something.
-        server = Server(store="sqlite", graphd_options=["--snd-hwm", "1"])
-        return server.start()
+    # A queue so short that a tap which is held up must lose something.
+    server_options = {"store": "sqlite", "graphd_options": ["--snd-hwm", "1"]}
 
     def tap(self, *options):
         out = open(self.server.directory / "tap.out", "w+", encoding="utf-8")

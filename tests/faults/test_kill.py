@@ -6,14 +6,13 @@ SEED repeats a choice of commands and moments (not the threads' timing); LONG=1 
 """
 
 import collections
-import os
 import random
 import subprocess
 import threading
 import time
 import unittest
 
-from harness import BUILD, LONG, Server, eventually
+from harness import BUILD, LONG, Server, eventually, new_seed
 from workload import (API, Composer, HttpClient, Mirror, WebSocketClient, seeded)
 
 KILLS = 1000 if LONG else 200
@@ -26,7 +25,7 @@ POINTS = ["before-begin", "after-begin", "before-insert", "after-insert", "befor
 
 class Kills(unittest.TestCase):
     def setUp(self):
-        self.seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000_000))
+        self.seed = new_seed()
         print(f"SEED={self.seed}", flush=True)
         self.chance = random.Random(self.seed)
         self.deaths = collections.Counter()

@@ -14,7 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import BUILD, LONG, Server, eventually
+from harness import BUILD, LONG, Server, eventually, new_seed
 from workload import API, Composer, HttpClient, Mirror, seeded
 
 CUTS = 100 if LONG else 20
@@ -74,7 +74,7 @@ class PowerCuts(unittest.TestCase):
     def setUp(self):
         if os.geteuid() != 0:
             self.skipTest("SKIPPED LOUDLY: only root can mount a loop device")
-        self.seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000_000))
+        self.seed = new_seed()
         print(f"SEED={self.seed}", flush=True)
         self.chance = random.Random(self.seed)
         self.disk = Disk()

@@ -3,13 +3,12 @@
 import shutil
 import subprocess
 import tempfile
-import threading
 from pathlib import Path
 
-from clients import Http
+from clients import API, MINIMAL, Http
 from harness import ROOT, Daemon, eventually, free_port
+from worker import Worker
 
-API = "/api/v1"
 EXAMPLES = ROOT / "docs" / "examples"
 
 
@@ -87,35 +86,25 @@ class Balancer:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-class Load(threading.Thread):
+class Load(Worker):
     """Commands through the balancer, one after the other, until it is told to end; each must
     succeed."""
 
     def __init__(self, port, session, node, pause_s=0.02):
-        super().__init__(daemon=True)
+        super().__init__()
         self.port, self.session, self.node, self.pause_s = port, session, node, pause_s
-        self.done, self.problem = 0, None
-        self.ending = threading.Event()
+        self.done = 0
 
-    def run(self):
-        try:
-            with Http(self.port, timeout_s=20) as connection:
-                while not self.ending.wait(self.pause_s):
-                    self.command(connection)
-        except Exception as problem:  # for the test to tell
-            self.problem = problem
-
-    def end(self):
-        self.ending.set()
-        self.join(30)
-        if self.problem:
-            raise self.problem
+    def work(self):
+        with Http(self.port, timeout_s=20) as connection:
+            while not self.ending.wait(self.pause_s):
+                self.command(connection)
 
     def command(self, connection):
         reply = connection.post(f"{API}/commands/execute", {
             "session_id": self.session, "command_type": "UpdateProperty",
             "data": {"node_id": self.node, "property_id": "notes", "value": self.done}},
-            {"Prefer": "return=minimal"})
+            MINIMAL)
         assert reply.status == 200, reply
         self.done += 1
 

@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 import websocket
 
+API = "/api/v1"
+MINIMAL = {"Prefer": "return=minimal"}  # a reply with no more than there must be
+
 
 class Reply:
     """`json` is None when the body is not JSON."""

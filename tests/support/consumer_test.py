@@ -13,14 +13,15 @@ class ConsumerTest(ProjectTest):
         reader.await_arrival()
         return reader
 
-    def consumers(self):
-        """One of each kind; Socket.IO's first, which hears from where it joined."""
+    def consumers(self, modes=("polling", "websocket"), kinds=(WsReader, SseReader, PollReader)):
+        """Socket.IO's first, which hear from where they joined; then of these kinds, and a tap."""
         driver = Driver(MAKES[0])
         self.addCleanup(driver.end)
         seq = self.info()["seq"]
         stock = [StockReader(driver, mode, self.server.ports, self.session).begins_behind(seq)
-                 for mode in ("polling", "websocket")]
+                 for mode in modes]
         for consumer in stock:
             self.addCleanup(consumer.close)
-        return stock + [self.reader(kind) for kind in (WsReader, SseReader, PollReader)] + [
+            consumer.await_arrival()
+        return stock + [self.reader(kind) for kind in kinds] + [
             self.reader(TapReader, self.server, self.session)]

@@ -10,6 +10,8 @@ store. When a test fails the end of each daemon's log is printed with it.
 
 import contextlib
 import os
+import random
+import re
 import shutil
 import signal
 import socket
@@ -29,6 +31,11 @@ LONG = os.environ.get("LONG") == "1"
 START_LIMIT_S = 20
 STOP_LIMIT_S = 20
 LOG_TAIL_LINES = 40
+
+
+def new_seed():
+    """Of a random test: SEED of the environment, to repeat one, or another each time."""
+    return int(os.environ.get("SEED", random.randrange(1 << 32)))
 
 
 def free_port():
@@ -225,6 +232,12 @@ class Server:
 
     def http(self, gateway=0, **options):
         return Http(self.ports[gateway], **options)
+
+    def metric(self, name, gateway=0):
+        """Some counters are shown only when they have counted something; until then 0."""
+        with self.http(gateway) as http:
+            found = re.search(rf"^{name} (\d+)$", http.get("/metrics").body.decode(), re.M)
+        return int(found[1]) if found else 0
 
     def websocket(self, query="", gateway=0, **options):
         return WebSocket(self.ports[gateway], query, **options)

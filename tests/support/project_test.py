@@ -4,10 +4,9 @@ import json
 import uuid
 
 import tables
-from clients import Http
+from clients import API, Http
 from harness import ServerTest
 
-API = "/api/v1"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 RESERVED = {"session:connected", "session:disconnected", "joined", "seq", "sync"}
 

@@ -13,13 +13,12 @@ import struct
 import subprocess
 import threading
 
-from clients import Http
+from clients import API, Http
 from engine import CLOSE, LIMIT_S, PING, PONG, TEXT, RawWebSocket, frame
 from harness import BUILD, eventually
 from proxy import Spread
 from stock import catalogue
 
-API = "/api/v1"
 AGAIN_S = 0.02
 DURABLE = {name for colon, dash, kind in catalogue() if kind == "DURABLE" for name in (colon, dash)}
 

@@ -23,6 +23,7 @@ import threading
 
 import tables
 import zmq
+from clients import API
 
 # Commands that have URLs of their own: method, path, and where arguments go.
 URLS = {
@@ -53,7 +54,6 @@ URLS = {
     "GetTemplate": ("GET", "/templates/{template_id}/schema"),
 }
 LIVE = {"Undo": "undo", "Redo": "redo", "Presence": "presence"}
-API = "/api/v1"
 NAME = r"[a-z][a-z0-9_]*"
 
 

@@ -24,6 +24,22 @@ def catalogue():
     return [row for row in rows if row[2] != "INTERNAL"]
 
 
+TRANSIENT = {name for colon, dash, kind in catalogue() if kind == "TRANSIENT"
+             for name in (colon, dash) if name} | set(OWN_EVENTS) | {"seq"}
+
+
+def durable_of(client):
+    """(seq, event) of what the client heard and may not miss, in the order it was heard."""
+    return [(e["seq"], e["event"]) for e in client.events()
+            if e["seq"] is not None and not is_transient(e)]
+
+
+def is_transient(e):
+    # A refused command is told dash clients by the name of one that was done.
+    return e["event"] in TRANSIENT - {"command-executed"} or (
+        e["event"] == "command-executed" and not e["data"]["success"])
+
+
 def event_names():
     names = {name for colon, dash, _ in catalogue() for name in (colon, dash) if name}
     return sorted(names | set(OWN_EVENTS) | {"seq"})
@@ -138,3 +154,22 @@ class Driver:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+
+
+class DriverTest:
+    """To be mixed into a test case: one driver for all its tests, and clients that end with each."""
+
+    make = MAKES[0]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.driver = Driver(cls.make)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.driver.end()
+        super().tearDownClass()
+
+    def open(self, mode="default", port=None, **more):
+        return self.closing(self.driver.open(port or self.server.ports[0], mode, **more))

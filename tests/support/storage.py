@@ -12,7 +12,7 @@ import unittest
 import uuid
 from pathlib import Path
 
-from harness import BUILD, ROOT, Server, eventually
+from harness import BUILD, ROOT, Server, eventually, new_seed
 from workload import API, Command, Composer, Mirror
 
 GRAPHCTL = BUILD / "graphd" / "graphctl"
@@ -23,7 +23,7 @@ class StorageTest(unittest.TestCase):
     deadline_ms = 2000  # what a gateway waits for a graphd that is gone
 
     def setUp(self):
-        self.seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000_000))
+        self.seed = new_seed()
         print(f"SEED={self.seed} ", end="", flush=True)
         self.chance = random.Random(self.seed)
         self.server = Server(store="sqlite", graphd_options=self.graphd_options,

@@ -10,10 +10,9 @@ import threading
 import time
 import uuid
 
-from clients import Http, WebSocket
+from clients import API, MINIMAL, Http, WebSocket
 from model import Forest, served
 
-API = "/api/v1"
 TYPE = "no_such_type"
 # Commands that change nothing, and then raise no event, when the graph is as they want it already.
 MAY_CHANGE_NOTHING = {"LinkNode", "MoveNode", "ReorderNode", "LoadGraph", "ApplyKit"}
@@ -162,7 +161,7 @@ class Command:
 
     def by_http(self, connection):
         self.attempts += 1
-        headers = {"Prefer": "return=minimal"}
+        headers = dict(MINIMAL)
         if self.is_history:
             headers["Idempotency-Key"] = self.key
             path, body = f"{API}/sessions/{self.session}/{self.command_type.lower()}", {}

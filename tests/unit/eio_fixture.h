@@ -1,9 +1,10 @@
 #pragma once
 /* An I/O layer that only takes notes, for the tests of gatewayd/eio and gatewayd/sio. */
 
+#include "dice.h"
 #include "gatewayd/eio.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -221,55 +222,10 @@ send_text(struct eio_session *s, const char *text)
 	shared_bytes_unref(b);
 }
 
-/* A generator whose seed is printed, so that a failure can be repeated with SEED=. */
-struct dice {
-	uint64_t state;
-};
-
-static inline void
-dice_init(struct dice *d, const char *what)
-{
-	const char *seed = getenv("SEED");
-
-	d->state = seed ? strtoull(seed, NULL, 0) : (uint64_t)(uintptr_t)d ^ (uint64_t)random();
-	if (!seed) {
-		FILE *f = fopen("/dev/urandom", "rb");
-
-		if (f && fread(&d->state, sizeof(d->state), 1, f) != 1)
-			d->state ^= 0x9e3779b97f4a7c15u;
-		if (f)
-			fclose(f);
-	}
-	d->state |= 1;
-	printf("%s: SEED=%llu\n", what, (unsigned long long)d->state);
-	fflush(stdout);
-}
-
-static inline unsigned
-dice(struct dice *d, unsigned sides)
-{
-	d->state ^= d->state << 13;
-	d->state ^= d->state >> 7;
-	d->state ^= d->state << 17;
-	return (unsigned)((d->state >> 16) % sides);
-}
-
 static inline unsigned
 random_rounds(void)
 {
 	const char *is_long = getenv("LONG");
 
 	return is_long && strcmp(is_long, "1") == 0 ? 1000000 : 100000;
-}
-
-static inline int
-run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,21 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct dice
-dice_of(uint64_t seed)
-{
-	return (struct dice){ seed * 0x9e3779b97f4a7c15u + 1 };
-}
-
-uint32_t
-roll(struct dice *d, uint32_t below)
-{
-	d->state ^= d->state << 13;
-	d->state ^= d->state >> 7;
-	d->state ^= d->state << 17;
-	return (uint32_t)((d->state >> 32) % below);
-}
-
 struct uuid
 id_of(uint64_t n)
 {
@@ -95,6 +80,18 @@ mark_edit(enum mark mark)
 	return (struct edit){ .kind = EDIT_MARK, .mark = mark };
 }
 
+struct edit
+meta_edit(const struct meta *meta)
+{
+	struct json_out out = { 0 };
+	struct edit e = { .kind = EDIT_META };
+
+	meta_write(&out, meta);
+	e.value_after = xspandup(json_out_span(&out));
+	json_out_fini(&out);
+	return e;
+}
+
 enum error
 apply(struct graph *g, struct edit e)
 {
@@ -134,6 +131,25 @@ snapshot_text(const struct session *s)
 	text[2 * out.n] = '\0';
 	json_out_fini(&out);
 	return text;
+}
+
+void
+assert_same_snapshots(char *x, char *y)
+{
+	size_t i = 0;
+
+	while (x[i] && x[i] == y[i])
+		i++;
+	ck_assert_msg(x[i] == y[i], "snapshots differ at byte %zu of %zu and %zu", i / 2,
+	    strlen(x) / 2, strlen(y) / 2);
+	free(x);
+	free(y);
+}
+
+void
+assert_same_sessions(const struct session *a, const struct session *b)
+{
+	assert_same_snapshots(snapshot_text(a), snapshot_text(b));
 }
 
 struct session *
@@ -216,6 +232,26 @@ free_step(struct step *step)
 	free(step);
 }
 
+struct step
+read_back(const struct step *step)
+{
+	struct json_out bytes = { 0 };
+	struct step read;
+
+	step_encode(step, &bytes);
+	ck_assert(step_decode(json_out_span(&bytes), &read));
+	json_out_fini(&bytes);
+	return read;
+}
+
+const struct node *
+find_node(const struct graph *g, uint64_t n)
+{
+	struct uuid id = id_of(n);
+
+	return graph_find(g, &id);
+}
+
 const struct node *
 nth_node(const struct graph *g, uint32_t n)
 {
@@ -294,13 +330,8 @@ any_meta_edit(struct dice *d)
 	struct meta meta = {
 		.project_id = id_of(roll(d, 3)), .project_name = (char *)"p", .strict = roll(d, 2)
 	};
-	struct json_out out = { 0 };
-	struct edit e = { .kind = EDIT_META };
 
-	meta_write(&out, &meta);
-	e.value_after = xspandup(json_out_span(&out));
-	json_out_fini(&out);
-	return e;
+	return meta_edit(&meta);
 }
 
 /* Whole branches go children first, as DeleteNode does it. */

@@ -2,19 +2,15 @@
 /* A graphd made of two sockets: what the gateway's tests ask, and what it answers, is theirs to
  * say. */
 
-#include "common/clock.h"
 #include "common/frames.h"
 #include "common/limits.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "gatewayd/upstream.h"
+#include "run_until.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { PATIENCE_MS = 5000 };
 
 struct fake_graphd {
 	void *zmq, *router, *xpub;
@@ -33,7 +29,6 @@ struct asked {
 };
 
 static struct fake_graphd fake;
-static struct loop *loop;
 
 static inline void
 fake_bind(void)
@@ -199,16 +194,6 @@ fake_heartbeat(void)
 	fake_publish(
 	    WIRE_HEARTBEAT_TOPIC, &(struct wire_header){ .version = 1 }, fake_greeting(text));
 }
-
-/* Runs turns until the condition holds; fails when it takes too long. */
-#define RUN_UNTIL(condition) \
-	do { \
-		uint64_t patience_ends_ms = clock_now_ms() + PATIENCE_MS; \
-		while (!(condition)) { \
-			ck_assert_msg(clock_now_ms() < patience_ends_ms, "never: " #condition); \
-			loop_turn(loop, 5); \
-		} \
-	} while (0)
 
 /* Until the gateway's side knows that graphd is there; requests but Hello must not be under way. */
 #define RUN_UNTIL_READY(upstream) \

@@ -1,13 +1,11 @@
 #pragma once
 /* An HTTP server in this process, on a free port of loopback, and clients that speak raw bytes. */
 
-#include "common/clock.h"
 #include "common/limits.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "gatewayd/http.h"
+#include "run_until.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -17,9 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HEAD_MS = 150, BODY_MS = 200, WATCH_MS = 20, BODY_MAX = 100000, PATIENCE_MS = 5000 };
+enum { HEAD_MS = 150, BODY_MS = 200, WATCH_MS = 20, BODY_MAX = 100000 };
 
-static struct loop *loop;
 static struct http *http;
 static struct http_request *held; /* the last request to /hold */
 static int n_handled, n_gone;
@@ -122,16 +119,6 @@ tear_down(void)
 	http_free(http);
 	loop_free(loop);
 }
-
-/* Runs turns until the condition holds; fails when it takes too long. */
-#define RUN_UNTIL(condition) \
-	do { \
-		uint64_t patience_ends_ms = clock_now_ms() + PATIENCE_MS; \
-		while (!(condition)) { \
-			ck_assert_msg(clock_now_ms() < patience_ends_ms, "never: " #condition); \
-			loop_turn(loop, 5); \
-		} \
-	} while (0)
 
 static inline uint16_t
 client_port(void)

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "gatewayd/hub.h"
 #include "fake_upstream.h"
+#include "run_tests.h"
 
 #include <stdio.h>
 

@@ -6,8 +6,8 @@
 #include "common/limits.h"
 #include "graphd/import.h"
 #include "graphd/rules.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,16 +97,4 @@ static inline bool
 fixture_has(const struct json_out *out, const char *text)
 {
 	return out->bytes && memmem(out->bytes, out->n, text, strlen(text));
-}
-
-static inline int
-fixture_run(Suite *suite)
-{
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -90,6 +90,15 @@ client_send(struct client_socket *c, const char *command, const char *session, c
 	return c->asked;
 }
 
+void
+send_create(struct client_socket *c, const char *session, const char *name)
+{
+	char args[200];
+
+	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"name\":\"%s\"}", name);
+	client_send(c, "CreateNode", session, MINIMAL, args);
+}
+
 bool
 fixture_recv(struct server_fixture *f, void *socket, struct frames *frames, int limit_ms)
 {
@@ -182,6 +191,21 @@ make_project(struct server_fixture *f, char session[64], char root[64])
 	answer_text(&a, "session_id", session);
 	answer_text(&a, "id", root);
 	answer_fini(&a);
+}
+
+char *
+big_graph(void)
+{
+	enum { NODES = 20000 };
+	char *args = malloc((size_t)NODES * 128), *at = args;
+
+	at += sprintf(at, "{\"graph\":{\"roots\":[");
+	for (int i = 0; i < NODES; i++)
+		at += sprintf(at,
+		    "%s{\"id\":\"00000000-0000-4000-8000-%012d\",\"type\":\"task\",\"name\":\"n\"}",
+		    i ? "," : "", i + 1);
+	sprintf(at, "]}}");
+	return args;
 }
 
 static struct tapped

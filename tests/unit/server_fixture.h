@@ -5,8 +5,12 @@
 #include "common/frames.h"
 #include "graphd/server.h"
 #include "graphd/sessions.h"
+#include "run_tests.h"
 
-#include <check.h>
+enum { QUIET_MS = 100 }; /* this long nothing comes */
+
+/* A caller who wants no more in the reply than there must be. */
+#define MINIMAL "{\"minimal\":true}"
 
 struct client_socket {
 	void *socket;
@@ -31,6 +35,8 @@ void *client_new(struct server_fixture *, int type, const char *endpoint);
 /* Sends a request and does not wait. Returns its id. caller and args: JSON or "". */
 unsigned client_send(struct client_socket *, const char *command, const char *session,
     const char *caller, const char *args);
+/* A root of that name. */
+void send_create(struct client_socket *, const char *session, const char *name);
 /* Turns the loop until a message is there. False: none came in limit_ms. */
 bool fixture_recv(struct server_fixture *, void *socket, struct frames *, int limit_ms);
 
@@ -53,6 +59,10 @@ void answer_text(const struct answer *, const char *name, char out[64]);
 
 /* A project with its root; ids as text. */
 void make_project(struct server_fixture *, char session[64], char root[64]);
+
+/* The arguments of LoadGraph for 20,000 nodes, which make a reply of about 5 MB. The caller frees.
+ */
+char *big_graph(void);
 
 /* A SUB socket that hears all of a session; the sync that answers the subscription has been taken.
  */

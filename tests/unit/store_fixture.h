@@ -4,8 +4,7 @@
 
 #include "common/loop.h"
 #include "graphd/store.h"
-
-#include <check.h>
+#include "run_tests.h"
 
 struct store_fixture {
 	struct loop *loop;

@@ -4,48 +4,12 @@
 #include "graphd/ancestry.h"
 
 #include "common/mem.h"
-#include "graph_fixture.h"
+#include "told_fixture.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TEXT_BYTES = 64 * 1024, KEPT = 4096 };
-
-struct told {
-	enum event event;
-	size_t n;
-	struct uuid ids[LIMIT_PATH_NODES];
-};
-
-static struct told *told;
-static size_t n_told;
-
-static void
-setup(void)
-{
-	told = xmalloc(KEPT * sizeof(*told));
-}
-
-static void
-teardown(void)
-{
-	free(told);
-}
-
-static bool
-hear(void *context, const struct step_event *e)
-{
-	(void)context;
-	ck_assert_uint_lt(n_told, KEPT);
-	ck_assert_uint_le(e->path.n, LIMIT_PATH_NODES);
-	told[n_told].event = e->event;
-	told[n_told].n = e->path.n;
-	if (e->path.n > 0)
-		memcpy(told[n_told].ids, e->path.ids, e->path.n * sizeof(*e->path.ids));
-	n_told++;
-	return true;
-}
+enum { TEXT_BYTES = 64 * 1024 };
 
 /* "property_changed 4 3 1;": the event and its path, by the numbers of id_of(). */
 static char *
@@ -54,9 +18,8 @@ text_of_step(const struct step *step)
 	char *text = xmalloc(TEXT_BYTES);
 	size_t n = 0;
 
-	n_told = 0;
 	text[0] = '\0';
-	step_events(step, 0, true, hear, NULL);
+	tell(step, 0, true);
 	for (size_t i = 0; i < n_told; i++) {
 		n += (size_t)snprintf(
 		    text + n, TEXT_BYTES - n, "%s", event_rows[told[i].event].ident);
@@ -66,18 +29,6 @@ text_of_step(const struct step *step)
 		n += (size_t)snprintf(text + n, TEXT_BYTES - n, ";");
 	}
 	return text;
-}
-
-static struct step
-read_back(const struct step *step)
-{
-	struct json_out bytes = { 0 };
-	struct step read;
-
-	step_encode(step, &bytes);
-	ck_assert(step_decode(json_out_span(&bytes), &read));
-	json_out_fini(&bytes);
-	return read;
 }
 
 /* Live and from the journal. Takes the step. */
@@ -225,8 +176,7 @@ START_TEST(paths_are_left_out_for_those_who_do_not_want_them)
 	struct session *s = four_nodes();
 	struct step *step = do_edit(s, "ann", set_edit(4, "a", "1"));
 
-	n_told = 0;
-	step_events(step, 0, false, hear, NULL);
+	tell(step, 0, false);
 	ck_assert_uint_eq(n_told, 2);
 	ck_assert_uint_eq(told[0].n + told[1].n, 0);
 	free_step(step);
@@ -241,13 +191,11 @@ START_TEST(the_end_of_a_step_is_told_the_same_when_its_beginning_is_left_out)
 	struct step *step = do_edits(s, edits, 3);
 	struct told last;
 
-	n_told = 0;
-	step_events(step, 0, true, hear, NULL);
+	tell(step, 0, true);
 	ck_assert_uint_eq(n_told, 5);
 	last = told[4];
 	for (size_t skipped = 1; skipped < 5; skipped++) {
-		n_told = 0;
-		step_events(step, step->first_seq - 1 + skipped, true, hear, NULL);
+		tell(step, step->first_seq - 1 + skipped, true);
 		ck_assert_uint_eq(n_told, 5 - skipped);
 		ck_assert_uint_eq(told[n_told - 1].n, last.n);
 		ck_assert_mem_eq(told[n_told - 1].ids, last.ids, last.n * sizeof(*last.ids));
@@ -265,8 +213,7 @@ START_TEST(a_path_may_be_as_long_as_a_graph_is_deep)
 	for (uint64_t i = 1; i <= LIMIT_DEPTH + 1; i++)
 		free_step(do_edit(s, NULL, add_edit(i, i - 1, 0, "n")));
 	step = do_edit(s, NULL, set_edit(LIMIT_DEPTH + 1, "a", "1"));
-	n_told = 0;
-	step_events(step, 0, true, hear, NULL);
+	tell(step, 0, true);
 	ck_assert_uint_eq(told[0].n, LIMIT_DEPTH + 1);
 	for (uint64_t i = 0; i <= LIMIT_DEPTH; i++) {
 		struct uuid id = id_of(LIMIT_DEPTH + 1 - i);
@@ -289,8 +236,7 @@ path_of_roots(struct session *s, uint64_t n)
 		ck_assert_int_eq(session_edit(s, &e), OK);
 	}
 	step = session_end(s, (struct span){ NULL, 0 });
-	n_told = 0;
-	step_events(step, 0, true, hear, NULL);
+	tell(step, 0, true);
 	ck_assert_uint_eq(told[0].n, 1);
 	ck_assert_uint_eq(told[n - 1].n, 1);
 	free_step(step);
@@ -375,12 +321,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("ancestry");
 	TCase *tests = tcase_create("ancestry");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(
 	    tests, a_node_that_comes_or_goes_or_has_a_property_is_told_with_all_above_it);
 	tcase_add_test(tests, a_move_is_told_where_the_node_was_and_where_it_is);
@@ -394,10 +336,5 @@ main(void)
 	tcase_add_test(tests, a_command_that_concerns_too_many_nodes_concerns_everybody);
 	tcase_add_test(tests, a_step_recorded_without_ancestors_is_read_and_has_no_paths);
 	tcase_add_test(tests, damaged_ancestors_do_no_harm);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -3,49 +3,11 @@
 #include "graphd/ancestry.h"
 
 #include "common/mem.h"
-#include "graph_fixture.h"
+#include "told_fixture.h"
 
-#include <check.h>
 #include <stdlib.h>
 
-enum { KEPT = 4096, SEEDS = 20, STEPS = 150 };
-
-struct told {
-	enum event event;
-	size_t n;
-	struct uuid ids[LIMIT_PATH_NODES];
-};
-
-static struct told told[KEPT];
-static size_t n_told;
-
-static bool
-hear(void *context, const struct step_event *e)
-{
-	(void)context;
-	ck_assert_uint_lt(n_told, KEPT);
-	ck_assert_uint_le(e->path.n, LIMIT_PATH_NODES);
-	told[n_told].event = e->event;
-	told[n_told].n = e->path.n;
-	if (e->path.n > 0)
-		memcpy(told[n_told].ids, e->path.ids, e->path.n * sizeof(*e->path.ids));
-	n_told++;
-	return true;
-}
-
-static void
-hear_read_back(const struct step *step)
-{
-	struct json_out bytes = { 0 };
-	struct step read;
-
-	step_encode(step, &bytes);
-	ck_assert(step_decode(json_out_span(&bytes), &read));
-	n_told = 0;
-	step_events(&read, 0, true, hear, NULL);
-	step_fini(&read);
-	json_out_fini(&bytes);
-}
+enum { SEEDS = 20, STEPS = 150 };
 
 /* What the graph looks like in the middle of a step. */
 struct model {
@@ -152,9 +114,11 @@ ck_closing(size_t last)
 static void
 ck_step(struct model *m, struct step *step)
 {
+	struct step read = read_back(step);
 	size_t at = 0;
 
-	hear_read_back(step);
+	tell(&read, 0, true);
+	step_fini(&read);
 	for (size_t i = 0; i < step->n_edits; i++)
 		at += ck_edit(m, &step->edits[i], at);
 	ck_assert_uint_eq(at + 1, n_told);
@@ -191,16 +155,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("ancestry_random");
 	TCase *tests = tcase_create("ancestry_random");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, at_random_every_path_is_what_the_graph_was, 0, SEEDS);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

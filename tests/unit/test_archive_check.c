@@ -4,8 +4,8 @@
 
 #include "common/limits.h"
 #include "common/mem.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct edit edit;
@@ -118,10 +118,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("archive_check");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("archive_check");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, what_commands_make_passes);
@@ -130,10 +127,5 @@ main(void)
 	tcase_add_test(tc, details_of_marks_must_be_objects);
 	tcase_add_test(tc, limits_hold_for_files_too);
 	tcase_add_test(tc, a_command_that_is_none_is_refused);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -2,8 +2,8 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -149,10 +149,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("assets");
 	TCase *t = tcase_create("assets");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, what_the_catalogs_name_is_there);
@@ -163,9 +160,5 @@ main(void)
 	    t, a_broken_directory_is_refused_as_a_whole, 0, sizeof(broken) / sizeof(*broken));
 	tcase_add_test(t, a_file_larger_than_any_drawing_is_refused);
 	tcase_add_test(t, a_link_that_leads_elsewhere_is_refused);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

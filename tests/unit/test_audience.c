@@ -2,9 +2,9 @@
 
 #include "common/loop.h"
 #include "proto/wire.h"
+#include "run_tests.h"
 #include "server_fixture.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -201,12 +201,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("audience");
 	TCase *c = tcase_create("audience");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, a_session_is_heard_as_long_as_one_of_its_topics_is_subscribed);
 	tcase_add_test(c, a_topic_that_may_match_any_session_lets_all_be_heard);
 	tcase_add_test(c, a_topic_that_can_match_no_session_lets_none_be_heard);
@@ -214,8 +210,5 @@ main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, who_subscribes_while_steps_are_being_stored_hears_all_behind_the_sync);
 	tcase_add_test(c, with_more_topics_than_are_kept_all_sessions_count_as_heard);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

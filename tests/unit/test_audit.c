@@ -1,29 +1,10 @@
 /* The audit trail shows every kind of edit with what was before and after. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s, root;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 /* The newest step, as the audit trail has it. */
 static const char *
@@ -125,10 +106,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("audit");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("audit");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -137,10 +115,5 @@ main(void)
 	tcase_add_test(tc, a_moved_node_has_both_places);
 	tcase_add_test(tc, marks_and_projects_are_shown_too);
 	tcase_add_test(tc, undo_and_redo_name_the_command_they_took);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,8 +1,8 @@
 #include "graphd/ballast.h"
 
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,20 +78,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("ballast");
 	TCase *tc = tcase_create("ballast");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, it_takes_its_room_once);
 	tcase_add_test(tc, an_empty_one_is_filled);
 	tcase_add_test(tc, what_else_has_its_name_is_left_alone);
 	tcase_add_test(tc, no_directory_is_no_error);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tc);
 }

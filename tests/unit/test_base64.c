@@ -1,7 +1,6 @@
 #include "graphd/base64.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 /* RFC 4648 section 10. */
 static const char *const vectors[][2] = {
@@ -59,18 +58,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("base64");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("base64");
 
 	tcase_add_loop_test(tc, the_vectors_of_the_rfc_go_both_ways, 0, 7);
 	tcase_add_test(tc, all_bytes_come_back);
 	tcase_add_test(tc, what_is_not_the_one_encoding_is_refused);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -450,10 +450,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("blueprint");
 	TCase *c = tcase_create("blueprint");
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, a_blueprint_is_read_with_its_defaults);
 	tcase_add_test(c, option_ids_are_the_hash_of_their_place_unless_given);
 	tcase_add_test(c, types_and_properties_have_the_uuids_of_older_files);
@@ -469,5 +467,5 @@ main(void)
 	tcase_add_test(c, the_restoration_blueprint_has_what_the_contract_names);
 	tcase_add_test(c, the_own_blueprints_can_be_read);
 	tcase_add_test(c, the_samples_of_the_predecessor_can_be_read);
-	return fixture_run(s);
+	return run_tests(c);
 }

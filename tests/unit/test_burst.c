@@ -3,7 +3,8 @@
 
 #include "gatewayd/burst.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -216,10 +217,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("burst");
 	TCase *t = tcase_create("burst");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(t, as_many_as_there_are_places_get_what_is_theirs, 0, WAYS);
 	tcase_add_loop_test(t, the_places_are_free_again_for_the_next, 0, WAYS);
@@ -230,10 +228,5 @@ main(void)
 	tcase_add_loop_test(t, nothing_to_send_is_nothing_done, 0, WAYS);
 	tcase_add_test(t, one_that_is_alone_needs_no_ring);
 	tcase_add_loop_test(t, a_ring_is_taken_where_the_kernel_gives_one, 0, WAYS);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -5,7 +5,8 @@
 #include "common/clock.h"
 #include "common/frames.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,20 +160,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("bus_security");
 	TCase *tc = tcase_create("certificates");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_unchecked_fixture(tc, make_certificates, remove_certificates);
 	tcase_add_test(tc, one_whose_certificate_is_there_is_served);
 	tcase_add_test(tc, one_whose_certificate_is_not_there_is_not);
 	tcase_add_test(tc, secrets_are_for_their_owner_alone);
 	tcase_add_test(tc, what_is_missing_is_named);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

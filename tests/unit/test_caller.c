@@ -3,8 +3,8 @@
 #include "proto/caller.h"
 
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -172,10 +172,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("caller");
 	TCase *tc = tcase_create("caller");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, a_caller_comes_back_as_it_was_put);
@@ -184,10 +181,5 @@ main(void)
 	tcase_add_test(tc, a_damaged_packed_caller_is_refused);
 	tcase_add_test(tc, packed_texts_are_utf8_without_nul_and_keep_their_limits);
 	tcase_add_test(tc, an_empty_caller_is_valid_and_a_wrong_one_is_named);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,36 +1,10 @@
 /* Who is in a session, as the gateways report it. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/limits.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
-
-static void
-join(const char *client, const char *gateway)
-{
-	d->caller.gateway = span_of(gateway);
-	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 /* On one of the gateway's connections; more: further arguments, with a comma in front. */
 static void
@@ -459,10 +433,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("clients");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("clients");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -487,10 +458,5 @@ main(void)
 	tcase_add_test(tc, a_gateway_that_was_silent_may_come_back);
 	tcase_add_test(tc, the_same_client_in_two_sessions_counts_in_each);
 	tcase_add_test(tc, gateways_and_clients_have_ids_of_bounded_length);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,6 +1,7 @@
 #include "common/clock.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -57,17 +58,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("clock");
 	TCase *c = tcase_create("clock");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, times_are_written_in_utc_with_microseconds);
 	tcase_add_test(c, every_day_of_centuries_is_the_one_of_the_c_library);
 	tcase_add_test(c, the_kernel_gives_the_time_unless_a_test_does);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -1,8 +1,8 @@
 #include "graphd/codec.h"
 
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct reader
@@ -132,10 +132,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("codec");
 	TCase *tests = tcase_create("codec");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, numbers_come_back);
 	tcase_add_test(tests, numbers_of_more_than_64_bits_are_bad);
@@ -144,10 +141,5 @@ main(void)
 	tcase_add_test(tests, texts_that_cannot_be_are_bad);
 	tcase_add_test(tests, a_count_that_the_rest_cannot_hold_is_bad);
 	tcase_add_test(tests, a_content_with_too_many_properties_is_bad);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -1,30 +1,12 @@
 /* The commands that change a graph, one by one. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s, root;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 /* A text of n times x, for limits. */
 static const char *
@@ -456,10 +438,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("commands_graph");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("commands_graph");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -485,10 +464,5 @@ main(void)
 	tcase_add_test(tc, undo_of_mine_goes_by_who_asked);
 	tcase_add_test(tc, an_undo_that_others_made_impossible_names_what_is_in_the_way);
 	tcase_add_test(tc, dirty_is_what_differs_from_what_was_last_clean);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,35 +1,24 @@
 /* Where the events of whole commands happen, when they run and when the journal is asked for them.
  */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "graphd/base64.h"
 #include "graphd/call.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-static struct domain *d;
-static struct uuid s, root, phase, job, task;
+static struct uuid phase, job, task;
 
 static void
-setup(void)
+set_up_branch(void)
 {
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
+	set_up();
 	phase = make(d, &s, "phase", &root);
 	job = make(d, &s, "job", &phase);
 	task = make(d, &s, "task", &job);
 	forget_heard(d);
-}
-
-static void
-teardown(void)
-{
-	domain_free(d);
 }
 
 /* Whether the i-th event is of that kind and happened at these nodes, nearest first. */
@@ -269,12 +258,9 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("commands_paths");
 	TCase *tc = tcase_create("commands_paths");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, set_up_branch, tear_down);
 	tcase_add_test(tc, a_page_says_where_only_when_it_is_asked);
 	tcase_add_test(tc, a_batch_is_told_where_each_of_its_commands_left_the_nodes);
 	tcase_add_test(tc, a_deleted_branch_is_told_below_what_is_above_it_and_so_is_its_return);
@@ -282,10 +268,5 @@ main(void)
 	tcase_add_test(tc, a_graph_that_is_replaced_is_told_node_by_node_and_needs_nothing_above);
 	tcase_add_test(tc, a_graph_too_big_for_one_path_concerns_everybody_as_a_whole);
 	tcase_add_test(tc, an_imported_history_says_where_it_happened);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,32 +1,22 @@
 /* Projects: made, saved, opened, looked through, carried away in files and brought back. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static struct domain *d;
-static struct uuid s, root, project;
+static struct uuid project;
 
 static void
-set_up(void)
+set_up_project(void)
 {
-	d = domain_new();
-	s = start(d, "restomod");
+	set_up();
 	project = id_at(d->body, "project_id");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
 }
 
 static void
@@ -434,12 +424,9 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("commands_project");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("commands_project");
 
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up_project, tear_down);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_new_project_has_one_root_and_nothing_to_save_or_undo);
 	tcase_add_test(
@@ -460,10 +447,5 @@ main(void)
 	tcase_add_test(tc, the_predecessors_files_come_in_and_go_out);
 	tcase_add_test(tc, files_that_are_none_are_refused_and_leave_no_session);
 	tcase_add_test(tc, templates_are_listed_and_shown);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

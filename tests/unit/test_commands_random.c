@@ -2,23 +2,21 @@
 
 #include "domain_fixture.h"
 
-#include <check.h>
+#include "dice.h"
+#include "run_tests.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { SEEDS = 50, STEPS = 400, NODES_KEPT = 120, UNDOS = 1000 };
 
-static uint64_t state;
+static struct dice dice;
 static unsigned done[COMMANDS]; /* how often each command had an effect */
 static bool with_mine;		/* in every other seed undo and redo go by user too */
 
 static unsigned
-roll(unsigned below)
+any(unsigned below)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 33) % below;
+	return roll(&dice, below);
 }
 
 static const enum command exercised[] = { COMMAND_create_node, COMMAND_delete_node,
@@ -37,9 +35,9 @@ some_node(struct domain *d, const struct uuid *s)
 	struct uuid id;
 
 	uuid_random(&id);
-	if (!n || roll(20) == 0)
+	if (!n || any(20) == 0)
 		return text_of(&id);
-	for (unsigned i = roll((unsigned)graph_count(g)); i > 0 && graph_walk(g, n, NULL); i--)
+	for (unsigned i = any((unsigned)graph_count(g)); i > 0 && graph_walk(g, n, NULL); i--)
 		n = graph_walk(g, n, NULL);
 	return text_of(node_id(n));
 }
@@ -47,19 +45,19 @@ some_node(struct domain *d, const struct uuid *s)
 static void
 create(struct domain *d, const struct uuid *s)
 {
-	if (roll(5) == 0)
-		ask(d, COMMAND_create_node, s, "{'blueprint_type_id':'%s'}", types[roll(6)]);
+	if (any(5) == 0)
+		ask(d, COMMAND_create_node, s, "{'blueprint_type_id':'%s'}", types[any(6)]);
 	else
 		ask(d, COMMAND_create_node, s,
 		    "{'blueprint_type_id':'%s','parent_id':'%s','index':%u,'properties':{'notes':'"
 		    "n%u','x':[%u]}}",
-		    types[roll(6)], some_node(d, s), roll(6), roll(100), roll(100));
+		    types[any(6)], some_node(d, s), any(6), any(100), any(100));
 }
 
 static void
 move(struct domain *d, const struct uuid *s)
 {
-	switch (roll(5)) {
+	switch (any(5)) {
 	case 0:
 		ask(d, COMMAND_link_node, s, "{'parent_id':'%s','child_id':'%s'}", some_node(d, s),
 		    some_node(d, s));
@@ -70,7 +68,7 @@ move(struct domain *d, const struct uuid *s)
 		break;
 	case 2:
 		ask(d, COMMAND_reorder_node, s, "{'node_id':'%s','new_index':%u}", some_node(d, s),
-		    roll(8));
+		    any(8));
 		break;
 	case 3:
 		ask(d, COMMAND_move_node, s, "{'node_id':'%s','new_parent_id':null}",
@@ -78,7 +76,7 @@ move(struct domain *d, const struct uuid *s)
 		break;
 	default:
 		ask(d, COMMAND_move_node, s, "{'node_id':'%s','new_parent_id':'%s','index':%u}",
-		    some_node(d, s), some_node(d, s), roll(8));
+		    some_node(d, s), some_node(d, s), any(8));
 	}
 }
 
@@ -86,15 +84,15 @@ static void
 change_property(struct domain *d, const struct uuid *s)
 {
 	static const char *const names[] = { "name", "notes", "status", "price", "x" };
-	const char *name = names[roll(5)];
+	const char *name = names[any(5)];
 
-	if (roll(4) == 0)
+	if (any(4) == 0)
 		ask(d, COMMAND_delete_property, s, "{'node_id':'%s','property_id':'%s'}",
 		    some_node(d, s), name);
 	else
 		ask(d, COMMAND_update_property, s,
 		    "{'node_id':'%s','property_id':'%s','value':'v%u'}", some_node(d, s), name,
-		    roll(9));
+		    any(9));
 }
 
 static void
@@ -106,7 +104,7 @@ batch(struct domain *d, const struct uuid *s)
 	    "{'command_type':'MoveNode','data':{'node_id':'$1','new_parent_id':'%s'}},"
 	    "{'command_type':'UpdateProperty','data':{'node_id':'$0','property_id':'notes','value':"
 	    "%u}}]}",
-	    some_node(d, s), roll(9));
+	    some_node(d, s), any(9));
 }
 
 static void
@@ -117,20 +115,20 @@ load(struct domain *d, const struct uuid *s)
 	    ":%u},"
 	    "'children':[{'id':'k%u','blueprint_type_id':'job','name':'K','properties':{},'"
 	    "children':[]}]}]}}",
-	    some_node(d, s), roll(9), roll(9));
+	    some_node(d, s), any(9), any(9));
 }
 
 static void
 undo_or_redo(struct domain *d, const struct uuid *s)
 {
-	ask(d, roll(2) ? COMMAND_undo : COMMAND_redo, s,
-	    with_mine && roll(2) ? "{'scope':'mine'}" : "{}");
+	ask(d, any(2) ? COMMAND_undo : COMMAND_redo, s,
+	    with_mine && any(2) ? "{'scope':'mine'}" : "{}");
 }
 
 static void
 any_command(struct domain *d, const struct uuid *s)
 {
-	unsigned n = roll(100);
+	unsigned n = any(100);
 
 	if (n < 25)
 		create(d, s);
@@ -175,7 +173,7 @@ step(struct domain *d, const struct uuid *s)
 	const char *broken;
 
 	strcpy(before, hash_of(d, s));
-	d->caller.actor = roll(2) ? SPAN("ann") : SPAN("bob");
+	d->caller.actor = any(2) ? SPAN("ann") : SPAN("bob");
 	any_command(d, s);
 	if (d->error) {
 		ck_assert_str_eq(hash_of(d, s), before);
@@ -229,7 +227,7 @@ check_seed(uint64_t seed)
 	struct uuid s = start(d, "restomod");
 	char hash[33];
 
-	state = seed * 0x9e3779b97f4a7c15;
+	dice = dice_of(seed);
 	with_mine = seed % 2 == 1;
 	d->caller.minimal = true;
 	for (int i = 0; i < STEPS; i++)
@@ -259,17 +257,9 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("commands_random");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("commands_random");
 
 	tcase_set_timeout(tc, 100);
 	tcase_add_loop_test(tc, whatever_two_users_do_the_laws_of_undo_and_of_trees_hold, 0, 10);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

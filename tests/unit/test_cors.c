@@ -152,10 +152,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("cors");
 	TCase *t = tcase_create("cors");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, on_loopback_without_a_list_every_origin_is_echoed);
@@ -166,9 +163,5 @@ main(void)
 	tcase_add_test(t, a_foreign_preflight_is_granted_nothing);
 	tcase_add_test(t, options_without_an_origin_tells_what_a_path_knows);
 	tcase_add_test(t, only_configured_hosts_are_answered);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

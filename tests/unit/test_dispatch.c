@@ -1,27 +1,9 @@
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 /* A value of the type, or one that no argument of that type accepts. */
 static const char *
@@ -150,7 +132,7 @@ prepare(enum command command, char *args, size_t size)
 {
 	const char *form = working_args[command];
 	char guessed[512];
-	struct uuid root, child, project;
+	struct uuid child, project;
 	char texts[3][UUID_TEXT + 1], *at_text;
 
 	s = start(d, "restomod");
@@ -290,7 +272,6 @@ END_TEST
 
 START_TEST(a_command_is_announced_then_told_then_executed)
 {
-	struct uuid root = root_of(d, &s);
 	const char *body;
 
 	d->caller.actor = SPAN("ann");
@@ -383,10 +364,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("dispatch");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("dispatch");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -403,10 +381,5 @@ main(void)
 	tcase_add_test(tc, a_minimal_error_has_no_graph);
 	tcase_add_test(tc, what_a_caller_says_of_itself_is_bounded);
 	tcase_add_test(tc, a_big_graph_is_written_in_slices_and_comes_out_whole);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

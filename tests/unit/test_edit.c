@@ -3,9 +3,7 @@
 #include "common/mem.h"
 #include "graph_fixture.h"
 #include "graphd/codec.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 static struct content *
 full_content(void)
@@ -151,20 +149,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("edit");
 	TCase *tests = tcase_create("edit");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, copies_are_equal_and_their_own);
 	tcase_add_test(tests, absent_texts_stay_absent);
 	tcase_add_test(tests, inverting_turns_everything_round);
 	tcase_add_loop_test(tests, any_edit_and_its_inverse_leave_a_graph_as_it_was, 0, 20);
 	tcase_add_test(tests, added_content_is_copied_only_when_asked_for);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

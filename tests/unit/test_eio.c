@@ -382,7 +382,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("eio");
 	TCase *tests = tcase_create("eio");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -410,6 +409,5 @@ main(void)
 	tcase_add_test(
 	    tests, a_client_that_is_to_come_back_gets_what_is_queued_and_no_close_packet);
 	tcase_add_test(tests, a_close_packet_counts_among_the_16_of_an_answer);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

@@ -153,7 +153,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("eio_heartbeat");
 	TCase *tests = tcase_create("eio_heartbeat");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -165,6 +164,5 @@ main(void)
 	tcase_add_test(tests, early_and_repeated_pongs_change_nothing);
 	tcase_add_test(tests, a_process_that_slept_gives_pongs_their_full_time);
 	tcase_add_test(tests, of_16000_sessions_each_tick_touches_only_those_that_are_due);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

@@ -113,17 +113,6 @@ START_TEST(a_session_id_has_one_spelling_and_no_other_passes)
 }
 END_TEST
 
-START_TEST(text_has_to_be_utf_8)
-{
-	ck_assert(eio_is_utf8(SPAN("")));
-	ck_assert(eio_is_utf8(SPAN("4a \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80")));
-	ck_assert(!eio_is_utf8(SPAN("4\xff")));
-	ck_assert(!eio_is_utf8(SPAN("4\xc3")));
-	ck_assert(!eio_is_utf8(SPAN("4\xed\xa0\x80")));
-	ck_assert(!eio_is_utf8(SPAN("4\xc0\x80")));
-}
-END_TEST
-
 START_TEST(the_open_packet_has_exactly_the_five_members_clients_read)
 {
 	struct eio_settings settings = eio_default_settings();
@@ -187,7 +176,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("eio_packet");
 	TCase *tests = tcase_create("eio_packet");
 
 	tcase_add_test(tests, a_polling_body_is_cut_at_each_separator);
@@ -195,10 +183,8 @@ main(void)
 	    tests, binary_goes_through_polling_as_b_and_padded_base64_without_a_type_digit);
 	tcase_add_test(tests, base64_comes_back_as_the_same_bytes_or_not_at_all);
 	tcase_add_test(tests, a_session_id_has_one_spelling_and_no_other_passes);
-	tcase_add_test(tests, text_has_to_be_utf_8);
 	tcase_add_test(tests, the_open_packet_has_exactly_the_five_members_clients_read);
 	tcase_add_test(tests, a_message_carries_its_websocket_header_directly_in_front);
 	tcase_add_test(tests, shared_bytes_without_a_frame_are_only_their_payload);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

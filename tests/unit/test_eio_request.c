@@ -290,7 +290,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("eio_request");
 	TCase *tests = tcase_create("eio_request");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -306,6 +305,5 @@ main(void)
 	tcase_add_test(tests, a_known_session_is_served_by_the_transport_it_uses_alone);
 	tcase_add_test(tests, a_sid_begins_with_its_home_and_only_a_foreign_one_is_told_of);
 	tcase_add_test(tests, sessions_are_closed_a_few_at_a_time);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

@@ -399,7 +399,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("eio_upgrade");
 	TCase *tests = tcase_create("eio_upgrade");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -426,6 +425,5 @@ main(void)
 	    tests, a_ping_that_was_not_fetched_goes_over_the_websocket_and_its_pong_gets_full_time);
 	tcase_add_test(tests, a_websocket_session_needs_few_bytes);
 	tcase_add_test(tests, a_session_that_is_not_wanted_leaves_its_websocket_to_the_caller);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

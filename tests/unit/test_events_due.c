@@ -4,9 +4,7 @@
 
 #include "proto/wire.h"
 #include "graph_fixture.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 static struct events_due due;
 
@@ -120,20 +118,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("events_due");
 	TCase *tc = tcase_create("events_due");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, NULL, teardown);
 	tcase_add_test(tc, executing_happens_where_the_command_turns_out_to);
 	tcase_add_test(tc, what_stands_before_a_step_by_chance_keeps_its_place);
 	tcase_add_test(tc, a_parent_whose_children_changed_is_told_where_it_is_now);
 	tcase_add_test(tc, places_go_with_their_events);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

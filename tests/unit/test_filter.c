@@ -1,7 +1,6 @@
 #include "gatewayd/filter.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 static filter_set
 parsed(const char *list)
@@ -123,10 +122,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("filter");
 	TCase *t = tcase_create("filter");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(t, no_list_is_everything);
 	tcase_add_loop_test(t, every_event_is_found_by_both_its_names, 0, EVENTS);
@@ -136,10 +132,5 @@ main(void)
 	tcase_add_test(t, lists_that_mean_nothing_are_refused);
 	tcase_add_test(t, a_part_of_the_graph_is_where_its_node_is_on_the_path);
 	tcase_add_test(t, a_path_is_read_from_a_list_of_ids);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

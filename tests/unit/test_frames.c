@@ -1,10 +1,9 @@
 #include "common/frames.h"
 
 #include "common/mem.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void *context, *ours, *peer;
 
@@ -128,20 +127,13 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("frames");
 	TCase *c = tcase_create("frames");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, a_message_comes_back_frame_by_frame);
 	tcase_add_test(c, a_message_at_the_limit_is_whole_and_one_beyond_is_reported);
 	tcase_add_test(c, a_full_queue_refuses_and_frees_what_it_was_given);
 	tcase_add_test(c, an_unknown_peer_of_a_router_is_noticed_at_the_first_frame);
 	tcase_add_test(c, a_context_that_is_ending_gives_nothing);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -3,8 +3,8 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,14 +32,6 @@ graph_with_children(uint32_t n)
 	return g;
 }
 
-static const struct node *
-find(const struct graph *g, uint64_t n)
-{
-	struct uuid id = id_of(n);
-
-	return graph_find(g, &id);
-}
-
 START_TEST(a_new_graph_is_empty)
 {
 	struct graph *g = graph_new();
@@ -60,10 +52,10 @@ END_TEST
 static bool
 is_like(const struct graph *g, const uint64_t *array, uint32_t n)
 {
-	const struct node *top = find(g, 1);
+	const struct node *top = find_node(g, 1);
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct node *child = find(g, array[i]);
+		const struct node *child = find_node(g, array[i]);
 		if (node_child_at(top, i) != child || node_index(child) != i)
 			return false;
 	}
@@ -100,7 +92,7 @@ START_TEST(siblings_keep_the_order_of_an_array)
 		if (round % 50 == 0)
 			assert_sound(g);
 	}
-	ck_assert_ptr_null(node_child_at(find(g, 1), n));
+	ck_assert_ptr_null(node_child_at(find_node(g, 1), n));
 	assert_sound(g);
 	graph_free(g);
 }
@@ -117,7 +109,7 @@ START_TEST(an_added_edit_comes_back_with_its_exact_place)
 	ck_assert_uint_eq(e.after.index, 2);
 	ck_assert(uuid_equal(&e.after.previous, &second));
 	ck_assert_uint_ne(e.content_hash, 0);
-	ck_assert_uint_eq(e.content_hash, node_content_hash(find(g, 10)));
+	ck_assert_uint_eq(e.content_hash, node_content_hash(find_node(g, 10)));
 	graph_free(g);
 }
 END_TEST
@@ -183,13 +175,13 @@ START_TEST(properties_keep_their_order_and_their_old_values)
 	e = unset_edit(2, "b");
 	ck_assert_int_eq(graph_apply(g, &e), OK);
 	ck_assert_str_eq(e.value_before, "20");
-	ck_assert_ptr_null(node_property(find(g, 2), "b"));
+	ck_assert_ptr_null(node_property(find_node(g, 2), "b"));
 	assert_sound(g);
 	edit_invert(&e);
 	ck_assert_int_eq(graph_apply(g, &e), OK);
 	edit_fini(&e);
-	ck_assert_str_eq(node_content(find(g, 2))->properties[1].key, "b");
-	ck_assert_str_eq(node_property(find(g, 2), "b"), "20");
+	ck_assert_str_eq(node_content(find_node(g, 2))->properties[1].key, "b");
+	ck_assert_str_eq(node_property(find_node(g, 2), "b"), "20");
 	assert_sound(g);
 	graph_free(g);
 }
@@ -239,7 +231,7 @@ START_TEST(a_chain_may_be_as_deep_as_the_limit_and_no_deeper)
 
 	for (uint64_t i = 1; i <= LIMIT_DEPTH + 1; i++)
 		ck_assert_int_eq(apply(g, add_edit(i, i - 1, 0, "link")), OK);
-	ck_assert_uint_eq(node_depth(find(g, LIMIT_DEPTH + 1)), LIMIT_DEPTH);
+	ck_assert_uint_eq(node_depth(find_node(g, LIMIT_DEPTH + 1)), LIMIT_DEPTH);
 	ck_assert_int_eq(apply(g, add_edit(1000, LIMIT_DEPTH + 1, 0, "x")), ERROR_limit_depth);
 	/* A branch counts with its height, one that only changes its place among siblings does not.
 	 */
@@ -284,9 +276,9 @@ START_TEST(walks_meet_every_node_once)
 	for (const struct node *n = graph_walk(g, NULL, NULL); n; n = graph_walk(g, n, NULL))
 		down++;
 	ck_assert_uint_eq(down, 500);
-	for (const struct node *n = graph_deepest_first(find(g, 1)), *next; n; n = next) {
+	for (const struct node *n = graph_deepest_first(find_node(g, 1)), *next; n; n = next) {
 		struct edit e = { .kind = EDIT_REMOVE, .node = *node_id(n) };
-		next = graph_walk_up(n, find(g, 1));
+		next = graph_walk_up(n, find_node(g, 1));
 		ck_assert_int_eq(apply(g, e), OK);
 		up++;
 	}
@@ -303,11 +295,11 @@ START_TEST(a_walk_within_a_branch_stays_there)
 	size_t n = 0;
 
 	ck_assert_int_eq(apply(g, add_edit(10, 3, 0, "x")), OK);
-	for (const struct node *at = graph_walk(g, NULL, find(g, 3)); at;
-	     at = graph_walk(g, at, find(g, 3)), n++)
-		ck_assert(node_is_below(at, find(g, 3)));
+	for (const struct node *at = graph_walk(g, NULL, find_node(g, 3)); at;
+	     at = graph_walk(g, at, find_node(g, 3)), n++)
+		ck_assert(node_is_below(at, find_node(g, 3)));
 	ck_assert_uint_eq(n, 2);
-	ck_assert(!node_is_below(find(g, 2), find(g, 3)));
+	ck_assert(!node_is_below(find_node(g, 2), find_node(g, 3)));
 	graph_free(g);
 }
 END_TEST
@@ -391,10 +383,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("graph");
 	TCase *tests = tcase_create("graph");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_new_graph_is_empty);
@@ -411,10 +400,5 @@ main(void)
 	tcase_add_test(tests, a_walk_within_a_branch_stays_there);
 	tcase_add_test(tests, edits_among_100000_children_cost_little_more_than_among_100);
 	tcase_add_test(tests, a_node_with_three_short_properties_takes_400_bytes_at_most);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -3,11 +3,10 @@
 #include "graph_fixture.h"
 #include "graphd/blueprint.h"
 #include "graphd/tree.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const char yaml[] =
     "id: t\nversion: '1'\nname: T\ndescription: d\nnode_types:\n"
@@ -76,14 +75,6 @@ write_once(const struct graph *g)
 	json_out_fini(&out);
 }
 
-static const struct node *
-find(const struct graph *g, uint64_t n)
-{
-	struct uuid id = id_of(n);
-
-	return graph_find(g, &id);
-}
-
 START_TEST(a_graph_that_was_written_is_kept_and_goes_with_the_graph)
 {
 	struct texts *texts = texts_new(PLENTY);
@@ -93,7 +84,7 @@ START_TEST(a_graph_that_was_written_is_kept_and_goes_with_the_graph)
 	write_once(g);
 	ck_assert_uint_gt(texts_bytes(texts), 0);
 	for (uint64_t i = 1; i <= 3; i++)
-		ck_assert_ptr_nonnull(node_text(find(g, i)));
+		ck_assert_ptr_nonnull(node_text(find_node(g, i)));
 	graph_free(g);
 	ck_assert_uint_eq(texts_bytes(texts), 0);
 	texts_free(texts);
@@ -107,15 +98,15 @@ START_TEST(only_what_shows_a_change_is_written_anew)
 
 	write_once(g);
 	apply(g, set_edit(2, "a", "1"));
-	ck_assert_ptr_null(node_text(find(g, 2)));
-	ck_assert_ptr_nonnull(node_text(find(g, 1)));
-	ck_assert_ptr_nonnull(node_text(find(g, 3)));
+	ck_assert_ptr_null(node_text(find_node(g, 2)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 1)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 3)));
 	write_once(g);
 	apply(g, move_edit(4, 1, 0));
-	ck_assert_ptr_nonnull(node_text(find(g, 4)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 4)));
 	apply(g, move_edit(4, 3, 0));
-	ck_assert_ptr_null(node_text(find(g, 4)));
-	ck_assert_ptr_nonnull(node_text(find(g, 3)));
+	ck_assert_ptr_null(node_text(find_node(g, 4)));
+	ck_assert_ptr_nonnull(node_text(find_node(g, 3)));
 	assert_same(written(g, NULL, SIZE_MAX), written_anew(g, NULL));
 	graph_free(g);
 	texts_free(texts);
@@ -161,9 +152,9 @@ START_TEST(the_bound_holds_and_the_graph_not_written_for_longest_gives_way)
 	write_once(old);
 	write_once(young);
 	ck_assert_uint_eq(texts_bytes(texts), each);
-	ck_assert_ptr_null(node_text(find(old, 1)));
+	ck_assert_ptr_null(node_text(find_node(old, 1)));
 	for (uint64_t i = 1; i <= NODES; i++)
-		ck_assert_ptr_nonnull(node_text(find(young, i)));
+		ck_assert_ptr_nonnull(node_text(find_node(young, i)));
 	assert_same(written(old, NULL, SIZE_MAX), written_anew(old, NULL));
 	graph_free(old);
 	graph_free(young);
@@ -179,7 +170,7 @@ START_TEST(what_finds_no_room_is_written_all_the_same)
 	write_once(g);
 	ck_assert_uint_gt(texts_bytes(texts), 0);
 	ck_assert_uint_le(texts_bytes(texts), 1000);
-	ck_assert_ptr_null(node_text(find(g, 50)));
+	ck_assert_ptr_null(node_text(find_node(g, 50)));
 	assert_same(written(g, NULL, 100), written_anew(g, NULL));
 	graph_free(g);
 	texts_free(texts);
@@ -189,13 +180,10 @@ END_TEST
 /* Steps and their taking back, over two graphs that do not have room together. */
 START_TEST(after_any_changes_the_kept_texts_are_what_would_be_written_anew)
 {
-	const char *given = getenv("SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-	struct dice d = dice_of(seed);
+	struct dice d = dice_of(random_seed(0));
 	struct texts *texts = texts_new(8 * 1024);
 	struct session *both[2] = { new_session(), new_session() };
 
-	printf("SEED=%llu\n", (unsigned long long)seed);
 	graph_texts_join(both[0]->graph, texts);
 	graph_texts_join(both[1]->graph, texts);
 	for (int i = 0; i < 2000; i++) {
@@ -219,20 +207,13 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("graph_texts");
 	TCase *c = tcase_create("graph_texts");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, a_graph_that_was_written_is_kept_and_goes_with_the_graph);
 	tcase_add_test(c, only_what_shows_a_change_is_written_anew);
 	tcase_add_test(c, another_blueprint_makes_other_texts);
 	tcase_add_test(c, the_bound_holds_and_the_graph_not_written_for_longest_gives_way);
 	tcase_add_test(c, what_finds_no_room_is_written_all_the_same);
 	tcase_add_test(c, after_any_changes_the_kept_texts_are_what_would_be_written_anew);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -4,8 +4,8 @@
 #include "common/mem.h"
 #include "graph_fixture.h"
 #include "graphd/session.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -267,10 +267,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("history");
 	TCase *tests = tcase_create("history");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(
@@ -281,10 +278,5 @@ main(void)
 	tcase_add_test(tests, mine_takes_the_newest_of_the_actor_and_nothing_else);
 	tcase_add_test(tests, a_step_that_only_marks_is_nothing_to_undo);
 	tcase_add_test(tests, no_undo_crosses_a_mark_that_changes_the_graph);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -1,10 +1,10 @@
 #include "gatewayd/homes.h"
 
+#include "run_tests.h"
+
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct homes homes;
 
@@ -128,10 +128,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("homes");
 	TCase *tests = tcase_create("homes");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, gateways_are_found_by_the_first_bytes_of_their_ids);
@@ -141,9 +138,5 @@ main(void)
 	tcase_add_test(tests, what_is_no_list_of_gateways_is_refused);
 	tcase_add_test(tests, many_restarts_do_not_make_it_grow_without_bound);
 	tcase_add_test(tests, only_numeric_addresses_with_a_port_are_addresses);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tests);
 }

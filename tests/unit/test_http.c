@@ -342,10 +342,7 @@ handle_more(struct http_request *r)
 int
 main(void)
 {
-	Suite *s = suite_create("http");
 	TCase *t = tcase_create("hygiene");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -364,9 +361,5 @@ main(void)
 	tcase_add_test(t, pipelined_requests_are_answered_in_order);
 	tcase_add_test(t, a_connection_beyond_the_limit_is_told_to_come_later);
 	tcase_add_test(t, an_address_in_use_is_told_by_errno);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

@@ -145,10 +145,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("http_headed");
 	TCase *t = tcase_create("headed");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, begin, tear_down);
@@ -159,9 +156,5 @@ main(void)
 	tcase_add_test(t, a_chunked_body_that_outgrows_its_limit_is_told_as_such);
 	tcase_add_test(t, a_told_length_beyond_the_limit_is_refused_before_the_handler_hears_of_it);
 	tcase_add_test(t, an_answer_to_the_head_needs_no_body_and_ends_the_connection);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

@@ -409,10 +409,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("http_life");
 	TCase *t = tcase_create("life");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -434,9 +431,5 @@ main(void)
 	tcase_add_test(t, query_values_are_decoded_and_the_last_one_counts);
 	tcase_add_test(t, header_values_are_found_in_any_case_without_the_space_around_them);
 	tcase_add_test(t, head_is_answered_with_the_length_alone);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

@@ -407,10 +407,9 @@ START_TEST(presence_is_not_echoed)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
-	Suite *s = suite_create("hub");
 	TCase *t = tcase_create("delivery");
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
@@ -438,18 +437,5 @@ suite(void)
 	tcase_add_test(t, dash_clients_alone_hear_node_updated_which_is_asked_for_while_one_is_in);
 	tcase_add_test(t, a_filter_leaves_out_and_a_mark_says_how_far_it_came);
 	tcase_add_test(t, presence_is_not_echoed);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -442,10 +442,9 @@ START_TEST(freeing_the_hub_while_it_reads_forgets_the_question)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
-	Suite *s = suite_create("hub_join");
 	TCase *t = tcase_create("joining");
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
@@ -477,18 +476,5 @@ suite(void)
 	tcase_add_test(t, draining_sends_members_away_spread_over_its_time);
 	tcase_add_test(t, an_empty_room_is_kept_for_a_while_and_then_left);
 	tcase_add_test(t, freeing_the_hub_while_it_reads_forgets_the_question);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -144,20 +144,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("hub_pairs");
-	TCase *tc = tcase_create("pairs");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("hub_pairs");
 
 	tcase_add_checked_fixture(tc, hub_setup, hub_teardown);
 	tcase_add_test(tc, who_stalls_may_take_others_along_that_stall_as_well);
 	tcase_add_test(tc, who_waited_in_vain_for_graphd_may_take_others_along_that_wait);
 	tcase_add_test(tc, who_finds_no_place_may_take_others_along_that_would_find_none);
 	tcase_add_test(tc, an_ended_session_takes_all_of_them);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -5,11 +5,10 @@
  * and marks that pass over none of them.
  */
 
+#include "dice.h"
 #include "hub_fixture.h"
 
 #include "common/limits.h"
-
-#include <time.h>
 
 enum { CLIENTS = 12, STEPS = 1500, SEEDS = 30, PAGE = 20 };
 
@@ -224,9 +223,7 @@ settle(void)
 
 START_TEST(every_member_hears_everything_once_and_in_order)
 {
-	seed = (getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)time(NULL) * SEEDS) +
-	    (unsigned)_i;
-	printf("SEED=%u\n", seed);
+	seed = random_seed(_i);
 	memset(walkers, 0, sizeof walkers);
 	newest = 5 + chance(50);
 	on_the_bus = newest;
@@ -252,18 +249,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("hub_random");
 	TCase *t = tcase_create("hub_random");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 30);
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_loop_test(t, every_member_hears_everything_once_and_in_order, 0, SEEDS);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -247,10 +247,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("hub_subtree");
 	TCase *t = tcase_create("hub_subtree");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, an_event_is_heard_by_those_whose_node_is_on_its_path);
@@ -267,10 +264,5 @@ main(void)
 	tcase_add_test(t, a_member_that_falls_behind_before_its_mark_gets_it_when_it_is_back);
 	tcase_add_test(t, a_mark_that_found_no_room_is_given_when_there_is_some);
 	tcase_add_test(t, a_new_beginning_concerns_every_part);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -354,10 +354,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("hub_survey");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("hub_survey");
 
 	tcase_add_checked_fixture(tc, hub_setup, hub_teardown);
 	tcase_add_test(tc, counted_members_are_asked_and_their_answers_go_back_together);
@@ -376,10 +373,5 @@ main(void)
 	tcase_add_test(tc, answers_wait_while_no_more_can_be_sent);
 	tcase_add_test(tc, what_is_no_question_is_passed_over);
 	tcase_add_test(tc, an_end_with_questions_open_leaves_nothing_behind);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,7 +1,6 @@
 #include "common/id.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 static const char *
 text_of(const struct uuid *u, char out[UUID_TEXT + 1])
@@ -101,19 +100,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("id");
 	TCase *c = tcase_create("id");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, random_ids_differ_and_say_version_4);
 	tcase_add_test(c, names_become_the_ids_that_others_compute_too);
 	tcase_add_test(c, an_id_that_is_written_and_read_is_the_same);
 	tcase_add_test(c, what_is_not_quite_an_id_is_refused);
 	tcase_add_test(c, random_bytes_fill_exactly_what_was_asked_for);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

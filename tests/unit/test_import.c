@@ -1,26 +1,6 @@
-#include "import_fixture.h"
+#include "import_reading.h"
 
 #include <unistd.h>
-
-static struct import im;
-static struct refusal why;
-
-static enum error
-read_text(const char *text)
-{
-	ck_assert_msg(fixture_scan(span_of(text)) == JSON_OK, "not JSON: %s", text);
-	import_fini(&im);
-	refusal_fini(&why);
-	why = (struct refusal){ 0 };
-	return import_read(span_of(text), NULL, (struct span){ 0 }, &im, &why);
-}
-
-static void
-clean(void)
-{
-	import_fini(&im);
-	refusal_fini(&why);
-}
 
 /* The forest by names, one ">" for each level: "a >b >>c ". */
 static void
@@ -342,10 +322,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("import");
 	TCase *c = tcase_create("import");
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, all_shapes_give_the_same_forest);
 	tcase_add_test(c, children_count_before_parents_and_parents_before_edges);
@@ -357,5 +335,5 @@ main(void)
 	tcase_add_test(c, names_come_from_the_first_place_that_has_one);
 	tcase_add_test(c, unknown_members_of_every_level_are_kept);
 	tcase_add_test(c, uuid_forms_of_types_and_properties_become_plain_ids);
-	return fixture_run(s);
+	return run_tests(c);
 }

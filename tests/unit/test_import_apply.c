@@ -1,6 +1,5 @@
+#include "dice.h"
 #include "import_fixture.h"
-
-#include <unistd.h>
 
 static const char YAML[] =
     "node_types:\n"
@@ -244,11 +243,10 @@ random_forest(struct json_out *out, unsigned *seed, int n)
 
 START_TEST(random_forests_survive_both_formats)
 {
-	unsigned seed = (unsigned)getpid() * 64 + (unsigned)_i;
+	unsigned seed = random_seed(_i);
 	struct session *s = fixture_session(NULL);
 	struct json_out text = { 0 };
 
-	printf("seed %u\n", seed);
 	random_forest(&text, &seed, 1 + (int)(seed % 300));
 	ck_assert_int_eq(fixture_scan(json_out_span(&text)), JSON_OK);
 	ck_assert_msg(load(s, NULL, json_out_span(&text)) == OK, "%s", why.message);
@@ -364,10 +362,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("import_apply");
 	TCase *c = tcase_create("import_apply");
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, a_graph_comes_out_as_it_went_in_and_goes_in_again);
@@ -378,5 +374,5 @@ main(void)
 	tcase_add_test(c, strict_sessions_refuse_them_and_stay_as_they_were);
 	tcase_add_loop_test(c, random_forests_survive_both_formats, 0, 40);
 	tcase_add_test(c, the_samples_of_the_predecessor_go_in_and_come_out);
-	return fixture_run(s);
+	return run_tests(c);
 }

@@ -1,25 +1,6 @@
-#include "import_fixture.h"
+#include "import_reading.h"
 
 #include <time.h>
-
-static struct import im;
-static struct refusal why;
-
-static enum error
-read_text(const char *text)
-{
-	import_fini(&im);
-	refusal_fini(&why);
-	why = (struct refusal){ 0 };
-	return import_read(span_of(text), NULL, (struct span){ 0 }, &im, &why);
-}
-
-static void
-clean(void)
-{
-	import_fini(&im);
-	refusal_fini(&why);
-}
 
 static struct json_out
 make_node(const char *before, const char *fill, size_t n, const char *after)
@@ -206,10 +187,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("import_limits");
 	TCase *c = tcase_create("import_limits");
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, limits_hold_at_the_limit_and_not_beyond);
 	tcase_add_test(c, deep_values_are_refused_wherever_they_stand);
@@ -217,5 +196,5 @@ main(void)
 	tcase_add_test(c, chains_are_as_deep_as_a_graph_may_be);
 	tcase_add_test(c, many_warnings_end_with_a_mark);
 	tcase_add_test(c, a_hundred_thousand_nodes_take_less_than_a_second);
-	return fixture_run(s);
+	return run_tests(c);
 }

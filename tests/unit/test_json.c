@@ -1,7 +1,6 @@
 #include "common/json.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 static struct arena arena;
 
@@ -189,12 +188,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("json");
 	TCase *c = tcase_create("json");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, white_space_around_a_value_is_trimmed);
 	tcase_add_test(c, the_type_shows_in_the_text);
@@ -204,8 +199,5 @@ main(void)
 	tcase_add_test(c, members_are_found_by_their_exact_name_however_it_is_written);
 	tcase_add_test(c, text_is_decoded_and_borrowed_where_it_can_be);
 	tcase_add_test(c, integers_are_numbers_without_a_fraction_up_to_2_to_the_53);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -1,9 +1,10 @@
 #include "common/json.h"
 
-#include <check.h>
+#include "dice.h"
+#include "run_tests.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const struct json_bounds bounds = { 32, 1000, 1000, 100 };
 
@@ -337,10 +338,8 @@ START_TEST(finite_means_what_strtod_means)
 	    "681908902000708383676273854845817711531764475730270069855571366959622842914819"
 	    "860834936475292719074168444365510704342711559699508093042880177904174497792";
 	char text[1024];
-	unsigned seed = (unsigned)time(NULL);
 
-	printf("seed %u\n", seed);
-	srandom(seed);
+	srandom(random_seed(0));
 	snprintf(text, sizeof(text), "%s.0", halfway);
 	ck_assert_int_eq(scan_copy(span_of(text), &bounds, NULL), JSON_NUMBER);
 	for (int i = 0; i < 20000; i++) {
@@ -366,12 +365,10 @@ START_TEST(mutated_texts_are_scanned_within_their_bounds)
 	    "{\"id\":\"\\u00e9\\ud83d\\ude00 \xc3\xa9\xe2\x82\xac\","
 	    "\"list\":[1,-2.5e3,true,false,null,{\"x\":\"\"}],\"text\":\"abcdefghijklmnop\\n\"}";
 	static const char pool[] = "{}[]:,\"\\u0eE+-.dtfn \x80\xc3\xed\xf0\xff\n";
-	unsigned seed = (unsigned)time(NULL);
 	size_t n = sizeof(good) - 1, accepted_n = 0, offset;
 	char text[sizeof(good)];
 
-	printf("seed %u\n", seed);
-	srandom(seed);
+	srandom(random_seed(0));
 	ck_assert_int_eq(scan_copy((struct span){ good, n }, &bounds, NULL), JSON_OK);
 	for (size_t i = 0; i < n; i++)
 		ck_assert_int_ne(scan_copy((struct span){ good, i }, &bounds, NULL), JSON_OK);
@@ -390,12 +387,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("json_scan");
 	TCase *c = tcase_create("json_scan");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(
 	    c, what_rfc_8259_allows_is_accepted, 0, (int)(sizeof(accepted) / sizeof(*accepted)));
@@ -407,8 +400,5 @@ main(void)
 	tcase_add_test(c, long_names_are_compared_to_their_end);
 	tcase_add_test(c, finite_means_what_strtod_means);
 	tcase_add_test(c, mutated_texts_are_scanned_within_their_bounds);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -1,28 +1,11 @@
 /* Idempotency: a key is used once, whatever happens. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/limits.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
 
 START_TEST(a_repeated_key_gets_the_first_answer_and_does_nothing)
 {
@@ -198,10 +181,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("keys");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("keys");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -214,10 +194,5 @@ main(void)
 	tcase_add_test(tc, ending_a_session_twice_under_one_key_succeeds_twice);
 	tcase_add_test(tc, a_session_remembers_the_latest_keys_only);
 	tcase_add_test(tc, keys_without_a_session_are_remembered_to_the_same_number);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,7 +1,6 @@
 #include "common/list.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 struct item {
 	int number;
@@ -86,18 +85,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("list");
 	TCase *c = tcase_create("list");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, links_stay_in_the_order_they_were_appended);
 	tcase_add_test(c, any_link_can_be_removed_and_appended_again);
 	tcase_add_test(c, removing_what_is_in_no_list_does_nothing);
 	tcase_add_test(c, take_gives_the_first_link_until_none_is_left);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -2,8 +2,8 @@
 
 #include "common/clock.h"
 #include "common/json.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -151,12 +151,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("log");
 	TCase *c = tcase_create("log");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, a_line_names_time_process_level_object_and_words);
 	tcase_add_test(c, levels_below_the_lowest_are_not_written);
 	tcase_add_test(c, what_a_peer_sent_cannot_forge_a_line_or_steer_a_terminal);
@@ -164,8 +160,5 @@ main(void)
 	tcase_add_test(c, lines_that_are_too_long_are_cut_and_still_end_well);
 	tcase_add_test(c, logging_leaves_errno_alone);
 	tcase_add_exit_test(c, fatal_says_why_and_ends_with_status_1, 1);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -1,9 +1,8 @@
 #include "common/loop.h"
 
 #include "common/clock.h"
+#include "run_tests.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
@@ -220,12 +219,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("loop_zmq");
 	TCase *c = tcase_create("loop_zmq");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, messages_sent_before_the_socket_was_added_are_heard);
 	tcase_add_loop_test(c, no_message_is_forgotten_when_the_budget_ends_a_turn_early, 0, 2);
@@ -233,8 +228,5 @@ main(void)
 	tcase_add_test(c, a_socket_that_tells_hears_every_message);
 	tcase_add_test(c, an_idle_socket_lets_the_loop_sleep);
 	tcase_add_test(c, a_zmq_socket_may_remove_itself_while_others_go_on);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

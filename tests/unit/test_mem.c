@@ -1,6 +1,7 @@
 #include "common/mem.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -113,12 +114,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("mem");
 	TCase *c = tcase_create("mem");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, no_bytes_at_all_are_no_failure);
 	tcase_add_test(c, realloc_keeps_the_bytes);
 	tcase_add_exit_test(c, an_overflowing_size_ends_the_process, 1);
@@ -128,8 +125,5 @@ main(void)
 	tcase_add_test(c, copies_end_with_a_nul_and_absent_stays_absent);
 	tcase_add_test(c, what_an_arena_gives_is_aligned_and_does_not_overlap);
 	tcase_add_test(c, an_arena_is_used_again_after_a_reset);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

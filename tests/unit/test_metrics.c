@@ -1,7 +1,6 @@
 #include "common/metrics.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 static struct metric commands = { "commands_total", "Commands done.", "counter", 0, false, NULL };
 static struct metric ok = { "answers_total{code=\"200\"}", "Answers\nby \\ code.", "counter", 0,
@@ -42,15 +41,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("metrics");
 	TCase *c = tcase_create("metrics");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	suite_add_tcase(s, c);
 	tcase_add_test(c, all_registered_metrics_are_printed_in_the_exposition_format);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

@@ -1,8 +1,8 @@
 #include "graphd/names.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 
 START_TEST(equal_texts_are_one_text)
 {
@@ -63,18 +63,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("names");
 	TCase *tests = tcase_create("names");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, equal_texts_are_one_text);
 	tcase_add_test(tests, a_text_goes_with_its_last_user);
 	tcase_add_test(tests, many_texts_are_kept_apart);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

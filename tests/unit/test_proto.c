@@ -3,7 +3,8 @@
 #include "common/json.h"
 #include "proto/proto.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -282,10 +283,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("proto");
 	TCase *tc = tcase_create("tables");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, names_are_unique_and_found_again);
@@ -300,10 +298,5 @@ main(void)
 	tcase_add_test(tc, arguments_must_be_an_object);
 	tcase_add_test(tc, an_error_object_has_code_message_field_and_details);
 	tcase_add_test(tc, a_message_that_is_too_long_ends_between_characters);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -1,7 +1,6 @@
 #include "graphd/put.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "run_tests.h"
 
 static void
 assert_same(struct json_out *a, struct json_out *b)
@@ -83,20 +82,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("put");
 	TCase *tests = tcase_create("put");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, texts_are_written_as_json_out_writes_them);
 	tcase_add_test(tests, numbers_are_written_as_json_out_writes_them);
 	tcase_add_test(tests, ids_are_written_as_json_out_writes_them);
 	tcase_add_test(tests, what_is_absent_is_null);
 	tcase_add_test(tests, the_buffer_grows_as_it_must);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -363,10 +363,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("relay");
 	TCase *tests = tcase_create("relay");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(
@@ -382,9 +379,5 @@ main(void)
 	tcase_add_test(tests, a_websocket_is_spliced_behind_the_homes_101);
 	tcase_add_test(tests, an_upgrade_that_the_home_refuses_is_refused);
 	tcase_add_test(tests, a_held_get_is_sent_away_and_a_post_is_not);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tests);
 }

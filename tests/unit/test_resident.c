@@ -1,8 +1,8 @@
 #include "common/resident.h"
 
 #include "common/clock.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,9 +145,6 @@ int
 main(void)
 {
 	TCase *t = tcase_create("resident");
-	Suite *s = suite_create("resident");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, what_was_only_read_is_given_back_and_is_there_when_read_again);
@@ -155,10 +152,5 @@ main(void)
 	tcase_add_test(t, what_can_be_written_is_left_alone);
 	tcase_add_test(t, who_comes_to_rest_after_a_burst_gives_back_what_it_touched);
 	tcase_set_timeout(t, 30);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_tests(t);
 }

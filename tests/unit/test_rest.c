@@ -439,10 +439,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("rest");
 	TCase *t = tcase_create("rest");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, stop_rest);
@@ -464,9 +461,5 @@ main(void)
 	tcase_add_test(t, clients_are_waited_for_as_long_as_the_asker_says);
 	tcase_add_test(t, clients_are_not_asked_later_because_graphd_is_away);
 	tcase_add_test(t, health_and_metrics_need_no_graphd);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

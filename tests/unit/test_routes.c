@@ -2,10 +2,9 @@
 
 #include "common/id.h"
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define ID "0f0e0d0c-1111-4222-8333-444455556666"
 
@@ -202,10 +201,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("routes");
 	TCase *t = tcase_create("routes");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, each_row_is_found_by_its_method_and_path);
@@ -219,9 +215,5 @@ main(void)
 	tcase_add_test(t, an_escaped_letter_is_that_letter);
 	tcase_add_test(t, a_name_has_at_most_64_letters_digits_dashes_and_underscores);
 	tcase_add_test(t, only_rows_for_whole_projects_take_large_bodies);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

@@ -264,10 +264,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("rules");
 	TCase *c = tcase_create("rules");
 
-	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, values_are_of_their_type);
 	tcase_add_test(c, dates_are_days_of_the_calendar_with_or_without_a_time);
@@ -278,5 +276,5 @@ main(void)
 	tcase_add_test(c, a_node_is_told_of_each_broken_rule);
 	tcase_add_test(c, warnings_are_json_and_end_with_a_mark_when_there_are_too_many);
 	tcase_add_test(c, a_long_name_is_cut_between_characters);
-	return fixture_run(s);
+	return run_tests(c);
 }

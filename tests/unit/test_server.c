@@ -1,4 +1,4 @@
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include "common/clock.h"
 #include "common/limits.h"
@@ -8,33 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { QUIET_MS = 100 };
-
-#define MINIMAL "{\"minimal\":true}"
-
-static struct server_fixture f;
-
-static void
-open_memory(void)
-{
-	server_fixture_open(&f, "memory");
-}
-
-static void
-close_it(void)
-{
-	server_fixture_close(&f);
-}
-
-static void
-send_create(struct client_socket *c, const char *session, const char *name)
-{
-	char args[200];
-
-	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"name\":\"%s\"}", name);
-	client_send(c, "CreateNode", session, MINIMAL, args);
-}
 
 START_TEST(a_command_is_heard_as_executing_then_its_changes_then_executed)
 {
@@ -215,22 +188,6 @@ START_TEST(the_heartbeat_tells_the_same_boot_id_as_hello)
 }
 END_TEST
 
-/* 20,000 nodes are a reply of about 5 MB. */
-static char *
-big_graph(void)
-{
-	enum { NODES = 20000 };
-	char *args = malloc((size_t)NODES * 128), *at = args;
-
-	at += sprintf(at, "{\"graph\":{\"roots\":[");
-	for (int i = 0; i < NODES; i++)
-		at += sprintf(at,
-		    "%s{\"id\":\"00000000-0000-4000-8000-%012d\",\"type\":\"task\",\"name\":\"n\"}",
-		    i ? "," : "", i + 1);
-	sprintf(at, "]}}");
-	return args;
-}
-
 START_TEST(a_big_answer_comes_in_parts_and_others_are_served_meanwhile)
 {
 	char one[64], other[64], root[64], *args = big_graph();
@@ -377,10 +334,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server");
 	TCase *served = tcase_create("served");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(served, open_memory, close_it);
 	tcase_set_timeout(served, 60);
@@ -399,10 +353,5 @@ main(void)
 	tcase_add_test(served, a_repeat_under_the_same_key_gets_the_first_answer);
 	tcase_add_test(served, an_ended_session_is_heard_of_and_then_unknown);
 	tcase_add_test(served, draining_answers_what_has_come_and_stops_the_loop);
-	suite_add_tcase(suite, served);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(served);
 }

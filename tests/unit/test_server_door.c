@@ -1,6 +1,6 @@
 /* The door for requests: what graphd takes for one, in which forms, and how it answers the rest. */
 
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include "common/clock.h"
 #include "common/limits.h"
@@ -10,22 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { QUIET_MS = 100 };
-
-static struct server_fixture f;
-
-static void
-open_memory(void)
-{
-	server_fixture_open(&f, "memory");
-}
-
-static void
-close_it(void)
-{
-	server_fixture_close(&f);
-}
 
 /* [] [packed head] [arguments] */
 static void
@@ -247,10 +231,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server_door");
 	TCase *door = tcase_create("door");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(door, open_memory, close_it);
 	tcase_set_timeout(door, 60);
@@ -262,10 +243,5 @@ main(void)
 	tcase_add_test(door, a_packed_request_is_answered_in_kind);
 	tcase_add_test(door, a_packed_head_that_is_cut_short_is_dropped);
 	tcase_add_test(door, a_gateway_whose_word_waits_to_be_read_is_not_silent);
-	suite_add_tcase(suite, door);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(door);
 }

@@ -7,24 +7,10 @@
 #include "proto/wire.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { QUIET_MS = 100 };
-
-#define MINIMAL "{\"minimal\":true}"
-
 static struct server_fixture f;
-
-static void
-send_create(struct client_socket *c, const char *session, const char *name)
-{
-	char args[200];
-
-	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"phase\",\"name\":\"%s\"}", name);
-	client_send(c, "CreateNode", session, MINIMAL, args);
-}
 
 /* What the graph looks like to a reader now. */
 static struct answer
@@ -183,10 +169,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server_failures");
 	TCase *failing = tcase_create("failing");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(failing, 60);
 	tcase_add_test(failing, a_failed_commit_is_answered_taken_back_and_never_heard_of);
@@ -195,10 +178,5 @@ main(void)
 	tcase_add_test(
 	    failing, who_used_a_session_before_its_creation_failed_is_told_of_the_failure);
 	tcase_add_test(failing, after_a_failed_flush_nothing_more_is_acknowledged);
-	suite_add_tcase(suite, failing);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(failing);
 }

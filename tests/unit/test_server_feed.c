@@ -4,12 +4,11 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "proto/wire.h"
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct server_fixture f;
 static char session[64], root[64];
 static struct uuid id;
 static void *feed;
@@ -92,7 +91,7 @@ hear_until(void *socket, enum event event)
 static void
 set_up(void)
 {
-	server_fixture_open(&f, "memory");
+	open_memory();
 	make_project(&f, session, root);
 	ck_assert(uuid_parse(span_of(session), &id));
 	feed = subscriber(false);
@@ -105,7 +104,7 @@ tear_down(void)
 {
 	forget();
 	zmq_close(feed);
-	server_fixture_close(&f);
+	close_it();
 }
 
 static void
@@ -115,7 +114,7 @@ do_update(const char *value)
 
 	snprintf(args, sizeof args,
 	    "{\"node_id\":\"%s\",\"property_id\":\"notes\",\"value\":\"%s\"}", root, value);
-	client_expect(&f, "OK", "UpdateProperty", session, "{\"minimal\":true}", args);
+	client_expect(&f, "OK", "UpdateProperty", session, MINIMAL, args);
 }
 
 START_TEST(a_subscription_is_answered_with_a_sync_and_each_further_one_again)
@@ -185,7 +184,7 @@ START_TEST(many_events_travel_in_messages_of_bounded_length)
 		    "\"name\":\"N%d\"}}",
 		    i ? "," : "", i);
 	strcpy(args + n, "]}");
-	client_expect(&f, "OK", "Batch", session, "{\"minimal\":true}", args);
+	client_expect(&f, "OK", "Batch", session, MINIMAL, args);
 	hear_until(feed, EVENT_command_executed);
 	ck_assert_uint_gt(n_messages, 2);
 	ck_assert_uint_lt(n_messages, NODES / 4);
@@ -222,7 +221,7 @@ START_TEST(an_event_too_long_to_be_published_is_told_of_by_a_sync)
 		args[n++] = '"';
 	}
 	strcpy(args + n, "}}");
-	client_expect(&f, "OK", "CreateNode", session, "{\"minimal\":true}", args);
+	client_expect(&f, "OK", "CreateNode", session, MINIMAL, args);
 	hear_until(feed, EVENT_sync);
 	ck_assert_uint_eq(heard[n_heard - 1].seq, heard[0].seq + 1);
 	hear_until(feed, EVENT_command_executed);
@@ -245,7 +244,7 @@ START_TEST(who_wants_dash_events_hears_of_updated_parents)
 	hear_until(dash, EVENT_sync);
 	forget();
 	snprintf(args, sizeof args, "{\"blueprint_type_id\":\"x\",\"parent_id\":\"%s\"}", root);
-	client_expect(&f, "OK", "CreateNode", session, "{\"minimal\":true}", args);
+	client_expect(&f, "OK", "CreateNode", session, MINIMAL, args);
 	hear_until(dash, EVENT_node_updated);
 	ck_assert_ptr_nonnull(strstr(heard[n_heard - 1].body, root));
 	zmq_close(dash);
@@ -267,10 +266,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("server_feed");
 	TCase *t = tcase_create("server_feed");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -282,9 +278,5 @@ main(void)
 	tcase_add_test(t, an_event_too_long_to_be_published_is_told_of_by_a_sync);
 	tcase_add_test(t, who_wants_dash_events_hears_of_updated_parents);
 	tcase_add_test(t, beacons_tell_the_seq_on_the_feed_too);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

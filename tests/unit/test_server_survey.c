@@ -1,5 +1,5 @@
 /* Requests that graphd answers when clients have: they wait, and nothing waits for them. */
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include "common/clock.h"
 #include "common/limits.h"
@@ -10,28 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUIET_MS = 100 };
-
-static struct server_fixture f;
 static struct client_socket gateway; /* reports for the clients */
 static char session[64], root[64];
 static void *tap;
 
 static void
-open_it(void)
+open_survey(void)
 {
-	server_fixture_open(&f, "memory");
+	open_memory();
 	gateway = (struct client_socket){ client_new(&f, ZMQ_DEALER, f.requests), 0 };
 	make_project(&f, session, root);
 	tap = tap_new(&f, session);
 }
 
 static void
-close_it(void)
+close_survey(void)
 {
 	zmq_close(tap);
 	zmq_close(gateway.socket);
-	server_fixture_close(&f);
+	close_it();
 }
 
 static void
@@ -162,22 +159,6 @@ START_TEST(a_long_reply_comes_in_parts)
 }
 END_TEST
 
-/* 20,000 nodes. */
-static char *
-big_graph(void)
-{
-	enum { NODES = 20000 };
-	char *args = malloc((size_t)NODES * 128), *at = args;
-
-	at += sprintf(at, "{\"graph\":{\"roots\":[");
-	for (int i = 0; i < NODES; i++)
-		at += sprintf(at,
-		    "%s{\"id\":\"00000000-0000-4000-8000-%012d\",\"type\":\"task\",\"name\":\"n\"}",
-		    i ? "," : "", i + 1);
-	sprintf(at, "]}}");
-	return args;
-}
-
 /* The id of the next reply that is whole. */
 static unsigned
 next_whole(void)
@@ -259,12 +240,9 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server_survey");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("server_survey");
 
-	tcase_add_checked_fixture(tc, open_it, close_it);
+	tcase_add_checked_fixture(tc, open_survey, close_survey);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, the_asker_is_answered_when_everybody_has);
 	tcase_add_test(tc, the_time_of_each_is_kept);
@@ -273,10 +251,5 @@ main(void)
 	tcase_add_test(tc, draining_tells_who_still_waits);
 	tcase_add_test(tc, an_end_with_questions_open_leaves_nothing_behind);
 	tcase_add_test(tc, an_answer_as_deep_as_a_client_may_give_is_taken);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

@@ -4,34 +4,14 @@
 #include "common/mem.h"
 #include "common/table.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { SEEDS = 50, STEPS = 400, IN_FLIGHT = 6 };
 
 static const char *const actors[] = { "ann", "bob", NULL };
-
-/* Snapshots are too long for ck_assert_str_eq() to show. Frees both. */
-static void
-assert_same(char *x, char *y)
-{
-	size_t i = 0;
-
-	while (x[i] && x[i] == y[i])
-		i++;
-	ck_assert_msg(x[i] == y[i], "snapshots differ at byte %zu of %zu and %zu", i / 2,
-	    strlen(x) / 2, strlen(y) / 2);
-	free(x);
-	free(y);
-}
-
-static void
-assert_snapshots_equal(const struct session *a, const struct session *b)
-{
-	assert_same(snapshot_text(a), snapshot_text(b));
-}
 
 /* A command, an undo or a redo, whatever comes of it; NULL when nothing did. */
 static struct step *
@@ -71,7 +51,6 @@ START_TEST(replaying_the_stored_steps_gives_the_same_session)
 {
 	struct session *s = new_session(), *again = new_session();
 	struct dice d = dice_of((uint64_t)_i + 1);
-	struct json_out bytes = { 0 };
 
 	printf("seed %d\n", _i + 1);
 	for (int i = 0; i < STEPS; i++) {
@@ -80,18 +59,15 @@ START_TEST(replaying_the_stored_steps_gives_the_same_session)
 			continue;
 		if (roll(&d, 2))
 			remember(s, step);
-		json_out_clear(&bytes);
-		step_encode(step, &bytes);
-		ck_assert(step_decode(json_out_span(&bytes), &stored));
+		stored = read_back(step);
 		ck_assert(session_replay(again, &stored));
 		free_step(step);
 		ck_assert_uint_eq(s->seq, again->seq);
 		ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
 		session_settled(s, s->ordinal);
 	}
-	assert_snapshots_equal(s, again);
+	assert_same_sessions(s, again);
 	ck_assert(uuid_equal(&s->meta.project_id, &again->meta.project_id));
-	json_out_fini(&bytes);
 	session_free(s);
 	session_free(again);
 }
@@ -118,7 +94,7 @@ START_TEST(steps_taken_back_newest_first_leave_no_trace)
 		}
 		while (n-- > 0) {
 			session_revert(s, steps[n]);
-			assert_same(snapshot_text(s), before[n]);
+			assert_same_snapshots(snapshot_text(s), before[n]);
 			ck_assert_ptr_null(graph_verify(s->graph));
 			free_step(steps[n]);
 		}
@@ -150,7 +126,7 @@ START_TEST(an_aborted_step_never_happened)
 	e = remove_edit(9);
 	ck_assert_int_eq(session_edit(s, &e), ERROR_node_not_found);
 	session_abort(s);
-	assert_same(snapshot_text(s), before);
+	assert_same_snapshots(snapshot_text(s), before);
 	ck_assert_ptr_null(s->open);
 	session_free(s);
 }
@@ -318,13 +294,10 @@ START_TEST(a_stored_step_whose_content_is_another_is_refused)
 {
 	struct session *s = new_session(), *again = new_session();
 	struct step *step = do_edit(s, "ann", add_edit(1, 0, 0, "x")), stored;
-	struct json_out bytes = { 0 };
 
 	step->edits[0].content_hash++;
-	step_encode(step, &bytes);
-	ck_assert(step_decode(json_out_span(&bytes), &stored));
+	stored = read_back(step);
 	ck_assert(!session_replay(again, &stored));
-	json_out_fini(&bytes);
 	free_step(step);
 	session_free(s);
 	session_free(again);
@@ -333,21 +306,16 @@ END_TEST
 
 START_TEST(a_stored_step_that_does_not_fit_is_refused)
 {
-	struct session *s = session_of_three(), *again;
-	struct step *step = do_edit(s, "ann", set_edit(1, "a", "1")), stored;
-	struct json_out bytes = { 0 };
+	struct session *s = session_of_three(), *again = new_session();
+	struct step *step = do_edit(s, "ann", set_edit(1, "a", "1")), stored = read_back(step);
 
-	step_encode(step, &bytes);
 	/* Not the next one. */
-	again = new_session();
-	ck_assert(step_decode(json_out_span(&bytes), &stored));
 	ck_assert(!session_replay(again, &stored));
 	/* The next one, but of another graph. */
 	again->ordinal = step->ordinal - 1;
 	again->seq = step->first_seq - 1;
-	ck_assert(step_decode(json_out_span(&bytes), &stored));
+	stored = read_back(step);
 	ck_assert(!session_replay(again, &stored));
-	json_out_fini(&bytes);
 	free_step(step);
 	session_free(s);
 	session_free(again);
@@ -392,10 +360,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("session");
 	TCase *tests = tcase_create("session");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, replaying_the_stored_steps_gives_the_same_session, 0, SEEDS);
@@ -411,10 +376,5 @@ main(void)
 	tcase_add_test(tests, a_stored_step_whose_content_is_another_is_refused);
 	tcase_add_test(tests, a_stored_step_that_does_not_fit_is_refused);
 	tcase_add_test(tests, deleting_and_restoring_100000_nodes_is_one_step_each);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

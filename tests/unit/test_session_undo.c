@@ -2,24 +2,10 @@
 
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <time.h>
-
-/* Snapshots are too long for ck_assert_str_eq() to show. Frees both. */
-static void
-assert_same(char *x, char *y)
-{
-	size_t i = 0;
-
-	while (x[i] && x[i] == y[i])
-		i++;
-	ck_assert_msg(x[i] == y[i], "snapshots differ at byte %zu of %zu and %zu", i / 2,
-	    strlen(x) / 2, strlen(y) / 2);
-	free(x);
-	free(y);
-}
 
 /* Ann's newest step cannot be undone alone, because of bob's. Names bob's command. */
 static void
@@ -35,7 +21,7 @@ assert_conflict(struct session *s, const char *in_way_type, const struct uuid *i
 	ck_assert_ptr_nonnull(strstr(why.message, id));
 	ck_assert_ptr_nonnull(strstr(why.message, in_way_type));
 	ck_assert_ptr_nonnull(memmem(why.details.bytes, why.details.n, id, UUID_TEXT));
-	assert_same(snapshot_text(s), before);
+	assert_same_snapshots(snapshot_text(s), before);
 	refusal_fini(&why);
 }
 
@@ -148,16 +134,10 @@ START_TEST(names_come_back_with_the_property_name)
 END_TEST
 
 static struct edit
-meta_edit(const char *project_name)
+rename_edit(const char *project_name)
 {
-	struct meta meta = { .project_id = id_of(9), .project_name = (char *)project_name };
-	struct json_out out = { 0 };
-	struct edit e = { .kind = EDIT_META };
-
-	meta_write(&out, &meta);
-	e.value_after = xspandup(json_out_span(&out));
-	json_out_fini(&out);
-	return e;
+	return meta_edit(
+	    &(struct meta){ .project_id = id_of(9), .project_name = (char *)project_name });
 }
 
 START_TEST(a_project_that_another_changed_since_is_a_conflict)
@@ -165,8 +145,8 @@ START_TEST(a_project_that_another_changed_since_is_a_conflict)
 	struct session *s = session_of_three();
 	struct uuid id;
 
-	free_step(do_edit(s, "ann", meta_edit("ann's")));
-	id = by_bob(s, meta_edit("bob's"));
+	free_step(do_edit(s, "ann", rename_edit("ann's")));
+	id = by_bob(s, rename_edit("bob's"));
 	assert_conflict(s, "UpdateProperty", &id);
 	session_free(s);
 }
@@ -250,10 +230,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("session_undo");
 	TCase *tests = tcase_create("session_undo");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, a_value_that_another_changed_since_is_a_conflict);
 	tcase_add_test(tests, a_new_node_that_another_changed_since_is_a_conflict);
@@ -265,10 +242,5 @@ main(void)
 	tcase_add_test(tests, a_project_that_another_changed_since_is_a_conflict);
 	tcase_add_test(tests, one_of_many_edits_is_undone_from_under_many_of_others_in_little_time);
 	tcase_add_test(tests, redo_is_cleared_again_by_the_same_actor_when_it_has_something_again);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

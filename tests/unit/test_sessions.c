@@ -1,38 +1,12 @@
 /* Sessions: found, loaded, unloaded, listed and ended; and their history. */
 
-#include "domain_fixture.h"
+#include "session_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s, root;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	root = root_of(d, &s);
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
-
-static void
-join(const char *client, const char *gateway)
-{
-	d->caller.gateway = span_of(gateway);
-	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 START_TEST(a_session_comes_back_after_a_restart_as_it_was)
 {
@@ -379,10 +353,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sessions");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("sessions");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -403,10 +374,5 @@ main(void)
 	tcase_add_test(tc, events_are_read_back_byte_for_byte_in_pages);
 	tcase_add_test(tc, another_history_or_a_seq_to_come_is_answered_resync);
 	tcase_add_test(tc, the_audit_trail_says_who_did_what_before_and_after);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

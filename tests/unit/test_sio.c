@@ -272,7 +272,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sio");
 	TCase *tests = tcase_create("sio");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -294,6 +293,5 @@ main(void)
 	tcase_add_test(tests, leaving_one_namespace_leaves_the_others_and_their_data);
 	tcase_add_test(tests, what_a_polling_client_has_not_fetched_is_counted);
 	tcase_add_test(tests, whoever_does_not_wait_for_the_answer_to_its_connect_is_closed);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

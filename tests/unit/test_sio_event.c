@@ -187,7 +187,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sio_event");
 	TCase *tests = tcase_create("sio_event");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -203,6 +202,5 @@ main(void)
 	    tests, json_beyond_our_bounds_reaches_the_application_and_the_connection_stays);
 	tcase_add_test(tests, polling_and_the_upgrade_lose_no_event);
 	tcase_add_test(tests, one_encoding_serves_all_clients_of_a_namespace);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

@@ -29,12 +29,12 @@ static struct span
 some_packet(char *out, size_t *n)
 {
 	static const char bytes[] = "0123456789-/,[]{}\":\\_b\x1e\0\xff";
-	const char *seed_text = packets[dice(&d, sizeof(packets) / sizeof(*packets))];
+	const char *seed_text = packets[roll(&d, sizeof(packets) / sizeof(*packets))];
 
 	*n = strlen(seed_text);
 	memcpy(out, seed_text, *n);
-	while (*n && dice(&d, 4) == 0)
-		out[dice(&d, (unsigned)*n)] = bytes[dice(&d, sizeof(bytes) - 1)];
+	while (*n && roll(&d, 4) == 0)
+		out[roll(&d, (unsigned)*n)] = bytes[roll(&d, sizeof(bytes) - 1)];
 	return (struct span){ out, *n };
 }
 
@@ -47,7 +47,7 @@ try_ws(struct peer *p, unsigned i)
 	if (p->ws[i].is_closed)
 		p->has_ws[i] = false;
 	if (!p->has_ws[i]) {
-		bool is_fresh = dice(&d, 3) == 0;
+		bool is_fresh = roll(&d, 3) == 0;
 		struct eio_session *s;
 
 		if (p->has_ws[!i] || p->is_holding)
@@ -58,13 +58,13 @@ try_ws(struct peer *p, unsigned i)
 			p->session = s;
 			p->sid = *eio_session_sid(s);
 		}
-	} else if (dice(&d, 12) == 0) {
+	} else if (roll(&d, 12) == 0) {
 		eio_ws_closed(p->session, &p->ws[i], EIO_TRANSPORT_ERROR, now_ms);
 		p->has_ws[i] = false;
 	} else {
 		struct span packet = some_packet(text, &n);
 		bool goes_on =
-		    eio_ws_message(p->session, &p->ws[i], packet, dice(&d, 8) == 0, now_ms);
+		    eio_ws_message(p->session, &p->ws[i], packet, roll(&d, 8) == 0, now_ms);
 
 		ck_assert(goes_on || p->ws[i].is_closed);
 		ck_assert(!goes_on || !p->ws[i].is_closed);
@@ -82,7 +82,7 @@ try_poll(struct peer *p)
 	if (p->is_holding && p->get.is_finished)
 		p->is_holding = false;
 	if (p->is_holding && p->get.is_ready) {
-		if (dice(&d, 3)) {
+		if (roll(&d, 3)) {
 			ck_assert(eio_poll_take(eio, &p->sid, &p->get, &body));
 			ck_assert_uint_gt(body.n, 0);
 		} else {
@@ -110,10 +110,10 @@ try_post(struct peer *p)
 	char text[64];
 	size_t n;
 
-	if (!p->is_posting || dice(&d, 20) == 0) {
+	if (!p->is_posting || roll(&d, 20) == 0) {
 		p->is_posting =
 		    eio_post_begin(eio, &p->sid, SPAN("text/plain"), -1, now_ms).next == EIO_READ;
-	} else if (dice(&d, 20) == 0) {
+	} else if (roll(&d, 20) == 0) {
 		eio_post_abort(eio, &p->sid, now_ms);
 		p->is_posting = false;
 	} else {
@@ -142,14 +142,14 @@ revive(struct peer *p)
 static void
 step(void)
 {
-	struct peer *p = &peers[dice(&d, PEERS)];
+	struct peer *p = &peers[roll(&d, PEERS)];
 
-	now_ms += dice(&d, 50) ? dice(&d, 30) : dice(&d, 20000);
+	now_ms += roll(&d, 50) ? roll(&d, 30) : roll(&d, 20000);
 	revive(p);
-	switch (dice(&d, 4)) {
+	switch (roll(&d, 4)) {
 	case 0:
 	case 1:
-		try_ws(p, dice(&d, 2));
+		try_ws(p, roll(&d, 2));
 		break;
 	case 2:
 		try_poll(p);
@@ -157,13 +157,13 @@ step(void)
 	default:
 		try_post(p);
 	}
-	if (waiting && dice(&d, 3) == 0) {
+	if (waiting && roll(&d, 3) == 0) {
 		struct sio_socket *s = waiting;
 
 		waiting = NULL;
 		sio_accept(s, (struct span){ 0 });
 	}
-	if (dice(&d, 3) == 0) {
+	if (roll(&d, 3) == 0) {
 		sio_tick(sio, now_ms);
 		/* What is left is in the future, or only memory to free. */
 		ck_assert(sio_next_deadline(sio) == 0 || sio_next_deadline(sio) > now_ms);
@@ -173,7 +173,7 @@ step(void)
 
 START_TEST(whatever_clients_do_no_answer_is_lost_and_no_session_stays_behind)
 {
-	dice_init(&d, "random_clients");
+	d = dice_of(random_seed(0));
 	now_ms = START_MS;
 	memset(peers, 0, sizeof(peers));
 	for (unsigned i = 0; i < random_rounds(); i++)
@@ -215,13 +215,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("sio_random");
 	TCase *tests = tcase_create("sio_random");
 
 	tcase_set_timeout(tests, 110);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, whatever_clients_do_no_answer_is_lost_and_no_session_stays_behind);
 	tcase_add_test(tests, a_million_packets_in_one_post_are_taken_or_end_the_session_in_time);
-	suite_add_tcase(suite, tests);
-	return run_suite(suite);
+	return run_tests(tests);
 }

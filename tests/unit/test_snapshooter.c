@@ -1,4 +1,4 @@
-#include "server_fixture.h"
+#include "memory_server.h"
 
 #include "common/clock.h"
 #include "common/limits.h"
@@ -9,22 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINIMAL "{\"minimal\":true}"
-
-static struct server_fixture f;
 static char session[64], root[64];
 
 static void
-open_memory(void)
+open_project(void)
 {
-	server_fixture_open(&f, "memory");
+	open_memory();
 	make_project(&f, session, root);
-}
-
-static void
-close_it(void)
-{
-	server_fixture_close(&f);
 }
 
 static void
@@ -150,21 +141,13 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("snapshooter");
 	TCase *taken = tcase_create("taken");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(taken, open_memory, close_it);
+	tcase_add_checked_fixture(taken, open_project, close_it);
 	tcase_set_timeout(taken, 60);
 	tcase_add_test(
 	    taken, a_session_is_written_down_when_enough_steps_have_gathered_and_not_before);
 	tcase_add_test(taken, a_big_session_is_written_down_beside_the_loop_and_goes_on_in_order);
 	tcase_add_test(taken, an_end_of_the_server_waits_for_the_thread);
-	suite_add_tcase(suite, taken);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(taken);
 }

@@ -3,8 +3,8 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,45 +45,35 @@ restored(const struct session *s)
 	return again;
 }
 
-static bool
-is_same(const struct session *a, const struct session *b)
+/* All that can be taken back or done again, in both alike. */
+static void
+go_through(struct step *take(struct session *, const char *, const char *, enum error *),
+    struct session *s, struct session *again)
 {
-	char *x = snapshot_text(a), *y = snapshot_text(b);
-	bool same = strcmp(x, y) == 0;
+	struct step *a, *b;
+	enum error x, y;
 
-	free(x);
-	free(y);
-	return same;
+	do {
+		a = take(s, "ann", NULL, &x);
+		b = take(again, "ann", NULL, &y);
+		ck_assert_int_eq(x, y);
+		ck_assert(!a == !b);
+		assert_same_sessions(s, again);
+		free_step(a);
+		free_step(b);
+	} while (a && !x);
 }
 
 START_TEST(a_restored_session_is_the_same_and_goes_on_the_same)
 {
 	struct session *s = lived_session((uint64_t)_i + 1, 200), *again = restored(s);
-	struct step *a, *b;
-	enum error x, y;
 
 	printf("seed %d\n", _i + 1);
-	ck_assert(is_same(s, again));
+	assert_same_sessions(s, again);
 	ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
 	ck_assert(uuid_equal(&s->meta.project_id, &again->meta.project_id));
-	do {
-		a = undo_as(s, "ann", NULL, &x);
-		b = undo_as(again, "ann", NULL, &y);
-		ck_assert_int_eq(x, y);
-		ck_assert(!a == !b);
-		ck_assert(is_same(s, again));
-		free_step(a);
-		free_step(b);
-	} while (a && !x);
-	do {
-		a = redo_as(s, "ann", NULL, &x);
-		b = redo_as(again, "ann", NULL, &y);
-		ck_assert_int_eq(x, y);
-		ck_assert(!a == !b);
-		ck_assert(is_same(s, again));
-		free_step(a);
-		free_step(b);
-	} while (a && !x);
+	go_through(undo_as, s, again);
+	go_through(redo_as, s, again);
 	session_free(s);
 	session_free(again);
 }
@@ -106,7 +96,7 @@ START_TEST(an_empty_and_a_closed_session_come_back)
 	struct session *s = new_session(), *again;
 
 	again = restored(s);
-	ck_assert(is_same(s, again));
+	assert_same_sessions(s, again);
 	ck_assert(!session_is_dirty(again));
 	session_free(again);
 	s->closed = true;
@@ -126,7 +116,7 @@ START_TEST(a_chain_of_the_greatest_depth_comes_back)
 	free_step(do_edit(s, "ann", add_edit(1000, 3, UINT32_MAX, "up again")));
 	free_step(do_edit(s, "ann", add_edit(1001, LIMIT_DEPTH, UINT32_MAX, "deep again")));
 	again = restored(s);
-	ck_assert(is_same(s, again));
+	assert_same_sessions(s, again);
 	session_free(s);
 	session_free(again);
 }
@@ -179,10 +169,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("snapshot");
 	TCase *tests = tcase_create("snapshot");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, a_restored_session_is_the_same_and_goes_on_the_same, 0, 20);
@@ -191,10 +178,5 @@ main(void)
 	tcase_add_test(tests, a_chain_of_the_greatest_depth_comes_back);
 	tcase_add_loop_test(tests, slices_give_the_same_bytes_as_the_whole, 0, 6);
 	tcase_add_test(tests, damaged_bytes_are_refused_or_read_but_never_harm);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

@@ -2,10 +2,9 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -239,10 +238,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("splice");
 	TCase *tests = tcase_create("splice");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, bytes_go_both_ways_and_those_read_before_go_first);
@@ -252,9 +248,5 @@ main(void)
 	tcase_add_test(tests, an_idle_client_that_is_sent_away_hears_1012_at_once);
 	tcase_add_test(tests, one_in_the_middle_of_a_frame_hears_it_to_its_end_first);
 	tcase_add_test(tests, all_are_closed_with_their_owner);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tests);
 }

@@ -3,8 +3,8 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "graph_fixture.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -406,10 +406,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("step");
 	TCase *tests = tcase_create("step");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, an_added_node_is_told_whole);
 	tcase_add_test(tests, a_name_among_the_properties_is_not_told_twice);
@@ -423,10 +420,5 @@ main(void)
 	tcase_add_test(tests, events_after_a_seq_are_the_same_events);
 	tcase_add_loop_test(tests, a_step_read_back_is_the_same_step, 0, 10);
 	tcase_add_test(tests, damaged_bytes_are_refused_or_read_but_never_harm);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

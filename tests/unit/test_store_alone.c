@@ -1,30 +1,22 @@
 /* Whose thread writes: the loop's own, for a command that is alone while the disk is quick. */
 
-#include "graphd/store_sqlite.h"
-#include "store_fixture.h"
+#include "sqlite_fixture.h"
 
 #include <time.h>
 #include <unistd.h>
 
 enum { QUICK_US = 0, SLOW_US = 1000000 };
 
-static struct store_fixture f;
 static struct sqlite_store *s;
 
 static void
-set_up(void)
+set_up_one_step(void)
 {
-	fixture_open(&f, "sqlite");
+	set_up();
 	fixture_append(&f, 1, 1);
 	ck_assert_int_eq(fixture_commit(&f), OK);
 	s = sqlite_store_of(f.store);
 	s->last_write_us = QUICK_US;
-}
-
-static void
-tear_down(void)
-{
-	fixture_remove(&f);
 }
 
 /* Of the writer's thread: it stands still while that has nothing to do. */
@@ -113,21 +105,14 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("store_alone");
 	TCase *c = tcase_create("store_alone");
-	SRunner *r = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(c, 60);
-	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_checked_fixture(c, set_up_one_step, tear_down);
 	tcase_add_test(c, a_step_that_is_alone_is_written_by_the_loop);
 	tcase_add_test(c, a_checkpoint_under_way_is_not_waited_for);
 	tcase_add_test(c, behind_a_slow_write_the_loop_does_not_wait_for_the_disk);
 	tcase_add_test(c, several_steps_are_written_by_the_thread);
 	tcase_add_test(c, steps_written_here_and_there_are_read_back_in_order);
-	suite_add_tcase(suite, c);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_tests(c);
 }

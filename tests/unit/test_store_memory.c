@@ -1,7 +1,6 @@
 /* store_memory and store_fail, which wraps it. */
 #include "store_fixture.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -169,8 +168,6 @@ main(void)
 {
 	Suite *suite = suite_create("store_memory");
 	TCase *fail = tcase_create("fail");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, store_laws("memory"));
 	tcase_add_test(fail, a_failed_commit_takes_what_was_appended_since_with_it);
@@ -181,9 +178,5 @@ main(void)
 	tcase_add_test(fail, every_way_of_reading_can_fail_once);
 	tcase_add_test(fail, a_wrong_name_is_refused_with_a_message);
 	suite_add_tcase(suite, fail);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,24 +1,16 @@
 /* A database whose files are moved or removed under it. */
-#include "store_fixture.h"
+#include "sqlite_fixture.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct store_fixture f;
-
 static void
-set_up(void)
+set_up_one_step(void)
 {
-	fixture_open(&f, "sqlite");
+	set_up();
 	fixture_append(&f, 1, 1);
 	ck_assert_int_eq(fixture_commit(&f), OK);
-}
-
-static void
-tear_down(void)
-{
-	fixture_remove(&f);
 }
 
 static void
@@ -139,21 +131,13 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("store_place");
 	TCase *tc = tcase_create("place");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up_one_step, tear_down);
 	tcase_add_test(tc, a_database_that_was_moved_away_is_written_no_more);
 	tcase_add_loop_test(tc, a_log_that_was_removed_or_replaced_is_written_no_more, 0, 2);
 	tcase_add_test(tc, an_idle_store_notices_it_too);
 	tcase_add_test(tc, what_may_not_be_used_is_named_with_the_cause);
 	tcase_add_test(tc, a_log_without_its_database_is_not_thrown_away);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tc);
 }

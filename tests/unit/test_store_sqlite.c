@@ -1,8 +1,8 @@
 /* What only the durable store promises: crashes, damage, a full disk, one owner. */
-#include "store_fixture.h"
+#include "sqlite_fixture.h"
 
 #include "common/clock.h"
-#include "graphd/store_sqlite.h"
+#include "dice.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,54 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-static struct store_fixture f;
-
-static void
-set_up(void)
-{
-	fixture_open(&f, "sqlite");
-}
-
-static void
-tear_down(void)
-{
-	fixture_remove(&f);
-}
-
-/* A change made behind the store's back, while it is closed. */
-static void
-tamper(const char *sql)
-{
-	sqlite3 *db;
-
-	if (f.store)
-		fixture_close(&f);
-	ck_assert_int_eq(sqlite3_open(f.path, &db), SQLITE_OK);
-	ck_assert_int_eq(
-	    sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-	ck_assert_msg(
-	    sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
-static void
-fill(unsigned session, uint64_t steps)
-{
-	fixture_put_session(&f, session);
-	for (uint64_t i = 1; i <= steps; i++)
-		fixture_append(&f, session, i);
-	ck_assert_int_eq(fixture_commit(&f), OK);
-}
 
 START_TEST(all_is_there_after_a_clean_stop)
 {
 	struct steps_read r = { 0 };
 
-	fill(1, 200);
-	fill(2, 100);
+	fill(1, 1, 200);
+	fill(2, 1, 100);
 	fixture_reopen(&f);
 	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), OK);
 	ck_assert_uint_eq(r.n, 200);
@@ -113,10 +73,7 @@ kill_a_writer(unsigned after_acknowledgements)
 
 START_TEST(nothing_acknowledged_is_lost_when_the_process_is_killed)
 {
-	unsigned seed = (unsigned)time(NULL);
-
-	printf("seed %u\n", seed);
-	srand(seed);
+	srand(random_seed(0));
 	for (int round = 0; round < 20; round++) {
 		struct steps_read r = { 0 };
 		uint64_t acknowledged;
@@ -142,8 +99,8 @@ START_TEST(a_changed_record_damages_its_session_and_no_other)
 {
 	struct steps_read r = { 0 };
 
-	fill(1, 300);
-	fill(2, 300);
+	fill(1, 1, 300);
+	fill(2, 1, 300);
 	/* The 100th record of session 1. */
 	tamper("UPDATE journal SET bytes = CAST('step 100 of session 2' AS BLOB) WHERE session = 1 "
 	       "AND ordinal = 100");
@@ -176,7 +133,7 @@ START_TEST(every_kind_of_broken_chain_is_found)
 
 		fixture_remove(&f);
 		fixture_open(&f, "sqlite");
-		fill(1, 100);
+		fill(1, 1, 100);
 		tamper(harms[i]);
 		fixture_reopen(&f);
 		ck_assert_msg(fixture_read(&f, 1, 0, &r) == ERROR_session_damaged, "%s", harms[i]);
@@ -188,8 +145,8 @@ START_TEST(a_broken_chain_in_the_unread_tail_is_found_at_the_start)
 {
 	struct steps_read r = { 0 };
 
-	fill(1, 50);
-	fill(2, 50);
+	fill(1, 1, 50);
+	fill(2, 1, 50);
 	/* As after a crash: the rows know nothing of the records, and one of these is gone. */
 	tamper("UPDATE sessions SET seq = 0, ordinal = 0, lsn = 0, checksum = 0; UPDATE meta SET "
 	       "value = 0;"
@@ -213,7 +170,7 @@ START_TEST(a_full_disk_fails_the_commit_and_passes_when_there_is_space_again)
 
 	memset(big, 'x', 1 << 20);
 	step.bytes = (struct span){ big, 1 << 20 };
-	fill(1, 10);
+	fill(1, 1, 10);
 	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 40"), SQLITE_OK);
 	f.store->ops->append(f.store, &step);
 	ck_assert_int_eq(fixture_commit(&f), ERROR_storage_full);
@@ -236,7 +193,7 @@ START_TEST(a_failed_commit_leaves_the_chain_as_it_was)
 	struct sqlite_store *s = sqlite_store_of(f.store);
 	struct steps_read r = { 0 };
 
-	fill(1, 5);
+	fill(1, 1, 5);
 	/* The next record's number is taken: the insert fails, as it might for any reason. */
 	ck_assert_int_eq(
 	    sqlite_run(s->db, "INSERT INTO journal VALUES(6, 1, 0, 0, 0, 0, 0, 0, 0, x'')"),
@@ -264,7 +221,7 @@ START_TEST(a_second_owner_is_refused_at_once)
 	char message[256] = "";
 	uint64_t before_ms = clock_now_ms();
 
-	fill(1, 1);
+	fill(1, 1, 1);
 	ck_assert_ptr_null(store_open(f.spec, loop, message));
 	ck_assert_uint_lt(clock_now_ms() - before_ms, 1000);
 	ck_assert_ptr_nonnull(strstr(message, "another process"));
@@ -277,7 +234,7 @@ START_TEST(a_newer_or_foreign_database_is_refused)
 	struct loop *loop = loop_new();
 	char message[256] = "";
 
-	fill(1, 1);
+	fill(1, 1, 1);
 	tamper("PRAGMA user_version = 99");
 	ck_assert_ptr_null(store_open(f.spec, loop, message));
 	ck_assert_ptr_nonnull(strstr(message, "version 99"));
@@ -307,7 +264,7 @@ START_TEST(a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole)
 
 	for (size_t i = 0; i < SIZE; i++)
 		big[i] = (char)(i * 7);
-	fill(1, 5);
+	fill(1, 1, 5);
 	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
 	ck_assert_int_eq(fixture_commit(&f), OK);
 	f.store->ops->tend(f.store, true);
@@ -346,7 +303,7 @@ START_TEST(how_a_session_began_is_read_without_what_followed)
 	struct sqlite_store *s = sqlite_store_of(f.store);
 	struct steps_read r = { .stop_after = 1 }, all = { 0 };
 
-	fill(1, 60);
+	fill(1, 1, 60);
 	sqlite3_stmt_status(s->statements[Q_STEP_LINK], SQLITE_STMTSTATUS_RUN, true);
 	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), OK);
 	ck_assert_uint_eq(r.n, 1);
@@ -370,7 +327,7 @@ START_TEST(what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next)
 	struct uuid id = fixture_id(1);
 	char *big = calloc(1, SIZE);
 
-	fill(1, 5);
+	fill(1, 1, 5);
 	/* Room for one part of the three. */
 	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 200"), SQLITE_OK);
 	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
@@ -395,7 +352,7 @@ START_TEST(a_damaged_snapshot_is_passed_over_and_old_ones_go)
 	struct json_out bytes = { 0 };
 	uint64_t ordinal;
 
-	fill(1, 50);
+	fill(1, 1, 50);
 	for (uint64_t at = 10; at <= 50; at += 10) {
 		f.store->ops->put_snapshot(f.store, &id, at, 2 * at, SPAN("as it was"));
 		fixture_commit(&f);
@@ -422,7 +379,7 @@ START_TEST(a_backup_is_a_database_of_its_own)
 	char message[256], backup[128];
 	struct steps_read r = { 0 };
 
-	fill(1, 70);
+	fill(1, 1, 70);
 	snprintf(backup, sizeof backup, "%s.backup", f.path);
 	ck_assert_int_eq(f.store->ops->backup(f.store, backup, message), OK);
 	ck_assert_int_ne(f.store->ops->backup(f.store, backup, message), OK);
@@ -442,7 +399,7 @@ START_TEST(the_log_is_brought_home_when_there_is_nothing_to_do)
 	int left = -1;
 	sqlite3_stmt *q;
 
-	fill(1, 2000);
+	fill(1, 1, 2000);
 	clock_set(clock_now_ms() + 60000, clock_wall_us());
 	fixture_idle(&f, 50);
 	clock_set(0, 0);
@@ -462,8 +419,6 @@ main(void)
 {
 	Suite *suite = suite_create("store_sqlite");
 	TCase *durable = tcase_create("durable");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, store_laws("sqlite"));
 	tcase_add_checked_fixture(durable, set_up, tear_down);
@@ -484,9 +439,5 @@ main(void)
 	tcase_add_test(durable, a_backup_is_a_database_of_its_own);
 	tcase_add_test(durable, the_log_is_brought_home_when_there_is_nothing_to_do);
 	suite_add_tcase(suite, durable);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,35 +1,10 @@
 /* What graphctl asks of a store: looking at everything, and folding what is old. */
-#include "store_fixture.h"
-
-#include "graphd/store_sqlite.h"
+#include "sqlite_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct store_fixture f;
-
-static void
-set_up(void)
-{
-	fixture_open(&f, "sqlite");
-}
-
-static void
-tear_down(void)
-{
-	fixture_remove(&f);
-}
-
-static void
-fill(unsigned session, uint64_t from, uint64_t to)
-{
-	fixture_put_session(&f, session);
-	for (uint64_t i = from; i <= to; i++)
-		fixture_append(&f, session, i);
-	ck_assert_int_eq(fixture_commit(&f), OK);
-}
 
 /* The fixture's steps have two events each. */
 static enum error
@@ -67,6 +42,13 @@ note_flaw(void *context, const struct store_flaw *flaw)
 	snprintf(flaws->text, sizeof flaws->text, "%s", flaw->text);
 }
 
+static void
+tamper_and_reopen(const char *sql)
+{
+	ck_assert_int_gt(tamper(sql), 0);
+	fixture_reopen(&f);
+}
+
 static struct flaws
 verify(void)
 {
@@ -74,21 +56,6 @@ verify(void)
 
 	f.store->ops->verify(f.store, note_flaw, &flaws);
 	return flaws;
-}
-
-/* A change made behind the store's back, while it is closed. */
-static void
-tamper(const char *sql)
-{
-	sqlite3 *db;
-
-	fixture_close(&f);
-	ck_assert_int_eq(sqlite3_open(f.path, &db), SQLITE_OK);
-	ck_assert_msg(
-	    sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
-	ck_assert_int_gt(sqlite3_changes(db), 0);
-	sqlite3_close(db);
-	fixture_reopen(&f);
 }
 
 START_TEST(a_sound_store_has_no_flaws)
@@ -108,7 +75,7 @@ START_TEST(a_changed_record_is_named_by_session_and_step)
 
 	fill(1, 1, 5);
 	fill(2, 1, 5);
-	tamper("UPDATE journal SET bytes = CAST(bytes || x'00' AS BLOB) WHERE lsn = 8");
+	tamper_and_reopen("UPDATE journal SET bytes = CAST(bytes || x'00' AS BLOB) WHERE lsn = 8");
 	flaws = verify();
 	ck_assert_uint_eq(flaws.n, 1);
 	ck_assert(uuid_equal(&flaws.last.session, &second));
@@ -123,7 +90,7 @@ START_TEST(a_missing_record_breaks_the_chain_behind_it)
 	struct flaws flaws;
 
 	fill(1, 1, 9);
-	tamper("DELETE FROM journal WHERE ordinal = 4");
+	tamper_and_reopen("DELETE FROM journal WHERE ordinal = 4");
 	flaws = verify();
 	ck_assert_uint_eq(flaws.n, 1);
 	ck_assert_uint_eq(flaws.last.ordinal, 5);
@@ -136,7 +103,7 @@ START_TEST(a_missing_end_is_seen_by_the_row)
 	struct flaws flaws;
 
 	fill(1, 1, 9);
-	tamper("DELETE FROM journal WHERE ordinal = 9");
+	tamper_and_reopen("DELETE FROM journal WHERE ordinal = 9");
 	flaws = verify();
 	ck_assert_uint_eq(flaws.n, 1);
 	ck_assert_ptr_nonnull(strstr(flaws.text, "its records end with step 8"));
@@ -342,10 +309,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("store_tools");
 	TCase *tc = tcase_create("tools");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, a_sound_store_has_no_flaws);
@@ -361,10 +325,5 @@ main(void)
 	tcase_add_test(tc, a_copy_in_slices_holds_what_was_written_meanwhile);
 	tcase_add_test(tc, only_one_copy_is_made_at_a_time_and_one_given_up_leaves_nothing);
 	tcase_add_test(tc, a_copy_that_cannot_be_written_is_an_error);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(tc);
 }

@@ -1,48 +1,11 @@
 /* Questions to the clients of a session, in virtual time: who is asked, what comes back, and when.
  */
 
-#include "domain_fixture.h"
+#include "survey_fixture.h"
 
 #include "common/limits.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	d->caller.gateway = SPAN("g");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
-
-static void
-join(const char *client)
-{
-	d->caller.actor = SPAN("ann");
-	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-	d->caller.actor = (struct span){ 0 };
-}
-
-/* Asks everybody, or as the arguments say; the survey's id. */
-static struct uuid
-put(const char *args)
-{
-	ask(d, COMMAND_ask, &s, "%s", args);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-	return d->survey;
-}
 
 /* How many of the answers counted. args: of each client, "c1":"[1]". */
 static int64_t
@@ -92,9 +55,9 @@ START_TEST(everybody_is_asked_and_the_reply_is_in_order_of_joining)
 	struct uuid id;
 
 	watch();
-	join("c1");
-	join("c2");
-	join("c3");
+	join_as_ann("c1");
+	join_as_ann("c2");
+	join_as_ann("c3");
 	id = put("{'event':'confirm','data':{'n': 1}}");
 	ck_assert_str_eq(heard_names(d), "ask");
 	ck_assert(at_is(d->heard[0].body, "event", "\"confirm\""));
@@ -122,8 +85,8 @@ START_TEST(silence_ends_with_the_time_and_not_before)
 	uint64_t asked_ms;
 
 	watch();
-	join("c1");
-	join("c2");
+	join_as_ann("c1");
+	join_as_ann("c2");
 	asked_ms = d->now_ms;
 	id = put("{'event':'confirm','timeout_ms':700}");
 	answer(&id, "c2", "[2]");
@@ -143,7 +106,7 @@ START_TEST(surveys_end_in_order_of_their_times)
 	uint64_t asked_ms = d->now_ms;
 
 	watch();
-	join("c1");
+	join_as_ann("c1");
 	put("{'event':'slow','timeout_ms':3000}");
 	put("{'event':'quick','timeout_ms':100}");
 	put("{'event':'middling','timeout_ms':2000}");
@@ -161,8 +124,8 @@ START_TEST(who_leaves_is_not_waited_for)
 	struct uuid id;
 
 	watch();
-	join("c1");
-	join("c2");
+	join_as_ann("c1");
+	join_as_ann("c2");
 	id = put("{'event':'confirm'}");
 	answer(&id, "c1", "[1]");
 	ask(d, COMMAND_leave, &s, "{'client_id':'c2'}");
@@ -177,8 +140,8 @@ START_TEST(an_answer_stands_although_its_client_leaves_then)
 	struct uuid id;
 
 	watch();
-	join("c1");
-	join("c2");
+	join_as_ann("c1");
+	join_as_ann("c2");
 	id = put("{'event':'confirm'}");
 	answer(&id, "c1", "[1]");
 	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
@@ -191,7 +154,7 @@ END_TEST
 START_TEST(a_gateway_that_is_silent_takes_its_clients_out_of_every_survey)
 {
 	watch();
-	join("c1");
+	join_as_ann("c1");
 	put("{'event':'one','timeout_ms':30000}");
 	put("{'event':'two','timeout_ms':30000}");
 	dispatch_expire(
@@ -204,7 +167,7 @@ END_TEST
 START_TEST(a_session_that_ends_ends_what_was_asked_in_it)
 {
 	watch();
-	join("c1");
+	join_as_ann("c1");
 	put("{'event':'confirm'}");
 	ask(d, COMMAND_end_session, &s, "{}");
 	ck_assert_uint_eq(d->n_surveys, 1);
@@ -217,8 +180,8 @@ START_TEST(one_client_may_be_asked_by_its_id)
 	struct uuid id;
 
 	watch();
-	join("c1");
-	join("c2");
+	join_as_ann("c1");
+	join_as_ann("c2");
 	id = put("{'event':'confirm','client_id':'c1'}");
 	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
 	ck_assert_int_eq(answer(&id, "c2", "[2]"), 0);
@@ -239,7 +202,7 @@ START_TEST(asking_leaves_the_session_as_it_is)
 	uint64_t active_us;
 	struct uuid id;
 
-	join("c1");
+	join_as_ann("c1");
 	active_us = session->active_us;
 	id = put("{'event':'confirm'}");
 	answer(&id, "c1", "[1]");
@@ -262,11 +225,11 @@ START_TEST(answers_that_nobody_waits_for_count_for_nothing)
 	struct uuid id, other, none, elsewhere;
 
 	watch();
-	join("c1");
-	join("c2");
+	join_as_ann("c1");
+	join_as_ann("c2");
 	id = put("{'event':'one','timeout_ms':100}");
 	other = put("{'event':'two','client_id':'c2'}");
-	join("c3");
+	join_as_ann("c3");
 	uuid_random(&none);
 	ck_assert_int_eq(answer(&none, "c1", "[1]"), 0);
 	ck_assert_int_eq(answer(&other, "c1", "[1]"), 0);
@@ -276,7 +239,7 @@ START_TEST(answers_that_nobody_waits_for_count_for_nothing)
 	/* From another session, whoever says so. */
 	elsewhere = s;
 	s = start(d, "restomod");
-	join("c2");
+	join_as_ann("c2");
 	ck_assert_int_eq(answer(&id, "c2", "[1]"), 0);
 	s = elsewhere;
 	tick(d->now_ms + 100);
@@ -291,7 +254,7 @@ START_TEST(what_could_not_be_passed_on_is_told_as_an_error)
 	struct uuid id;
 
 	watch();
-	join("c1");
+	join_as_ann("c1");
 	id = put("{'event':'confirm'}");
 	ask(d, COMMAND_answer, &s,
 	    "{'ask_id':'%s','answers':[{'client_id':'c1','error':'INVALID_REQUEST'}]}",
@@ -308,7 +271,7 @@ START_TEST(malformed_answers_are_refused)
 		"{'client_id':'c1','error':'OK'}" };
 	struct uuid id;
 
-	join("c1");
+	join_as_ann("c1");
 	id = put("{'event':'confirm'}");
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		ask(d, COMMAND_answer, &s, "{'ask_id':'%s','answers':[%s]}", text_of(&id),
@@ -324,7 +287,7 @@ START_TEST(a_session_has_so_many_asks_under_way)
 	struct uuid id = { 0 };
 
 	watch();
-	join("c1");
+	join_as_ann("c1");
 	for (int i = 0; i < LIMIT_ASKS_PER_SESSION; i++)
 		id = put("{'event':'e'}");
 	ask(d, COMMAND_ask, &s, "{'event':'e'}");
@@ -337,7 +300,7 @@ END_TEST
 START_TEST(all_of_them_can_be_failed)
 {
 	watch();
-	join("c1");
+	join_as_ann("c1");
 	put("{'event':'e'}");
 	surveys_fail(dispatch_surveys(d->dispatcher), ERROR_backend_unavailable);
 	ck_assert_str_eq(over, "BACKEND_UNAVAILABLE");
@@ -349,18 +312,18 @@ START_TEST(numbers_rise_and_who_joins_later_has_a_greater_one)
 {
 	int64_t first, second, last;
 
-	join("c1");
+	join_as_ann("c1");
 	first = int_at(d->body, "number");
 	d->now_us -= 5000000;
-	join("c2");
+	join_as_ann("c2");
 	second = int_at(d->body, "number");
 	ck_assert_int_gt(second, first);
 	put("{'event':'e'}");
 	last = int_at(d->heard[0].body, "last");
 	ck_assert_int_eq(last, second);
-	join("c3");
+	join_as_ann("c3");
 	ck_assert_int_gt(int_at(d->body, "number"), last);
-	join("c1");
+	join_as_ann("c1");
 	ck_assert_int_eq(int_at(d->body, "number"), first);
 }
 END_TEST
@@ -368,12 +331,9 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("surveys");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("surveys");
 
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up_gateway, tear_down);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, everybody_is_asked_and_the_reply_is_in_order_of_joining);
 	tcase_add_test(tc, silence_ends_with_the_time_and_not_before);
@@ -391,10 +351,5 @@ main(void)
 	tcase_add_test(tc, a_session_has_so_many_asks_under_way);
 	tcase_add_test(tc, all_of_them_can_be_failed);
 	tcase_add_test(tc, numbers_rise_and_who_joins_later_has_a_greater_one);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

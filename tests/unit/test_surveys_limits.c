@@ -1,47 +1,12 @@
 /* What may be asked of clients, of how many at a time, and how much they may answer. */
 
-#include "domain_fixture.h"
+#include "survey_fixture.h"
 
 #include "common/limits.h"
 #include "graphd/clients.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-	d->caller.gateway = SPAN("g");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
-
-static void
-join(const char *client)
-{
-	d->caller.actor = SPAN("ann");
-	ask(d, COMMAND_join, &s, "{'client_id':'%s'}", client);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-	d->caller.actor = (struct span){ 0 };
-}
-
-/* An ask that is taken. */
-static void
-put(const char *args)
-{
-	ask(d, COMMAND_ask, &s, "%s", args);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 static void
 refused(const char *args, enum error error, const char *field)
@@ -62,7 +27,7 @@ START_TEST(names_that_clients_hear_already_cannot_be_asked)
 		"seq", "a\\u0007b" };
 	char args[256];
 
-	join("c1");
+	join_as_ann("c1");
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		snprintf(args, sizeof args, "{'event':'%s'}", wrong[i]);
 		refused(args, ERROR_invalid_request, "event");
@@ -84,7 +49,7 @@ START_TEST(the_time_and_the_data_are_bounded)
 {
 	static char args[LIMIT_ASK_BYTES + 100];
 
-	join("c1");
+	join_as_ann("c1");
 	refused("{'event':'e','timeout_ms':0}", ERROR_invalid_request, "timeout_ms");
 	refused("{'event':'e','timeout_ms':-1}", ERROR_invalid_request, "timeout_ms");
 	snprintf(args, sizeof args, "{'event':'e','timeout_ms':%d}", LIMIT_ASK_LONGEST_MS + 1);
@@ -183,7 +148,7 @@ START_TEST(answers_are_bounded_one_by_one_together_and_in_all)
 
 	for (int i = 0; i < FIT + 2; i++) {
 		snprintf(name, sizeof name, "c%d", i);
-		join(name);
+		join_as_ann(name);
 	}
 	surveys_on_over(all, count_refused, (char *)(uintptr_t) "LIMIT_VALUE");
 	for (int i = 0; i <= ASKS; i++)
@@ -209,21 +174,13 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("surveys_limits");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("surveys_limits");
 
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up_gateway, tear_down);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, names_that_clients_hear_already_cannot_be_asked);
 	tcase_add_test(tc, the_time_and_the_data_are_bounded);
 	tcase_add_test(tc, so_many_clients_are_being_asked_at_a_time);
 	tcase_add_test(tc, answers_are_bounded_one_by_one_together_and_in_all);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

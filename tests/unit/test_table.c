@@ -1,11 +1,11 @@
 #include "common/table.h"
 
 #include "common/id.h"
+#include "dice.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { OBJECTS = 3000 };
 
@@ -85,10 +85,8 @@ END_TEST
 START_TEST(random_adds_and_removes_agree_with_a_plain_array)
 {
 	struct table t;
-	unsigned seed = (unsigned)time(NULL);
 
-	printf("seed %u\n", seed);
-	srandom(seed);
+	srandom(random_seed(_i));
 	init_kind(&t, _i);
 	for (int step = 0; step < 60000; step++) {
 		size_t i = (size_t)random() % (step < 30000 ? OBJECTS : 40);
@@ -195,20 +193,13 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-	Suite *s;
-	TCase *c;
-	SRunner *r;
-	int failed;
+	TCase *c = tcase_create("table");
 
 	if (argc > 1) {
 		printf("%016llx\n", (unsigned long long)table_hash("x", 1));
 		return EXIT_SUCCESS;
 	}
 	setenv("TEST_TABLE_SELF", argv[0], 1);
-	s = suite_create("table");
-	c = tcase_create("table");
-	r = srunner_create(s);
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, an_empty_table_finds_and_removes_nothing, 0, 2);
 	tcase_add_loop_test(c, random_adds_and_removes_agree_with_a_plain_array, 0, 2);
@@ -216,8 +207,5 @@ main(int argc, char **argv)
 	tcase_add_loop_test(c, slots_take_at_most_sixteen_bytes_an_object_on_average, 0, 2);
 	tcase_add_test(c, hashes_depend_on_all_bytes);
 	tcase_add_test(c, hashes_differ_from_process_to_process);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(c);
 }

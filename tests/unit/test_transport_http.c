@@ -293,9 +293,12 @@ START_TEST(the_drain_answers_polls_with_503)
 }
 END_TEST
 
-static void
-add_tests(TCase *t)
+int
+main(void)
 {
+	TCase *t = tcase_create("transport_http");
+
+	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_browser_gets_names_ids_and_data);
 	tcase_add_test(t, a_quiet_stream_says_something_now_and_then);
 	tcase_add_test(t, ndjson_is_one_object_a_line);
@@ -312,22 +315,5 @@ add_tests(TCase *t)
 	tcase_add_test(t, a_cut_page_whose_end_was_filtered_out_ends_with_a_mark);
 	tcase_add_test(t, who_leaves_a_poll_is_out);
 	tcase_add_test(t, the_drain_answers_polls_with_503);
-}
-
-int
-main(void)
-{
-	Suite *s = suite_create("transport_http");
-	TCase *t = tcase_create("transport_http");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -433,9 +433,12 @@ START_TEST(a_peer_that_is_gone_before_its_upgrade_leaves_nothing)
 }
 END_TEST
 
-static void
-add_tests(TCase *t)
+int
+main(void)
 {
+	TCase *t = tcase_create("transport_ws");
+
+	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_websocket_client_hears_joined_then_itself_then_events);
 	tcase_add_test(t, dash_clients_hear_dash_names);
 	tcase_add_test(t, a_filtered_client_gets_marks);
@@ -453,22 +456,5 @@ add_tests(TCase *t)
 	tcase_add_test(t, the_drain_closes_with_1012);
 	tcase_add_test(t, bad_joins_are_refused_before_the_upgrade);
 	tcase_add_test(t, a_peer_that_is_gone_before_its_upgrade_leaves_nothing);
-}
-
-int
-main(void)
-{
-	Suite *s = suite_create("transport_ws");
-	TCase *t = tcase_create("transport_ws");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -5,8 +5,8 @@
 #include "common/mem.h"
 #include "graph_fixture.h"
 #include "graphd/blueprint.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -199,10 +199,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("tree");
 	TCase *tests = tcase_create("tree");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, a_tree_has_the_shape_of_the_contract);
 	tcase_add_test(tests, what_was_imported_is_written_again);
@@ -211,10 +208,5 @@ main(void)
 	tcase_add_test(tests, an_empty_graph_writes_nothing);
 	tcase_add_loop_test(tests, slices_give_the_same_text_as_the_whole, 0, 10);
 	tcase_add_test(tests, a_chain_of_the_greatest_depth_is_written);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tests);
 }

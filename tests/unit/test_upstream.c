@@ -388,8 +388,6 @@ main(void)
 {
 	Suite *s = suite_create("upstream");
 	TCase *t = tcase_create("upstream"), *feed = tcase_create("feed");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -410,8 +408,5 @@ main(void)
 	tcase_add_test(feed, packed_events_count_one_by_one_for_a_turn);
 	suite_add_tcase(s, feed);
 	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(s);
 }

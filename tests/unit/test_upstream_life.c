@@ -145,10 +145,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("upstream_life");
 	TCase *t = tcase_create("upstream_life");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -158,9 +155,5 @@ main(void)
 	tcase_add_test(t, another_contract_version_is_not_served);
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
 	tcase_add_test(t, who_was_forgotten_hears_of_it_but_not_after_a_restart);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

@@ -69,19 +69,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("upstream_once");
 	TCase *t = tcase_create("upstream_once");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, what_must_be_asked_once_only_ends_with_the_link);
 	tcase_add_test(t, what_waits_for_people_leaves_room_for_others);
 	tcase_add_test(t, deadlines_of_both_kinds_are_kept);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_tests(t);
 }

@@ -4,7 +4,8 @@
 #include "common/mem.h"
 #include "proto/wire.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -247,10 +248,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("wire");
 	TCase *tc = tcase_create("frames");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, a_header_comes_back_as_it_was_put);
 	tcase_add_test(tc, a_short_header_or_another_version_is_refused);
@@ -262,10 +260,5 @@ main(void)
 	tcase_add_test(tc, packed_events_come_back_one_after_another);
 	tcase_add_test(tc, a_packed_message_that_is_cut_off_gives_the_whole_events_before_the_cut);
 	tcase_add_test(tc, packed_lengths_beyond_the_message_are_refused);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

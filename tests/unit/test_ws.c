@@ -446,10 +446,9 @@ START_TEST(close_and_send_after_the_end_do_nothing)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
-	Suite *s = suite_create("ws");
 	TCase *t = tcase_create("frames");
 
 	tcase_add_checked_fixture(t, ws_setup, ws_teardown);
@@ -482,18 +481,5 @@ suite(void)
 	tcase_add_test(t, a_peer_that_pings_and_reads_may_go_on);
 	tcase_add_test(t, a_peer_that_asks_and_does_not_read_is_not_read_from);
 	tcase_add_test(t, close_and_send_after_the_end_do_nothing);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

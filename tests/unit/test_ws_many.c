@@ -5,13 +5,13 @@
 #include "gatewayd/ws.h"
 
 #include "common/clock.h"
+#include "dice.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PEERS = 2 * BURST_SENDS + 50, ROUNDS = 400, OWED_LIMIT = 1 << 20, DIGITS = 10, PAD = 900 };
@@ -195,9 +195,7 @@ START_TEST(what_is_said_to_each_arrives_whole_and_in_order)
 {
 	unsigned heard = 0;
 
-	seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)time(NULL);
-	seed += (unsigned)_i;
-	printf("SEED=%u\n", seed);
+	seed = random_seed(_i);
 	for (int round = 0; round < ROUNDS; round++) {
 		/* As a room is told: all, or some. */
 		size_t step = 1 + draw(3);
@@ -236,18 +234,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("ws_many");
 	TCase *t = tcase_create("ws_many");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, what_is_said_to_each_arrives_whole_and_in_order, 0, 3);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -297,10 +297,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("yaml_json");
 	TCase *c = tcase_create("yaml_json");
 
-	suite_add_tcase(s, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, plain_scalars_follow_the_core_schema, 0, SCALARS);
 	tcase_add_test(c, quoted_and_tagged_scalars_are_texts);
@@ -314,5 +312,5 @@ main(void)
 	tcase_add_test(c, the_result_keeps_to_the_bounds_of_json);
 	tcase_add_test(c, many_values_within_many_brackets_are_refused);
 	tcase_add_test(c, a_text_is_found_by_key_and_through_aliases);
-	return fixture_run(s);
+	return run_tests(c);
 }

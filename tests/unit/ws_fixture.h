@@ -5,8 +5,8 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "gatewayd/ws.h"
+#include "run_tests.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

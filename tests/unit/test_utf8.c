@@ -1,0 +1,23 @@
+#include "common/utf8.h"
+
+#include "run_tests.h"
+
+START_TEST(text_has_to_be_utf_8)
+{
+	ck_assert(utf8_is_valid(SPAN("")));
+	ck_assert(utf8_is_valid(SPAN("4a \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80")));
+	ck_assert(!utf8_is_valid(SPAN("4\xff")));
+	ck_assert(!utf8_is_valid(SPAN("4\xc3")));
+	ck_assert(!utf8_is_valid(SPAN("4\xed\xa0\x80")));
+	ck_assert(!utf8_is_valid(SPAN("4\xc0\x80")));
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *c = tcase_create("utf8");
+
+	tcase_add_test(c, text_has_to_be_utf_8);
+	return run_tests(c);
+}
