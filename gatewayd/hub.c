@@ -35,8 +35,8 @@ on_sync(struct room *r, const struct wire_header *h)
 		room_drain_held(r);
 		hub_want_start(r);
 	} else if (!uuid_equal(&r->log_id, &h->log_id)) {
-		r->lost = true;
-		room_resync(r);
+		room_restart(r, &h->log_id, h->seq);
+		room_fetch(r);
 		return;
 	}
 	if (r->known_seq < h->seq)

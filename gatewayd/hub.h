@@ -100,7 +100,7 @@ struct member {
 	bool may_return;
 	bool has_since;
 	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
-	bool lost;	  /* WAITING: what it asks for is another history or no longer kept */
+	bool lost; /* WAITING, SLOW: its place is in another history, or is no longer kept */
 	bool passed_over; /* its filter left out what came last: it has not been told of its seq */
 	uint64_t
 	    seq; /* last durable event delivered, or passed over by its filter; stale when live */

@@ -1,7 +1,7 @@
 /*
  * What lies before: read from the journal in pages, one reading per room at a time. A page serves
  * everybody who lacks it: the room itself when it has a gap, and all members that wait at or behind
- * its beginning. Who waits longest says where the next page begins.
+ * its beginning. Who waits longest says where the next page begins. Who is lost needs a graph first.
  */
 
 #include "common/clock.h"
@@ -27,14 +27,6 @@ room_stop_reading(struct room *r)
 	r->reading = 0;
 }
 
-/* When there is no place for another request just now, the tick tries again. */
-static void
-ask(struct room *r, const struct upstream_question *q, bool with_paths, upstream_reply_fn *fn)
-{
-	r->reading = upstream_ask(r->hub->upstream, q, fn, r);
-	r->reads_paths = with_paths;
-}
-
 /* Waiting members that the event is next for. */
 static void
 feed_waiting(struct room *r, const struct delivery *d)
@@ -46,7 +38,7 @@ feed_waiting(struct room *r, const struct delivery *d)
 		struct shared_bytes *bytes = NULL;
 
 		next = at->next;
-		if (m->seq + 1 != d->seq)
+		if (m->lost || m->seq + 1 != d->seq)
 			continue;
 		if (filter_passes(&m->group->filter, d->event, d->path))
 			bytes = encodings_get(&e, m->group->transport, m->group->dialect);
@@ -99,15 +91,16 @@ give_page(struct room *r, struct span events)
 	return n;
 }
 
-/* Those who have everything are live. The room knows as much as newest: nobody who is behind that
- * is ahead of history. */
-static void
-settle_after_page(struct room *r, uint64_t newest)
+void
+room_settle(struct room *r, uint64_t newest)
 {
 	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
 		struct member *m = LIST_OF(at, struct member, link);
 
 		next = at->next;
+		if (m->lost)
+			continue;
+		/* Nobody who is behind that is ahead of history. */
 		if (m->seq <= newest)
 			m->has_since = false;
 		if (m->seq == r->seq)
@@ -115,29 +108,11 @@ settle_after_page(struct room *r, uint64_t newest)
 	}
 }
 
-/* Marks those who wait at a seq that the session does not have, or no longer keeps. */
-static bool
-find_lost(struct room *r, uint64_t first_seq, uint64_t newest)
-{
-	bool found = r->lost;
-
-	if (r->seq + 1 < first_seq && room_has_gap(r))
-		found = r->lost = true;
-	LIST_EACH(at, &r->waiting)
-	{
-		struct member *m = LIST_OF(at, struct member, link);
-
-		m->lost |= m->seq + 1 < first_seq || (m->seq > newest && m->seq > r->known_seq);
-		found |= m->lost;
-	}
-	return found;
-}
-
 /* An answer to ListEvents. */
 struct page {
 	struct span events;
 	uint64_t newest, first_seq;
-	bool resync;
+	struct uuid log_id; /* nil: it was not told */
 };
 
 /* In one walk: the events are most of it, and each search would pass over them again. */
@@ -157,28 +132,54 @@ read_page(struct span body)
 			page.newest = (uint64_t)n;
 		else if (span_is(key, "first_seq") && json_integer(value, &n))
 			page.first_seq = (uint64_t)n;
-		else if (span_is(key, "resync"))
-			page.resync = span_is(value, "true");
+		else if (span_is(key, "log_id") && json_type(value) == JSON_STRING)
+			uuid_parse((struct span){ value.p + 1, value.n - 2 }, &page.log_id);
 	}
 	return page;
+}
+
+/* Whether the journal has nothing for the room itself to go on with. */
+static bool
+room_is_lost(const struct room *r, const struct page *page)
+{
+	return (!uuid_is_nil(&page->log_id) && !uuid_equal(&page->log_id, &r->log_id)) ||
+	    (room_has_gap(r) && r->seq + 1 < page->first_seq);
+}
+
+/* Marks those who wait at a seq that the session does not have, or no longer keeps. */
+static bool
+find_lost(struct room *r, const struct page *page)
+{
+	bool found = false;
+
+	LIST_EACH(at, &r->waiting)
+	{
+		struct member *m = LIST_OF(at, struct member, link);
+
+		m->lost |= m->seq + 1 < page->first_seq ||
+		    (m->seq > page->newest && m->seq > r->known_seq);
+		found |= m->lost;
+	}
+	return found;
 }
 
 static void
 page_done(struct room *r, struct span body)
 {
 	struct page page = read_page(body);
-	size_t n;
+	bool goes_on;
 
-	if (page.resync)
-		r->lost = true;
-	if (find_lost(r, page.first_seq, page.newest)) {
-		room_resync(r);
+	if (room_is_lost(r, &page)) {
+		room_restart(
+		    r, uuid_is_nil(&page.log_id) ? &r->log_id : &page.log_id, page.newest);
+		room_fetch(r);
 		return;
 	}
-	n = give_page(r, page.events);
-	settle_after_page(r, page.newest);
+	goes_on = find_lost(r, &page);
+	goes_on |= give_page(r, page.events) > 0;
+	room_settle(r, page.newest);
 	/* An empty page brings nobody on: the next tick or event asks again. */
-	if (n)
+	if (goes_on)
 		room_fetch(r);
 }
 
@@ -214,6 +215,8 @@ next_since(const struct room *r, uint64_t *since)
 	{
 		const struct member *m = LIST_OF(at, struct member, link);
 
+		if (m->lost)
+			continue;
 		if (m->seq < *since || (!found && m->seq > r->seq && m->has_since)) {
 			*since = m->seq;
 			found = true;
@@ -230,7 +233,12 @@ room_fetch(struct room *r)
 	char log_id[UUID_TEXT + 1];
 	uint64_t since;
 
-	if (r->reading || !r->synced || !next_since(r, &since))
+	if (r->reading || !r->synced)
+		return;
+	/* A gap keeps everybody waiting who is live, a graph those alone who need it. */
+	if (!room_has_gap(r) && room_ask_graph(r))
+		return;
+	if (!next_since(r, &since))
 		return;
 	uuid_format(&r->log_id, log_id);
 	json_out_open(&args, '{');
@@ -248,115 +256,8 @@ room_fetch(struct room *r)
 	q.args = json_out_span(&args);
 	metrics_add(&reads);
 	reads.value++;
-	ask(r, &q, r->subtrees.n, on_page);
+	r->reads_paths = r->subtrees.n;
+	/* When there is no place for another request just now, the tick tries again. */
+	r->reading = upstream_ask(r->hub->upstream, &q, on_page, r);
 	json_out_fini(&args);
-}
-
-/* {"session_id","timestamp","seq","log_id","graph"}: the graph is left out when it is large. */
-static void
-resync_body(struct json_out *out, const struct room *r, struct span roots, uint64_t seq)
-{
-	bool fits = roots.n && roots.n <= LIMIT_EVENT_GRAPH_BYTES;
-
-	json_out_open(out, '{');
-	json_out_key(out, "session_id");
-	json_out_uuid(out, &r->id);
-	json_out_key(out, "seq");
-	json_out_uint(out, seq);
-	json_out_key(out, "timestamp");
-	json_out_time(out, clock_wall_us());
-	json_out_key(out, "log_id");
-	json_out_uuid(out, &r->log_id);
-	json_out_key(out, "graph");
-	if (fits) {
-		json_out_open(out, '{');
-		json_out_key(out, "roots");
-		json_out_raw(out, roots);
-		json_out_close(out, '}');
-	} else {
-		json_out_null(out);
-		json_out_key(out, "graph_omitted");
-		json_out_bool(out, true);
-	}
-	json_out_close(out, '}');
-}
-
-/* The whole room: what is live hears it now, what was held back belongs to another history. */
-static void
-restart_room(struct room *r, const struct delivery *d)
-{
-	room_spread(r, d);
-	LIST_EACH(at, &r->groups)
-	group_flush(LIST_OF(at, struct group, in_room));
-	room_drop_held(r);
-	r->seq = r->known_seq = d->seq;
-	r->lost = false;
-	LIST_EACH(at, &r->waiting)
-	LIST_OF(at, struct member, link)->lost = true;
-}
-
-static void
-begin_anew(struct room *r, struct span roots, uint64_t seq)
-{
-	struct json_out body = { 0 };
-	struct delivery d = { .session = r->id, .event = EVENT_session_resync, .seq = seq };
-
-	resync_body(&body, r, roots, seq);
-	d.body = json_out_span(&body);
-	if (r->lost)
-		restart_room(r, &d);
-	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
-		struct shared_bytes *bytes;
-
-		next = at->next;
-		if (!m->lost)
-			continue;
-		m->lost = false;
-		bytes = m->group->transport->encode(m->group->dialect, &d);
-		member_feed(m, &d, bytes);
-		shared_bytes_unref(bytes);
-	}
-	json_out_fini(&body);
-	settle_after_page(r, seq);
-}
-
-static void
-graph_done(struct room *r, enum error status, struct span body)
-{
-	struct span roots = { 0 }, value;
-	int64_t seq = 0;
-
-	json_find(body, "roots", &roots);
-	if (json_find(body, "log_id", &value) && json_type(value) == JSON_STRING)
-		uuid_parse((struct span){ value.p + 1, value.n - 2 }, &r->log_id);
-	if (status == OK && json_find(body, "seq", &value) && json_integer(value, &seq)) {
-		begin_anew(r, roots, (uint64_t)seq);
-		room_fetch(r);
-	} else if (status == ERROR_invalid_state) {
-		/* A session without a project has no graph yet. */
-		begin_anew(r, roots, r->known_seq);
-	} else if (status == ERROR_invalid_session) {
-		room_end(r);
-	}
-}
-
-static void
-on_graph(void *arg, enum error status, struct span body)
-{
-	struct room *r = arg;
-
-	r->reading = 0;
-	graph_done(r, status, body);
-}
-
-void
-room_resync(struct room *r)
-{
-	struct upstream_question q = {
-		.command = COMMAND_get_tree, .session = r->id, .args = SPAN("{}")
-	};
-
-	if (!r->reading)
-		ask(r, &q, false, on_graph);
 }

@@ -60,13 +60,13 @@ struct room {
 	bool synced;  /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
 	bool unknown; /* graphd knows no such session */
 	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
-	bool lost;    /* the history is another one: live members begin anew too */
-	uint64_t reading;   /* question for the journal, or for the graph to begin anew; 0: none */
-	bool reads_paths;   /* and where the events happened */
-	uint64_t known_seq; /* the highest seq heard of: a gap lies between seq and this */
-	uint64_t asked_ms;  /* when graphd was last asked for a sync */
-	uint64_t empty_since_ms;
+	bool reads_paths; /* with the events also where they happened */
 	uint32_t dash_members;
+	uint64_t reading;	/* question for the journal, or for a graph to begin with; 0: none */
+	struct uuid reads_part; /* whose graph that is; nil: all of it */
+	uint64_t known_seq;	/* the highest seq heard of: a gap lies between seq and this */
+	uint64_t asked_ms;	/* when graphd was last asked for a sync */
+	uint64_t empty_since_ms;
 	struct link groups;		    /* all */
 	struct link whole;		    /* those without a subtree */
 	struct table subtrees;		    /* struct subtree */
@@ -151,17 +151,26 @@ void group_flush(struct group *);
 /* Says how far the room has come to the groups whose filters have left something out. */
 void room_mark(struct room *);
 
-/* hub_fetch.c: reading the journal for members that are behind, and for gaps of the room. */
+/* hub_fetch.c: reading what members lack: the journal for those that are behind, and for gaps of the
+ * room; a graph for those that are lost. */
 void room_fetch(struct room *);
-/* Those who are lost begin anew, with session:resync: waiting members, or the whole room. */
-void room_resync(struct room *);
 void room_stop_reading(struct room *);
+/* Waiting members that lack nothing up to newest, which graphd knows: live if that is all. */
+void room_settle(struct room *, uint64_t newest);
+
+/* hub_resync.c: members that are lost are given nothing until they have begun anew, with a
+ * session:resync that holds the part of the graph they listen to. */
+/* Asks for the graph that the first of the waiting needs who are lost. False: nobody is. */
+bool room_ask_graph(struct room *);
+/* The history is another one from here on, or is no longer kept: everybody is lost. room_fetch()
+ * goes on from there. */
+void room_restart(struct room *, const struct uuid *log_id, uint64_t seq);
 
 /* hub_join.c */
 void member_set_state(struct member *, enum member_state);
 /* Whether graphd knows a counted member, or is about to. */
 bool member_is_reported(const struct member *);
-/* Live when it has all there is; else waiting, and the journal is read. */
+/* Live when it has all there is; else waiting, and what it lacks is read. */
 void member_settle(struct member *);
 /* Delivers one event that is next for it, counts it, and stops feeding when it owes too much. bytes
  * NULL: its filter leaves the event out. */

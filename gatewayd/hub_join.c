@@ -109,10 +109,7 @@ enter(struct member *m)
 	if (m->state == MEMBER_OUT)
 		return;
 	m->lost = other_history;
-	if (other_history)
-		room_resync(r);
-	else
-		member_settle(m);
+	member_settle(m);
 	if (m->state != MEMBER_OUT)
 		member_ask_entered(m);
 }
@@ -122,6 +119,10 @@ member_settle(struct member *m)
 {
 	struct room *r = m->room;
 
+	if (m->lost) {
+		room_fetch(r);
+		return;
+	}
 	if (m->seq == r->seq) {
 		member_set_state(m, MEMBER_LIVE);
 		return;

@@ -64,7 +64,7 @@ spread_to(struct group *g, struct encodings *e)
 
 	if (g->n == 0 || !filter_wants(g->filter.events, d->event))
 		return;
-	if (d->durable || d->event == EVENT_session_resync)
+	if (d->durable)
 		g->told_seq = d->seq;
 	bytes = encodings_get(e, g->transport, g->dialect);
 	if (bytes && d->event == EVENT_presence_update)

@@ -137,9 +137,7 @@ room_tick(struct room *r, uint64_t now_ms)
 		r->asked_ms = now_ms;
 		upstream_resync(r->hub->upstream, &r->id);
 	}
-	if (r->lost)
-		room_resync(r);
-	else if (room_has_gap(r) || !list_is_empty(&r->waiting))
+	if (room_has_gap(r) || !list_is_empty(&r->waiting))
 		room_fetch(r);
 	if (!room_is_empty(r))
 		r->empty_since_ms = now_ms;

@@ -3,39 +3,55 @@
 
 #include <stdlib.h>
 
-/* What follows the trees: it closes the reply. */
-static char *
-write_tail(const struct session *s)
+static void
+write_state(struct json_out *out, const struct session *s)
 {
-	struct json_out tail = { 0 };
-	char hash[33], *text;
+	char hash[33];
 
 	graph_hash(s->graph, hash);
+	json_out_key(out, "seq");
+	json_out_uint(out, s->seq);
+	json_out_key(out, "log_id");
+	json_out_uuid(out, &s->log_id);
+	json_out_key(out, "state_hash");
+	json_out_string(out, hash);
+}
+
+/* Ends the reply: what stands behind the trees closes it. */
+static void
+write_trees(struct call *c, const struct session *s, const struct node *within, int64_t depth)
+{
+	struct json_out tail = { 0 };
+	char *text;
+
 	json_out_bytes(&tail, SPAN("]"));
-	json_out_key(&tail, "seq");
-	json_out_uint(&tail, s->seq);
-	json_out_key(&tail, "log_id");
-	json_out_uuid(&tail, &s->log_id);
-	json_out_key(&tail, "state_hash");
-	json_out_string(&tail, hash);
+	write_state(&tail, s);
 	json_out_close(&tail, '}');
 	text = xspandup(json_out_span(&tail));
+	call_tree(c, "\"roots\":[", s->graph, s->blueprint, within, depth, text);
+	free(text);
 	json_out_fini(&tail);
-	return text;
+}
+
+static enum error
+write_missing(struct call *c, const struct session *s)
+{
+	json_out_key(c->result, "roots");
+	json_out_raw(c->result, SPAN("[]"));
+	write_state(c->result, s);
+	return OK;
 }
 
 static enum error
 write_tree(struct call *c, const struct get_tree_args *a, const struct session *s)
 {
-	int64_t depth = a->depth == ARG_ABSENT ? -1 : a->depth;
 	const struct node *within = NULL;
-	char *tail;
 
 	if (!uuid_is_nil(&a->node_id) && !(within = graph_find(s->graph, &a->node_id)))
-		return refuse(c->why, ERROR_node_not_found, "node_id", "There is no such node.");
-	tail = write_tail(s);
-	call_tree(c, "\"roots\":[", s->graph, s->blueprint, within, depth, tail);
-	free(tail);
+		return a->allow_missing == 1
+		    ? write_missing(c, s)
+		    : refuse(c->why, ERROR_node_not_found, "node_id", "There is no such node.");
+	write_trees(c, s, within, a->depth == ARG_ABSENT ? -1 : a->depth);
 	return OK;
 }
 
