@@ -8,6 +8,7 @@
 
 #include "common/list.h"
 #include "common/loop.h"
+#include "gatewayd/filter.h"
 #include "gatewayd/shared_bytes.h"
 #include "gatewayd/upstream.h"
 
@@ -67,8 +68,8 @@ struct transport {
 	void (*deliver)(struct member *, struct shared_bytes *);
 	/* Bytes still owed to it; above LIMIT_QUEUE_BYTES nothing more is put there. */
 	size_t (*owed)(const struct member *);
-	/* Called once after hub_join(), before the first event. After an error the member is out.
-	 */
+	/* Called once after hub_join(), before the first event, and from within hub_change(). After
+	 * an error the member is out. */
 	void (*joined)(struct member *, const struct join_result *);
 	/* The member is out and must go: "closed" (the session ended), "slow", "drain". Like
 	 * joined() with an error it may make other members of the same client leave. */
@@ -100,7 +101,7 @@ struct member {
 	bool may_return;
 	bool has_since;
 	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
-	bool lost; /* WAITING, SLOW: its place is in another history, or is no longer kept */
+	bool lost;	  /* WAITING, SLOW: its place is in another history, or is no longer kept */
 	bool passed_over; /* its filter left out what came last: it has not been told of its seq */
 	uint64_t
 	    seq; /* last durable event delivered, or passed over by its filter; stale when live */
@@ -126,6 +127,17 @@ struct join {
 	enum names names;    /* for the filter, and for dash-only events */
 };
 
+/* What a member wants to hear from now on. */
+struct change {
+	struct filter filter;
+	enum names names;
+	unsigned dialect;
+	bool has_since;
+	uint64_t since;
+	struct uuid log_id; /* as hub_history() reads it */
+	uint64_t active_clients;
+};
+
 struct hub *hub_new(struct loop *, struct upstream *);
 /* Evicts everybody, then stops the transports. Before upstream_free(), after the loop's last turn.
  */
@@ -139,6 +151,17 @@ void hub_forgotten(struct hub *);
 /* transport->joined() follows later, never from within. events has passed filter_parse(). */
 void hub_join(
     struct hub *, struct member *, const struct transport *, unsigned dialect, const struct join *);
+/* The history a client names; nil when it names none, and one that nobody has for what is no id. */
+struct uuid hub_history(struct span log_id);
+/* Whether the member would hear something else then. */
+bool hub_is_change(const struct member *, const struct change *);
+/*
+ * For a member that is in: what it was to hear up to hub_seq() is on its way, transport->joined()
+ * is called, and what comes after that is judged anew; with a since, from there on. Nobody else
+ * learns of it.
+ */
+void hub_change(struct hub *, struct member *, const struct change *);
+unsigned hub_dialect(const struct member *);
 /* Leaves, announcing it when counted. Nothing happens when it is out. Not from within deliver() or
  * encode(). */
 void hub_leave(struct hub *, struct member *);

@@ -1,7 +1,8 @@
 /*
  * What lies before: read from the journal in pages, one reading per room at a time. A page serves
  * everybody who lacks it: the room itself when it has a gap, and all members that wait at or behind
- * its beginning. Who waits longest says where the next page begins. Who is lost needs a graph first.
+ * its beginning. Who waits longest says where the next page begins. Who is lost needs a graph
+ * first.
  */
 
 #include "common/clock.h"
@@ -170,8 +171,7 @@ page_done(struct room *r, struct span body)
 	bool goes_on;
 
 	if (room_is_lost(r, &page)) {
-		room_restart(
-		    r, uuid_is_nil(&page.log_id) ? &r->log_id : &page.log_id, page.newest);
+		room_restart(r, uuid_is_nil(&page.log_id) ? &r->log_id : &page.log_id, page.newest);
 		room_fetch(r);
 		return;
 	}

@@ -2,7 +2,6 @@
 /* What the parts of the hub share: rooms, groups, and the steps between a member's states. */
 
 #include "common/table.h"
-#include "gatewayd/filter.h"
 #include "gatewayd/hub.h"
 
 enum { DIALECT_CACHE = 16 };
@@ -62,7 +61,7 @@ struct room {
 	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
 	bool reads_paths; /* with the events also where they happened */
 	uint32_t dash_members;
-	uint64_t reading;	/* question for the journal, or for a graph to begin with; 0: none */
+	uint64_t reading; /* question for the journal, or for a graph to begin with; 0: none */
 	struct uuid reads_part; /* whose graph that is; nil: all of it */
 	uint64_t known_seq;	/* the highest seq heard of: a gap lies between seq and this */
 	uint64_t asked_ms;	/* when graphd was last asked for a sync */
@@ -151,8 +150,8 @@ void group_flush(struct group *);
 /* Says how far the room has come to the groups whose filters have left something out. */
 void room_mark(struct room *);
 
-/* hub_fetch.c: reading what members lack: the journal for those that are behind, and for gaps of the
- * room; a graph for those that are lost. */
+/* hub_fetch.c: reading what members lack: the journal for those that are behind, and for gaps of
+ * the room; a graph for those that are lost. */
 void room_fetch(struct room *);
 void room_stop_reading(struct room *);
 /* Waiting members that lack nothing up to newest, which graphd knows: live if that is all. */
@@ -168,6 +167,8 @@ void room_restart(struct room *, const struct uuid *log_id, uint64_t seq);
 
 /* hub_join.c */
 void member_set_state(struct member *, enum member_state);
+/* Node-updated comes on demand: subscribes and unsubscribes. */
+void member_want_dash(struct member *, bool wants);
 /* Whether graphd knows a counted member, or is about to. */
 bool member_is_reported(const struct member *);
 /* Live when it has all there is; else waiting, and what it lacks is read. */

@@ -41,6 +41,20 @@ member_set_state(struct member *m, enum member_state state)
 		list_append(lists[state], &m->link);
 }
 
+void
+member_want_dash(struct member *m, bool wants)
+{
+	struct room *r = m->room;
+
+	if (wants == m->wants_dash)
+		return;
+	m->wants_dash = wants;
+	if (wants && r->dash_members++ == 0)
+		upstream_subscribe(r->hub->upstream, &r->id, true);
+	if (!wants && --r->dash_members == 0)
+		upstream_unsubscribe(r->hub->upstream, &r->id, true);
+}
+
 bool
 member_is_reported(const struct member *m)
 {
@@ -68,8 +82,7 @@ clear(struct member *m)
 	joiner_free(m->joiner);
 	m->joiner = NULL;
 	m->client_id = m->actor = NULL;
-	if (m->wants_dash && --m->room->dash_members == 0)
-		upstream_unsubscribe(hub->upstream, &m->room->id, true);
+	member_want_dash(m, false);
 	group_release(m->group);
 	m->group = NULL;
 	m->room = NULL;
@@ -300,14 +313,23 @@ member_evict(struct member *m, const char *reason)
 	transport->evict(m, reason);
 }
 
+struct uuid
+hub_history(struct span log_id)
+{
+	struct uuid history = { 0 };
+
+	if (log_id.n && !uuid_parse(log_id, &history))
+		memset(&history, 0xff, sizeof history);
+	return history;
+}
+
 static struct joiner *
 joiner_new(const struct join *join)
 {
 	struct joiner *j = xcalloc(1, sizeof *j);
 
 	j->resume_seq = join->since;
-	if (join->log_id.n && !uuid_parse(join->log_id, &j->log_id))
-		memset(&j->log_id, 0xff, sizeof j->log_id); /* no history of ours */
+	j->log_id = hub_history(join->log_id);
 	return j;
 }
 
@@ -332,9 +354,8 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 		.actor = j->counted ? j->actor.p : NULL,
 	};
 	m->group = group_get(r, transport, dialect, &filter);
-	m->wants_dash = j->names == NAMES_DASH && filter_wants(filter.events, EVENT_node_updated);
-	if (m->wants_dash && r->dash_members++ == 0)
-		upstream_subscribe(hub->upstream, &r->id, true);
+	member_want_dash(
+	    m, j->names == NAMES_DASH && filter_wants(filter.events, EVENT_node_updated));
 	hub->n_members++;
 	m->state = MEMBER_JOINING;
 	m->since_ms = clock_now_ms();

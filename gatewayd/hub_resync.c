@@ -1,7 +1,7 @@
 /*
- * Members whose place in history is lost begin anew. Each part of the graph that one of them listens
- * to is read by itself, one after the other, and given to all who wait for it; behind its seq they
- * go on like anybody else, while others may still wait for theirs.
+ * Members whose place in history is lost begin anew. Each part of the graph that one of them
+ * listens to is read by itself, one after the other, and given to all who wait for it; behind its
+ * seq they go on like anybody else, while others may still wait for theirs.
  */
 
 #include "common/clock.h"

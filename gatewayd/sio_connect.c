@@ -129,16 +129,17 @@ member_text(struct arena *arena, struct span object, const char *name)
 bool
 wish_read(struct arena *arena, struct span object, struct seat_wish *w, const char **fault)
 {
-	struct span value, text;
+	struct span value, text = member_text(arena, object, "names");
 	filter_set ignored;
 
 	*fault = NULL;
+	w->has_names = text.p;
+	if (!names_read(text, &w->names))
+		*fault = "names must be colon or dash.";
 	if ((text = member_text(arena, object, "events")).p)
 		w->events = text;
 	if ((text = member_text(arena, object, "log_id")).p)
 		w->log_id = text;
-	if (!names_read(member_text(arena, object, "names"), &w->names))
-		*fault = "names must be colon or dash.";
 	if (!filter_parse(w->events, &ignored))
 		*fault = "events names no event.";
 	if (json_find(object, "since", &value) && json_type(value) != JSON_NULL) {

@@ -77,6 +77,16 @@ place_refuse(struct place *p, enum error err, const char *message, bool has_ack,
 	json_out_fini(&out);
 }
 
+/* Who did not ask for an ack hears of a failure all the same. */
+void
+place_fail(struct place *p, struct span error, bool has_ack, uint64_t ack_id)
+{
+	if (has_ack)
+		ack_error(p, ack_id, error);
+	else
+		place_emit(p, "error", error);
+}
+
 static void
 refuse_event(const struct emitted *e, enum error err, const char *message)
 {
@@ -138,56 +148,32 @@ meant_session(const struct emitted *e, struct uuid *session)
 	return true;
 }
 
-/* What an answer of graphd is for, as the id of a question: "a7" acks 7, "-" says nothing, with j
- * before it after a second join_session. */
+/* What an answer of graphd is for, as the id of a question: "a7" acks 7, "-" says nothing. */
 static struct span
-purpose(const struct emitted *e, bool again, char out[32])
+purpose(const struct emitted *e, char out[32])
 {
-	int n = snprintf(out, 32, "%s%s", again ? "j" : "", e->event->has_ack ? "a" : "-");
+	int n = snprintf(out, 32, "-");
 
 	if (e->event->has_ack)
-		n +=
-		    snprintf(out + n, 32 - (size_t)n, "%llu", (unsigned long long)e->event->ack_id);
+		n = snprintf(out, 32, "a%llu", (unsigned long long)e->event->ack_id);
 	return (struct span){ out, (size_t)n };
-}
-
-static void
-joined_again(struct place *p, struct span body, bool has_ack, uint64_t ack_id)
-{
-	struct span value;
-	int64_t clients = 0, seq = 0;
-	struct uuid session;
-
-	if (json_find(body, "active_clients", &value))
-		json_integer(value, &clients);
-	if (json_find(body, "seq", &value))
-		json_integer(value, &seq);
-	if (json_find(body, "session_id", &value) &&
-	    uuid_parse((struct span){ value.p + 1, value.n - 2 }, &session))
-		place_emit_joined(
-		    p, &session, (uint64_t)clients, (uint64_t)seq, NULL, has_ack, ack_id);
 }
 
 static void
 on_answer(void *user, struct span id, bool is_error, struct span answer)
 {
 	struct place *p = user;
-	bool again = id.p[0] == 'j', has_ack = id.p[again] == 'a';
-	uint64_t ack_id = has_ack ? strtoull(id.p + again + 1, NULL, 10) : 0;
+	bool has_ack = id.p[0] == 'a';
+	uint64_t ack_id = has_ack ? strtoull(id.p + 1, NULL, 10) : 0;
 
-	if (again && !is_error)
-		joined_again(p, answer, has_ack, ack_id);
-	else if (is_error && has_ack)
-		ack_error(p, ack_id, answer);
+	if (is_error)
+		place_fail(p, answer, has_ack, ack_id);
 	else if (has_ack)
 		sio_ack(p->socket, ack_id, answer, NULL);
-	/* Who did not ask for an ack hears of a failure all the same. */
-	if (is_error && !has_ack)
-		place_emit(p, "error", answer);
 }
 
 static void
-ask(const struct emitted *e, struct upstream_question *q, bool again)
+ask(const struct emitted *e, struct upstream_question *q)
 {
 	struct place *p = e->place;
 	char id[32];
@@ -195,34 +181,18 @@ ask(const struct emitted *e, struct upstream_question *q, bool again)
 	q->caller.actor = span_of(p->actor ? p->actor : place_client_id(p));
 	q->caller.client = span_of(place_client_id(p));
 	q->caller.minimal = true;
-	if (!live_ask(place_hub(p), &p->asks, q, purpose(e, again, id), on_answer, p))
+	if (!live_ask(place_hub(p), &p->asks, q, purpose(e, id), on_answer, p))
 		refuse_event(e, ERROR_overloaded, error_rows[ERROR_overloaded].text);
-}
-
-/* Already here: graphd answers with the counts and announces nothing. */
-static void
-join_again(const struct emitted *e, const struct seat *s)
-{
-	struct json_out args = { 0 };
-	struct upstream_question q = { .command = COMMAND_join,
-		.session = *hub_session(&s->member) };
-
-	json_out_open(&args, '{');
-	json_out_key(&args, "client_id");
-	json_out_string(&args, place_client_id(e->place));
-	json_out_key(&args, "connection");
-	json_out_uint(&args, hub_connection(&s->member));
-	json_out_close(&args, '}');
-	q.args = json_out_span(&args);
-	ask(e, &q, true);
-	json_out_fini(&args);
 }
 
 static void
 on_join(const struct emitted *e)
 {
-	struct seat_wish w = { .names = NAMES_DASH, .by_event = true };
-	const struct seat *s;
+	struct seat_wish w = { .names = NAMES_DASH,
+		.by_event = true,
+		.has_ack = e->event->has_ack,
+		.ack_id = e->event->ack_id };
+	struct seat *s;
 	const char *fault;
 
 	if (!named_session(e, &w.session))
@@ -233,15 +203,13 @@ on_join(const struct emitted *e)
 	}
 	s = place_seat(e->place, &w.session);
 	if (s) {
-		join_again(e, s);
+		seat_join_again(s, &w);
 		return;
 	}
 	if (e->place->n_seats >= LIMIT_SESSIONS_PER_CLIENT) {
 		refuse_event(e, ERROR_too_many_sessions, error_rows[ERROR_too_many_sessions].text);
 		return;
 	}
-	w.has_ack = e->event->has_ack;
-	w.ack_id = e->event->ack_id;
 	seat_take(e->place, &w);
 }
 
@@ -292,7 +260,7 @@ on_request(const struct emitted *e, enum live_do what)
 	if (err)
 		refuse_event(e, err, why.message);
 	else
-		ask(e, &q, false);
+		ask(e, &q);
 	refusal_fini(&why);
 	json_out_fini(&args);
 }

@@ -110,6 +110,7 @@ seat_free(struct seat *s)
 		at = &(*at)->next;
 	*at = s->next;
 	s->place->n_seats--;
+	rejoins_free(s->joins);
 	free(s);
 }
 
@@ -152,13 +153,15 @@ static void
 refuse_seat(struct seat *s, enum error err)
 {
 	struct place *p = s->place;
-	bool by_event = s->by_event, has_ack = s->has_ack;
-	uint64_t ack_id = s->ack_id;
+	struct rejoin *joins = s->joins;
+	bool by_event = s->by_event;
 
+	s->joins = NULL;
 	seat_free(s);
+	place_refuse_joins(p, joins, err);
 	if (by_event)
-		place_refuse(p, err, error_rows[err].text, has_ack, ack_id);
-	else if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
+		return;
+	if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
 		place_refuse_connect(p, err, error_rows[err].text);
 	else
 		sio_close(sio_client_of(
@@ -170,6 +173,7 @@ static void
 joined(struct member *m, const struct join_result *result)
 {
 	struct seat *s = seat_of(m);
+	struct rejoin *j = s->joins;
 	char offset[SIO_OFFSET_SPACE];
 
 	if (result->error) {
@@ -177,12 +181,15 @@ joined(struct member *m, const struct join_result *result)
 		return;
 	}
 	write_offset(hub_session(m), hub_seq(m), offset);
-	if (s->by_event)
+	if (s->by_event) {
+		s->joins = j->next;
 		place_emit_joined(s->place, hub_session(m), result->active_clients, result->seq,
-		    s->place->recovers ? offset : NULL, s->has_ack, s->ack_id);
-	else
+		    s->place->recovers ? offset : NULL, j->has_ack, j->ack_id);
+		free(j);
+	} else {
 		place_accept(s->place, s->keeps_pid ? NULL : &result->log_id, hub_seq(m));
-	s->has_ack = false;
+	}
+	seat_go_on(s);
 }
 
 /* Two rows: a joiner by event hears session-connected before `joined`, one by CONNECT after its
@@ -246,12 +253,28 @@ seat_new(struct place *p)
 	return s;
 }
 
+unsigned
+place_dialect(const struct place *p, enum names names)
+{
+	unsigned dialect = 0;
+
+	dialect |= span_is(sio_namespace(p->socket), "/graph") ? DIALECT_GRAPH : 0;
+	dialect |= names == NAMES_DASH ? DIALECT_DASH : 0;
+	dialect |= p->recovers ? DIALECT_OFFSET : 0;
+	return dialect;
+}
+
+enum names
+seat_names(const struct seat *s)
+{
+	return hub_dialect(&s->member) & DIALECT_DASH ? NAMES_DASH : NAMES_COLON;
+}
+
 void
 seat_take(struct place *p, const struct seat_wish *w)
 {
 	struct seat *s = seat_new(p);
 	const char *client_id = place_client_id(p);
-	unsigned dialect = 0;
 	struct join j = {
 		.session = w->session,
 		.client_id = span_of(client_id),
@@ -268,13 +291,11 @@ seat_take(struct place *p, const struct seat_wish *w)
 	};
 
 	s->by_event = w->by_event;
-	s->has_ack = w->has_ack;
-	s->ack_id = w->ack_id;
 	s->keeps_pid = w->keeps_pid;
-	dialect |= span_is(sio_namespace(p->socket), "/graph") ? DIALECT_GRAPH : 0;
-	dialect |= w->names == NAMES_DASH ? DIALECT_DASH : 0;
-	dialect |= p->recovers ? DIALECT_OFFSET : 0;
-	hub_join(p->app->hub, &s->member, w->by_event ? &by_event : &by_connect, dialect, &j);
+	if (w->by_event)
+		seat_keep_join(s, w);
+	hub_join(p->app->hub, &s->member, w->by_event ? &by_event : &by_connect,
+	    place_dialect(p, w->names), &j);
 }
 
 void

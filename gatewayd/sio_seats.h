@@ -2,8 +2,8 @@
 /*
  * The application on Socket.IO, contract section 5: what a socket is in, and how it is fed. A
  * socket has one seat in each session it is in. sio_seats.c joins, leaves, encodes and delivers;
- * sio_connect.c lets in; sio_events.c answers what clients emit; sio_answers.c takes what they
- * answer.
+ * sio_connect.c lets in; sio_events.c answers what clients emit, sio_rejoin.c a join_session of who
+ * has a seat already; sio_answers.c takes what they answer.
  */
 
 #include "common/list.h"
@@ -37,10 +37,9 @@ struct seat {
 	struct member member;
 	struct seat *next; /* of its place */
 	struct place *place;
-	bool by_event;	/* came by join_session: hears `joined`; else CONNECT waits for it */
-	bool keeps_pid; /* it resumes what it had joined by event: its pid names no history */
-	bool has_ack;
-	uint64_t ack_id;
+	struct rejoin *joins; /* each join_session that waits until it is in, in order */
+	bool by_event;	      /* `joined` is waited for; else CONNECT is */
+	bool keeps_pid;	      /* it resumes what it had joined by event: its pid names no history */
 };
 
 /* Both borrowed for good. */
@@ -61,6 +60,7 @@ struct seat *place_seat(const struct place *, const struct uuid *session);
 struct seat_wish {
 	struct uuid session;
 	enum names names;
+	bool has_names; /* they were asked for */
 	bool by_event, has_ack;
 	uint64_t ack_id;
 	bool keeps_pid, has_since;
@@ -70,6 +70,28 @@ struct seat_wish {
 };
 void seat_take(struct place *, const struct seat_wish *);
 void seat_leave(struct seat *);
+/* Events as a member of this place is to be given them. */
+unsigned place_dialect(const struct place *, enum names);
+enum names seat_names(const struct seat *);
+
+/* sio_rejoin.c: a join_session as long as it is not answered. */
+struct rejoin {
+	struct rejoin *next;
+	bool has_ack, has_names;
+	uint64_t ack_id;
+	struct uuid session;
+	uint64_t connection;  /* the membership that it was said to */
+	struct change change; /* its dialect is known when it is made */
+};
+/* Keeps the wish with a seat that is not in yet. False: it has too many. */
+bool seat_keep_join(struct seat *, const struct seat_wish *);
+/* What was kept is told that error; the seat is not touched. Takes the list. */
+void place_refuse_joins(struct place *, struct rejoin *, enum error);
+void rejoins_free(struct rejoin *);
+/* Who is in already: other filters than now take effect, and `joined` comes in any case. */
+void seat_join_again(struct seat *, const struct seat_wish *);
+/* The seat is in: what was said to it meanwhile. */
+void seat_go_on(struct seat *);
 /* names: {NULL,0} keeps *out. False for anything but colon and dash. */
 bool names_read(struct span text, enum names *out);
 /* The options that auth, query and join_session share, from a JSON object. */
@@ -94,6 +116,8 @@ void sio_seats_event(void *context, struct sio_socket *, const struct sio_event 
 void place_emit(struct place *, const char *name, struct span json);
 /* The error event, and {"error":…} as an ack if one was asked for. */
 void place_refuse(struct place *, enum error, const char *message, bool has_ack, uint64_t ack_id);
+/* An error object, as an ack if one was asked for, else as the error event. */
+void place_fail(struct place *, struct span error, bool has_ack, uint64_t ack_id);
 /* joined, and the same as an ack if one was asked for. offset: JSON, goes with the event; or NULL.
  */
 void place_emit_joined(struct place *, const struct uuid *session, uint64_t active_clients,
