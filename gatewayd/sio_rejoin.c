@@ -39,9 +39,9 @@ seat_keep_join(struct seat *s, const struct seat_wish *w)
 	struct rejoin **end = &s->joins;
 	size_t n = 0;
 
-	for (; *end && n < LIMIT_ASKS_PER_CLIENT; n++)
+	for (; *end; n++)
 		end = &(*end)->next;
-	if (*end)
+	if (n >= LIMIT_ASKS_PER_CLIENT)
 		return false;
 	*end = xmalloc(sizeof **end);
 	**end = rejoin_of(s, w);
@@ -96,6 +96,7 @@ make_change(struct seat *s, struct rejoin *j)
 	s->by_event = true;
 	s->joins = xmalloc(sizeof *j);
 	*s->joins = *j;
+	s->joins->next = NULL; /* it was asked for among others that are no more */
 	hub_change(place_hub(s->place), &s->member, &j->change);
 }
 
