@@ -27,7 +27,8 @@ static struct hub *hub;
 static uint64_t now_ms;
 static struct uuid session, log_id;
 static unsigned n_encoded;
-static uint64_t asked_number; /* of the last question that was encoded */
+static uint64_t asked_number;  /* of the last question that was encoded */
+static char resync_body[1024]; /* of the last session:resync that was encoded */
 
 static inline struct fake_client *
 fake_of(const struct member *m)
@@ -55,6 +56,8 @@ fake_encode(unsigned dialect, const struct delivery *d)
 	int n = snprintf(text, sizeof text, "%s %llu;", name, (unsigned long long)d->seq);
 
 	n_encoded++;
+	if (d->event == EVENT_session_resync)
+		snprintf(resync_body, sizeof resync_body, "%.*s", (int)d->body.n, d->body.p);
 	if (d->question) {
 		asked_number = d->question->number;
 		n = snprintf(text, sizeof text, "%.*s %.*s?", (int)d->question->event.n,
@@ -328,6 +331,33 @@ answer_page_at(uint64_t from, const char *const *paths, size_t n_paths, uint64_t
 	snprintf(body + n, sizeof body - n, "],\"seq\":%llu,\"first_seq\":1,\"more\":false}",
 	    (unsigned long long)newest);
 	fake_answer(&fake, COMMAND_list_events, OK, body);
+}
+
+/* The answer to the open question for a graph: this text, in the current history. */
+static inline void
+answer_graph(const char *roots, uint64_t seq)
+{
+	char body[512], id[UUID_TEXT + 1];
+
+	uuid_format(&log_id, id);
+	snprintf(body, sizeof body, "{\"roots\":%s,\"seq\":%llu,\"log_id\":\"%s\"}", roots,
+	    (unsigned long long)seq, id);
+	fake_answer(&fake, COMMAND_get_tree, OK, body);
+}
+
+/* Whether the open question for a graph is for that node's part; 0: for all of it. */
+static inline bool
+asked_for_graph(char node)
+{
+	struct fake_ask *a = fake_open(&fake, COMMAND_get_tree);
+	struct uuid id = node_of(node);
+	char text[UUID_TEXT + 1];
+
+	if (!a)
+		return false;
+	uuid_format(&id, text);
+	return node ? strstr(a->args, text) && strstr(a->args, "\"allow_missing\":true")
+		    : strcmp(a->args, "{}") == 0;
 }
 
 static inline void

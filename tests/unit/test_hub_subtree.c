@@ -228,22 +228,6 @@ START_TEST(a_mark_that_found_no_room_is_given_when_there_is_some)
 }
 END_TEST
 
-START_TEST(a_new_beginning_concerns_every_part)
-{
-	three_members();
-	durable_at(1, "a");
-	turn();
-	uuid_of_name(SPAN("another history"), &log_id);
-	sync_at(9);
-	fake_answer(&fake, COMMAND_get_tree, OK,
-	    "{\"roots\":[],\"seq\":9,\"log_id\":\"11111111-1111-4111-8111-111111111111\"}");
-	turn();
-	pass(2000);
-	ck_heard(&ann, "node_created 1;session_resync 9;");
-	ck_heard(&bob, "session_resync 9;");
-}
-END_TEST
-
 int
 main(void)
 {
@@ -263,6 +247,5 @@ main(void)
 	tcase_add_test(t, a_slow_member_is_fed_its_part_and_told_of_the_rest);
 	tcase_add_test(t, a_member_that_falls_behind_before_its_mark_gets_it_when_it_is_back);
 	tcase_add_test(t, a_mark_that_found_no_room_is_given_when_there_is_some);
-	tcase_add_test(t, a_new_beginning_concerns_every_part);
 	return run_tests(t);
 }
