@@ -218,7 +218,7 @@ class Stories(FiltersTest):
         # It may join anew, and is then somebody who has just come.
         self.join(client, subtree=self.right, names="colon")
         self.assertEqual(self.info()["active_clients"], 1)
-        self.assertEqual(durable_of(client), [])
+        self.assertEqual(self.nodes_heard(client), [])
 
     def test_other_sessions_of_the_socket_keep_their_filters(self):
         client = self.open()
@@ -370,7 +370,7 @@ class Random(FiltersTest):
         audience = self.audience()
         for client in clients:
             self.await_seq(client, last)
-            heard = [e for e in durable_of(client)]
+            heard = durable_of(client)
             wanted = self.expected(audience, joins[client])
             self.assertEqual([e["seq"] for e in heard if e["seq"] <= last - 2],
                              [e["seq"] for e in wanted if e["seq"] <= last - 2])

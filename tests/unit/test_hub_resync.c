@@ -122,6 +122,27 @@ START_TEST(who_is_lost_is_fed_nothing_before_it_begins_anew)
 }
 END_TEST
 
+START_TEST(a_page_for_others_is_nothing_for_who_is_lost)
+{
+	join_part(&ann, 'a', NULL);
+	join_part(&bob, 'b', NULL);
+	sync_at(5);
+	forget_heard(&ann);
+	forget_heard(&bob);
+	replace_history(5);
+	durable_at(7, "ab");
+	answer_graph("[{}]", 5);
+	ck_assert_uint_eq(asked_since(), 5);
+	answer_page_at(6, (const char *const[]){ "ab", "ab" }, 2, 7);
+	turn();
+	ck_heard(&ann, "session_resync 5;node_created 6;node_created 7;");
+	ck_heard(&bob, "");
+	answer_graph("[{}]", 7);
+	turn();
+	ck_heard(&bob, "session_resync 7;");
+}
+END_TEST
+
 START_TEST(a_part_that_is_ahead_of_the_bus_waits_for_it)
 {
 	join_part(&ann, 'a', NULL);
@@ -298,6 +319,7 @@ main(void)
 	tcase_add_test(t, a_part_that_is_missing_is_said_to_be_empty);
 	tcase_add_test(t, without_a_project_there_is_no_graph_and_nothing_to_fetch);
 	tcase_add_test(t, who_is_lost_is_fed_nothing_before_it_begins_anew);
+	tcase_add_test(t, a_page_for_others_is_nothing_for_who_is_lost);
 	tcase_add_test(t, a_part_that_is_ahead_of_the_bus_waits_for_it);
 	tcase_add_test(t, who_begins_anew_late_does_not_hold_up_the_others);
 	tcase_add_test(t, a_slow_member_begins_anew_once_it_has_drained);
