@@ -156,7 +156,7 @@ is_true(struct span body, const char *name)
 	return json_find(body, name, &value) && value.p[0] == 't';
 }
 
-static void ask(struct poll *p);
+static bool ask(struct poll *p);
 
 static void
 page_came(struct poll *p, struct span body)
@@ -178,8 +178,8 @@ page_came(struct poll *p, struct span body)
 	json_out_fini(&out);
 	/* All that came was filtered out; what is behind it may not be. */
 	p->since = (uint64_t)looked.seq;
-	if (has_more || p->has_news)
-		ask(p);
+	if ((has_more || p->has_news) && !ask(p))
+		fail(p, ERROR_overloaded);
 }
 
 static void
@@ -194,7 +194,8 @@ on_page(void *arg, enum error status, struct span body)
 		page_came(p, body);
 }
 
-static void
+/* False: there is no place for a question. */
+static bool
 ask(struct poll *p)
 {
 	struct json_out args = { 0 };
@@ -218,8 +219,7 @@ ask(struct poll *p)
 	q.args = json_out_span(&args);
 	p->number = upstream_ask(hub_upstream(p->hub), &q, on_page, p);
 	json_out_fini(&args);
-	if (!p->number)
-		fail(p, ERROR_overloaded);
+	return p->number != 0;
 }
 
 static void
@@ -228,8 +228,8 @@ on_due(struct loop_timer *timer)
 	struct poll *p = (struct poll *)(void *)((char *)timer - offsetof(struct poll, due));
 
 	p->is_due = true;
-	if (p->member.state != MEMBER_JOINING && !p->number)
-		ask(p);
+	if (p->member.state != MEMBER_JOINING && !p->number && !ask(p))
+		fail(p, ERROR_overloaded);
 }
 
 static void
@@ -237,8 +237,8 @@ on_news(struct loop_timer *timer)
 {
 	struct poll *p = (struct poll *)(void *)((char *)timer - offsetof(struct poll, news));
 
-	if (!p->number)
-		ask(p);
+	if (!p->number && !ask(p))
+		fail(p, ERROR_overloaded);
 }
 
 /* Nothing is sent this way: that there is an event is all that counts, so one empty buffer stands
@@ -277,8 +277,9 @@ joined(struct member *m, const struct join_result *result)
 	 */
 	if (result->error)
 		fail(p, result->error);
-	else
-		ask(p);
+	else if (!ask(p))
+		/* The hub is not done with the member yet. */
+		loop_set_timer(hub_loop(p->hub), &p->news, clock_now_ms());
 }
 
 static void

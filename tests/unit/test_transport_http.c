@@ -177,6 +177,17 @@ START_TEST(a_poll_with_news_is_answered_at_once)
 }
 END_TEST
 
+START_TEST(a_poll_that_finds_no_place_for_its_question_is_told_so)
+{
+	fake.is_full = true;
+	open_poll(0, 1000, NULL, NAMES_COLON);
+	pass(100);
+	ck_assert_int_eq(request.status, 503);
+	ck_assert_uint_eq(hub_members(hub), 0);
+	fake.is_full = false;
+}
+END_TEST
+
 START_TEST(a_poll_without_news_waits_for_some)
 {
 	open_poll(2, 1000, NULL, NAMES_COLON);
@@ -308,6 +319,7 @@ main(void)
 	tcase_add_test(t, a_stream_on_an_unknown_session_is_404);
 	tcase_add_test(t, who_leaves_a_stream_is_out);
 	tcase_add_test(t, a_poll_with_news_is_answered_at_once);
+	tcase_add_test(t, a_poll_that_finds_no_place_for_its_question_is_told_so);
 	tcase_add_test(t, a_poll_without_news_waits_for_some);
 	tcase_add_test(t, a_poll_that_waited_in_vain_gets_an_empty_page);
 	tcase_add_test(t, a_filtered_poll_goes_on_behind_what_it_left_out);
