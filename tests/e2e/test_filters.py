@@ -7,11 +7,11 @@ import threading
 import unittest
 
 from clients import Http
-from harness import LONG
-from project_test import API, NOWHERE, RESERVED, event_names
+from harness import LONG, eventually
+from project_test import API, NOWHERE, event_names
 from proxy import Proxy, Spread
 from stock import MAKES, MODES, Driver
-from subtree_test import TRANSIENT, SubtreeTest, durable_of
+from subtree_test import SubtreeTest, durable_of
 
 SEED = int(os.environ.get("SEED", random.randrange(2**32)))
 ASKS = 1024  # LIMIT_ASKS_PER_CLIENT
@@ -26,6 +26,14 @@ def passes(entry, path, terms):
     return not events or entry["event"] in ALWAYS or any(
         entry["event"].startswith(e[:-1]) if e.endswith("*") else entry["event"] == e
         for e in events.split(","))
+
+
+def expected(audience, joins):
+    """What comes of these (seq, filters), in order; the last ones hold until the end."""
+    ends = [seq for seq, _ in joins[1:]] + [float("inf")]
+    return [entry for (seq, terms), end in zip(joins, ends)
+            for entry, path in audience.entries
+            if seq < entry["seq"] <= end and passes(entry, path, terms)]
 
 
 class FiltersTest(SubtreeTest):
@@ -295,6 +303,26 @@ class Stories(FiltersTest):
         self.assertEqual(self.nodes_heard(client), [self.left])
 
 
+class InThreads(FiltersTest):
+    """Python's client hears each event in a thread of its own: by seq."""
+
+    make = "python-socketio"
+
+    def test_another_part_takes_effect_where_it_is_acknowledged(self):
+        for mode in MODES:
+            with self.subTest(mode=mode):
+                client, joins = self.open(mode=mode), []
+                for node in (self.left, self.right, self.left):
+                    told = client.ask("join_session", {"session_id": self.session, "subtree": node,
+                                                       "names": "colon"})[0]
+                    joins.append((told["seq"], {"subtree": node}))
+                    self.note(self.left), self.note(self.right)
+                wanted = [e["seq"] for e in expected(self.audience(), joins)]
+                eventually(lambda c=client, w=wanted: len(durable_of(c)) >= len(w))
+                self.await_last(client)
+                self.assertEqual(sorted(e["seq"] for e in durable_of(client)), wanted)
+
+
 class Random(FiltersTest):
     """Filters change at random in the middle of commands; each event is judged by those that were
     acknowledged last before it."""
@@ -336,13 +364,6 @@ class Random(FiltersTest):
                  "subtree": self.dice.choice([None] + self.nodes)}
         return {k: v for k, v in terms.items() if v}
 
-    def expected(self, audience, joins):
-        """joins: (seq, terms) in order; the last one holds until the end."""
-        ends = [seq for seq, _ in joins[1:]] + [float("inf")]
-        return [entry for (seq, terms), end in zip(joins, ends)
-                for entry, path in audience.entries
-                if seq < entry["seq"] <= end and passes(entry, path, terms)]
-
     def changed(self, client, joins):
         terms = self.terms()
         seq = self.join(client, **terms, **({} if joins else {"names": "colon"}))["seq"]
@@ -371,7 +392,7 @@ class Random(FiltersTest):
         for client in clients:
             self.await_seq(client, last)
             heard = durable_of(client)
-            wanted = self.expected(audience, joins[client])
+            wanted = expected(audience, joins[client])
             self.assertEqual([e["seq"] for e in heard if e["seq"] <= last - 2],
                              [e["seq"] for e in wanted if e["seq"] <= last - 2])
             self.assertEqual([e["seq"] for e in heard[-2:]], [last - 1, last])

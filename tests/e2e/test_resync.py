@@ -7,6 +7,7 @@ import unittest
 
 from harness import BUILD, Server, eventually
 from project_test import NOWHERE, new_id
+from proxy import Proxy, Spread
 from stock import MAKES, Driver
 from subtree_test import SubtreeTest, durable_of
 
@@ -190,7 +191,13 @@ class Replaced(ResyncTest):
         changing.await_event("joined")
         changing.emit("join_session", {"session_id": self.session, "subtree": self.left})
         changing.await_event("joined")
-        listening.append((self.left, changing))
+        everywhere = Spread(self.server.ports)  # it finds its home through the other gateway
+        self.addCleanup(everywhere.close)
+        relayed = self.driver.open(everywhere.port, "polling", auth={
+            "session_id": self.session, "subtree": self.left})
+        self.addCleanup(relayed.close)
+        relayed.await_what("connect")
+        listening += [(self.left, changing), (self.left, relayed)]
         self.go_back()
         wanted = {node: self.part(node) for node in (self.left, self.job, self.right)}
         wanted |= {late: [], None: self.roots()}
@@ -209,6 +216,28 @@ class Replaced(ResyncTest):
             self.assertEqual(heard, audience.below(node, begun) if node else
                              [e for e, _ in audience.entries if e["seq"] > begun])
             self.assertEqual(len(self.resyncs(client)), 1)
+
+    def test_who_comes_back_to_another_history_is_given_its_part(self):
+        self.ctl("backup", "b.db", "--requests", self.server.requests)
+        proxy = Proxy(self.server.ports[1])
+        self.addCleanup(proxy.close)
+        client = self.driver.open(proxy.port, auth={"session_id": self.session, "recover": True,
+                                                    "subtree": self.left})
+        self.addCleanup(client.close)
+        client.await_what("connect")
+        self.do("UpdateProperty", node_id=self.job, property_id="notes", value=1)
+        client.await_event("command:executed")
+        self.server.graphd.stop()
+        proxy.cut()
+        client.await_what("disconnect")
+        self.server.graphd.start()
+        self.server.await_ready()
+        self.go_back()
+        self.assert_begun(client, self.left, self.part(self.left))
+        self.do("UpdateProperty", node_id=self.secret, property_id="notes", value=1)
+        self.do("UpdateProperty", node_id=self.job, property_id="notes", value=2)
+        self.assertEqual(client.await_event("graph:property-changed")["data"]["node_id"], self.job)
+        self.assertNotIn(self.secret, json.dumps(client.events()))
 
 
 if __name__ == "__main__":
