@@ -1,19 +1,18 @@
 """Socket.IO clients that change their filters without leaving: by another join_session on a session
 they are in, on any gateway, through gateways that are not their home, and before they are in."""
 
-import os
 import random
 import threading
 import unittest
 
 from clients import Http
-from harness import LONG, eventually
+from harness import LONG, eventually, new_seed
 from project_test import API, NOWHERE, event_names
 from proxy import Proxy, Spread
-from stock import MAKES, MODES, Driver
+from stock import MODES, DriverTest
 from subtree_test import SubtreeTest, durable_of
 
-SEED = int(os.environ.get("SEED", random.randrange(2**32)))
+SEED = new_seed()
 ASKS = 1024  # LIMIT_ASKS_PER_CLIENT
 ALWAYS = {"session:closed", "session:resync"}
 
@@ -36,27 +35,15 @@ def expected(audience, joins):
             if seq < entry["seq"] <= end and passes(entry, path, terms)]
 
 
-class FiltersTest(SubtreeTest):
+class FiltersTest(DriverTest, SubtreeTest):
     gateways = 3
-    make = MAKES[0]
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.driver = Driver(cls.make)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super().tearDownClass()
 
     def setUp(self):
         super().setUp()
         self.left, self.right = self.create("phase", "Left"), self.create("phase", "Right")
 
-    def open(self, port=None, mode="default", **more):
-        client = self.driver.open(port or self.server.ports[1], mode, **more)
-        self.addCleanup(client.close)
+    def open(self, mode="default", port=None, **more):
+        client = super().open(mode, port or self.server.ports[1], **more)
         client.await_what("connect")
         return client
 
@@ -246,7 +233,7 @@ class Stories(FiltersTest):
     def test_a_recovered_client_asks_again_for_what_its_connect_does_not_say(self):
         proxy = Proxy(self.server.ports[0])
         self.addCleanup(proxy.close)
-        client = self.open(proxy.port, auth={"session_id": self.session, "recover": True,
+        client = self.open(port=proxy.port, auth={"session_id": self.session, "recover": True,
                                              "subtree": self.left})
         begun = self.info()["seq"]
         first = self.join(client, subtree=self.right)["seq"]
@@ -270,7 +257,7 @@ class Stories(FiltersTest):
     def test_a_client_that_was_told_only_of_its_change_recovers_from_there(self):
         proxy = Proxy(self.server.ports[0])
         self.addCleanup(proxy.close)
-        client = self.open(proxy.port, "websocket", auth={
+        client = self.open("websocket", proxy.port, auth={
             "session_id": self.session, "recover": True, "events": "project:*"})
         self.note(self.left)
         self.await_last(client)
@@ -373,7 +360,7 @@ class Random(FiltersTest):
     def test_nothing_is_lost_or_doubled_of_what_both_filters_let_through(self):
         everywhere = Spread(self.server.ports)  # most of its requests come to another than its home
         self.addCleanup(everywhere.close)
-        clients = [self.open(port, mode) for port in (*self.server.ports[:2], everywhere.port)
+        clients = [self.open(mode, port) for port in (*self.server.ports[:2], everywhere.port)
                    for mode in MODES]
         joins = {client: [] for client in clients}
         writer = threading.Thread(target=self.run_commands)

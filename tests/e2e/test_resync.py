@@ -8,25 +8,13 @@ import unittest
 from harness import BUILD, Server, eventually
 from project_test import NOWHERE, new_id
 from proxy import Proxy, Spread
-from stock import MAKES, Driver
+from stock import DriverTest
 from subtree_test import SubtreeTest, durable_of
 
 LARGE = 64 * 1024  # LIMIT_EVENT_GRAPH_BYTES
 
 
-class ResyncTest(SubtreeTest):
-    make = MAKES[0]
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.driver = Driver(cls.make)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super().tearDownClass()
-
+class ResyncTest(DriverTest, SubtreeTest):
     def setUp(self):
         super().setUp()
         self.left, self.right = self.create("phase", "Left"), self.create("phase", "Right")
@@ -34,8 +22,7 @@ class ResyncTest(SubtreeTest):
         self.secret = self.create("job", "Secret", self.right)
 
     def stock(self, join=None, query="", gateway=1, **auth):
-        client = self.driver.open(self.server.ports[gateway], auth=auth, query=query)
-        self.addCleanup(client.close)
+        client = self.open(port=self.server.ports[gateway], auth=auth, query=query)
         client.await_what("connect")
         if join is not None:
             client.emit("join_session", {"session_id": self.session, "names": "colon", **join})
@@ -193,9 +180,8 @@ class Replaced(ResyncTest):
         changing.await_event("joined")
         everywhere = Spread(self.server.ports)  # it finds its home through the other gateway
         self.addCleanup(everywhere.close)
-        relayed = self.driver.open(everywhere.port, "polling", auth={
+        relayed = self.open("polling", everywhere.port, auth={
             "session_id": self.session, "subtree": self.left})
-        self.addCleanup(relayed.close)
         relayed.await_what("connect")
         listening += [(self.left, changing), (self.left, relayed)]
         self.go_back()
@@ -221,9 +207,8 @@ class Replaced(ResyncTest):
         self.ctl("backup", "b.db", "--requests", self.server.requests)
         proxy = Proxy(self.server.ports[1])
         self.addCleanup(proxy.close)
-        client = self.driver.open(proxy.port, auth={"session_id": self.session, "recover": True,
-                                                    "subtree": self.left})
-        self.addCleanup(client.close)
+        client = self.open(port=proxy.port, auth={"session_id": self.session, "recover": True,
+                                                  "subtree": self.left})
         client.await_what("connect")
         self.do("UpdateProperty", node_id=self.job, property_id="notes", value=1)
         client.await_event("command:executed")

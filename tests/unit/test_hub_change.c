@@ -192,10 +192,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("hub_change");
 	TCase *t = tcase_create("hub_change");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, what_was_pending_is_judged_by_the_old_filter_and_comes_first);
@@ -208,10 +205,5 @@ main(void)
 	tcase_add_test(t, who_is_lost_begins_anew_with_the_new_part);
 	tcase_add_test(t, node_updated_is_asked_for_as_long_as_somebody_wants_it);
 	tcase_add_test(t, graphd_is_told_nothing_and_the_member_stays_counted);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }

@@ -309,10 +309,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("hub_resync");
 	TCase *t = tcase_create("hub_resync");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, each_part_is_asked_for_once_and_given_to_those_who_listen_to_it);
@@ -329,10 +326,5 @@ main(void)
 	tcase_add_test(t, a_page_of_another_history_is_given_to_nobody);
 	tcase_add_test(t, a_gap_that_is_no_longer_kept_loses_the_whole_room);
 	tcase_add_test(t, a_question_that_found_no_place_is_asked_again);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_tests(t);
 }
