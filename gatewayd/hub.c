@@ -48,6 +48,8 @@ on_sync(struct room *r, const struct wire_header *h)
 static void
 on_transient(struct room *r, const struct delivery *d)
 {
+	if (d->event == EVENT_session_connected || d->event == EVENT_session_disconnected)
+		roster_hear(r, d);
 	if (d->event == EVENT_session_connected && !list_is_empty(&r->joining))
 		room_show_joiners(r, d);
 	room_spread(r, d);
@@ -200,6 +202,7 @@ hub_new(struct loop *loop, struct upstream *upstream)
 	list_init(&hub->starting);
 	list_init(&hub->answering);
 	list_init(&hub->reports);
+	list_init(&hub->reported);
 	hub->flush.run = on_turn_end;
 	loop_at_turn_end(loop, &hub->flush);
 	hub->tick.due = on_tick;
@@ -237,8 +240,10 @@ hub_up(struct hub *hub, bool restarted)
 	struct room *r;
 
 	/* ZeroMQ renews the subscriptions by itself, and each is answered with a sync. */
-	for (size_t i = 0; restarted && (r = table_next(&hub->rooms, &i));)
+	for (size_t i = 0; restarted && (r = table_next(&hub->rooms, &i));) {
 		room_rejoin(r, true);
+		roster_remind(r);
+	}
 }
 
 void

@@ -157,6 +157,7 @@ on_joined(void *arg, enum error status, struct span body)
 		announced = value.p[0] == 't';
 	j->answered = true;
 	m->since_ms = clock_now_ms();
+	roster_enter(m->room, m, j->active_clients);
 	if (j->announcement || !announced ||
 	    !filter_wants(m->group->filter.events, EVENT_session_connected))
 		enter(m);
@@ -344,12 +345,26 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 		hub_want_start(r);
 }
 
+/* Whether graphd may have heard of it; what is not sent yet will not be. */
+static bool
+is_known(struct member *m)
+{
+	struct joiner *j = m->joiner;
+	bool was_sent;
+
+	if (!m->counted || !j || j->answered)
+		return m->counted;
+	was_sent = j->asked && upstream_forget(m->room->hub->upstream, j->asked);
+	j->asked = 0;
+	return was_sent;
+}
+
 static void
 leave(struct member *m, bool is_away)
 {
 	if (m->state == MEMBER_OUT)
 		return;
-	if (m->counted && member_is_reported(m))
+	if (is_known(m))
 		member_report_left(m, is_away);
 	clear(m);
 }

@@ -267,15 +267,16 @@ upstream_ask(
 	return p->number;
 }
 
-void
+bool
 upstream_forget(struct upstream *u, uint64_t number)
 {
 	struct upstream_request *p = upstream_requests_find(&u->requests, number);
+	bool was_sent = p && p->was_sent;
 
-	if (!p)
-		return;
 	/* What is still here need not be done; the rest is graphd's to finish. */
-	upstream_remove(u, p);
+	if (p)
+		upstream_remove(u, p);
+	return was_sent;
 }
 
 void
