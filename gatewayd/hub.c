@@ -27,13 +27,15 @@ on_sync(struct room *r, const struct wire_header *h)
 		return;
 	}
 	r->unknown = false;
+	if (!r->hears)
+		hub_want_start(r);
+	r->hears = true;
 	if (!r->synced) {
 		r->synced = true;
 		r->log_id = h->log_id;
 		r->seq = h->seq; /* nobody is live yet */
 		r->known_seq = h->seq;
 		room_drain_held(r);
-		hub_want_start(r);
 	} else if (!uuid_equal(&r->log_id, &h->log_id)) {
 		r->lost = true;
 		room_resync(r);
@@ -239,8 +241,11 @@ hub_up(struct hub *hub, bool restarted)
 {
 	struct room *r;
 
-	/* ZeroMQ renews the subscriptions by itself, and each is answered with a sync. */
+	/* ZeroMQ renews the subscriptions by itself, and each is answered with a sync. Until then
+	 * nobody comes in who would miss its own announcement. */
 	for (size_t i = 0; restarted && (r = table_next(&hub->rooms, &i));) {
+		r->hears = false;
+		r->asked_ms = 0;
 		room_rejoin(r, true);
 		roster_remind(r);
 	}

@@ -58,6 +58,7 @@ struct room {
 	struct uuid log_id;
 	uint64_t seq; /* live members have everything up to here */
 	bool synced;  /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
+	bool hears;   /* this graphd has answered the subscription: its events arrive */
 	bool unknown; /* graphd knows no such session */
 	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
 	bool lost;    /* the history is another one: live members begin anew too */
@@ -174,6 +175,8 @@ void member_evict(struct member *, const char *reason);
 void room_start_joiners(struct room *);
 void room_fail_joiners(struct room *, enum error);
 void room_expire_joiners(struct room *, uint64_t now_ms);
+/* Subscribes anew if it is time, so that graphd answers it. */
+void room_ask_sync(struct room *, uint64_t now_ms);
 /* A transient event that a joiner may be waiting for: its own announcement. */
 void room_show_joiners(struct room *, const struct delivery *);
 

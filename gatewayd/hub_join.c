@@ -189,6 +189,10 @@ start(struct member *m, struct link *refused)
 	}
 	if (member_is_reported(m))
 		return;
+	if (!m->room->hears) {
+		room_ask_sync(m->room, clock_now_ms());
+		return;
+	}
 	m->joiner->asked = member_join(m, on_joined);
 	if (!m->joiner->asked) {
 		m->counted = false;
@@ -239,7 +243,8 @@ room_expire_joiners(struct room *r, uint64_t now_ms)
 		next = at->next;
 		if (m->joiner->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
 			enter(m);
-		else if (!r->synced && now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
+		else if (!(r->synced && r->hears) && !member_is_reported(m) &&
+		    now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
 			set_apart(m, &late);
 	}
 	fail_all(&late, ERROR_backend_unavailable);

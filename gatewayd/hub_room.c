@@ -104,6 +104,7 @@ room_end(struct room *r)
 	r->ended = false;
 	r->unknown = true;
 	r->synced = false;
+	r->hears = false;
 	room_stop_reading(r);
 	room_drop_held(r);
 	room_fail_joiners(r, ERROR_invalid_session);
@@ -129,6 +130,15 @@ room_free(struct room *r)
 	table_remove(&r->hub->rooms, &r->id);
 	upstream_unsubscribe(r->hub->upstream, &r->id, false);
 	free(r);
+}
+
+void
+room_ask_sync(struct room *r, uint64_t now_ms)
+{
+	if (now_ms - r->asked_ms < SYNC_MS)
+		return;
+	r->asked_ms = now_ms;
+	upstream_resync(r->hub->upstream, &r->id);
 }
 
 static void
@@ -161,10 +171,8 @@ room_tick(struct room *r, uint64_t now_ms)
 	room_mark(r);
 	roster_tick(r);
 	room_expire_surveys(r, now_ms);
-	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
-		r->asked_ms = now_ms;
-		upstream_resync(r->hub->upstream, &r->id);
-	}
+	if (!r->hears && !r->unknown)
+		room_ask_sync(r, now_ms);
 	if (r->lost)
 		room_resync(r);
 	else if (room_has_gap(r) || !list_is_empty(&r->waiting))

@@ -4,7 +4,7 @@
 
 #include "common/limits.h"
 
-static struct fake_client ann, bob, cem;
+static struct fake_client ann, bob, cem, dan;
 
 #define JOINED_1 "{\"active_clients\":1,\"seq\":0,\"announced\":true}"
 
@@ -303,6 +303,32 @@ START_TEST(after_a_restart_the_counted_are_reported_again_and_gaps_are_filled)
 }
 END_TEST
 
+START_TEST(after_a_restart_nobody_comes_in_who_would_not_hear_it)
+{
+	join_plainly(&bob);
+	sync_at(0);
+	hub_up(hub, true);
+	join_counted(&ann, "A", &fake_transport);
+	join_plainly(&cem);
+	turn();
+	ck_assert_uint_eq(cem.n_joined, 1);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 0);
+	ck_assert_int_eq(fake.resyncs, 1);
+	pass(1500);
+	ck_assert_int_eq(fake.resyncs, 2);
+	sync_at(0);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 1);
+	pass(3000);
+	ck_assert_int_eq(fake.resyncs, 2);
+	/* And if graphd is not heard at all, it is told so. */
+	hub_up(hub, true);
+	join_counted(&dan, "D", &fake_transport);
+	pass(LIMIT_DEADLINE_MS + 100);
+	ck_assert_int_eq(dan.result.error, ERROR_backend_unavailable);
+	ck_assert_uint_eq(ann.n_joined, 0); /* graphd has been asked, and answers when it does */
+}
+END_TEST
+
 START_TEST(when_graphd_had_given_up_on_us_the_counted_are_announced_again)
 {
 	join_plainly(&bob);
@@ -437,6 +463,7 @@ main(void)
 	tcase_add_test(t, an_ended_session_sends_everybody_away_behind_its_last_event);
 	tcase_add_test(t, a_session_that_ends_behind_a_gap_still_ends);
 	tcase_add_test(t, after_a_restart_the_counted_are_reported_again_and_gaps_are_filled);
+	tcase_add_test(t, after_a_restart_nobody_comes_in_who_would_not_hear_it);
 	tcase_add_test(t, when_graphd_had_given_up_on_us_the_counted_are_announced_again);
 	tcase_add_test(t, only_who_may_return_is_away_when_its_connection_breaks_off);
 	tcase_add_test(t, a_session_that_a_restart_has_forgotten_sends_everybody_away);
