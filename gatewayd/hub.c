@@ -27,8 +27,11 @@ on_sync(struct room *r, const struct wire_header *h)
 		return;
 	}
 	r->unknown = false;
-	if (!r->hears)
+	if (!r->hears) {
 		hub_want_start(r);
+		/* Who left before we heard again was announced to others only. */
+		roster_remind(r);
+	}
 	r->hears = true;
 	if (!r->synced) {
 		r->synced = true;

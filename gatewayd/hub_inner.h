@@ -204,7 +204,8 @@ void roster_hear(struct room *, const struct delivery *);
 void roster_enter(struct room *, const struct member *, uint64_t n_clients);
 /* The list is read if graphd counts others than are on it. */
 void roster_tick(struct room *);
-/* After a restart of graphd, and behind room_rejoin(): it is told who else was here. */
+/* After a restart of graphd, behind room_rejoin() and when it is heard again: it is told who else
+ * was here. */
 void roster_remind(struct room *);
 
 /* hub_survey.c */

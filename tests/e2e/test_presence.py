@@ -326,6 +326,10 @@ class Trouble(ThreeGateways):
             eventually(lambda: len(self.clients()) == 4, what="everybody counted again")
             self.assert_here(*watchers, client)
         self.assertEqual([comings_and_goings(w) for w in watchers], before)
+        # Every gateway hears graphd again.
+        self.create()
+        for watcher in watchers:
+            watcher.await_event("command:executed")
         last = self.watcher(2)
         self.assertEqual(watchers[0].await_event(told_of(
             last.client_id, "session:connected"))["data"]["client_count"], 5)

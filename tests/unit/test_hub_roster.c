@@ -65,6 +65,21 @@ START_TEST(who_left_while_graphd_was_away_is_among_them)
 }
 END_TEST
 
+START_TEST(who_left_before_the_new_graphd_was_heard_is_reminded_of_again)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	hear_of(EVENT_session_connected, "B", "null", 1);
+	restart();
+	fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":0}");
+	sync_at(0);
+	ck_assert_str_eq(reminder(), "{\"clients\":[{\"client_id\":\"B\"}]}");
+	fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":1}");
+	sync_at(0);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_remind), 2);
+}
+END_TEST
+
 START_TEST(where_all_are_here_graphd_is_reminded_of_nobody)
 {
 	join_plainly(&cem);
@@ -166,6 +181,7 @@ main(void)
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
 	tcase_add_test(t, who_left_while_graphd_was_away_is_among_them);
+	tcase_add_test(t, who_left_before_the_new_graphd_was_heard_is_reminded_of_again);
 	tcase_add_test(t, where_all_are_here_graphd_is_reminded_of_nobody);
 	tcase_add_test(t, who_was_there_first_is_asked_for_at_once);
 	tcase_add_test(t, a_list_that_is_short_is_read_again_once_a_second);
