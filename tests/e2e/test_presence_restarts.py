@@ -10,11 +10,6 @@ from test_presence import ThreeGateways, comings_and_goings, told_of
 class Restarts(ThreeGateways):
     fresh = True
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.end()
-        super(ThreeGateways, cls).tearDownClass()
-
     def test_a_restart_of_graphd_is_not_heard_of_and_the_counts_are_as_before(self):
         watchers = [self.watcher(gateway) for gateway in range(3)]
         client = self.stock(self.server.ports[1], "default", recover=True)
