@@ -27,13 +27,18 @@ on_sync(struct room *r, const struct wire_header *h)
 		return;
 	}
 	r->unknown = false;
+	if (!r->hears) {
+		hub_want_start(r);
+		/* Who left before we heard again was announced to others only. */
+		roster_remind(r);
+	}
+	r->hears = true;
 	if (!r->synced) {
 		r->synced = true;
 		r->log_id = h->log_id;
 		r->seq = h->seq; /* nobody is live yet */
 		r->known_seq = h->seq;
 		room_drain_held(r);
-		hub_want_start(r);
 	} else if (!uuid_equal(&r->log_id, &h->log_id)) {
 		room_restart(r, &h->log_id, h->seq);
 		room_fetch(r);
@@ -48,6 +53,8 @@ on_sync(struct room *r, const struct wire_header *h)
 static void
 on_transient(struct room *r, const struct delivery *d)
 {
+	if (d->event == EVENT_session_connected || d->event == EVENT_session_disconnected)
+		roster_hear(r, d);
 	if (d->event == EVENT_session_connected && !list_is_empty(&r->joining))
 		room_show_joiners(r, d);
 	room_spread(r, d);
@@ -200,6 +207,7 @@ hub_new(struct loop *loop, struct upstream *upstream)
 	list_init(&hub->starting);
 	list_init(&hub->answering);
 	list_init(&hub->reports);
+	list_init(&hub->reported);
 	hub->flush.run = on_turn_end;
 	loop_at_turn_end(loop, &hub->flush);
 	hub->tick.due = on_tick;
@@ -236,9 +244,14 @@ hub_up(struct hub *hub, bool restarted)
 {
 	struct room *r;
 
-	/* ZeroMQ renews the subscriptions by itself, and each is answered with a sync. */
-	for (size_t i = 0; restarted && (r = table_next(&hub->rooms, &i));)
+	/* ZeroMQ renews the subscriptions by itself, and each is answered with a sync. Until then
+	 * nobody comes in who would miss its own announcement. */
+	for (size_t i = 0; restarted && (r = table_next(&hub->rooms, &i));) {
+		r->hears = false;
+		r->asked_ms = 0;
 		room_rejoin(r, true);
+		roster_remind(r);
+	}
 }
 
 void

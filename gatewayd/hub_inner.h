@@ -57,6 +57,7 @@ struct room {
 	struct uuid log_id;
 	uint64_t seq; /* live members have everything up to here */
 	bool synced;  /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
+	bool hears;   /* this graphd has answered the subscription: its events arrive */
 	bool unknown; /* graphd knows no such session */
 	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
 	bool reads_paths; /* with the events also where they happened */
@@ -74,6 +75,9 @@ struct room {
 	struct link held;		    /* struct held_event, by seq */
 	struct link surveys;		    /* struct survey: members of ours are being asked */
 	size_t held_bytes;
+	struct table roster;	/* struct listed: who is here, as the room's listeners were told */
+	uint64_t n_clients;	/* who are here, as graphd said last; UINT64_MAX: it has not */
+	uint64_t asked_clients; /* question for the list of them; 0: none */
 };
 
 enum { HUB_TRANSPORTS = 8 };
@@ -92,6 +96,7 @@ struct hub {
 	struct link starting;	/* rooms */
 	struct link answering;	/* surveys with answers for graphd */
 	struct link reports;	/* to graphd, that wait for room among the requests */
+	struct link reported;	/* those that graphd has not answered yet */
 	uint64_t survey_number; /* of the last one; 0: none yet */
 	size_t n_joining;
 	size_t n_joined; /* since memory was last given back */
@@ -180,6 +185,8 @@ void member_evict(struct member *, const char *reason);
 void room_start_joiners(struct room *);
 void room_fail_joiners(struct room *, enum error);
 void room_expire_joiners(struct room *, uint64_t now_ms);
+/* Subscribes anew if it is time, so that graphd answers it. */
+void room_ask_sync(struct room *, uint64_t now_ms);
 /* A transient event that a joiner may be waiting for: its own announcement. */
 void room_show_joiners(struct room *, const struct delivery *);
 
@@ -188,12 +195,28 @@ void room_show_joiners(struct room *, const struct delivery *);
 uint64_t member_join(struct member *, upstream_reply_fn *fn);
 /* is_away: its connection broke off, and it may return. */
 void member_report_left(const struct member *, bool is_away);
+/* Puts a report behind those before it; it is sent until graphd answers it. m: the member it is
+ * about, or NULL. */
+void room_report(struct room *, const struct member *, enum command, struct span args);
 /* Those that had to wait because graphd has much to answer. */
 void hub_send_reports(struct hub *);
 void hub_drop_reports(struct hub *);
 /* After graphd forgot them: all counted members are reported again. quiet: others were not told
  * that they had gone. */
 void room_rejoin(struct room *, bool quiet);
+
+/* hub_roster.c */
+void roster_init(struct room *);
+void roster_fini(struct room *);
+/* session:connected or session:disconnected. */
+void roster_hear(struct room *, const struct delivery *);
+/* graphd has let it in, as one of so many. */
+void roster_enter(struct room *, const struct member *, uint64_t n_clients);
+/* The list is read if graphd counts others than are on it. */
+void roster_tick(struct room *);
+/* After a restart of graphd, behind room_rejoin() and when it is heard again: it is told who else
+ * was here. */
+void roster_remind(struct room *);
 
 /* hub_survey.c */
 /* The event ask. */
@@ -216,3 +239,6 @@ void room_end(struct room *);
 void room_evict_all(struct room *, const char *reason);
 void room_free(struct room *);
 void room_tick(struct room *, uint64_t now_ms);
+/* All who are counted and have come in. */
+void room_each_counted(
+    const struct room *, void (*fn)(void *context, const struct member *), void *context);

@@ -171,6 +171,7 @@ on_joined(void *arg, enum error status, struct span body)
 		announced = value.p[0] == 't';
 	j->answered = true;
 	m->since_ms = clock_now_ms();
+	roster_enter(m->room, m, j->active_clients);
 	if (j->announcement || !announced ||
 	    !filter_wants(m->group->filter.events, EVENT_session_connected))
 		enter(m);
@@ -202,6 +203,10 @@ start(struct member *m, struct link *refused)
 	}
 	if (member_is_reported(m))
 		return;
+	if (!m->room->hears) {
+		room_ask_sync(m->room, clock_now_ms());
+		return;
+	}
 	m->joiner->asked = member_join(m, on_joined);
 	if (!m->joiner->asked) {
 		m->counted = false;
@@ -252,7 +257,8 @@ room_expire_joiners(struct room *r, uint64_t now_ms)
 		next = at->next;
 		if (m->joiner->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
 			enter(m);
-		else if (!r->synced && now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
+		else if (!(r->synced && r->hears) && !member_is_reported(m) &&
+		    now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
 			set_apart(m, &late);
 	}
 	fail_all(&late, ERROR_backend_unavailable);
@@ -366,12 +372,26 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 		hub_want_start(r);
 }
 
+/* Whether graphd may have heard of it; what is not sent yet will not be. */
+static bool
+is_known(struct member *m)
+{
+	struct joiner *j = m->joiner;
+	bool was_sent;
+
+	if (!m->counted || !j || j->answered)
+		return m->counted;
+	was_sent = j->asked && upstream_forget(m->room->hub->upstream, j->asked);
+	j->asked = 0;
+	return was_sent;
+}
+
 static void
 leave(struct member *m, bool is_away)
 {
 	if (m->state == MEMBER_OUT)
 		return;
-	if (m->counted && member_is_reported(m))
+	if (is_known(m))
 		member_report_left(m, is_away);
 	clear(m);
 }

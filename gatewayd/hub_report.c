@@ -1,5 +1,8 @@
-/* What graphd is told of counted members: that they are in, that they have left, and again that
- * they are in when it has forgotten them. */
+/*
+ * What graphd is told of counted members: that they are in, that they have left, and again that
+ * they are in when it has forgotten them. It is told until it answers: a leave that was lost would
+ * leave the client where it is not for as long as this gateway lives.
+ */
 
 #include "gatewayd/hub_inner.h"
 
@@ -12,21 +15,15 @@
 /* Many clients may go at once, or be forgotten: their reports leave room for requests. */
 enum { REPORTS_IN_FLIGHT = LIMIT_IN_FLIGHT / 2 };
 
-/* A report that is still to be sent. */
+/* A report that graphd has not answered. */
 struct report {
-	struct link link;
+	struct link link; /* of those to be sent, or of those sent; in both in order */
+	struct hub *hub;
+	uint64_t asked; /* number of the question, when sent */
 	enum command command;
 	struct uuid session;
 	char *client_id, *actor, *args;
 };
-
-static void
-ignore_answer(void *arg, enum error status, struct span body)
-{
-	(void)arg;
-	(void)status;
-	(void)body;
-}
 
 static void
 write_args(struct json_out *args, const struct member *m, const char *const flags[2])
@@ -59,28 +56,61 @@ member_join(struct member *m, upstream_reply_fn *fn)
 	return number;
 }
 
-static bool
-send_report(struct hub *hub, const struct report *r)
-{
-	struct upstream_question q = {
-		.command = r->command,
-		.session = r->session,
-		.args = span_of(r->args),
-		.caller = { .actor = span_of(r->actor), .client = span_of(r->client_id) },
-	};
-
-	return upstream_in_flight(hub->upstream) < REPORTS_IN_FLIGHT &&
-	    upstream_ask(hub->upstream, &q, ignore_answer, NULL);
-}
-
 static void
 report_free(struct report *r)
 {
+	if (r->asked)
+		upstream_forget(r->hub->upstream, r->asked);
 	list_remove(&r->link);
 	free(r->client_id);
 	free(r->actor);
 	free(r->args);
 	free(r);
+}
+
+/* All that were sent are to be sent again, so that they stay in order. */
+static void
+take_back(struct hub *hub)
+{
+	while (!list_is_empty(&hub->reported)) {
+		struct report *r = LIST_OF(hub->reported.prev, struct report, link);
+
+		if (r->asked)
+			upstream_forget(hub->upstream, r->asked);
+		r->asked = 0;
+		list_remove(&r->link);
+		list_append(hub->reports.next, &r->link);
+	}
+}
+
+static void
+on_answer(void *arg, enum error status, struct span body)
+{
+	struct report *r = arg;
+
+	(void)body;
+	r->asked = 0;
+	if (status == ERROR_backend_unavailable)
+		take_back(r->hub);
+	else
+		report_free(r);
+}
+
+static bool
+send_report(struct report *r)
+{
+	struct upstream_question q = {
+		.command = r->command,
+		.session = r->session,
+		.args = span_of(r->args),
+		.caller = { .actor = r->actor ? span_of(r->actor) : (struct span){ 0 },
+		    .client = r->client_id ? span_of(r->client_id) : (struct span){ 0 } },
+	};
+
+	if (upstream_in_flight(r->hub->upstream) >= REPORTS_IN_FLIGHT)
+		return false;
+	r->asked = upstream_ask(r->hub->upstream, &q, on_answer, r);
+	return r->asked != 0;
 }
 
 void
@@ -89,36 +119,45 @@ hub_send_reports(struct hub *hub)
 	while (!list_is_empty(&hub->reports)) {
 		struct report *r = LIST_OF(hub->reports.next, struct report, link);
 
-		if (!send_report(hub, r))
+		if (!send_report(r))
 			return;
-		report_free(r);
+		list_remove(&r->link);
+		list_append(&hub->reported, &r->link);
 	}
 }
 
 void
 hub_drop_reports(struct hub *hub)
 {
+	take_back(hub);
 	while (!list_is_empty(&hub->reports))
 		report_free(LIST_OF(hub->reports.next, struct report, link));
 }
 
 /* In order: of a client that was reported again and then left, graphd hears it that way round. */
+void
+room_report(struct room *room, const struct member *m, enum command command, struct span args)
+{
+	struct report *r = xcalloc(1, sizeof *r);
+
+	r->hub = room->hub;
+	r->command = command;
+	r->session = room->id;
+	r->client_id = m ? xstrdup(m->client_id) : NULL;
+	r->actor = m ? xstrdup(m->actor) : NULL;
+	r->args = xspandup(args);
+	list_append(&room->hub->reports, &r->link);
+	hub_send_reports(room->hub);
+}
+
 static void
 report(const struct member *m, enum command command, const char *const flags[2])
 {
-	struct hub *hub = m->room->hub;
-	struct report *r = xcalloc(1, sizeof *r);
 	struct json_out args = { 0 };
 
 	write_args(&args, m, flags);
-	r->command = command;
-	r->session = m->room->id;
-	r->client_id = xstrdup(m->client_id);
-	r->actor = xstrdup(m->actor);
-	r->args = xspandup(json_out_span(&args));
+	room_report(m->room, m, command, json_out_span(&args));
 	json_out_fini(&args);
-	list_append(&hub->reports, &r->link);
-	hub_send_reports(hub);
 }
 
 void
@@ -129,28 +168,16 @@ member_report_left(const struct member *m, bool is_away)
 	report(m, COMMAND_leave, is_away ? away : NULL);
 }
 
+static void
+rejoin(void *context, const struct member *m)
+{
+	report(m, COMMAND_join, context);
+}
+
 void
 room_rejoin(struct room *r, bool quiet)
 {
-	const char *const flags[2] = { "back", quiet ? "quiet" : NULL };
-	struct link *const lists[] = { &r->waiting, &r->slow };
+	const char *flags[2] = { "back", quiet ? "quiet" : NULL };
 
-	for (size_t i = 0; i < 2; i++) {
-		LIST_EACH(at, lists[i])
-		{
-			const struct member *m = LIST_OF(at, struct member, link);
-
-			if (m->counted)
-				report(m, COMMAND_join, flags);
-		}
-	}
-	LIST_EACH(at, &r->groups)
-	{
-		const struct group *g = LIST_OF(at, struct group, in_room);
-
-		for (uint32_t i = 0; i < g->n; i++) {
-			if (g->members[i]->counted)
-				report(g->members[i], COMMAND_join, flags);
-		}
-	}
+	room_each_counted(r, rejoin, flags);
 }

@@ -35,6 +35,7 @@ hub_room(struct hub *hub, const struct uuid *id)
 	list_init(&r->slow);
 	list_init(&r->held);
 	list_init(&r->surveys);
+	roster_init(r);
 	table_add(&hub->rooms, r);
 	upstream_subscribe(hub->upstream, id, false);
 	return r;
@@ -46,6 +47,31 @@ hub_want_start(struct room *r)
 	if (!link_is_in_list(&r->starting))
 		list_append(&r->hub->starting, &r->starting);
 	loop_again(r->hub->loop);
+}
+
+void
+room_each_counted(
+    const struct room *r, void (*fn)(void *context, const struct member *), void *context)
+{
+	const struct link *const lists[] = { &r->waiting, &r->slow };
+
+	for (size_t i = 0; i < 2; i++) {
+		LIST_EACH(at, lists[i])
+		{
+			const struct member *m = LIST_OF(at, struct member, link);
+
+			if (m->counted)
+				fn(context, m);
+		}
+	}
+	LIST_EACH(at, &r->groups)
+	{
+		const struct group *g = LIST_OF(at, struct group, in_room);
+
+		for (uint32_t i = 0; i < g->n; i++)
+			if (g->members[i]->counted)
+				fn(context, g->members[i]);
+	}
 }
 
 /* Everybody but those who are still joining. */
@@ -78,6 +104,7 @@ room_end(struct room *r)
 	r->ended = false;
 	r->unknown = true;
 	r->synced = false;
+	r->hears = false;
 	room_stop_reading(r);
 	room_drop_held(r);
 	room_fail_joiners(r, ERROR_invalid_session);
@@ -97,11 +124,21 @@ room_free(struct room *r)
 	room_stop_reading(r);
 	room_drop_held(r);
 	room_expire_surveys(r, UINT64_MAX);
+	roster_fini(r);
 	list_remove(&r->starting);
 	table_fini(&r->subtrees);
 	table_remove(&r->hub->rooms, &r->id);
 	upstream_unsubscribe(r->hub->upstream, &r->id, false);
 	free(r);
+}
+
+void
+room_ask_sync(struct room *r, uint64_t now_ms)
+{
+	if (now_ms - r->asked_ms < SYNC_MS)
+		return;
+	r->asked_ms = now_ms;
+	upstream_resync(r->hub->upstream, &r->id);
 }
 
 static void
@@ -132,11 +169,10 @@ room_tick(struct room *r, uint64_t now_ms)
 {
 	look_after_slow(r, now_ms);
 	room_mark(r);
+	roster_tick(r);
 	room_expire_surveys(r, now_ms);
-	if (!r->synced && !r->unknown && now_ms - r->asked_ms >= SYNC_MS) {
-		r->asked_ms = now_ms;
-		upstream_resync(r->hub->upstream, &r->id);
-	}
+	if (!r->hears && !r->unknown)
+		room_ask_sync(r, now_ms);
 	if (room_has_gap(r) || !list_is_empty(&r->waiting))
 		room_fetch(r);
 	if (!room_is_empty(r))

@@ -267,15 +267,16 @@ upstream_ask(
 	return p->number;
 }
 
-void
+bool
 upstream_forget(struct upstream *u, uint64_t number)
 {
 	struct upstream_request *p = upstream_requests_find(&u->requests, number);
+	bool was_sent = p && p->was_sent;
 
-	if (!p)
-		return;
 	/* What is still here need not be done; the rest is graphd's to finish. */
-	upstream_remove(u, p);
+	if (p)
+		upstream_remove(u, p);
+	return was_sent;
 }
 
 void
@@ -319,6 +320,9 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
 	/* Only a link that stands takes messages; what cannot be sent stays in our own, bounded
 	 * queue. */
 	set_option(dealer, ZMQ_IMMEDIATE, 1);
+	/* Nothing is lost while requests wait, but transient events are while nobody hears them:
+	 * the interval does not grow. */
+	set_option(sub, ZMQ_RECONNECT_IVL_MAX, 0);
 	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);
 	open_monitor(u, dealer);
 	loop_add_zmq(loop, &u->dealer, dealer);

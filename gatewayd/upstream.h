@@ -69,8 +69,8 @@ unsigned upstream_changes_under_way(const struct upstream *, const struct uuid *
  * LIMIT_ASKS_IN_FLIGHT of those that are sent once (the caller answers overloaded). */
 uint64_t upstream_ask(
     struct upstream *, const struct upstream_question *, upstream_reply_fn *, void *arg);
-/* The answer is no longer wanted. */
-void upstream_forget(struct upstream *, uint64_t number);
+/* The answer is no longer wanted. False: the request was never sent, and will not be. */
+bool upstream_forget(struct upstream *, uint64_t number);
 
 /* Topic session_<id>/; graphd answers each with a sync event. Counted: as many unsubscribes end it.
  * dash: also session_<id>/dash/. */

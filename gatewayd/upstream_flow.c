@@ -68,6 +68,7 @@ upstream_flush(struct upstream *u)
 			return;
 		}
 		list_remove(&p->unsent);
+		p->was_sent = true;
 	}
 }
 

@@ -18,6 +18,7 @@ struct upstream_request {
 	void *arg;
 	enum command command;
 	bool once;		  /* never sent again */
+	bool was_sent;		  /* over this link or an earlier one */
 	bool is_counted;	  /* among the changes of its session */
 	struct uuid session;	  /* nil: none */
 	uint8_t attempt;	  /* in the high bits of the number on the wire */

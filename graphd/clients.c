@@ -57,16 +57,22 @@ end_absence(struct member *m)
 	m->absence = NULL;
 }
 
+/* Nearly always the place is the end. */
 static void
-begin_absence(struct clients *c, struct member *m, uint64_t now_ms)
+begin_absence(struct clients *c, struct member *m, uint64_t until_ms, bool is_reminded)
 {
+	struct link *before = c->away.prev;
+
 	if (m->absence)
 		return;
 	m->client.is_away = true;
 	m->absence = xcalloc(1, sizeof(*m->absence));
 	m->absence->member = m;
-	m->absence->since_ms = now_ms;
-	list_append(&c->away, &m->absence->link);
+	m->absence->until_ms = until_ms;
+	m->absence->is_reminded = is_reminded;
+	while (before != &c->away && LIST_OF(before, struct absence, link)->until_ms > until_ms)
+		before = before->prev;
+	list_append(before->next, &m->absence->link);
 }
 
 /* Who has no name of its own goes by its id. actor {NULL,0}: it has none at all. */
@@ -212,11 +218,12 @@ add_berth(struct clients *c, struct member *m, const struct client_facts *facts)
 }
 
 enum error
-clients_join(struct clients *c, struct session *s, const struct client_facts *facts, bool *is_new)
+clients_join(struct clients *c, struct session *s, const struct client_facts *facts, bool *is_news)
 {
 	struct member *m = clients_member(c, s, facts->client_id);
 
-	*is_new = !m;
+	/* A gateway that comes late may have clients who were missed. */
+	*is_news = !m && (!facts->quiet || c->has_missed);
 	if (!m && s->n_clients >= LIMIT_CLIENTS_PER_SESSION)
 		return ERROR_too_many_clients;
 	if (!m)
@@ -224,6 +231,30 @@ clients_join(struct clients *c, struct session *s, const struct client_facts *fa
 	end_absence(m);
 	add_berth(c, m, facts);
 	set_actor(m, facts->actor);
+	return OK;
+}
+
+/* A lease lasts until every gateway that lives has said so, and more. */
+static uint64_t
+reminded_ms(const struct clients *c)
+{
+	return c->grace_ms > LIMIT_LEASE_MS ? c->grace_ms : LIMIT_LEASE_MS;
+}
+
+enum error
+clients_remind(
+    struct clients *c, struct session *s, const struct client_facts *facts, bool *was_missing)
+{
+	struct member *m = clients_member(c, s, facts->client_id);
+
+	*was_missing = !m;
+	if (m)
+		return OK;
+	if (s->n_clients >= LIMIT_CLIENTS_PER_SESSION)
+		return ERROR_too_many_clients;
+	m = member_new(c, s, facts);
+	set_actor(m, facts->actor);
+	begin_absence(c, m, facts->now_ms + reminded_ms(c), true);
 	return OK;
 }
 
@@ -260,7 +291,7 @@ clients_leave(struct clients *c, struct session *s, const struct client_leave *l
 		client_free(c, m);
 		return LEAVE_GONE;
 	}
-	begin_absence(c, m, leave->now_ms);
+	begin_absence(c, m, leave->now_ms + c->grace_ms, false);
 	return LEAVE_STAYS;
 }
 

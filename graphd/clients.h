@@ -35,10 +35,19 @@ struct client_facts {
 	 * the newest, so it stands beside them.
 	 */
 	bool again;
+	/* Others are believed to know that it is here: only who was announced gone is news. */
+	bool quiet;
 };
-/* *is_new: it was not here yet, nor away. too_many_clients. */
+/* *is_news: others are to be told, for it was not here yet, nor away. too_many_clients. */
 enum error clients_join(
-    struct clients *, struct session *, const struct client_facts *, bool *is_new);
+    struct clients *, struct session *, const struct client_facts *, bool *is_news);
+/*
+ * Others were told that the client is here, by the graphd before this one. If it is not, it is away
+ * from now on, for long enough to be reported by its gateway too; nobody hears of that.
+ * *was_missing: so it was. Of the facts only who it is and the time count. too_many_clients.
+ */
+enum error clients_remind(
+    struct clients *, struct session *, const struct client_facts *, bool *was_missing);
 /* NULL: it is not here. */
 const struct client *clients_find(
     const struct clients *, const struct session *, struct span client_id);

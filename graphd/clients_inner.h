@@ -21,11 +21,12 @@ struct berth {
 	uint64_t connection;
 };
 
-/* A client whose connection broke off. */
+/* A client whose connection broke off, or who has not been reported since a restart. */
 struct absence {
-	struct link link; /* the longest first */
+	struct link link; /* in order of until_ms */
 	struct member *member;
-	uint64_t since_ms;
+	uint64_t until_ms;
+	bool is_reminded;
 };
 
 /* What a client shows of itself. */
@@ -57,6 +58,7 @@ struct clients {
 	struct link showing, kept; /* struct showing */
 	struct link away;	   /* struct absence */
 	uint64_t last_number;	   /* given to a client */
+	bool has_missed;	   /* who was reminded of has been announced gone */
 	clients_gone_fn *gone;
 	void *gone_context;
 };

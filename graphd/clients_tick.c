@@ -162,7 +162,7 @@ sweep(struct clients *c, clients_change_fn *fn, void *context)
 }
 
 static struct absence *
-longest_away(const struct clients *c)
+first_away(const struct clients *c)
 {
 	return list_is_empty(&c->away) ? NULL : LIST_OF(c->away.next, struct absence, link);
 }
@@ -174,8 +174,10 @@ clients_tick(struct clients *c, uint64_t now_ms, clients_change_fn *fn, void *co
 
 	if (mark_silent(c, now_ms))
 		sweep(c, fn, context);
-	while ((a = longest_away(c)) && now_ms - a->since_ms >= c->grace_ms)
+	while ((a = first_away(c)) && a->until_ms <= now_ms) {
+		c->has_missed = c->has_missed || a->is_reminded;
 		bury(c, a->member, fn, context);
+	}
 	tell_kept(c, now_ms, fn, context);
 	tell_expired(c, now_ms, fn, context);
 }
@@ -189,8 +191,8 @@ earlier(uint64_t a, uint64_t b)
 uint64_t
 clients_due_ms(const struct clients *c)
 {
-	const struct absence *a = longest_away(c);
-	uint64_t due_ms = a ? a->since_ms + c->grace_ms : UINT64_MAX;
+	const struct absence *a = first_away(c);
+	uint64_t due_ms = a ? a->until_ms : UINT64_MAX;
 	const struct showing *s;
 	const struct gateway *g;
 

@@ -228,7 +228,7 @@ bind_outlet(struct server *s, const char *endpoint, bool is_packed)
 	if (!socket)
 		return false;
 	bus_add_outlet(&s->bus, socket, is_packed, s->loop);
-	guard_watch(&s->guard, s->loop, socket, endpoint);
+	guard_watch(&s->guard, socket, endpoint);
 	return true;
 }
 
@@ -238,7 +238,7 @@ bind_router(struct server *s, const char *endpoint)
 	s->router.socket = router_bind(s->zmq, endpoint, s->security);
 	if (!s->router.socket)
 		return false;
-	guard_watch(&s->guard, s->loop, s->router.socket, endpoint);
+	guard_watch(&s->guard, s->router.socket, endpoint);
 	return true;
 }
 
@@ -271,10 +271,10 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	s->options = *options;
 	s->zmq = zmq_ctx_new();
 	s->dispatcher = dispatcher_new(sessions, options->grace_ms);
-	guard_init(&s->guard, s->zmq);
+	guard_init(&s->guard, s->loop, s->zmq);
 	bus_init(&s->bus, sessions, &s->dispatcher->boot_id);
 	if (!secure(s, message) || !bind_all(s, message)) {
-		guard_fini(&s->guard, loop);
+		guard_fini(&s->guard);
 		bus_fini(&s->bus, loop);
 		if (s->router.socket)
 			zmq_close(s->router.socket);
@@ -334,7 +334,7 @@ server_free(struct server *s)
 		return;
 	stop_timers(s);
 	server_end_surveys(s);
-	guard_fini(&s->guard, s->loop);
+	guard_fini(&s->guard);
 	snapshooter_fini(&s->snapshooter);
 	for (struct link *l; (l = list_take(&s->streams));) {
 		struct stream *stream = LIST_OF(l, struct stream, link);

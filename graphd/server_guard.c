@@ -1,5 +1,6 @@
 #include "graphd/server_guard.h"
 
+#include "common/clock.h"
 #include "common/frames.h"
 #include "common/log.h"
 
@@ -9,6 +10,9 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+/* libzmq tells of a connection's end before it closes the descriptor. */
+enum { CLOSED_BY_MS = 50 };
 
 /* Connections come and go rarely enough for reading a directory each time. */
 static int
@@ -72,21 +76,30 @@ on_event(struct loop_zmq *z)
 	while (frames_recv(&f, z->socket))
 		frames_fini(&f);
 	guard_check(guarded->guard);
+	if (guarded->guard->closed)
+		loop_set_timer(
+		    guarded->guard->loop, &guarded->guard->later, clock_now_ms() + CLOSED_BY_MS);
 	return false;
 }
 
+static void
+on_later(struct loop_timer *timer)
+{
+	guard_check((struct guard *)(void *)((char *)timer - offsetof(struct guard, later)));
+}
+
 void
-guard_init(struct guard *g, void *zmq)
+guard_init(struct guard *g, struct loop *loop, void *zmq)
 {
 	struct rlimit limit;
 
-	*g = (struct guard){ .zmq = zmq, .limit = 1024 };
+	*g = (struct guard){ .zmq = zmq, .loop = loop, .later.due = on_later, .limit = 1024 };
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX)
 		g->limit = (int)limit.rlim_cur;
 }
 
 void
-guard_watch(struct guard *g, struct loop *loop, void *socket, const char *endpoint)
+guard_watch(struct guard *g, void *socket, const char *endpoint)
 {
 	struct guarded *guarded = &g->sockets[g->n_sockets];
 	void *pair = zmq_socket(g->zmq, ZMQ_PAIR);
@@ -103,15 +116,16 @@ guard_watch(struct guard *g, struct loop *loop, void *socket, const char *endpoi
 	    zmq_socket_monitor(socket, name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0 ||
 	    zmq_connect(pair, name) != 0)
 		log_fatal("bus", "a socket cannot be watched: %s", zmq_strerror(errno));
-	loop_add_zmq(loop, &guarded->monitor, pair);
+	loop_add_zmq(g->loop, &guarded->monitor, pair);
 }
 
 void
-guard_fini(struct guard *g, struct loop *loop)
+guard_fini(struct guard *g)
 {
+	loop_cancel_timer(g->loop, &g->later);
 	for (size_t i = 0; i < g->n_sockets; i++) {
 		zmq_socket_monitor(g->sockets[i].socket, NULL, 0);
-		loop_remove_zmq(loop, &g->sockets[i].monitor);
+		loop_remove_zmq(g->loop, &g->sockets[i].monitor);
 		zmq_close(g->sockets[i].monitor.socket);
 	}
 }

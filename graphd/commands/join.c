@@ -25,26 +25,26 @@ cmd_join(struct call *c, const struct join_args *a)
 		.gateway = req->caller.gateway,
 		.connection = a->connection == ARG_ABSENT ? 0 : (uint64_t)a->connection,
 		.again = a->back == 1,
+		.quiet = a->quiet == 1,
 		.now_us = req->now_us,
 		.now_ms = req->now_ms,
 	};
-	bool is_new;
+	bool is_news;
 	enum error err = call_text(c, "client_id", a->client_id, LIMIT_ACTOR_BYTES);
 
 	if (!err && facts.gateway.n > LIMIT_ACTOR_BYTES)
 		err = refuse(
 		    c->why, ERROR_invalid_request, "gateway", "The gateway's id is too long.");
 	if (!err)
-		err = clients_join(c->dispatcher->clients, c->session, &facts, &is_new);
+		err = clients_join(c->dispatcher->clients, c->session, &facts, &is_news);
 	if (err)
 		return err;
-	is_new = is_new && a->quiet != 1;
-	if (is_new)
+	if (is_news)
 		announce(c, a->client_id);
 	json_out_key(c->result, "active_clients");
 	json_out_uint(c->result, c->session->n_clients);
 	json_out_key(c->result, "announced");
-	json_out_bool(c->result, is_new);
+	json_out_bool(c->result, is_news);
 	json_out_key(c->result, "seq");
 	json_out_uint(c->result, c->session->seq);
 	json_out_key(c->result, "log_id");

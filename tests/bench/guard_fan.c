@@ -29,11 +29,12 @@ upstream_ask(
 	return 0;
 }
 
-void
+bool
 upstream_forget(struct upstream *u, uint64_t number)
 {
 	(void)u;
 	(void)number;
+	return false;
 }
 
 void

@@ -315,21 +315,6 @@ class Trouble(ThreeGateways):
                          1)
         self.assert_here(watcher, stays, moves)
 
-    def test_a_restart_of_graphd_is_not_heard_of_and_the_counts_are_as_before(self):
-        watchers = [self.watcher(gateway) for gateway in range(3)]
-        client = self.stock(self.server.ports[1], "default", recover=True)
-        for watcher in watchers:
-            watcher.await_event(told_of(client.client_id, "session:connected"))
-        before = [comings_and_goings(w) for w in watchers]
-        for kill in (True, False):
-            self.server.restart_graphd(kill=kill)
-            eventually(lambda: len(self.clients()) == 4, what="everybody counted again")
-            self.assert_here(*watchers, client)
-        self.assertEqual([comings_and_goings(w) for w in watchers], before)
-        last = self.watcher(2)
-        self.assertEqual(watchers[0].await_event(told_of(
-            last.client_id, "session:connected"))["data"]["client_count"], 5)
-
     def test_clients_of_a_gateway_that_drains_move_without_being_missed(self):
         watcher, proxy = self.watcher(0), self.proxied(1)
         clients = [self.stock(proxy.port, mode, recover=True)

@@ -14,7 +14,8 @@ A session is made with a restomod project when it is first named, or as `s1 begi
 A value is JSON, a bare word or $name; what is written behind -> or an event is compared, or kept
 under a $name that is new. Paths lead inside: graph.roots.0.name. Commands with a URL of their own
 go over HTTP, to the asker's session or the one named session=s1; edits, undo and the like over the
-asker's WebSocket; what is left is for operators and goes to graphd itself.
+asker's WebSocket; what is left is for operators and gateways and goes to graphd itself, with a
+session if one is named.
 """
 
 import json
@@ -264,12 +265,13 @@ class Scenario:
         return answer.get("ok"), answer.get("error")
 
     def ask_on_the_bus(self, who, command, data):
-        """What has no URL is for operators, who reach graphd itself."""
+        """What has no URL is for operators and gateways, who reach graphd itself."""
         socket = zmq.Context.instance().socket(zmq.REQ)
         socket.setsockopt(zmq.RCVTIMEO, 10_000)
         socket.setsockopt(zmq.LINGER, 0)
         socket.connect(self.server.requests)
-        frames = ("GRAPH/1", "1", command, "", json.dumps({"actor": who}), json.dumps(data))
+        session = self.sessions.get(data.pop("session", None), "")
+        frames = ("GRAPH/1", "1", command, session, json.dumps({"actor": who}), json.dumps(data))
         try:
             socket.send_multipart([frame.encode() for frame in frames])
             *_, status, body = socket.recv_multipart()

@@ -19,6 +19,7 @@ struct fake_ask {
 	char *args;
 	char *client;
 	upstream_reply_fn *fn; /* NULL: answered or forgotten */
+	bool was_sent;
 	void *arg;
 };
 
@@ -26,6 +27,7 @@ struct upstream {
 	struct fake_ask asks[FAKE_ASKS];
 	size_t n;
 	bool is_full; /* takes no more questions */
+	bool is_away; /* what it is asked waits, and is not sent */
 	int subscribed, dash, resyncs;
 	unsigned changes; /* under way, in whichever session */
 };
@@ -50,18 +52,24 @@ upstream_ask(
 		return 0;
 	ck_assert_uint_lt(u->n, FAKE_ASKS);
 	*a = (struct fake_ask){
-		.number = ++u->n, .command = q->command, .session = q->session, .fn = fn, .arg = arg
+		.number = ++u->n,
+		.command = q->command,
+		.session = q->session,
+		.fn = fn,
+		.arg = arg,
+		.was_sent = !u->is_away,
 	};
 	a->args = xspandup(q->args);
 	a->client = xspandup(q->caller.client);
 	return a->number;
 }
 
-void
+bool
 upstream_forget(struct upstream *u, uint64_t number)
 {
 	ck_assert(number > 0 && number <= u->n);
 	u->asks[number - 1].fn = NULL;
+	return u->asks[number - 1].was_sent;
 }
 
 void

@@ -290,6 +290,32 @@ join_counted(struct fake_client *c, const char *client_id, const struct transpor
 	hub_join(hub, &c->member, transport, NAMES_COLON, &j);
 }
 
+/* What was heard is forgotten, so that the next check looks at what is new. */
+static inline void
+forget_heard(struct fake_client *c)
+{
+	c->n = 0;
+	c->heard[0] = '\0';
+	c->n_deliveries = 0;
+}
+
+/* A counted client, all the way in, as one of so many. */
+static inline void
+bring_in_as(struct fake_client *c, const char *client_id, unsigned n_clients)
+{
+	char body[64];
+
+	join_counted(c, client_id, &fake_transport);
+	turn();
+	connected(client_id, 0);
+	snprintf(
+	    body, sizeof body, "{\"active_clients\":%u,\"seq\":0,\"announced\":true}", n_clients);
+	fake_answer(&fake, COMMAND_join, OK, body);
+	turn();
+	ck_assert_uint_eq(c->n_joined, 1);
+	forget_heard(c);
+}
+
 /* A page of the journal: events from to last, of a session that is at newest and keeps what begins
  * with first. */
 static inline void
@@ -364,15 +390,6 @@ static inline void
 ck_heard(const struct fake_client *c, const char *expected)
 {
 	ck_assert_str_eq(c->heard, expected);
-}
-
-/* What was heard is forgotten, so that the next check looks at what is new. */
-static inline void
-forget_heard(struct fake_client *c)
-{
-	c->n = 0;
-	c->heard[0] = '\0';
-	c->n_deliveries = 0;
 }
 
 static inline bool

@@ -371,6 +371,8 @@ START_TEST(a_session_has_only_so_many_clients)
 	}
 	ask(d, COMMAND_join, &s, "{'client_id':'one more'}");
 	ck_assert_int_eq(d->error, ERROR_too_many_clients);
+	ask(d, COMMAND_remind, &s, "{'clients':[{'client_id':'one more'}]}");
+	ck_assert_int_eq(d->error, ERROR_too_many_clients);
 	ask(d, COMMAND_join, &s, "{'client_id':'c1'}");
 	ck_assert_int_eq(d->error, OK);
 }

@@ -1,0 +1,178 @@
+/* Who was in a session before graphd was restarted, as the gateways remind it. */
+
+#include "domain_fixture.h"
+
+#include "common/limits.h"
+#include "graphd/clients.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct domain *d;
+static struct uuid s;
+
+static void
+set_up(void)
+{
+	d = domain_new();
+	s = start(d, "restomod");
+}
+
+static void
+tear_down(void)
+{
+	domain_free(d);
+}
+
+static void
+join_on(const char *client, const char *gateway, int connection, const char *more)
+{
+	d->caller.gateway = span_of(gateway);
+	ask(d, COMMAND_join, &s, "{'client_id':'%s','connection':%d%s}", client, connection, more);
+	ck_assert_msg(d->error == OK, "%s", d->body);
+}
+
+static void
+expire(void)
+{
+	forget_heard(d);
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+}
+
+static bool
+hello(const char *gateway)
+{
+	ask(d, COMMAND_hello, NULL, "{'gateway':'%s'}", gateway);
+	ck_assert_int_eq(d->error, OK);
+	return at_is(d->body, "known", "true");
+}
+
+static void
+remind(const char *clients)
+{
+	d->caller.gateway = SPAN("g1");
+	ask(d, COMMAND_remind, &s, "{'clients':%s}", clients);
+}
+
+START_TEST(who_is_reminded_of_and_not_reported_is_announced_gone)
+{
+	join_on("c1", "g1", 1, "");
+	remind("[{'client_id':'c1'},{'client_id':'c2','actor':'bob'},"
+	       "{'client_id':'c3','actor':null}]");
+	ck_assert_msg(d->error == OK, "%s", d->body);
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert(at_is(d->body, "missing", "2"));
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "clients.0.away", "false"));
+	ck_assert(at_is(d->body, "clients.1.away", "true"));
+	ck_assert(at_is(d->body, "clients.1.actor", "\"bob\""));
+	ck_assert(at_is(d->body, "clients.1.gateway", "null"));
+	/* Another gateway reminds of the same. */
+	remind("[{'client_id':'c2','actor':'bob'}]");
+	ck_assert(at_is(d->body, "missing", "0"));
+	join_on("c3", "g2", 1, ",'back':true,'quiet':true");
+	ck_assert_uint_eq(d->n_heard, 0);
+	d->now_ms += LIMIT_GRACE_MS - 10;
+	hello("g1");
+	hello("g2");
+	expire();
+	ck_assert_uint_eq(d->n_heard, 0);
+	d->now_ms += 10;
+	ck_assert_uint_le(dispatch_expires_ms(d->dispatcher), d->now_ms);
+	expire();
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"c2\""));
+	ck_assert(at_is(d->heard[0].body, "actor", "\"bob\""));
+	ck_assert(at_is(d->heard[0].body, "client_count", "2"));
+}
+END_TEST
+
+START_TEST(who_is_reminded_of_comes_back_unnoticed)
+{
+	remind("[{'client_id':'c1'}]");
+	join_on("c1", "g2", 1, "");
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert(at_is(d->body, "announced", "false"));
+	d->now_ms += LIMIT_GRACE_MS;
+	hello("g2");
+	expire();
+	ck_assert_uint_eq(d->n_heard, 0);
+	ck_assert_uint_eq(session_of(d, &s)->n_clients, 1);
+}
+END_TEST
+
+START_TEST(a_gateway_that_reports_too_late_after_a_restart_is_heard_of)
+{
+	remind("[{'client_id':'c1'}]");
+	d->now_ms += LIMIT_GRACE_MS;
+	hello("g1");
+	expire();
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+	join_on("c1", "g2", 1, ",'back':true,'quiet':true");
+	ck_assert_str_eq(heard_names(d), "session:connected");
+}
+END_TEST
+
+START_TEST(who_is_away_for_a_shorter_time_goes_first)
+{
+	struct clients *c = clients_new(NULL, 10);
+	struct client_facts facts = { .client_id = SPAN("late"), .now_ms = d->now_ms };
+	struct client_leave leave = {
+		.client_id = SPAN("early"), .may_return = true, .now_ms = d->now_ms
+	};
+	bool is_news;
+
+	ck_assert_int_eq(clients_remind(c, session_of(d, &s), &facts, &is_news), OK);
+	ck_assert(is_news);
+	ck_assert_uint_eq(clients_due_ms(c), d->now_ms + LIMIT_LEASE_MS);
+	facts.client_id = leave.client_id;
+	ck_assert_int_eq(clients_join(c, session_of(d, &s), &facts, &is_news), OK);
+	ck_assert_int_eq(clients_leave(c, session_of(d, &s), &leave), LEAVE_STAYS);
+	ck_assert_uint_eq(clients_due_ms(c), d->now_ms + 10);
+	clients_free(c);
+}
+END_TEST
+
+START_TEST(a_reminder_must_name_clients)
+{
+	static const char *const wrong[] = { "[{}]", "[5]", "['c1']", "[{'client_id':''}]",
+		"[{'client_id':null}]", "[{'client_id':5}]", "[{'client_id':'c','actor':[]}]" };
+	char text[LIMIT_ACTOR_BYTES + 2];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		remind(wrong[i]);
+		ck_assert_int_eq(d->error, ERROR_invalid_request);
+		ck_assert(at_is(d->body, "error.field", "\"clients\""));
+	}
+	memset(text, 'x', sizeof(text));
+	text[LIMIT_ACTOR_BYTES + 1] = '\0';
+	ask(d, COMMAND_remind, &s, "{'clients':[{'client_id':'%s'}]}", text);
+	ck_assert_int_eq(d->error, ERROR_invalid_request);
+	ask(d, COMMAND_remind, &s, "{'clients':[{'client_id':'%s'}]}", text + 1);
+	ck_assert_int_eq(d->error, OK);
+	ck_assert_uint_eq(session_of(d, &s)->n_clients, 1);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("clients_remind");
+	TCase *tc = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, who_is_reminded_of_and_not_reported_is_announced_gone);
+	tcase_add_test(tc, who_is_reminded_of_comes_back_unnoticed);
+	tcase_add_test(tc, a_gateway_that_reports_too_late_after_a_restart_is_heard_of);
+	tcase_add_test(tc, who_is_away_for_a_shorter_time_goes_first);
+	tcase_add_test(tc, a_reminder_must_name_clients);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

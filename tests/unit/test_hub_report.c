@@ -1,0 +1,85 @@
+/* What graphd is told of members: in order, and until it answers. */
+
+#include "hub_fixture.h"
+
+#include "common/limits.h"
+
+static struct fake_client ann, bob, cem;
+
+START_TEST(reports_wait_for_room_among_the_requests_and_keep_their_order)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	fake.is_full = true;
+	hub_forgotten(hub);
+	hub_leave(hub, &ann.member);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 1);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 0);
+	fake.is_full = false;
+	turn();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
+	ck_assert_uint_lt(
+	    fake_open(&fake, COMMAND_join)->number, fake_open(&fake, COMMAND_leave)->number);
+}
+END_TEST
+
+START_TEST(what_graphd_does_not_answer_is_told_again_in_the_same_order)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	bring_in_as(&bob, "B", 2);
+	hub_leave(hub, &ann.member);
+	hub_leave(hub, &bob.member);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 2);
+	fake_answer(&fake, COMMAND_leave, ERROR_backend_unavailable, "");
+	turn();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 4);
+	ck_assert_ptr_nonnull(strstr(fake_open(&fake, COMMAND_leave)->args, "\"A\""));
+	fake_answer(&fake, COMMAND_leave, OK, "{}");
+	ck_assert_ptr_nonnull(strstr(fake_open(&fake, COMMAND_leave)->args, "\"B\""));
+	fake_answer(&fake, COMMAND_leave, ERROR_client_not_found, "{}");
+	turn();
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_leave));
+}
+END_TEST
+
+START_TEST(of_a_client_graphd_never_heard_of_no_leave_is_told)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	fake.is_away = true;
+	join_counted(&ann, "A", &fake_transport);
+	turn();
+	hub_leave(hub, &ann.member);
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_join));
+	fake.is_away = false;
+	join_counted(&bob, "B", &fake_transport);
+	turn();
+	hub_leave(hub, &bob.member);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
+	ck_assert_ptr_nonnull(strstr(fake_open(&fake, COMMAND_leave)->args, "\"B\""));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("hub_report");
+	TCase *t = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
+	tcase_add_test(t, reports_wait_for_room_among_the_requests_and_keep_their_order);
+	tcase_add_test(t, what_graphd_does_not_answer_is_told_again_in_the_same_order);
+	tcase_add_test(t, of_a_client_graphd_never_heard_of_no_leave_is_told);
+	suite_add_tcase(suite, t);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

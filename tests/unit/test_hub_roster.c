@@ -1,0 +1,196 @@
+/* Who is in a session, as its listeners were told, and what a new graphd is told of it. */
+
+#include "hub_fixture.h"
+
+#include "common/limits.h"
+
+static struct fake_client ann, cem;
+
+/* Somebody elsewhere comes or goes; then there are so many. */
+static void
+hear_of(enum event event, const char *client_id, const char *actor, unsigned n_clients)
+{
+	char body[128];
+
+	snprintf(body, sizeof body, "{\"client_id\":\"%s\",\"actor\":%s,\"client_count\":%u}",
+	    client_id, actor, n_clients);
+	say(event, 0, 0, body);
+}
+
+static const char *
+reminder(void)
+{
+	struct fake_ask *a = fake_open(&fake, COMMAND_remind);
+
+	return a ? a->args : NULL;
+}
+
+/* graphd is another one now. */
+static void
+restart(void)
+{
+	hub_up(hub, true);
+	turn();
+}
+
+START_TEST(a_new_graphd_is_reminded_of_those_who_are_elsewhere)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	hear_of(EVENT_session_connected, "B", "\"bob\"", 2);
+	hear_of(EVENT_session_connected, "C", "null", 3);
+	hear_of(EVENT_session_connected, "D", "\"D\"", 4);
+	hear_of(EVENT_session_disconnected, "C", "null", 3);
+	hear_of(EVENT_session_disconnected, "nobody", "null", 3);
+	restart();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_remind), 1);
+	ck_assert_ptr_nonnull(strstr(reminder(), "{\"client_id\":\"B\",\"actor\":\"bob\"}"));
+	ck_assert_ptr_nonnull(strstr(reminder(), "{\"client_id\":\"D\",\"actor\":\"D\"}"));
+	ck_assert_ptr_null(strstr(reminder(), "\"A\""));
+	ck_assert_ptr_null(strstr(reminder(), "\"C\""));
+	ck_assert_str_eq(fake.asks[fake_open(&fake, COMMAND_remind)->number - 2].args,
+	    "{\"client_id\":\"A\",\"connection\":2,\"back\":true,\"quiet\":true}");
+}
+END_TEST
+
+START_TEST(who_left_while_graphd_was_away_is_among_them)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	hub_leave(hub, &ann.member);
+	restart();
+	ck_assert_str_eq(reminder(), "{\"clients\":[{\"client_id\":\"A\"}]}");
+}
+END_TEST
+
+START_TEST(who_left_before_the_new_graphd_was_heard_is_reminded_of_again)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	hear_of(EVENT_session_connected, "B", "null", 1);
+	restart();
+	fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":0}");
+	sync_at(0);
+	ck_assert_str_eq(reminder(), "{\"clients\":[{\"client_id\":\"B\"}]}");
+	fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":1}");
+	sync_at(0);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_remind), 2);
+}
+END_TEST
+
+START_TEST(where_all_are_here_graphd_is_reminded_of_nobody)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	restart();
+	hub_up(hub, false);
+	hub_forgotten(hub);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_remind), 0);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 0);
+}
+END_TEST
+
+START_TEST(who_was_there_first_is_asked_for_at_once)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 3);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	fake_answer(&fake, COMMAND_list_clients, OK,
+	    "{\"clients\":[{\"client_id\":\"A\",\"actor\":\"ann\"},"
+	    "{\"client_id\":\"B\",\"actor\":null},{\"client_id\":\"C\",\"actor\":\"C\"}]}");
+	pass(3000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	restart();
+	ck_assert_ptr_nonnull(strstr(reminder(), "{\"client_id\":\"B\"}"));
+	ck_assert_ptr_nonnull(strstr(reminder(), "\"C\""));
+	ck_assert_ptr_null(strstr(reminder(), "\"A\""));
+}
+END_TEST
+
+START_TEST(a_list_that_is_short_is_read_again_once_a_second)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	pass(1100); /* nobody has said how many there are */
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	fake_answer(&fake, COMMAND_list_clients, ERROR_backend_unavailable, "");
+	pass(1000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[]}");
+	hear_of(EVENT_session_connected, "B", "null", 2); /* one was missed */
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+	pass(1000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 3);
+	pass(1000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 3); /* still under way */
+	fake_answer(&fake, COMMAND_list_clients, OK,
+	    "{\"clients\":[{\"client_id\":\"B\"},{\"client_id\":\"C\"}]}");
+	pass(2000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 3);
+}
+END_TEST
+
+START_TEST(a_list_asked_of_the_graphd_before_is_not_believed)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	hear_of(EVENT_session_connected, "B", "null", 2);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	restart();
+	ck_assert_ptr_nonnull(strstr(reminder(), "\"B\""));
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_list_clients));
+	pass(1100);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+}
+END_TEST
+
+START_TEST(a_long_list_is_told_in_parts)
+{
+	char id[16];
+	size_t told = 0;
+
+	join_plainly(&cem);
+	sync_at(0);
+	for (unsigned i = 0; i < 600; i++) {
+		snprintf(id, sizeof id, "c%u", i);
+		hear_of(EVENT_session_connected, id, "null", i + 1);
+	}
+	restart();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_remind), 3);
+	while (reminder()) {
+		for (const char *at = reminder(); (at = strstr(at, "client_id")); at++)
+			told++;
+		fake_answer(&fake, COMMAND_remind, OK, "{}");
+	}
+	ck_assert_uint_eq(told, 600);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("hub_roster");
+	TCase *t = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
+	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
+	tcase_add_test(t, who_left_while_graphd_was_away_is_among_them);
+	tcase_add_test(t, who_left_before_the_new_graphd_was_heard_is_reminded_of_again);
+	tcase_add_test(t, where_all_are_here_graphd_is_reminded_of_nobody);
+	tcase_add_test(t, who_was_there_first_is_asked_for_at_once);
+	tcase_add_test(t, a_list_that_is_short_is_read_again_once_a_second);
+	tcase_add_test(t, a_list_asked_of_the_graphd_before_is_not_believed);
+	tcase_add_test(t, a_long_list_is_told_in_parts);
+	suite_add_tcase(suite, t);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
