@@ -259,13 +259,25 @@ class NoBackup(CtlTest):
         self.assertIn("error", listener.execute("Backup", name="x.db"))
 
     def test_a_graphd_that_is_not_there_is_said_to_be(self):
-        # Waiting is long because backups are; nobody listens on that port, so this one is ended.
-        endpoint = f"tcp://127.0.0.1:{free_port()}"
-        run = subprocess.Popen([GRAPHCTL, "export", new_id(), "--requests", endpoint])
+        # Waiting for an answer is long because backups are; waiting for a graphd is not.
+        self.server.graphd.kill()
+        for endpoint in (f"tcp://127.0.0.1:{free_port()}", self.server.requests):
+            began = time.monotonic()
+            said = self.ctl("export", new_id(), "--requests", endpoint, status=1)
+            self.assertIn("ExportProject: no answer", said)
+            self.assertLess(time.monotonic() - began, 20)
+        self.server.graphd.start()
+
+    def test_a_graphd_that_dies_over_a_request_is_not_waited_for(self):
+        self.server.graphd.freeze()
+        run = subprocess.Popen([GRAPHCTL, "export", new_id(), *self.requests],
+                               stderr=subprocess.PIPE, text=True)
         time.sleep(0.3)
         self.assertIsNone(run.poll())
-        run.kill()
-        run.wait()
+        self.server.graphd.kill()
+        self.assertIn("no answer", run.communicate(timeout=30)[1])
+        self.assertEqual(run.returncode, 1)
+        self.server.graphd.start()
 
 
 class Files(CtlTest):
