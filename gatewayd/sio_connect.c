@@ -126,6 +126,20 @@ member_text(struct arena *arena, struct span object, const char *name)
 	return json_text(arena, value);
 }
 
+/* Whether what must be text is text, or null. Anything else would be passed over in silence. */
+static bool
+are_texts(struct span object)
+{
+	static const char *const names[] = { "session_id", "names", "events", "log_id" };
+	struct span value;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (json_find(object, names[i], &value) && json_type(value) != JSON_STRING &&
+		    json_type(value) != JSON_NULL)
+			return false;
+	return true;
+}
+
 bool
 wish_read(struct arena *arena, struct span object, struct seat_wish *w, const char **fault)
 {
@@ -150,13 +164,15 @@ wish_read(struct arena *arena, struct span object, struct seat_wish *w, const ch
 	if (json_find(object, "subtree", &value) && json_type(value) != JSON_NULL &&
 	    (json_type(value) != JSON_STRING || !subtree_read(json_text(arena, value), w)))
 		*fault = "subtree must be the id of a node.";
+	if (!are_texts(object))
+		*fault = "session_id, names, events and log_id must be text.";
 	return !*fault;
 }
 
 static char *
 query_copy(struct span query, const char *name)
 {
-	char text[512];
+	char text[LIMIT_REQUEST_LINE_BYTES]; /* no parameter is longer, so none is passed over */
 	size_t n;
 
 	if (!eio_query_find(query, name, text, sizeof text, &n))
