@@ -95,6 +95,19 @@ on_answer(void *user, struct span id, bool is_error, struct span answer)
 
 /* Up. */
 
+/* Whoever names a session means that one: it is not done in another. */
+static bool
+is_meant(const struct client *c, struct span object, struct arena *arena)
+{
+	struct span value;
+	struct uuid session;
+
+	if (!json_find(object, "session_id", &value) || json_type(value) == JSON_NULL)
+		return true;
+	return json_type(value) == JSON_STRING && uuid_parse(json_text(arena, value), &session) &&
+	    uuid_equal(&session, &c->session);
+}
+
 static void
 ask(struct client *c, struct span id, enum live_do what, struct span object, struct arena *arena)
 {
@@ -104,6 +117,8 @@ ask(struct client *c, struct span id, enum live_do what, struct span object, str
 	enum error err;
 
 	err = live_read(object, what, span_of(c->id), arena, &args, &q, &why);
+	if (!err && !is_meant(c, object, arena))
+		err = ERROR_invalid_session;
 	if (!err && !c->is_joined)
 		err = refuse(&why, ERROR_invalid_state, NULL, "The session is not joined yet.");
 	if (!err && !live_ask(c->hub, &c->asks, &q, id, on_answer, c))
