@@ -113,12 +113,19 @@ class Connections(GatewayTest):
 
     def test_malformed_wishes_are_refused_for_good(self):
         for auth in ({"names": "upper"}, {"since": "soon"}, {"since": -1}, {"events": "nonsense"},
-                     {"events": ["graph:*"]}, {"names": 1}, {"log_id": {}}, {"session_id": 5}):
-            ws = self.websocket("EIO=4&transport=websocket")
-            ws.send_text("40" + json.dumps({"session_id": self.session, **auth}))
-            reply = ws.text_in()
-            self.assertEqual(reply[:2], "44", auth)
-            self.assertEqual(json.loads(reply[2:])["data"], {"code": "INVALID_REQUEST"})
+                     {"events": ["graph:*"]}, {"names": 1}, {"log_id": {}}, {"session_id": 5},
+                     {"actor": 7}, {"actor": "a" * 129}, {"actor": "a\nb"}):
+            self.assert_refused({"session_id": self.session, **auth})
+        for query in ("actor=%ff", "actor=%0a", "since=x", "subtree=x", "actor=" + "a" * 129):
+            self.assert_refused({"session_id": self.session}, query)
+
+    def assert_refused(self, auth, query=""):
+        ws = self.websocket(f"EIO=4&transport=websocket&{query}")
+        ws.send_text("40" + json.dumps(auth))
+        reply = ws.text_in()
+        self.assertEqual(reply[:2], "44", (auth, query))
+        self.assertEqual(json.loads(reply[2:])["data"], {"code": "INVALID_REQUEST"})
+        ws.close()
 
     def test_a_session_that_ends_ends_its_seat_and_not_the_socket(self):
         other, _ = self.new_project()
