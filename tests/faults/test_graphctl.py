@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -87,6 +88,19 @@ class Words(unittest.TestCase):
             self.assertIn("/tmp/no-such-file.db: No such file", run.stderr)
         self.assertFalse(Path("/tmp/no-such-file.db").exists())
         self.assertFalse(Path("/tmp/no-such-copy.db").exists())
+
+    def test_an_empty_file_is_no_sound_database(self):
+        with tempfile.TemporaryDirectory() as directory:
+            file, copy = Path(directory) / "cut.db", Path(directory) / "copy.db"
+            for content in (b"", b"S", b"SQLite format 3\0"):
+                file.write_bytes(content)
+                for arguments in (["check", file], ["compact", file, "--keep-steps", "1"],
+                                  ["restore", file, copy]):
+                    run = graphctl(*arguments)
+                    self.assertEqual(run.returncode, 1, run.stdout)
+                    self.assertIn("it is empty", run.stderr)
+                self.assertEqual(file.read_bytes(), content)
+                self.assertFalse(copy.exists())
 
 
 class Check(CtlTest):
