@@ -49,6 +49,16 @@ utf8_is_valid(struct span text)
 	return true;
 }
 
+/* Valid and without control characters: what may be shown and logged. */
+static inline bool
+utf8_is_printable(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+			return false;
+	return utf8_is_valid(text);
+}
+
 /* Writes a code point that is no surrogate; gives the bytes written. */
 static inline size_t
 utf8_encode(uint32_t c, char out[4])

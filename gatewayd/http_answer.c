@@ -190,14 +190,19 @@ http_stream(struct http_request *r, int status, const char *content_type,
     const struct http_stream_ops *ops, void *arg)
 {
 	int kernel_bytes = LIMIT_SEND_BUFFER_BYTES;
+	struct MHD_Response *response =
+	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, pull, r, NULL);
 
 	/* By itself it grows to megabytes for a peer that does not read. */
 	setsockopt(
 	    http_connection_of(r)->fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof(kernel_bytes));
 	r->stream = ops;
 	r->stream_arg = arg;
-	answer(r, status, content_type,
-	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, pull, r, NULL));
+	/* Chunked, the library would send the last chunk to a HEAD, which has no body: whatever
+	 * came next on the connection would stand behind it. */
+	if (http_method(r) == HTTP_HEAD)
+		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	answer(r, status, content_type, response);
 }
 
 void

@@ -10,21 +10,16 @@
 
 enum { TRACEPARENT_TEXT = 55, CREDENTIALS_MAX = 1024 };
 
-/* Names are shown to others and logged: valid UTF-8 without control characters. */
+/* Names are shown to others and logged. */
 static enum error
 check_name(struct rest_call *c, const char *field, struct span name)
 {
-	size_t length;
-
 	if (name.n > LIMIT_ACTOR_BYTES)
 		return refuse(&c->why, ERROR_invalid_request, field, "%s is longer than %d bytes.",
 		    field, LIMIT_ACTOR_BYTES);
-	for (size_t i = 0; i < name.n; i += length) {
-		length = utf8_sequence(name.p + i, name.n - i);
-		if (length == 0 || (unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f)
-			return refuse(&c->why, ERROR_invalid_request, field,
-			    "%s holds a character that is not allowed.", field);
-	}
+	if (!utf8_is_printable(name))
+		return refuse(&c->why, ERROR_invalid_request, field,
+		    "%s holds a character that is not allowed.", field);
 	return OK;
 }
 

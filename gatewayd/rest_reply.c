@@ -214,13 +214,16 @@ make_tag(struct rest_call *c, struct span body)
 	    struct span){ tag, (size_t)snprintf(tag, TAG_MAX, "\"%.*s\"", (int)value.n, value.p) };
 }
 
-/* RFC 9110 section 13.1.2: weak comparison, "*" for anything. */
+/* RFC 9110 section 13.1.2: weak comparison, "*" for anything. What was changed is not "unchanged":
+ * the answer to a POST is given whatever the client knows. */
 static bool
 is_known_tag(const struct http_request *r, struct span tag)
 {
 	struct span known = http_header(r, "if-none-match");
+	bool is_read = http_method(r) == HTTP_GET || http_method(r) == HTTP_HEAD;
 
-	return known.p && (span_is(known, "*") || memmem(known.p, known.n, tag.p, tag.n));
+	return is_read && known.p &&
+	    (span_is(known, "*") || memmem(known.p, known.n, tag.p, tag.n));
 }
 
 /* {"session_id":…,"template_id":…,<the answer's members> */

@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "gatewayd/filter.h"
 
 #include <nettle/sha2.h>
@@ -126,6 +127,20 @@ member_text(struct arena *arena, struct span object, const char *name)
 	return json_text(arena, value);
 }
 
+/* Whether what must be text is text, or null. Anything else would be passed over in silence. */
+static bool
+are_texts(struct span object)
+{
+	static const char *const names[] = { "session_id", "names", "events", "log_id", "actor" };
+	struct span value;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (json_find(object, names[i], &value) && json_type(value) != JSON_STRING &&
+		    json_type(value) != JSON_NULL)
+			return false;
+	return true;
+}
+
 bool
 wish_read(struct arena *arena, struct span object, struct seat_wish *w, const char **fault)
 {
@@ -150,13 +165,15 @@ wish_read(struct arena *arena, struct span object, struct seat_wish *w, const ch
 	if (json_find(object, "subtree", &value) && json_type(value) != JSON_NULL &&
 	    (json_type(value) != JSON_STRING || !subtree_read(json_text(arena, value), w)))
 		*fault = "subtree must be the id of a node.";
+	if (!are_texts(object))
+		*fault = "session_id, names, events, log_id and actor must be text.";
 	return !*fault;
 }
 
 static char *
 query_copy(struct span query, const char *name)
 {
-	char text[512];
+	char text[LIMIT_REQUEST_LINE_BYTES]; /* no parameter is longer, so none is passed over */
 	size_t n;
 
 	if (!eio_query_find(query, name, text, sizeof text, &n))
@@ -295,15 +312,19 @@ connect_with(
 	};
 	struct span actor = member_text(arena, auth, "actor"),
 		    session_id = member_text(arena, auth, "session_id"), value;
-	struct place *p = place_new(app, socket, actor.n ? actor : span_of(d->actor));
+	struct place *p;
 	const char *fault = NULL;
 
+	actor = actor.n ? actor : span_of(d->actor);
+	p = place_new(app, socket, actor);
 	p->recovers = sio_seats_recover_all(app) || is_true(span_of(d->recover)) ||
 	    (json_find(auth, "recover", &value) && is_true(value));
 	session_id = session_id.p ? session_id : span_of(d->session_id);
 	if (!names_read(span_of(d->names), &w.names) || !since_read(span_of(d->since), &w) ||
 	    !subtree_read(span_of(d->subtree), &w))
 		fault = "names, since or subtree is malformed.";
+	if (actor.n > LIMIT_ACTOR_BYTES || !utf8_is_printable(actor))
+		fault = "actor is too long, or holds a character that is not allowed.";
 	if (fault || !wish_read(arena, auth, &w, &fault)) {
 		place_refuse_connect(p, ERROR_invalid_request, fault);
 		return;

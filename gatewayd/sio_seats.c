@@ -1,7 +1,6 @@
 #include "gatewayd/sio_seats.h"
 
 #include "common/json.h"
-#include "common/limits.h"
 #include "common/mem.h"
 #include "gatewayd/filter.h"
 #include "gatewayd/ws.h"
@@ -135,7 +134,7 @@ place_new(struct sio_seats *app, struct sio_socket *socket, struct span actor)
 
 	p->app = app;
 	p->socket = socket;
-	p->actor = actor.n && actor.n <= LIMIT_ACTOR_BYTES ? xspandup(actor) : NULL;
+	p->actor = actor.n ? xspandup(actor) : NULL;
 	sio_set_data(socket, p);
 	return p;
 }

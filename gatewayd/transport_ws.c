@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SUBPROTOCOL "graph.v1"
 
@@ -24,6 +25,7 @@ struct client {
 	char id[UUID_TEXT + 1];
 	struct uuid session;
 	bool is_joined;
+	struct json_out early; /* messages that came before, each behind its length (size_t) */
 };
 
 /* From the request until the connection is ours: a client and what it joins with. */
@@ -45,6 +47,7 @@ static void
 client_free(struct client *c)
 {
 	live_forget(&c->asks, c->hub);
+	json_out_fini(&c->early);
 	free(c->actor);
 	free(c);
 }
@@ -92,6 +95,19 @@ on_answer(void *user, struct span id, bool is_error, struct span answer)
 
 /* Up. */
 
+/* Whoever names a session means that one: it is not done in another. */
+static bool
+is_meant(const struct client *c, struct span object, struct arena *arena)
+{
+	struct span value;
+	struct uuid session;
+
+	if (!json_find(object, "session_id", &value) || json_type(value) == JSON_NULL)
+		return true;
+	return json_type(value) == JSON_STRING && uuid_parse(json_text(arena, value), &session) &&
+	    uuid_equal(&session, &c->session);
+}
+
 static void
 ask(struct client *c, struct span id, enum live_do what, struct span object, struct arena *arena)
 {
@@ -101,6 +117,8 @@ ask(struct client *c, struct span id, enum live_do what, struct span object, str
 	enum error err;
 
 	err = live_read(object, what, span_of(c->id), arena, &args, &q, &why);
+	if (!err && !is_meant(c, object, arena))
+		err = ERROR_invalid_session;
 	if (!err && !c->is_joined)
 		err = refuse(&why, ERROR_invalid_state, NULL, "The session is not joined yet.");
 	if (!err && !live_ask(c->hub, &c->asks, &q, id, on_answer, c))
@@ -174,10 +192,21 @@ take_object(struct client *c, struct span object, struct arena *arena)
 	refusal_fini(&why);
 }
 
-static void
-on_message(struct ws *ws, struct span bytes, bool is_binary)
+/* Whoever writes as soon as the connection is open is answered when it has joined. False: that is
+ * too much to keep. */
+static bool
+keep_early(struct client *c, struct span message)
 {
-	struct client *c = ws_user(ws);
+	if (c->early.n + sizeof message.n + message.n > LIMIT_QUEUE_BYTES)
+		return false;
+	json_out_bytes(&c->early, (struct span){ (const char *)&message.n, sizeof message.n });
+	json_out_bytes(&c->early, message);
+	return true;
+}
+
+static void
+take_message(struct client *c, struct span bytes, bool is_binary)
+{
 	struct refusal why = { 0 };
 	struct arena arena;
 	struct span object;
@@ -194,6 +223,30 @@ on_message(struct ws *ws, struct span bytes, bool is_binary)
 		take_object(c, object, &arena);
 	refusal_fini(&why);
 	arena_fini(&arena);
+}
+
+static void
+on_message(struct ws *ws, struct span bytes, bool is_binary)
+{
+	struct client *c = ws_user(ws);
+
+	if (c->is_joined || is_binary || !keep_early(c, bytes))
+		take_message(c, bytes, is_binary);
+}
+
+static void
+take_early(struct client *c)
+{
+	struct span rest = json_out_span(&c->early), message = rest;
+
+	while (rest.n) {
+		memcpy(&message.n, rest.p, sizeof message.n);
+		message.p = rest.p + sizeof message.n;
+		take_message(c, message, false);
+		rest.p = message.p + message.n;
+		rest.n -= sizeof message.n + message.n;
+	}
+	json_out_fini(&c->early);
 }
 
 static void
@@ -280,6 +333,7 @@ joined(struct member *m, const struct join_result *result)
 	json_out_close(&out, '}');
 	send_text(c, &out);
 	json_out_fini(&out);
+	take_early(c);
 }
 
 static void

@@ -208,6 +208,17 @@ note_version(struct upstream *u, struct span contract, struct arena *arena)
 	u->is_other_version = is_other;
 }
 
+static void
+note_endpoint(struct upstream *u, bool is_packed)
+{
+	bool is_other = is_packed != u->is_feed;
+
+	if (is_other && !u->is_other_endpoint)
+		log_warn("graphd", "its --bind-%s was given as --%s: nothing is served",
+		    is_packed ? "feed" : "events", u->is_feed ? "feed" : "events");
+	u->is_other_endpoint = is_other;
+}
+
 void
 upstream_heard(struct upstream *u, struct span body)
 {
@@ -225,11 +236,13 @@ upstream_heard(struct upstream *u, struct span body)
 		uuid_parse(json_text(&arena, value), &boot_id);
 	json_find(body, "contract", &contract);
 	note_version(u, contract, &arena);
+	if (json_find(body, "packed", &value))
+		note_endpoint(u, span_is(value, "true"));
 	arena_fini(&arena);
 	u->heard_ms = clock_now_ms();
 	restarted = !uuid_is_nil(&u->boot_id) && !uuid_equal(&u->boot_id, &boot_id);
 	u->boot_id = boot_id;
-	u->is_up = !u->is_other_version;
+	u->is_up = !u->is_other_version && !u->is_other_endpoint;
 	upstream_flush(u);
 	if (!u->is_up || (was_up && !restarted))
 		return;

@@ -30,6 +30,7 @@ struct upstream {
 	char *address;	  /* owned; where other gateways reach this one; NULL: nowhere */
 	struct json_out caller, head; /* of the request being made, or sent */
 	bool is_up, is_linked, is_other_version;
+	bool is_other_endpoint; /* events come packed, or not, and the other was expected */
 	bool is_told; /* up() was called for this boot id, and no Hello has been answered since */
 };
 
@@ -45,7 +46,7 @@ void upstream_finish(
 /* A new link to graphd stands, or the old one broke. */
 void upstream_linked(struct upstream *);
 void upstream_lost(struct upstream *, const char *why);
-/* body: {"boot_id","contract"} of a heartbeat or an answer to Hello. */
+/* body: {"boot_id","contract"} of an answer to Hello; of a heartbeat besides "packed". */
 void upstream_heard(struct upstream *, struct span body);
 /* Answers what must not be sent again with backend_unavailable. */
 void upstream_end_once(struct upstream *);

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Long, because a backup of a big store takes its time. */
-enum { ANSWER_MS = 600 * 1000, LINGER_MS = 1000 };
+/* An answer may take long, because a backup of a big store takes its time; a connection may not. */
+enum { ANSWER_MS = 600 * 1000, CONNECT_MS = 5000, LINGER_MS = 1000 };
 
 struct ctl_client {
 	void *context, *socket;
@@ -32,6 +32,8 @@ ctl_client_new(const char *endpoint)
 	c->socket = zmq_socket(c->context, ZMQ_DEALER);
 	set(c->socket, ZMQ_LINGER, LINGER_MS);
 	set(c->socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
+	/* Only a connection that stands takes messages. */
+	set(c->socket, ZMQ_IMMEDIATE, 1);
 	if (zmq_connect(c->socket, endpoint) == 0)
 		return c;
 	ctl_say("%s: %s", endpoint, zmq_strerror(errno));
@@ -53,6 +55,15 @@ void *
 ctl_client_context(struct ctl_client *c)
 {
 	return c->context;
+}
+
+/* Who is not there, or has gone, can be sent nothing. */
+static bool
+is_connected(struct ctl_client *c, long wait_ms)
+{
+	zmq_pollitem_t item = { .socket = c->socket, .events = ZMQ_POLLOUT };
+
+	return zmq_poll(&item, 1, wait_ms) > 0;
 }
 
 static bool
@@ -96,7 +107,7 @@ take_message(const struct frames *f, struct span id, struct json_out *body, bool
 	return !span_is(status, WIRE_STATUS_PART);
 }
 
-/* False: none came in time. */
+/* False: none came in time, or the connection was lost and none can come. */
 static bool
 await_answer(struct ctl_client *c, struct span id, struct json_out *body, bool *good)
 {
@@ -105,10 +116,10 @@ await_answer(struct ctl_client *c, struct span id, struct json_out *body, bool *
 
 	while (!last) {
 		zmq_pollitem_t item = { .socket = c->socket, .events = ZMQ_POLLIN };
-		uint64_t now_ms = clock_now_ms();
+		int n = zmq_poll(&item, 1, CONNECT_MS);
 		struct frames f;
 
-		if (now_ms >= deadline_ms || zmq_poll(&item, 1, (long)(deadline_ms - now_ms)) < 0)
+		if (n < 0 || clock_now_ms() >= deadline_ms || (n == 0 && !is_connected(c, 0)))
 			return false;
 		if (!frames_recv(&f, c->socket))
 			continue;
@@ -156,7 +167,8 @@ ctl_client_ask(struct ctl_client *c, const char *command, const struct uuid *ses
 
 	json_out_uint(&id, ++c->last_id);
 	json_out_clear(body);
-	answered = send_request(c, json_out_span(&id), command, session, args) &&
+	answered = is_connected(c, CONNECT_MS) &&
+	    send_request(c, json_out_span(&id), command, session, args) &&
 	    await_answer(c, json_out_span(&id), body, &good);
 	json_out_fini(&id);
 	if (!answered)

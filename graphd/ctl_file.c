@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { DATABASE_HEAD_BYTES = 100 }; /* SQLite takes a shorter file for an empty one */
+
 /* The same lock as graphd takes on its data directory: neither gets in the other's way. */
 static int
 lock_directory_of(const char *path)
@@ -29,16 +31,27 @@ lock_directory_of(const char *path)
 	return fd;
 }
 
+/* A store makes a file that is not there, and begins anew in one that holds nothing: that would
+ * hide a mistyped name, or a copy that was cut off. */
+static bool
+is_there(const char *path)
+{
+	struct stat st;
+
+	if (access(path, R_OK | W_OK) != 0 || stat(path, &st) != 0)
+		return ctl_say("%s: %s", path, strerror(errno)), false;
+	if (st.st_size < DATABASE_HEAD_BYTES)
+		return ctl_say("%s: no database: it is empty", path), false;
+	return true;
+}
+
 bool
 ctl_file_open(struct ctl_file *f, const char *path)
 {
 	char message[256], *spec;
 
-	/* A store makes a file that is not there; that would hide a mistyped name. */
-	if (access(path, R_OK | W_OK) != 0) {
-		ctl_say("%s: %s", path, strerror(errno));
+	if (!is_there(path))
 		return false;
-	}
 	f->directory = lock_directory_of(path);
 	if (f->directory < 0)
 		return false;

@@ -137,6 +137,22 @@ has_name_property(const struct content *c)
 	return false;
 }
 
+/* What an imported node has besides. Of most nodes there is nothing, and nothing is said. */
+static void
+put_imported(struct json_out *out, const struct content *c)
+{
+	if (c->icon_id)
+		member_text(out, ",\"icon_id\":", c->icon_id);
+	if (c->indicator_id)
+		member_text(out, ",\"indicator_id\":", c->indicator_id);
+	if (c->indicator_set)
+		member_text(out, ",\"indicator_set\":", c->indicator_set);
+	if (c->extra && *c->extra) {
+		put_byte(out, ',');
+		put_chars(out, c->extra);
+	}
+}
+
 /* The same node again in the shape that existing clients read. */
 static void
 put_node(struct json_out *out, const struct edit *e)
@@ -150,7 +166,9 @@ put_node(struct json_out *out, const struct edit *e)
 	member_uuid(out, ",\"parent_id\":", &e->after.parent);
 	put_literal(out, ",\"properties\":");
 	put_properties(out, c, has_name_property(c) ? NULL : c->name);
-	put_literal(out, ",\"children\":[]}");
+	put_literal(out, ",\"children\":[]");
+	put_imported(out, c);
+	put_byte(out, '}');
 }
 
 static void

@@ -1,5 +1,6 @@
 /* graphctl: looks after graphd's data, closed or in use. The commands are in ctl_*.c. */
 #include "common/log.h"
+#include "common/utf8.h"
 #include "graphd/ctl.h"
 #include "graphd/store_backends.h"
 
@@ -92,16 +93,37 @@ static const struct command_line {
 	    BIT(OPTION_EVENTS), 0 },
 };
 
+/* Damaged files and other people's are quoted; a terminal obeys what stands in them. */
+static void
+put_visible(const char *text, size_t size)
+{
+	for (size_t at = 0, n; at < size; at += n) {
+		n = utf8_sequence(text + at, size - at);
+		if (n && utf8_is_printable((struct span){ text + at, n })) {
+			fwrite(text + at, 1, n, stderr);
+		} else {
+			fputc('?', stderr);
+			n = n ? n : 1;
+		}
+	}
+}
+
 int
 ctl_say(const char *format, ...)
 {
 	va_list args;
+	char *text;
+	int size;
 
-	fputs("graphctl: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	size = vasprintf(&text, format, args);
 	va_end(args);
+	if (size < 0)
+		abort();
+	fputs("graphctl: ", stderr);
+	put_visible(text, (size_t)size);
 	fputc('\n', stderr);
+	free(text);
 	return CTL_FAILED;
 }
 

@@ -303,7 +303,7 @@ import_read(struct span document, struct blueprints *blueprints, struct span tem
 	struct outer file = { 0 }, graph = { 0 };
 	enum error err;
 
-	*out = (struct import){ 0 };
+	*out = (struct import){ .blueprint = out->blueprint };
 	document = json_trim(document);
 	if (document.n == 0 || json_type(document) != JSON_OBJECT)
 		return refuse(why, ERROR_invalid_graph, "graph", "The graph is no object.");

@@ -27,8 +27,9 @@ void import_fini(struct import *);
 /*
  * document: scanned JSON: a graph, or a file holding one under "graph". blueprints: finds the
  * blueprint that the file (or template_id, which wins; may be {NULL,0}) names, whose uuid forms of
- * types and properties are then translated to plain ids; unknown ones stay as they are. Refuses
- * invalid_graph with the node at fault, limit_*. Ids that are not UUIDs become uuid5(DNS, id).
+ * types and properties are then translated to plain ids; unknown ones stay as they are. out: zero,
+ * but for the blueprint that counts when none is named. Refuses invalid_graph with the node at
+ * fault, limit_*. Ids that are not UUIDs become uuid5(DNS, id).
  */
 enum error import_read(struct span document, struct blueprints *, struct span template_id,
     struct import *out, struct refusal *);

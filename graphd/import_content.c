@@ -263,19 +263,20 @@ read_parent(struct import_reader *r, const struct import_draft *d)
 	return OK;
 }
 
-/* An indicator that follows from a property is not kept: it would stay behind when the property
- * changes. */
+/* An indicator that follows from a property, or half of one, is not kept: it would stay behind when
+ * the property changes. */
 static void
 forget_found_indicator(const struct blueprint *b, struct content *c)
 {
 	const struct option *option;
 	const char *set;
 
-	if (!b || !c->indicator_id || !c->indicator_set ||
-	    !blueprint_indicator(b, c, &set, &option))
+	if (!b || !blueprint_indicator(b, c, &set, &option))
 		return;
-	if (!option->indicator_id || strcmp(c->indicator_id, option->indicator_id) != 0 ||
-	    strcmp(c->indicator_set, set) != 0)
+	if (c->indicator_id &&
+	    (!option->indicator_id || strcmp(c->indicator_id, option->indicator_id) != 0))
+		return;
+	if (c->indicator_set && strcmp(c->indicator_set, set) != 0)
 		return;
 	free(c->indicator_id);
 	free(c->indicator_set);

@@ -9,7 +9,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 enum {
 	UNLOAD_EVERY_MS = 1000,
@@ -217,6 +221,29 @@ queue_of(const struct server *s, bool is_packed)
 	return n > 0 ? n : 1;
 }
 
+/* libzmq takes the path of an ipc endpoint from whoever listens there and never hears of it. */
+static bool
+is_free(const char *endpoint)
+{
+	static const char ipc[] = "ipc://";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = endpoint + sizeof ipc - 1;
+	bool is_taken;
+	int fd;
+
+	if (strncmp(endpoint, ipc, sizeof ipc - 1) != 0 || strlen(path) >= sizeof address.sun_path)
+		return true;
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	is_taken = fd >= 0 &&
+	    (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
+	if (fd >= 0)
+		close(fd);
+	if (is_taken)
+		errno = EADDRINUSE;
+	return !is_taken;
+}
+
 static bool
 bind_outlet(struct server *s, const char *endpoint, bool is_packed)
 {
@@ -224,6 +251,8 @@ bind_outlet(struct server *s, const char *endpoint, bool is_packed)
 
 	if (!endpoint)
 		return true;
+	if (!is_free(endpoint))
+		return false;
 	socket = outlet_bind(s->zmq, endpoint, queue_of(s, is_packed), s->security);
 	if (!socket)
 		return false;
@@ -235,7 +264,8 @@ bind_outlet(struct server *s, const char *endpoint, bool is_packed)
 static bool
 bind_router(struct server *s, const char *endpoint)
 {
-	s->router.socket = router_bind(s->zmq, endpoint, s->security);
+	if (is_free(endpoint))
+		s->router.socket = router_bind(s->zmq, endpoint, s->security);
 	if (!s->router.socket)
 		return false;
 	guard_watch(&s->guard, s->router.socket, endpoint);

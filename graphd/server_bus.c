@@ -240,13 +240,18 @@ bus_heartbeat(struct bus *b)
 	struct wire_header header = { .version = 1, .event = EVENTS, .time_us = clock_wall_us() };
 	struct json_out body = { 0 };
 
-	json_out_open(&body, '{');
-	json_out_key(&body, "boot_id");
-	json_out_uuid(&body, &b->boot_id);
-	json_out_key(&body, "contract");
-	json_out_string(&body, WIRE_CONTRACT);
-	json_out_close(&body, '}');
-	for (size_t i = 0; i < b->n_outlets; i++)
+	for (size_t i = 0; i < b->n_outlets; i++) {
+		json_out_clear(&body);
+		json_out_open(&body, '{');
+		json_out_key(&body, "boot_id");
+		json_out_uuid(&body, &b->boot_id);
+		json_out_key(&body, "contract");
+		json_out_string(&body, WIRE_CONTRACT);
+		/* Whoever was given the one endpoint for the other would hear of no event. */
+		json_out_key(&body, "packed");
+		json_out_bool(&body, b->outlets[i].is_packed);
+		json_out_close(&body, '}');
 		outlet_send_heartbeat(&b->outlets[i], &header, json_out_span(&body));
+	}
 	json_out_fini(&body);
 }

@@ -206,7 +206,7 @@ check_json(
 		json_out_uint(&why->details, offset);
 		json_out_close(&why->details, '}');
 		return refuse(why, ERROR_invalid_request, what,
-		    "The %s are no acceptable JSON: %s at byte %zu.", what, json_fault_name(fault),
+		    "No acceptable JSON in the %s: %s at byte %zu.", what, json_fault_name(fault),
 		    offset);
 	}
 	*text = json_trim(*text);

@@ -162,7 +162,7 @@ print_wire(void)
 	    "Each event: the length of its header and of its payload, 4 bytes each, "
 	    "little-endian; header; payload. The topic to\n"
 	    "subscribe to is the 16 bytes; with `%s` behind them node-updated is sent as well. "
-	    "Heartbeats are as above.\n",
+	    "Heartbeats are as above, with `\"packed\":true` in their payload.\n",
 	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, LIMIT_FRAME_BYTES, LIMIT_PART_BYTES,
 	    WIRE_HEADER_BYTES, LIMIT_PATH_NODES, WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS,
 	    LIMIT_EVENT_BYTES, LIMIT_PACK_BYTES, WIRE_FEED_DASH);

@@ -70,7 +70,7 @@ document_of(struct call *c, struct span graph)
 enum error
 cmd_load_graph(struct call *c, const struct load_graph_args *a)
 {
-	struct import import = { 0 };
+	struct import import = { .blueprint = c->session->blueprint };
 	struct blueprints *blueprints = sessions_blueprints(c->sessions);
 	enum error err =
 	    import_read(document_of(c, a->graph), blueprints, a->template_id, &import, c->why);

@@ -93,6 +93,16 @@ class Connections(GatewayTest):
         heard += self.events_until(ws, "graph:node-created")
         self.assertEqual([e[0] for e in heard if e[0] != "seq"], ["graph:node-created"] * 2)
 
+    def test_a_long_filter_in_the_query_counts_like_a_short_one(self):
+        events = "graph:node-deleted," * 80 + "graph:node-created"
+        ws, _ = self.socket({}, query=f"&session_id={self.session}&events={events}")
+        self.create()
+        heard = self.events_until(ws, "graph:node-created")
+        self.ok(self.undo())
+        heard += self.events_until(ws, "graph:node-deleted")
+        self.assertEqual([e[0] for e in heard if e[0].split(":")[0] not in ("session", "seq")],
+                         ["graph:node-created", "graph:node-deleted"])
+
     def test_since_replays_what_was_kept(self):
         before = self.info()["seq"]
         self.create()
@@ -102,12 +112,20 @@ class Connections(GatewayTest):
         self.assertEqual([e[1]["seq"] for e in heard], [before + 1, before + 2])
 
     def test_malformed_wishes_are_refused_for_good(self):
-        for auth in ({"names": "upper"}, {"since": "soon"}, {"since": -1}, {"events": "nonsense"}):
-            ws = self.websocket("EIO=4&transport=websocket")
-            ws.send_text("40" + json.dumps({"session_id": self.session, **auth}))
-            reply = ws.text_in()
-            self.assertEqual(reply[:2], "44", auth)
-            self.assertEqual(json.loads(reply[2:])["data"], {"code": "INVALID_REQUEST"})
+        for auth in ({"names": "upper"}, {"since": "soon"}, {"since": -1}, {"events": "nonsense"},
+                     {"events": ["graph:*"]}, {"names": 1}, {"log_id": {}}, {"session_id": 5},
+                     {"actor": 7}, {"actor": "a" * 129}, {"actor": "a\nb"}):
+            self.assert_refused({"session_id": self.session, **auth})
+        for query in ("actor=%ff", "actor=%0a", "since=x", "subtree=x", "actor=" + "a" * 129):
+            self.assert_refused({"session_id": self.session}, query)
+
+    def assert_refused(self, auth, query=""):
+        ws = self.websocket(f"EIO=4&transport=websocket&{query}")
+        ws.send_text("40" + json.dumps(auth))
+        reply = ws.text_in()
+        self.assertEqual(reply[:2], "44", (auth, query))
+        self.assertEqual(json.loads(reply[2:])["data"], {"code": "INVALID_REQUEST"})
+        ws.close()
 
     def test_a_session_that_ends_ends_its_seat_and_not_the_socket(self):
         other, _ = self.new_project()

@@ -54,5 +54,31 @@ class Away(ProjectTest):
         self.assertNotIn("session:resync", ann.names())
 
 
+class Endpoints(ProjectTest):
+    fresh = True
+
+    def test_a_gateway_that_was_given_the_wrong_endpoint_is_not_ready_and_says_why(self):
+        gateway, said = self.server.gateways[0], self.server.gateways[0].arguments
+        for option, endpoint, words in (
+                ("--feed", self.server.events, "its --bind-events was given as --feed"),
+                ("--events", self.server.feed, "its --bind-feed was given as --events"),
+                ("--events", self.server.events, None)):
+            gateway.stop()
+            gateway.arguments = [*said, option, endpoint]
+            gateway.start()
+            if words:
+                eventually(lambda: words in gateway.log(), 10, words)
+                eventually(lambda: self.readiness() == 503, 10, "/readyz to say so")
+            else:
+                self.server.await_ready()
+
+    def readiness(self):
+        try:
+            with self.server.http() as http:
+                return http.get("/readyz").status
+        except OSError:
+            return None
+
+
 if __name__ == "__main__":
     unittest.main()

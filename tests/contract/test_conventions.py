@@ -4,6 +4,7 @@ import unittest
 
 from clients import MINIMAL
 from project_test import API, NOWHERE, ProjectTest
+from raw import exchange, request
 
 ORIGIN = "http://app.example:3000"
 GRANTED_HEADERS = ("content-type", "x-session-id", "authorization", "idempotency-key", "if-match",
@@ -161,6 +162,22 @@ class Methods(ProjectTest):
                 self.assertEqual(head.headers["content-type"], get.headers["content-type"])
                 if path != "/metrics":
                     self.assertEqual(head.headers.get("etag"), get.headers.get("etag"))
+
+    def test_a_head_of_a_stream_leaves_nothing_before_the_next_answer(self):
+        path = f"{API}/sessions/{self.session}/events?since=0".encode()
+        for accept in (b"text/event-stream", b"application/x-ndjson"):
+            for version in (b"HTTP/1.0", b"HTTP/1.1"):
+                with self.subTest(accept=accept, version=version):
+                    answer = exchange(self.server.ports[0], request(
+                        b"HEAD", path, (b"Accept: " + accept,), version=version)
+                        + request(b"HEAD", b"/health", (b"Connection: close",)))
+                    self.assertEqual(answer.statuses[0], 200)
+                    self.assertIn(b"Content-Type: " + accept, answer.data)
+                    # Heads alone: each ends with an empty line, and the next begins behind it.
+                    *heads, rest = answer.data.split(b"\r\n\r\n")
+                    self.assertEqual(rest, b"", answer)
+                    for head in heads:
+                        self.assertTrue(head.startswith(b"HTTP/1."), answer)
 
     def test_options_without_an_origin_names_the_methods(self):
         reply = self.http.request("OPTIONS", f"{API}/sessions")

@@ -174,6 +174,19 @@ class Requests(ProjectTest):
         self.assertIn("ok", ann.ask("ping"))
         self.assertEqual(self.info()["node_count"], 1)
 
+    def test_a_session_that_is_named_must_be_the_connections(self):
+        other, _ = self.new_project()
+        ws = self.websocket()
+        for session in (other, "x", 5, []):
+            before = self.state()
+            for what in ({"do": "execute", "command_type": "CreateNode",
+                          "data": {"blueprint_type_id": "phase"}}, {"do": "undo"}):
+                answer = ws.ask(session_id=session, **what)
+                self.assertEqual(answer["error"]["code"], "INVALID_SESSION", answer)
+            self.assertEqual(self.state(), before)
+        for session in (self.session, self.session.upper(), None):
+            self.assertIn("ok", ws.ask(session_id=session, do="undo"))
+
     def test_a_reply_is_minimal(self):
         ann = self.websocket()
         answer = ann.execute("CreateNode", blueprint_type_id="phase")["ok"]

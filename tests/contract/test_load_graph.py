@@ -4,6 +4,7 @@ import unittest
 import uuid
 
 from project_test import ProjectTest, event_names, names_below, walk
+from replica import Replica
 
 
 def uuid5(text):
@@ -105,6 +106,36 @@ class Shapes(ProjectTest):
         self.assertIn('"nested":{"b":[1.0,{"a":null}],"a":1}', text)
         self.assertIn('"colour":"red"', text)
         self.assertIn('"zoom":1.5', text)
+
+    def test_events_and_tree_tell_all_that_was_imported_with_a_node(self):
+        graph = self.shape_b()
+        graph["nodes"][1].update(icon_id="wrench", indicator_id="alert", indicator_set="status",
+                                 created_at="2020", tags=["a", {"b": None}])
+        self.load(graph)
+        one = uuid5("one")
+        self.do("UpdateProperty", node_id=one, property_id="notes", value="x")
+        self.do("ApplyKit", target_id=uuid5("two"), kit_root_id=uuid5("top"))
+        self.do("DeleteNode", node_id=one)
+        self.ok(self.undo())
+        tree = self.tree()
+        told = Replica(self.session)
+        told.take(self.ok(self.get(f"/sessions/{self.session}/events?since=0"))["events"])
+        self.assertEqual(told.state_hash(), tree["state_hash"])
+        self.assertEqual(Replica(self.session, tree).state_hash(), tree["state_hash"])
+
+    def test_an_indicator_follows_its_property_also_when_the_tree_was_loaded_again(self):
+        phase = self.create("phase")
+        for more in ({}, {"template_id": "restomod"}):
+            with self.subTest(**more):
+                tree = self.tree()
+                half = self.tree()
+                del next(n for n in walk(half["roots"]) if n["id"] == phase)["indicator_set"]
+                for roots in (tree["roots"], half["roots"]):
+                    self.do("LoadGraph", graph={"roots": roots}, **more)
+                    self.assertEqual(self.tree()["state_hash"], tree["state_hash"])
+        self.do("UpdateProperty", node_id=phase, property_id="status", value=None)
+        node = next(n for n in walk(self.roots()) if n["id"] == phase)
+        self.assertEqual((node["indicator_id"], node["indicator_set"]), (None, None))
 
     def test_what_stands_around_the_graph_is_kept_but_not_who_sent_it(self):
         self.load(self.shape_b(), expanded_map={"top": True}, session_id=self.session)

@@ -95,6 +95,11 @@ class Saved(ProjectTest):
         for odd in ("nonsense", '"x"', '"-1"'):
             self.assertIn(self.save({"If-Match": odd}).status, (400, 412), odd)
 
+    def test_a_save_is_answered_whatever_tag_is_known(self):
+        for known in ("*", '"1"', '"2"'):
+            reply = self.save({"If-None-Match": known})
+            self.assertEqual(self.ok(reply)["revision"], int(reply.headers["etag"].strip('"')))
+
     def test_a_saved_project_can_be_read_and_listed(self):
         self.create("phase", "Paint")
         self.ok(self.save())

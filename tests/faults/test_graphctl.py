@@ -58,37 +58,6 @@ class CtlTest(ProjectTest):
         eventually(lambda: self.get(f"/sessions/{self.session}").status == 200, 10, "an answer")
 
 
-class Words(unittest.TestCase):
-    def test_help_and_version_say_what_there_is(self):
-        run = graphctl("--help")
-        self.assertEqual(run.returncode, 0)
-        for word in ("check", "backup", "restore", "export", "import", "compact", "tap"):
-            self.assertIn(word, run.stdout)
-        self.assertRegex(graphctl("--version").stdout, r"^graphctl \d+\.\d+")
-
-    def test_a_wrong_command_line_is_refused_with_status_2(self):
-        for arguments in ([], ["nothing"], ["check"], ["check", "a", "b"], ["backup", "x"],
-                          ["check", "x", "--json"], ["compact", "x"], ["--nonsense"],
-                          ["compact", "x", "--keep-steps", "1", "--keep-hours", "1"],
-                          ["compact", "x", "--keep-steps", "-1"], ["tap"],
-                          ["tap", "--events", "ipc:///x", "--since", "1"],
-                          ["tap", "--events", "ipc:///x", "--session", "no-id"]):
-            with self.subTest(arguments=arguments):
-                run = graphctl(*arguments)
-                self.assertEqual(run.returncode, 2, run.stdout + run.stderr)
-                self.assertTrue(run.stderr)
-
-    def test_a_file_that_is_not_there_is_named_and_not_made(self):
-        for arguments in (["check", "/tmp/no-such-file.db"],
-                          ["compact", "/tmp/no-such-file.db", "--keep-steps", "1"],
-                          ["restore", "/tmp/no-such-file.db", "/tmp/no-such-copy.db"]):
-            run = graphctl(*arguments)
-            self.assertEqual(run.returncode, 1)
-            self.assertIn("/tmp/no-such-file.db: No such file", run.stderr)
-        self.assertFalse(Path("/tmp/no-such-file.db").exists())
-        self.assertFalse(Path("/tmp/no-such-copy.db").exists())
-
-
 class Check(CtlTest):
     server_options = {"store": "sqlite", "graphd_options": ["--snapshot-steps", "200"]}
 
@@ -259,13 +228,25 @@ class NoBackup(CtlTest):
         self.assertIn("error", listener.execute("Backup", name="x.db"))
 
     def test_a_graphd_that_is_not_there_is_said_to_be(self):
-        # Waiting is long because backups are; nobody listens on that port, so this one is ended.
-        endpoint = f"tcp://127.0.0.1:{free_port()}"
-        run = subprocess.Popen([GRAPHCTL, "export", new_id(), "--requests", endpoint])
+        # Waiting for an answer is long because backups are; waiting for a graphd is not.
+        self.server.graphd.kill()
+        for endpoint in (f"tcp://127.0.0.1:{free_port()}", self.server.requests):
+            began = time.monotonic()
+            said = self.ctl("export", new_id(), "--requests", endpoint, status=1)
+            self.assertIn("ExportProject: no answer", said)
+            self.assertLess(time.monotonic() - began, 20)
+        self.server.graphd.start()
+
+    def test_a_graphd_that_dies_over_a_request_is_not_waited_for(self):
+        self.server.graphd.freeze()
+        run = subprocess.Popen([GRAPHCTL, "export", new_id(), *self.requests],
+                               stderr=subprocess.PIPE, text=True)
         time.sleep(0.3)
         self.assertIsNone(run.poll())
-        run.kill()
-        run.wait()
+        self.server.graphd.kill()
+        self.assertIn("no answer", run.communicate(timeout=30)[1])
+        self.assertEqual(run.returncode, 1)
+        self.server.graphd.start()
 
 
 class Files(CtlTest):

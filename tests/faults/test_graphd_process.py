@@ -3,10 +3,11 @@
 import resource
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
-from harness import BUILD, Server, eventually
+from harness import BUILD, ROOT, Daemon, Server, eventually
 
 GRAPHD = BUILD / "graphd" / "graphd"
 LIMIT_S = 20
@@ -54,6 +55,26 @@ class Process(unittest.TestCase):
         self.assertLess(time.monotonic() - before, 1)
         self.assertEqual(answer.returncode, 1)
         self.assertIn("another graphd uses the data directory", answer.stderr)
+        self.graphd.stop()
+
+    def test_a_second_graphd_on_the_same_sockets_is_refused_and_the_first_goes_on(self):
+        self.start()
+        with tempfile.TemporaryDirectory() as other:
+            for options in (["--data", other, "--store", "memory"],
+                            ["--data", other, "--store", "memory", "--bind-requests",
+                             f"ipc://{other}/r", "--bind-events", f"ipc://{other}/e",
+                             "--bind-feed", f"ipc://{other}/r"]):
+                answer = subprocess.run([*self.graphd.arguments, *options], capture_output=True,
+                                        text=True, timeout=LIMIT_S)
+                self.assertEqual(answer.returncode, 1)
+                self.assertIn("Address already in use", answer.stderr)
+        gateway = Daemon("gatewayd", [BUILD / "gatewayd" / "gatewayd", "--listen", "127.0.0.1:0",
+                                      "--requests", self.server.requests, "--feed",
+                                      self.server.feed, "--assets", ROOT / "gatewayd" / "assets"],
+                         self.server.directory)
+        gateway.start()
+        self.addCleanup(gateway.kill)
+        eventually(lambda: "graphd: is here" in gateway.log(), LIMIT_S, "an answer of the first")
         self.graphd.stop()
 
     def test_what_cannot_be_opened_is_named_with_status_1(self):

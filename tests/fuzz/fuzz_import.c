@@ -39,7 +39,7 @@ load(struct span text, const struct blueprint *blueprint)
 {
 	struct refusal why = { 0 };
 	struct uuid id = { { 1 } };
-	struct import im;
+	struct import im = { 0 };
 	enum error err = import_read(text, NULL, (struct span){ 0 }, &im, &why);
 	struct session *s = NULL;
 

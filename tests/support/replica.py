@@ -9,6 +9,8 @@ from workload import Mirror
 
 NIL = bytes(16)
 MASK = (1 << 64) - 1
+SHOWN = {"id", "type", "blueprint_type_id", "name", "parent_id", "properties", "children",
+         "icon_id", "indicator_id", "indicator_set", "indicator"}
 
 
 class Hash128(ctypes.Structure):
@@ -44,25 +46,38 @@ def value_text(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def imported(node):
+    """Icon, indicator, its set and unknown members, as an imported node has them. A tree shows the
+    indicator of a property's option as well, and then says so."""
+    found = node.get("indicator") or {}
+    indicator = [node.get("indicator_id"), node.get("indicator_set")]
+    if indicator == [found.get("indicator_id"), found.get("indicator_set")]:
+        indicator = [None, None]
+    unknown = {key: value for key, value in node.items() if key not in SHOWN}
+    return [node.get("icon_id"), *indicator, value_text(unknown)[1:-1] or None]
+
+
 class Replica(Mirror):
-    """Nodes besides have their type; the order of properties is that of the server."""
+    """Nodes besides have their type and what was imported with them; the order of properties is
+    that of the server."""
 
     def __init__(self, session, tree=None):
         super().__init__(session)
-        self.types = {}
+        self.types, self.imported = {}, {}
         if tree:
             self.seq = tree["seq"]
             self.forest.adopt(tree["roots"])
-            self.learn_types(tree["roots"])
+            self.learn(tree["roots"])
 
-    def learn_types(self, roots):
-        for node in roots:
+    def learn(self, nodes):
+        for node in nodes:
             self.types[node["id"]] = node["blueprint_type_id"]
-            self.learn_types(node["children"])
+            self.imported[node["id"]] = imported(node)
+            self.learn(node["children"])
 
     def on_graph_node_created(self, data):
         super().on_graph_node_created(data)
-        self.types[data["id"]] = data["blueprint_type_id"]
+        self.learn([data["node"]])
 
     def on_graph_property_changed(self, data):
         node = self.forest.nodes[data["node_id"]]
@@ -99,9 +114,8 @@ class Replica(Mirror):
                 yield b"l" + id_bytes(id_) + id_bytes(parent) + id_bytes(previous)
                 previous = id_
         for id_, node in self.forest.nodes.items():
-            # Icon, indicator, its set and unknown members: none of these are made by commands.
-            yield (b"n" + id_bytes(id_) + text_term(self.types[id_]) + text_term(node["name"])
-                   + 4 * text_term(None))
+            texts = [self.types[id_], node["name"], *self.imported[id_]]
+            yield b"n" + id_bytes(id_) + b"".join(map(text_term, texts))
             before = None
             for key, value in node["properties"].items():
                 yield (b"p" + id_bytes(id_) + text_term(before) + text_term(key)

@@ -30,7 +30,7 @@ tear_down(void)
 static enum error
 load(struct session *s, struct blueprints *all, struct span text)
 {
-	struct import im;
+	struct import im = { 0 };
 	enum error err = import_read(text, all, (struct span){ 0 }, &im, &why);
 
 	if (err)

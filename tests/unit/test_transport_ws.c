@@ -99,14 +99,13 @@ connect_ws(const char *events, enum names names)
 	turn();
 }
 
-/* All the way in; its client_id. */
+/* What is left of the way in; its client_id. */
 static const char *
-join_ws(const char *events, enum names names)
+join_in(void)
 {
 	static char id[UUID_TEXT + 1];
 	struct fake_ask *a;
 
-	connect_ws(events, names);
 	sync_at(0);
 	a = fake_open(&fake, COMMAND_join);
 	ck_assert_ptr_nonnull(a);
@@ -115,6 +114,13 @@ join_ws(const char *events, enum names names)
 	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":true}");
 	turn();
 	return id;
+}
+
+static const char *
+join_ws(const char *events, enum names names)
+{
+	connect_ws(events, names);
+	return join_in();
 }
 
 START_TEST(a_websocket_client_hears_joined_then_itself_then_events)
@@ -369,10 +375,29 @@ START_TEST(without_graphd_a_client_shall_try_later)
 }
 END_TEST
 
-START_TEST(a_question_before_the_join_is_refused)
+START_TEST(what_is_asked_before_the_join_is_answered_behind_it)
 {
 	connect_ws(NULL, NAMES_COLON);
 	send_text("{\"id\":1,\"do\":\"undo\"}");
+	send_text("{\"id\":2,\"do\":\"ping\"}");
+	ck_assert_str_eq(read_frames(), "");
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_undo));
+	join_in();
+	ck_assert_ptr_nonnull(fake_open(&fake, COMMAND_undo));
+	ck_assert_ptr_nonnull(strstr(strstr(read_frames(), "\"joined\""), "{\"id\":2,\"ok\""));
+}
+END_TEST
+
+START_TEST(too_much_before_the_join_is_refused)
+{
+	static char text[4096];
+	size_t n = (size_t)snprintf(text, sizeof text, "{\"do\":\"undo\",\"x\":\"%04000d\"}", 0);
+
+	connect_ws(NULL, NAMES_COLON);
+	for (size_t kept = 0; kept + sizeof n + n <= LIMIT_QUEUE_BYTES; kept += sizeof n + n)
+		send_text(text);
+	ck_assert_ptr_null(strstr(read_frames(), "INVALID_STATE"));
+	send_text(text);
 	ck_assert_ptr_nonnull(strstr(read_frames(), "INVALID_STATE"));
 }
 END_TEST
@@ -451,7 +476,8 @@ main(void)
 	tcase_add_test(t, a_client_that_goes_takes_its_questions_with_it);
 	tcase_add_test(t, an_unknown_session_is_said_and_closed_with_1008);
 	tcase_add_test(t, without_graphd_a_client_shall_try_later);
-	tcase_add_test(t, a_question_before_the_join_is_refused);
+	tcase_add_test(t, what_is_asked_before_the_join_is_answered_behind_it);
+	tcase_add_test(t, too_much_before_the_join_is_refused);
 	tcase_add_test(t, the_end_of_the_session_closes_with_1000);
 	tcase_add_test(t, the_drain_closes_with_1012);
 	tcase_add_test(t, bad_joins_are_refused_before_the_upgrade);
