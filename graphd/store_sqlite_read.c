@@ -253,7 +253,7 @@ sqlite_read_steps(struct store *store, const struct uuid *session, uint64_t afte
 static enum error
 find_block(struct walk *w)
 {
-	uint64_t low = 0, high = w->head->committed.ordinal / SQLITE_MARK_EVERY, seq;
+	uint64_t low = 0, high = w->head->committed.ordinal / SQLITE_MARK_EVERY, seq = 0;
 	int64_t lsn;
 
 	while (low < high) {

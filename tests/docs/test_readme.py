@@ -57,5 +57,20 @@ class Pointers(unittest.TestCase):
                 self.assertIn(option, help_text)
 
 
+class Requirements(unittest.TestCase):
+    NODE = 18  # what Debian 12 has
+
+    def test_every_npm_package_runs_on_the_node_of_debian_12(self):
+        for directory in ("tests", "tests/bench/peers"):
+            packages = json.loads((ROOT / directory / "package-lock.json").read_text())["packages"]
+            asked = {name: package["engines"]["node"] for name, package in packages.items()
+                     if "node" in package.get("engines", {})}
+            self.assertTrue(asked)
+            for name, versions in asked.items():
+                with self.subTest(package=name, versions=versions):
+                    least = re.fullmatch(r">= ?(\d+)[.\d]*", versions)
+                    self.assertTrue(least and int(least[1]) <= self.NODE)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -143,7 +143,7 @@ class PlainWebSockets(AskTest):
             new = first.await_event("session:connected")["data"]
             # At once: its own gateway may not have let it in yet.
             answers, _ = self.ask("confirm", gateway=2, client_id=new["client_id"])
-            self.assertEqual([a.get("data") for a in answers], ["here"], i)
+            self.assertEqual([a.get("data") for a in answers], ["here"], (i, answers))
             came.join()
 
     def test_events_listeners_are_not_asked(self):

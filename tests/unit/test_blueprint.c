@@ -238,11 +238,11 @@ remove_directory(const char *directory)
 	struct dirent *entry;
 
 	while ((entry = readdir(dir)))
-		if (*entry->d_name != '.')
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			unlinkat(
 			    dirfd(dir), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
 	closedir(dir);
-	rmdir(directory);
+	ck_assert_int_eq(rmdir(directory), 0);
 }
 
 static bool
