@@ -241,21 +241,24 @@ END_TEST
 START_TEST(a_search_takes_time_for_the_text_and_not_for_each_place_of_it)
 {
 	enum { VALUE = LIMIT_VALUE_BYTES - 2, PART = VALUE / 2, NODES = 20 };
-	size_t size = VALUE + 200;
-	char *args = malloc(size), value[VALUE + 1], part[PART + 2];
+	char *args, value[VALUE + 1], part[PART + 2];
 	clock_t began;
 
 	memset(value, 'a', VALUE);
 	value[VALUE] = '\0';
 	memset(part, 'A', PART);
 	strcpy(part + PART, "b");
+	ck_assert_int_gt(
+	    asprintf(
+		&args, "{\"blueprint_type_id\":\"part\",\"properties\":{\"p\":\"%s\"}}", value),
+	    0);
 	for (int i = 0; i < NODES; i++) {
-		snprintf(args, size,
-		    "{\"blueprint_type_id\":\"part\",\"properties\":{\"p\":\"%s\"}}", value);
 		ask_exactly(d, COMMAND_create_node, &s, span_of(args));
 		ck_assert_int_eq(d->error, OK);
 	}
-	snprintf(args, size, "{\"project_id\":\"%s\",\"text\":\"%s\"}", text_of(&project), part);
+	free(args);
+	ck_assert_int_gt(
+	    asprintf(&args, "{\"project_id\":\"%s\",\"text\":\"%s\"}", text_of(&project), part), 0);
 	began = clock();
 	ask_exactly(d, COMMAND_search_nodes, NULL, span_of(args));
 	ck_assert_uint_lt((uint64_t)(clock() - began), CLOCKS_PER_SEC);

@@ -193,13 +193,14 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-	TCase *c = tcase_create("table");
+	TCase *c;
 
 	if (argc > 1) {
 		printf("%016llx\n", (unsigned long long)table_hash("x", 1));
 		return EXIT_SUCCESS;
 	}
 	setenv("TEST_TABLE_SELF", argv[0], 1);
+	c = tcase_create("table");
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, an_empty_table_finds_and_removes_nothing, 0, 2);
 	tcase_add_loop_test(c, random_adds_and_removes_agree_with_a_plain_array, 0, 2);
