@@ -53,10 +53,11 @@ on_sync(struct room *r, const struct wire_header *h)
 static void
 on_transient(struct room *r, const struct delivery *d)
 {
-	if (d->event == EVENT_session_connected || d->event == EVENT_session_disconnected)
+	bool comes = d->event == EVENT_session_connected;
+
+	if (!(comes && room_show_joiners(r, d)) &&
+	    (comes || d->event == EVENT_session_disconnected))
 		roster_hear(r, d);
-	if (d->event == EVENT_session_connected && !list_is_empty(&r->joining))
-		room_show_joiners(r, d);
 	room_spread(r, d);
 }
 

@@ -102,6 +102,7 @@ struct member {
 	bool has_since;
 	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
 	bool lost;	  /* WAITING, SLOW: its place is in another history, or is no longer kept */
+	bool is_unlisted; /* the room's roster does without it, since it is here */
 	bool passed_over; /* its filter left out what came last: it has not been told of its seq */
 	uint64_t
 	    seq; /* last durable event delivered, or passed over by its filter; stale when live */

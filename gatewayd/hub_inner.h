@@ -76,6 +76,7 @@ struct room {
 	struct link surveys;		    /* struct survey: members of ours are being asked */
 	size_t held_bytes;
 	struct table roster;	/* struct listed: who is here, as the room's listeners were told */
+	uint32_t n_unlisted;	/* clients of ours: they need not be on it, since we have them */
 	uint64_t n_clients;	/* who are here, as graphd said last; UINT64_MAX: it has not */
 	uint64_t asked_clients; /* question for the list of them; 0: none */
 };
@@ -188,7 +189,7 @@ void room_expire_joiners(struct room *, uint64_t now_ms);
 /* Subscribes anew if it is time, so that graphd answers it. */
 void room_ask_sync(struct room *, uint64_t now_ms);
 /* A transient event that a joiner may be waiting for: its own announcement. */
-void room_show_joiners(struct room *, const struct delivery *);
+bool room_show_joiners(struct room *, const struct delivery *);
 
 /* hub_report.c */
 /* Asks to be let in; fn gets the member. Returns the question's number, or 0. */
@@ -208,10 +209,12 @@ void room_rejoin(struct room *, bool quiet);
 /* hub_roster.c */
 void roster_init(struct room *);
 void roster_fini(struct room *);
-/* session:connected or session:disconnected. */
+/* session:connected or session:disconnected of anybody but a joiner of ours. */
 void roster_hear(struct room *, const struct delivery *);
 /* graphd has let it in, as one of so many. */
-void roster_enter(struct room *, const struct member *, uint64_t n_clients);
+void roster_enter(struct room *, struct member *, uint64_t n_clients);
+/* It goes; for the others it is here until graphd has said so. */
+void roster_leave(struct room *, struct member *);
 /* The list is read if graphd counts others than are on it. */
 void roster_tick(struct room *);
 /* After a restart of graphd, behind room_rejoin() and when it is heard again: it is told who else
@@ -241,4 +244,4 @@ void room_free(struct room *);
 void room_tick(struct room *, uint64_t now_ms);
 /* All who are counted and have come in. */
 void room_each_counted(
-    const struct room *, void (*fn)(void *context, const struct member *), void *context);
+    const struct room *, void (*fn)(void *context, struct member *), void *context);

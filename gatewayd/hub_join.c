@@ -75,6 +75,7 @@ clear(struct member *m)
 {
 	struct hub *hub = m->room->hub;
 
+	roster_leave(m->room, m);
 	member_forget_asked(m);
 	member_set_state(m, MEMBER_OUT);
 	if (m->joiner && m->joiner->asked)
@@ -264,11 +265,12 @@ room_expire_joiners(struct room *r, uint64_t now_ms)
 	fail_all(&late, ERROR_backend_unavailable);
 }
 
-void
+bool
 room_show_joiners(struct room *r, const struct delivery *d)
 {
 	struct arena arena;
 	struct span value, client_id = { 0 };
+	bool is_one = false;
 
 	arena_init(&arena);
 	if (json_find(d->body, "client_id", &value) && json_type(value) == JSON_STRING)
@@ -277,7 +279,10 @@ room_show_joiners(struct room *r, const struct delivery *d)
 		struct member *m = LIST_OF(at, struct member, link);
 
 		next = at->next;
-		if (m->joiner->announcement || !m->client_id || !span_is(client_id, m->client_id))
+		if (!m->client_id || !span_is(client_id, m->client_id))
+			continue;
+		is_one = true;
+		if (m->joiner->announcement)
 			continue;
 		if (filter_wants(m->group->filter.events, d->event))
 			m->joiner->announcement = m->group->transport->encode(m->group->dialect, d);
@@ -285,6 +290,7 @@ room_show_joiners(struct room *r, const struct delivery *d)
 			enter(m);
 	}
 	arena_fini(&arena);
+	return is_one;
 }
 
 void

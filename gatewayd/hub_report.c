@@ -169,7 +169,7 @@ member_report_left(const struct member *m, bool is_away)
 }
 
 static void
-rejoin(void *context, const struct member *m)
+rejoin(void *context, struct member *m)
 {
 	report(m, COMMAND_join, context);
 }

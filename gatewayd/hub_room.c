@@ -50,15 +50,14 @@ hub_want_start(struct room *r)
 }
 
 void
-room_each_counted(
-    const struct room *r, void (*fn)(void *context, const struct member *), void *context)
+room_each_counted(const struct room *r, void (*fn)(void *context, struct member *), void *context)
 {
 	const struct link *const lists[] = { &r->waiting, &r->slow };
 
 	for (size_t i = 0; i < 2; i++) {
 		LIST_EACH(at, lists[i])
 		{
-			const struct member *m = LIST_OF(at, struct member, link);
+			struct member *m = LIST_OF(at, struct member, link);
 
 			if (m->counted)
 				fn(context, m);

@@ -76,6 +76,33 @@ text_of(struct span object, const char *name, struct arena *arena)
 	    : (struct span){ 0 };
 }
 
+/* One entry less for a client of ours; of a client that is here twice only one member counts. */
+static void
+strike(void *context, struct member *m)
+{
+	struct room *r = context;
+	struct span client_id = span_of(m->client_id);
+	struct listed *l = table_remove(&r->roster, &client_id);
+
+	m->is_unlisted = l != NULL;
+	r->n_unlisted += m->is_unlisted;
+	free(l);
+}
+
+static void
+strike_ours(struct room *r)
+{
+	r->n_unlisted = 0;
+	room_each_counted(r, strike, r);
+	LIST_EACH(at, &r->joining)
+	{
+		struct member *m = LIST_OF(at, struct member, link);
+
+		if (m->joiner->answered)
+			strike(r, m);
+	}
+}
+
 static void
 on_clients(void *arg, enum error status, struct span body)
 {
@@ -94,6 +121,7 @@ on_clients(void *arg, enum error status, struct span body)
 		add(r, text_of(item, "client_id", &arena), text_of(item, "actor", &arena));
 	arena_fini(&arena);
 	r->n_clients = r->roster.n;
+	strike_ours(r);
 }
 
 void
@@ -101,7 +129,7 @@ roster_tick(struct room *r)
 {
 	struct upstream_question q = { .command = COMMAND_list_clients, .session = r->id };
 
-	if (r->n_clients != r->roster.n && r->synced && !r->asked_clients)
+	if (r->n_clients != r->roster.n + r->n_unlisted && r->synced && !r->asked_clients)
 		r->asked_clients = upstream_ask(r->hub->upstream, &q, on_clients, r);
 }
 
@@ -135,16 +163,27 @@ roster_hear(struct room *r, const struct delivery *d)
 }
 
 void
-roster_enter(struct room *r, const struct member *m, uint64_t n_clients)
+roster_enter(struct room *r, struct member *m, uint64_t n_clients)
 {
-	struct span actor = m->actor ? span_of(m->actor) : (struct span){ 0 };
+	struct span client_id = span_of(m->client_id);
 
-	add(r, span_of(m->client_id), actor);
+	m->is_unlisted = !table_find(&r->roster, &client_id);
+	r->n_unlisted += m->is_unlisted;
 	count(r, n_clients);
 }
 
+void
+roster_leave(struct room *r, struct member *m)
+{
+	if (!m->is_unlisted)
+		return;
+	m->is_unlisted = false;
+	r->n_unlisted--;
+	add(r, span_of(m->client_id), m->actor ? span_of(m->actor) : (struct span){ 0 });
+}
+
 static void
-mark_ours(void *context, const struct member *m)
+mark_ours(void *context, struct member *m)
 {
 	struct room *r = context;
 	struct span client_id = span_of(m->client_id);

@@ -3,8 +3,9 @@
 #include "hub_fixture.h"
 
 #include "common/limits.h"
+#include "gatewayd/hub_inner.h"
 
-static struct fake_client ann, cem;
+static struct fake_client ann, again, cem;
 
 /* Somebody elsewhere comes or goes; then there are so many. */
 static void
@@ -61,7 +62,66 @@ START_TEST(who_left_while_graphd_was_away_is_among_them)
 	bring_in_as(&ann, "A", 1);
 	hub_leave(hub, &ann.member);
 	restart();
-	ck_assert_str_eq(reminder(), "{\"clients\":[{\"client_id\":\"A\"}]}");
+	ck_assert_str_eq(reminder(), "{\"clients\":[{\"client_id\":\"A\",\"actor\":\"ann\"}]}");
+}
+END_TEST
+
+START_TEST(who_is_here_takes_no_place_on_the_list)
+{
+	const struct room *r;
+
+	join_plainly(&cem);
+	sync_at(0);
+	r = cem.member.room;
+	bring_in_as(&ann, "A", 1);
+	ck_assert_uint_eq(r->roster.n, 0);
+	ck_assert_uint_eq(r->n_unlisted, 1);
+	hear_of(EVENT_session_connected, "B", "null", 2);
+	ck_assert_uint_eq(r->roster.n, 1);
+	hub_leave(hub, &ann.member);
+	ck_assert_uint_eq(r->roster.n, 2);
+	ck_assert_uint_eq(r->n_unlisted, 0);
+	hear_of(EVENT_session_disconnected, "A", "\"ann\"", 1);
+	ck_assert_uint_eq(r->roster.n, 1);
+	pass(3000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 0);
+}
+END_TEST
+
+/* As when a connection has taken the place of one that is not known to be dead yet. */
+START_TEST(who_is_here_twice_is_read_up_once_and_counts_once)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	bring_in_as(&again, "A", 1);
+	pass(1100);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[{\"client_id\":\"A\"}]}");
+	ck_assert_uint_eq(cem.member.room->n_unlisted, 1);
+	hub_leave(hub, &ann.member);
+	hub_leave(hub, &again.member);
+	ck_assert_uint_eq(cem.member.room->n_unlisted, 0);
+	pass(3000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	restart();
+	ck_assert_ptr_nonnull(strstr(reminder(), "\"A\""));
+}
+END_TEST
+
+/* As after a restart, when graphd cannot know that the others knew. */
+START_TEST(who_is_announced_while_it_is_here_is_counted_right_again)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	hear_of(EVENT_session_connected, "A", "\"ann\"", 1);
+	pass(1100);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[{\"client_id\":\"A\"}]}");
+	ck_assert_uint_eq(cem.member.room->roster.n, 0);
+	pass(3000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
 }
 END_TEST
 
@@ -181,6 +241,9 @@ main(void)
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
 	tcase_add_test(t, who_left_while_graphd_was_away_is_among_them);
+	tcase_add_test(t, who_is_here_takes_no_place_on_the_list);
+	tcase_add_test(t, who_is_here_twice_is_read_up_once_and_counts_once);
+	tcase_add_test(t, who_is_announced_while_it_is_here_is_counted_right_again);
 	tcase_add_test(t, who_left_before_the_new_graphd_was_heard_is_reminded_of_again);
 	tcase_add_test(t, where_all_are_here_graphd_is_reminded_of_nobody);
 	tcase_add_test(t, who_was_there_first_is_asked_for_at_once);
