@@ -55,9 +55,10 @@ on_transient(struct room *r, const struct delivery *d)
 {
 	if (d->event == EVENT_session_connected || d->event == EVENT_session_disconnected)
 		roster_hear(r, d);
+	room_spread(r, d);
+	/* Last: whom it lets in has been given it, and is among those that it is spread to. */
 	if (d->event == EVENT_session_connected && !list_is_empty(&r->joining))
 		room_show_joiners(r, d);
-	room_spread(r, d);
 }
 
 void
