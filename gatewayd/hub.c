@@ -55,10 +55,13 @@ on_transient(struct room *r, const struct delivery *d)
 {
 	bool comes = d->event == EVENT_session_connected;
 
-	if (!(comes && room_show_joiners(r, d)) &&
-	    (comes || d->event == EVENT_session_disconnected))
-		roster_hear(r, d);
 	room_spread(r, d);
+	/* Last: whom it lets in has been given it, and would be among those that it is spread to.
+	 */
+	if (comes && room_show_joiners(r, d))
+		return;
+	if (comes || d->event == EVENT_session_disconnected)
+		roster_hear(r, d);
 }
 
 void

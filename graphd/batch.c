@@ -12,16 +12,26 @@ batch_init(struct batch *b)
 }
 
 void
+reply_let_go(struct reply *r)
+{
+	struct lane **lanes[] = { &r->lane, r->stream ? &r->stream->lane : NULL };
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!lanes[i] || !*lanes[i])
+			continue;
+		(*lanes[i])->holds--;
+		*lanes[i] = NULL;
+	}
+}
+
+void
 reply_free(struct reply *r)
 {
 	if (!r)
 		return;
 	free(r->ask);
 	free(r->body);
-	if (r->stream && r->stream->lane) {
-		r->stream->lane->holds--;
-		r->stream->lane = NULL;
-	}
+	reply_let_go(r);
 	stream_free(r->stream);
 	free(r);
 }

@@ -21,6 +21,7 @@ struct reply {
 	char *body; /* owned; or NULL when stream is set */
 	size_t n;
 	struct stream *stream; /* owned; a body that is sent in parts */
+	struct lane *lane;     /* held by a command that is unfinished and goes on in it; or NULL */
 	uint64_t key_token;    /* dispatch_uncommitted() */
 	bool changed;	       /* made a step or stored something: fails with the batch */
 	bool reported;	       /* REPORTS: stands even if the batch fails */
@@ -50,5 +51,7 @@ void batch_land(struct batch *);
 /* Not on disk: takes the steps back, newest first. */
 void batch_revert(struct batch *);
 
-/* An answer that was never sent lets go of the lane that it held. */
+/* Of the lane that it holds: nothing need wait for it any more. */
+void reply_let_go(struct reply *);
+/* An answer that was never sent lets go as well. */
 void reply_free(struct reply *);

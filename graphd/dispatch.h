@@ -15,6 +15,9 @@ struct request {
 	struct caller caller;
 	struct span args; /* scanned JSON object; empty counts as {} */
 	uint64_t now_us, now_ms;
+	/* Of one that goes on after an unfinished outcome: when it began, and how much is done. */
+	uint64_t began_us; /* 0: it begins */
+	size_t done;
 	bool is_unheard; /* nobody hears the session's events: those that pass need not be made */
 };
 
@@ -49,6 +52,10 @@ struct outcome {
 				     (past, saved); or NULL */
 	struct uuid survey;	  /* not nil: body says nothing, the answer is this survey's */
 	uint64_t key_token;	  /* what dispatch_uncommitted() needs; 0: nothing */
+	/* A share of a command that would take too long at once: when it is stored, the same
+	 * request is given again, with what is done so far. The body is not for sending. */
+	bool unfinished;
+	size_t done;
 };
 
 void outcome_init(struct outcome *);
@@ -68,13 +75,15 @@ void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us,
     void (*fn)(void *, struct outcome *), void *context);
 /* When that has something to do next; UINT64_MAX: never. Cheap: ask after each turn. */
 uint64_t dispatch_expires_ms(const struct dispatcher *);
-/* Ends sessions inactive for so long, `most` of them; one outcome each. Each is loaded for it.
- * Returns how many. */
-size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us, size_t most,
+/* Sessions that are ended in one go, since each is loaded for it. */
+enum { CLEANUP_AT_ONCE = 16 };
+/* Ends sessions inactive for so long, CLEANUP_AT_ONCE of them; one outcome each. Returns how many.
+ */
+size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us,
     void (*fn)(void *, struct outcome *), void *context);
 
 /*
- * Cleanup ends many sessions in one request: each gets an outcome of its own, without a reply,
+ * Cleanup ends several sessions in one request: each gets an outcome of its own, without a reply,
  * given to fn before dispatch() returns. To be set before the first request.
  */
 void dispatcher_on_more(struct dispatcher *, void (*fn)(void *, struct outcome *), void *context);

@@ -70,6 +70,13 @@ lane_park(struct lanes *l, struct lane *lane, struct link *ask)
 	return true;
 }
 
+void
+lane_put_back(struct lanes *l, struct lane *lane, struct link *ask)
+{
+	l->n_asks++;
+	list_append(lane->asks.next, ask);
+}
+
 struct link *
 lane_next(struct lanes *l, struct lane *lane)
 {

@@ -34,5 +34,7 @@ struct lane *lanes_get(struct lanes *, const struct uuid *session);
 void lane_settle(struct lanes *, struct lane *);
 /* Takes the ask. False: as many wait as may, and it was not taken. */
 bool lane_park(struct lanes *, struct lane *, struct link *ask);
+/* The ask has been in the lane, or held it, and goes before all that wait. */
+void lane_put_back(struct lanes *, struct lane *, struct link *ask);
 /* The next request, or NULL. */
 struct link *lane_next(struct lanes *, struct lane *);

@@ -84,7 +84,8 @@ remember(struct call *c, enum error err, struct span reply)
 	struct step *step = c->outcome->step;
 	struct session *s = step ? c->outcome->session : c->session;
 
-	if (!keys_apply(req->command) || req->caller.key.n == 0 || is_passing(err))
+	if (!keys_apply(req->command) || req->caller.key.n == 0 || is_passing(err) ||
+	    c->outcome->unfinished)
 		return;
 	if (step && !step->reply)
 		step->reply = xspandup(reply);

@@ -17,7 +17,6 @@
 
 enum {
 	UNLOAD_EVERY_MS = 1000,
-	CLEANUP_AT_ONCE = 16, /* sessions, which are loaded for it */
 	CLEANUP_PAUSE_MS = 20,
 	DRAIN_MS = 10000, /* longest time that ending may take */
 };
@@ -137,8 +136,8 @@ on_cleanup(struct loop_timer *timer)
 		loop_set_timer(s->loop, timer, clock_now_ms() + UNLOAD_EVERY_MS);
 		return;
 	}
-	n = dispatch_cleanup(s->dispatcher, clock_wall_us(), s->options.session_ttl_us,
-	    CLEANUP_AT_ONCE, server_take_more, s);
+	n = dispatch_cleanup(
+	    s->dispatcher, clock_wall_us(), s->options.session_ttl_us, server_take_more, s);
 	if (n)
 		log_info("sessions", "ended %zu that nobody had used", n);
 	loop_set_timer(

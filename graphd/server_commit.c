@@ -111,10 +111,7 @@ take_replies(struct batch *batch, struct link *replies)
 
 		/* An answer with the lost state in it is not finished; who waits for its end need
 		 * not. */
-		if (reply->stream && reply->stream->lane) {
-			reply->stream->lane->holds--;
-			reply->stream->lane = NULL;
-		}
+		reply_let_go(reply);
 		list_append(replies, &reply->link);
 	}
 }

@@ -14,6 +14,8 @@
 /* One request, owning its bytes. */
 struct ask {
 	struct link link;			     /* in the lane it waits in */
+	uint64_t began_us;			     /* when a share of it was done first, or 0 */
+	size_t done;				     /* by all shares so far */
 	struct span envelope[LIMIT_ENVELOPE_FRAMES]; /* routing id first, the empty frame last */
 	size_t n_envelope;
 	struct span id;

@@ -158,6 +158,28 @@ server_make_reply(struct server *s, struct ask *ask, struct outcome *o)
 	return reply;
 }
 
+/* Those that would come in between wait, so that a repeat finds the whole answer. */
+static void
+await_rest(struct server *s, struct reply *reply, size_t done)
+{
+	struct uuid session = lane_of(s, reply->ask);
+
+	reply->lane = lanes_get(&s->lanes, &session);
+	reply->lane->holds++;
+	reply->ask->done = done;
+	if (!reply->ask->began_us)
+		reply->ask->began_us = clock_wall_us();
+}
+
+/* It is at the head of its lane, which is looked at when the turn ends. */
+static void
+go_on(struct server *s, struct reply *reply)
+{
+	lane_put_back(&s->lanes, reply->lane, &reply->ask->link);
+	reply->ask = NULL;
+	loop_again(s->loop);
+}
+
 static void
 settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 {
@@ -173,6 +195,8 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 	reply = server_make_reply(s, ask, o);
 	reply->changed = changed;
 	reply->reported = reported;
+	if (o->unfinished)
+		await_rest(s, reply, o->done);
 	if (!reply->stream && !reported)
 		s->others_ms = clock_now_ms();
 	if (batch)
@@ -196,12 +220,14 @@ run(struct server *s, struct ask *ask)
 		.args = ask->args,
 		.now_us = clock_wall_us(),
 		.now_ms = clock_now_ms(),
+		.began_us = ask->began_us,
+		.done = ask->done,
 		.is_unheard = !bus_hears(&s->bus, &ask->session) };
 	struct refusal why = { 0 };
 	enum error err;
 
 	metrics_add(&commands);
-	commands.value++;
+	commands.value += ask->began_us == 0;
 	err = caller_get(ask->caller, &s->arena, &request.caller, &why);
 	if (err) {
 		router_refuse_for(&s->router, ask, err, &why);
@@ -295,7 +321,9 @@ void
 server_reply(struct server *s, struct reply *reply)
 {
 	failpoint("before-reply");
-	if (reply->stream) {
+	if (reply->lane) {
+		go_on(s, reply);
+	} else if (reply->stream) {
 		reply->stream->ask = reply->ask;
 		list_append(&s->streams, &reply->stream->link);
 		reply->ask = NULL;

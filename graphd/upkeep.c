@@ -12,6 +12,13 @@ struct expiry {
 	void *context;
 };
 
+struct cleanup {
+	struct expiry expiry;
+	struct dispatcher *dispatcher;
+	uint64_t before_us;
+	size_t ended;
+};
+
 static void
 announce_change(void *context, const struct client_change *change)
 {
@@ -62,7 +69,7 @@ upkeep_close(struct session *s, const char *reason)
 	return session_edit(s, &edit);
 }
 
-static void
+static bool
 end_session(struct dispatcher *d, struct session *s, uint64_t now_us, const struct expiry *e)
 {
 	struct step_request request = {
@@ -75,33 +82,30 @@ end_session(struct dispatcher *d, struct session *s, uint64_t now_us, const stru
 	session_begin(s, &request);
 	if (upkeep_close(s, "inactive")) {
 		session_abort(s);
-		return;
+		return false;
 	}
 	out.session = s;
 	out.step = session_end(s, (struct span){ NULL, 0 });
 	out.stores = sessions_put_row(d->sessions, s);
 	e->fn(e->context, &out);
 	outcome_fini(&out);
+	return true;
 }
 
-/* Ids first: a session that ends leaves the list that is being walked. */
-struct idle {
-	struct uuid *ids;
-	size_t n;
-	uint64_t before_us;
-};
-
 static bool
-keep_idle(void *context, const struct store_session *row, size_t clients)
+end_idle(void *context, const struct store_session *row, size_t clients)
 {
-	struct idle *idle = context;
+	struct cleanup *cleanup = context;
+	struct dispatcher *d = cleanup->dispatcher;
+	struct session *s;
 
-	if (clients > 0 || row->active_us > idle->before_us)
+	if (clients > 0 || row->active_us > cleanup->before_us)
 		return true;
-	if ((idle->n & (idle->n - 1)) == 0)
-		idle->ids = xrealloc(idle->ids, idle->n ? 2 * idle->n : 1, sizeof(*idle->ids));
-	idle->ids[idle->n++] = row->id;
-	return true;
+	/* A damaged one stays, for somebody to look at. */
+	if (sessions_get(d->sessions, &row->id, &s))
+		return true;
+	cleanup->ended += end_session(d, s, cleanup->expiry.now_us, &cleanup->expiry);
+	return cleanup->ended < CLEANUP_AT_ONCE;
 }
 
 uint64_t
@@ -111,23 +115,13 @@ dispatch_expires_ms(const struct dispatcher *d)
 }
 
 size_t
-dispatch_cleanup(struct dispatcher *d, uint64_t now_us, uint64_t inactive_us, size_t most,
+dispatch_cleanup(struct dispatcher *d, uint64_t now_us, uint64_t inactive_us,
     void (*fn)(void *, struct outcome *), void *context)
 {
-	struct expiry expiry = { now_us, fn, context };
-	struct idle idle = { .before_us = now_us > inactive_us ? now_us - inactive_us : 0 };
-	size_t ended = 0;
+	struct cleanup cleanup = { .expiry = { now_us, fn, context },
+		.dispatcher = d,
+		.before_us = now_us > inactive_us ? now_us - inactive_us : 0 };
 
-	sessions_each(d->sessions, keep_idle, &idle);
-	for (size_t i = 0; i < idle.n && ended < most; i++) {
-		struct session *s;
-
-		/* A damaged one stays, for somebody to look at. */
-		if (sessions_get(d->sessions, &idle.ids[i], &s))
-			continue;
-		end_session(d, s, now_us, &expiry);
-		ended++;
-	}
-	free(idle.ids);
-	return ended;
+	sessions_each(d->sessions, end_idle, &cleanup);
+	return cleanup.ended;
 }

@@ -12,30 +12,54 @@ count(void *context, const struct store_session *row, size_t clients)
 	return true;
 }
 
-enum error
-cmd_cleanup_sessions(struct call *c, const struct cleanup_sessions_args *a)
+static enum error
+read_hours(struct call *c, const struct cleanup_sessions_args *a, double *hours)
 {
-	struct dispatcher *d = c->dispatcher;
-	double hours = 24;
-	size_t removed, left = 0;
-
+	*hours = 24;
 	if (a->max_inactive_hours.p && json_type(a->max_inactive_hours) != JSON_INTEGER &&
 	    json_type(a->max_inactive_hours) != JSON_REAL)
 		return refuse(c->why, ERROR_invalid_request, "max_inactive_hours",
 		    "max_inactive_hours must be a number.");
 	if (a->max_inactive_hours.p)
-		hours = strtod(arena_text(c->arena, a->max_inactive_hours), NULL);
-	if (!(hours >= 0))
+		*hours = strtod(arena_text(c->arena, a->max_inactive_hours), NULL);
+	if (!(*hours >= 0))
 		return refuse(c->why, ERROR_invalid_request, "max_inactive_hours",
 		    "max_inactive_hours must not be negative.");
 	/* More than a century is for ever, and no more fits the clock. */
-	if (hours > 1e6)
-		hours = 1e6;
-	removed = dispatch_cleanup(
-	    d, c->request->now_us, (uint64_t)(hours * 3600e6), SIZE_MAX, d->more, d->more_context);
+	if (*hours > 1e6)
+		*hours = 1e6;
+	return OK;
+}
+
+/* Ends some and is unfinished until none is left that was idle when it began. */
+static size_t
+end_some(struct call *c, double hours)
+{
+	const struct request *req = c->request;
+	struct dispatcher *d = c->dispatcher;
+	uint64_t inactive_us = (uint64_t)(hours * 3600e6), ended;
+
+	if (req->began_us)
+		inactive_us += req->now_us - req->began_us;
+	ended = dispatch_cleanup(d, req->now_us, inactive_us, d->more, d->more_context);
+	c->outcome->stores = ended > 0;
+	c->outcome->unfinished = ended == CLEANUP_AT_ONCE;
+	c->outcome->done = req->done + ended;
+	return c->outcome->done;
+}
+
+enum error
+cmd_cleanup_sessions(struct call *c, const struct cleanup_sessions_args *a)
+{
+	double hours;
+	size_t removed, left = 0;
+	enum error err = read_hours(c, a, &hours);
+
+	if (err)
+		return err;
+	removed = end_some(c, hours);
 	/* Those that end are among the sessions until that is on disk, and are not counted. */
 	sessions_each(c->sessions, count, &left);
-	c->outcome->stores = removed > 0;
 	json_out_key(c->result, "sessions_removed");
 	json_out_uint(c->result, removed);
 	json_out_key(c->result, "active_sessions");

@@ -34,7 +34,19 @@ START_TEST(some_transports_hear_the_announcement_before_they_are_in)
 	connected("B", 0);
 	ck_assert_uint_eq(ann.n_joined, 0);
 	connected("A", 0);
+	turn();
 	ck_heard(&ann, "session_connected 0;joined 0;");
+}
+END_TEST
+
+START_TEST(an_announcement_that_the_answer_overtook_is_heard_once)
+{
+	join_counted(&ann, "A", &fake_transport);
+	sync_at(0);
+	fake_answer(&fake, COMMAND_join, OK, JOINED_1);
+	connected("A", 0);
+	turn();
+	ck_heard(&ann, "joined 0;session_connected 0;");
 }
 END_TEST
 
@@ -445,6 +457,7 @@ main(void)
 	tcase_add_test(
 	    t, a_counted_member_is_reported_once_its_room_is_subscribed_and_hears_of_itself);
 	tcase_add_test(t, some_transports_hear_the_announcement_before_they_are_in);
+	tcase_add_test(t, an_announcement_that_the_answer_overtook_is_heard_once);
 	tcase_add_test(t, an_announcement_that_never_comes_is_waited_for_a_moment_only);
 	tcase_add_test(t, who_was_known_already_is_in_without_an_announcement);
 	tcase_add_test(t, events_between_the_answer_and_the_room_arrive_once);

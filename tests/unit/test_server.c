@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/loop.h"
+#include "graphd/dispatch.h"
 #include "proto/wire.h"
 
 #include <stdio.h>
@@ -312,6 +313,67 @@ START_TEST(an_ended_session_is_heard_of_and_then_unknown)
 }
 END_TEST
 
+static void
+make_sessions(int n)
+{
+	for (int i = 0; i < n; i++)
+		client_expect(&f, "OK", "CreateSession", "", "", "{}");
+}
+
+static void
+check_removed(struct answer *a, const char *removed)
+{
+	ck_assert_str_eq(a->status, "OK");
+	ck_assert_msg(strstr(a->body, removed) != NULL, "%s", a->body);
+	answer_fini(a);
+}
+
+/* Turns the loop until a share of them has ended. */
+static void
+await_share(void)
+{
+	size_t before = sessions_count(f.sessions);
+
+	while (sessions_count(f.sessions) == before)
+		loop_turn(f.loop, 10);
+	ck_assert_uint_eq(sessions_count(f.sessions), before - CLEANUP_AT_ONCE);
+}
+
+START_TEST(sessions_end_a_few_at_a_time_and_the_answer_counts_them_all)
+{
+	const char *args = "{\"max_inactive_hours\":0}", *key = "{\"key\":\"once\"}";
+	unsigned other;
+
+	make_sessions(2 * CLEANUP_AT_ONCE + 3);
+	client_send(&f.asker, "CleanupSessions", "", key, args);
+	await_share();
+	client_send(&f.asker, "CleanupSessions", "", key, args);
+	other = client_send(&f.asker, "CleanupSessions", "", "", args);
+	await_share();
+	for (int i = 0; i < 3; i++) {
+		struct answer a = client_await(&f, &f.asker);
+
+		check_removed(&a,
+		    a.id == other ? "\"sessions_removed\":0,\"active_sessions\":0"
+				  : "\"sessions_removed\":35,\"active_sessions\":0");
+	}
+}
+END_TEST
+
+START_TEST(draining_goes_on_until_a_cleanup_is_over)
+{
+	struct answer a;
+
+	make_sessions(3 * CLEANUP_AT_ONCE);
+	client_send(&f.asker, "CleanupSessions", "", "", "{\"max_inactive_hours\":0}");
+	await_share();
+	server_drain(f.server);
+	loop_run(f.loop);
+	a = client_await(&f, &f.asker);
+	check_removed(&a, "\"sessions_removed\":48,\"active_sessions\":0");
+}
+END_TEST
+
 START_TEST(draining_answers_what_has_come_and_stops_the_loop)
 {
 	char session[64], root[64];
@@ -352,6 +414,8 @@ main(void)
 	tcase_add_test(served, requests_that_come_together_are_answered_in_their_order);
 	tcase_add_test(served, a_repeat_under_the_same_key_gets_the_first_answer);
 	tcase_add_test(served, an_ended_session_is_heard_of_and_then_unknown);
+	tcase_add_test(served, sessions_end_a_few_at_a_time_and_the_answer_counts_them_all);
+	tcase_add_test(served, draining_goes_on_until_a_cleanup_is_over);
 	tcase_add_test(served, draining_answers_what_has_come_and_stops_the_loop);
 	return run_tests(served);
 }

@@ -96,6 +96,27 @@ START_TEST(all_that_came_with_or_after_a_failed_commit_is_taken_back)
 }
 END_TEST
 
+START_TEST(a_cleanup_whose_second_share_is_not_stored_says_so_and_can_be_asked_for_again)
+{
+	const char *args = "{\"max_inactive_hours\":0}";
+	struct answer a;
+
+	/* Each session is a commit, and so is each share. */
+	server_fixture_open(&f, "fail:full:42");
+	for (int i = 0; i < 40; i++)
+		client_expect(&f, "OK", "CreateSession", "", "", "{}");
+	a = client_ask(&f, "CleanupSessions", "", "", args);
+	ck_assert_str_eq(a.status, "STORAGE_FULL");
+	answer_fini(&a);
+	a = client_ask(&f, "CleanupSessions", "", "", args);
+	ck_assert_str_eq(a.status, "OK");
+	ck_assert_msg(
+	    strstr(a.body, "\"sessions_removed\":24,\"active_sessions\":0"), "%s", a.body);
+	answer_fini(&a);
+	server_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_session_whose_creation_was_not_stored_does_not_exist)
 {
 	struct answer a;
@@ -174,6 +195,8 @@ main(void)
 	tcase_set_timeout(failing, 60);
 	tcase_add_test(failing, a_failed_commit_is_answered_taken_back_and_never_heard_of);
 	tcase_add_test(failing, all_that_came_with_or_after_a_failed_commit_is_taken_back);
+	tcase_add_test(
+	    failing, a_cleanup_whose_second_share_is_not_stored_says_so_and_can_be_asked_for_again);
 	tcase_add_test(failing, a_session_whose_creation_was_not_stored_does_not_exist);
 	tcase_add_test(
 	    failing, who_used_a_session_before_its_creation_failed_is_told_of_the_failure);
