@@ -121,7 +121,8 @@ void eio_send(struct eio_session *, struct shared_bytes *);
 void eio_close(struct eio_session *, enum eio_reason);
 /*
  * As eio_close() with EIO_FORCED_CLOSE, so that the client comes back by itself: a poller is sent
- * no close packet, which python-engineio takes for the end of all, but finds its session gone.
+ * no close packet, which python-engineio takes for the end of all, but finds its session gone. One
+ * whose upgrade is under way is let finish it first, and its WebSocket closed then.
  */
 void eio_send_away(struct eio_session *);
 /* The WebSocket that is the session's transport: frames may be put on its outbox directly. Else

@@ -154,7 +154,8 @@ static void
 write_answer(struct eio_session *s, struct json_out *body)
 {
 	unsigned n = write_queued(s, body);
-	bool is_last = s->state == EIO_CLOSING && s->polling->queue.n == 0;
+	bool is_last =
+	    s->state == EIO_CLOSING && s->polling->queue.n == 0 && !s->polling->is_probed;
 
 	if (is_last && !s->is_sent_away && n < LIMIT_POLL_PACKETS) {
 		json_out_bytes(body,

@@ -90,7 +90,10 @@ eio_close(struct eio_session *s, enum eio_reason reason)
 	s->state = EIO_CLOSING;
 	s->awaits_pong = false;
 	eio_set_timer(s, &eio->closings, eio->now_ms + eio->settings.close_timeout_ms);
-	eio_drop_candidate(s->polling, reason);
+	/* Stock clients pause polling for an upgrade and do not take it up again when the WebSocket
+	 * ends before it is done: they would be deaf until they miss a ping. */
+	if (!s->is_sent_away || !s->polling->is_probed)
+		eio_drop_candidate(s->polling, reason);
 	eio_wake_poll(s);
 	eio->app->close(eio->app->context, s, reason);
 }

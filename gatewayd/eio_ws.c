@@ -55,7 +55,7 @@ eio_drop_candidate(struct eio_polling *p, enum eio_reason reason)
 		p->session->eio->io->ws_close(ws, reason);
 }
 
-/* The client's 5: from here on the candidate is the transport. */
+/* The client's 5: from here on the candidate is the transport, if only to be sent away from. */
 static void
 switch_transport(struct eio_session *s)
 {
@@ -73,6 +73,8 @@ switch_transport(struct eio_session *s)
 	}
 	eio_polling_free(p);
 	eio_restart_pong(s);
+	if (s->state == EIO_CLOSING)
+		eio_end(s, EIO_FORCED_CLOSE, SPAN(""));
 }
 
 static bool
@@ -89,7 +91,7 @@ candidate_message(struct eio_session *s, struct span bytes, bool is_binary)
 	}
 	if (!is_binary && p->is_probed && bytes.n && bytes.p[0] == '5') {
 		switch_transport(s);
-		return true;
+		return s->state == EIO_OPEN;
 	}
 	eio_drop_candidate(p, EIO_PARSE_ERROR);
 	return false;

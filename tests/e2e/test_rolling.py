@@ -135,13 +135,35 @@ class Drain(ProjectTest):
         self.assertLess(self.ended(), 3.5)
         self.restart()
 
+    def new_sid(self):
+        with Http(self.port) as http:
+            return json.loads(http.get(EIO).body[1:])["sid"]
+
+    def engine_websocket(self, query=""):
+        ws = RawWebSocket(self.port, f"/socket.io/?EIO=4&transport=websocket{query}")
+        self.addCleanup(ws.close)
+        return ws
+
+    def test_who_is_in_the_middle_of_an_upgrade_is_told_to_go_when_it_is_done(self):
+        """A stock client whose WebSocket ends before that hears nothing for up to 45 s."""
+        ws = self.engine_websocket(f"&sid={self.new_sid()}")
+        ws.send_text("2probe")
+        self.assertEqual(ws.text_in(), "3probe")
+        others = [self.engine_websocket() for _ in range(5)]
+        self.gateway.signal(signal.SIGTERM)
+        for other in others:
+            self.assertEqual(other.close_in(), 1012)
+        self.assertTrue(ws.is_silent())
+        ws.send_text("5")
+        self.assertEqual(ws.close_in(), 1012)
+        self.assertLess(self.ended(), 3.5)
+        self.restart()
+
     def held_poll(self):
         """A polling session of no room, whose GET waits."""
-        with Http(self.port) as http:
-            sid = json.loads(http.get(EIO).body[1:])["sid"]
         poll = Wire(self.port)
         self.addCleanup(poll.close)
-        poll.send(poll.request_bytes("GET", f"{EIO}&sid={sid}"))
+        poll.send(poll.request_bytes("GET", f"{EIO}&sid={self.new_sid()}"))
         self.assertTrue(poll.is_silent())
         return poll
 

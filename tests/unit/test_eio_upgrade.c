@@ -363,6 +363,51 @@ START_TEST(a_session_that_ends_takes_its_candidate_along)
 }
 END_TEST
 
+START_TEST(who_is_sent_away_in_the_middle_of_the_upgrade_goes_when_it_is_done)
+{
+	struct eio_sid sid;
+	static struct fake_ws ws;
+	struct eio_session *s = candidate(&sid, &ws);
+	static struct fake_get get;
+
+	ck_assert(ws_text(s, &ws, "2probe", START_MS));
+	send_text(s, "4queued");
+	eio_send_away(s);
+	ck_assert(!ws.is_closed);
+	ck_assert_str_eq(heard.text, "forced server close");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "4queued");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "6");
+	ck_assert_uint_eq(post(eio, &sid, "4late", START_MS), 200);
+	ck_assert(!ws_text(s, &ws, "5", START_MS));
+	ck_assert(ws.is_closed);
+	ck_assert_int_eq(ws.reason, EIO_FORCED_CLOSE);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS), "(refused 1)");
+	ck_assert_str_eq(heard.text, "forced server close");
+}
+END_TEST
+
+START_TEST(who_is_sent_away_and_never_finishes_its_upgrade_goes_from_polling)
+{
+	struct eio_sid sid;
+	static struct fake_ws ws;
+	static struct fake_get get;
+	struct eio_session *s = candidate(&sid, &ws);
+
+	ck_assert(ws_text(s, &ws, "2probe", START_MS));
+	eio_send_away(s);
+	eio_tick(eio, START_MS + UPGRADE_MS);
+	ck_assert(ws.is_closed);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS + UPGRADE_MS), "6");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS + UPGRADE_MS), "(refused 1)");
+	s = candidate(&sid, &ws);
+	ck_assert(ws_text(s, &ws, "2probe", START_MS + UPGRADE_MS));
+	eio_send_away(s);
+	eio_ws_closed(s, &ws, EIO_TRANSPORT_CLOSE, START_MS + UPGRADE_MS);
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS + UPGRADE_MS), "6");
+	ck_assert_str_eq(poll(eio, &sid, &get, START_MS + UPGRADE_MS), "(refused 1)");
+}
+END_TEST
+
 START_TEST(a_ping_that_was_not_fetched_goes_over_the_websocket_and_its_pong_gets_full_time)
 {
 	struct eio_sid sid;
@@ -421,6 +466,8 @@ main(void)
 	tcase_add_test(tests, a_second_websocket_is_refused_while_probing_and_after);
 	tcase_add_test(tests, an_upgrade_of_a_session_that_ended_meanwhile_fails);
 	tcase_add_test(tests, a_session_that_ends_takes_its_candidate_along);
+	tcase_add_test(tests, who_is_sent_away_in_the_middle_of_the_upgrade_goes_when_it_is_done);
+	tcase_add_test(tests, who_is_sent_away_and_never_finishes_its_upgrade_goes_from_polling);
 	tcase_add_test(
 	    tests, a_ping_that_was_not_fetched_goes_over_the_websocket_and_its_pong_gets_full_time);
 	tcase_add_test(tests, a_websocket_session_needs_few_bytes);
