@@ -5,7 +5,7 @@ import random
 import unittest
 
 from consumer_test import ConsumerTest
-from harness import LONG, eventually, new_seed
+from harness import LONG, new_seed
 from received import PollReader, SseReader, WsReader, settle
 from stock import MODES
 from traffic import Traffic
@@ -29,8 +29,7 @@ class Returns(ConsumerTest):
         consumer.await_arrival(before + 1)
         # A connection that has not brought anything yet would resume from where the last one did.
         if chance.random() < .5:
-            seq = consumer.seq
-            eventually(lambda: consumer.seq > seq, 20, f"news at the {consumer.kind} consumer")
+            consumer.await_news(consumer.seq)
 
     def kill_gateway(self, _, chance):
         gateway = chance.choice(self.server.gateways)
@@ -44,7 +43,7 @@ class Returns(ConsumerTest):
         self.server.graphd.kill()
         seq = consumer.seq
         self.server.graphd.start()
-        eventually(lambda: consumer.seq > seq, 20, f"news at the {consumer.kind} consumer")
+        consumer.await_news(seq)
 
     def test_everybody_resumes_every_time(self):
         chance = random.Random(SEED)

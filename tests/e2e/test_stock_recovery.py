@@ -6,10 +6,10 @@ import unittest
 import uuid
 
 from engine import RawWebSocket
-from harness import eventually
+from harness import LONG, eventually
 from project_test import ProjectTest
-from proxy import Proxy
-from received import DURABLE
+from proxy import MidUpgrade, Proxy
+from received import DEAF_S, DURABLE
 from stock import MAKES, MODES, DriverTest
 
 
@@ -100,6 +100,27 @@ class Newest(RecoveryTests, Recovery):
         self.assertTrue(told["recovered"], told)
         first = next(e for e in client.heard if e.get("what") == "connect")
         self.assertEqual(told["id"], first["id"])
+
+    @unittest.skipUnless(LONG, "stock clients take 45 s to notice")
+    def test_an_upgrade_that_breaks_off_in_its_middle(self):
+        """The client has paused polling then, and does not take it up again: it is deaf until it
+        has missed a ping."""
+        self.proxy = self.closing(MidUpgrade(self.server.ports[0]))
+        client = self.place("default")
+        eventually(lambda: any(e.get("what") == "upgrade" for e in client.heard), 10, "the upgrade")
+        self.create()
+        client.await_event(lambda e: e.get("seq") == self.info()["seq"])
+        self.proxy.breaks = True
+        self.proxy.cut()
+        client.await_what("disconnect")
+        client.await_what("deaf")
+        for _ in range(5):
+            self.create()
+        last = self.info()["seq"]
+        self.assertLess(max(seqs(client)), last)
+        eventually(lambda: last in seqs(client), DEAF_S + 20, "the last event")
+        self.assertEqual(seqs(client), list(range(self.first + 1, last + 1)))
+        self.came_back(client, [e for e in client.heard if e.get("what") == "connect"][-1])
 
     def test_what_was_joined_by_event_is_recovered_too(self):
         clients = [self.open(mode, auth={"recover": True}) for mode in MODES]

@@ -49,11 +49,14 @@ class Proxy:
         try:
             data = one.recv(65536)
             if data:
-                self.other[one].sendall(data)
+                self._pass(one, data)
             else:
                 self._end(one)
         except OSError:
             self._drop(one)
+
+    def _pass(self, one, data):
+        self.other[one].sendall(data)
 
     def _end(self, one):
         """It says no more; what it said is still on its way, and it may be answered."""
@@ -110,3 +113,50 @@ class Spread(Proxy):
                 pass
         self.turn += 1
         return socket.create_connection(self.targets[self.turn % len(self.targets)], 5)
+
+
+class MidUpgrade(Proxy):
+    """Once told to, it ends the next WebSocket of a Socket.IO client right behind the answer to its
+    probe, and what polling is owed comes when the client has seen that."""
+
+    def __init__(self, port):
+        self.breaks = False
+        self.websocket = None  # the client's end of it
+        self.far = set()  # ends at the gateway
+        self.waiting = []  # those that are not read for the time being
+        super().__init__(port)
+
+    def _connect(self):
+        far = super()._connect()
+        self.far.add(far)
+        return far
+
+    def _forward(self, one):
+        if self.websocket and one in self.far and self.other[one] is not self.websocket:
+            self.selector.unregister(one)
+            self.waiting.append(one)
+        else:
+            super()._forward(one)
+
+    def _pass(self, one, data):
+        if self.breaks and b"transport=websocket" in data:
+            self.breaks, self.websocket = False, one
+        super()._pass(one, data)
+        # By FIN, so that it is certain to be read before the end.
+        if self.other[one] is self.websocket and b"3probe" in data:
+            self.websocket.shutdown(socket.SHUT_WR)
+
+    def _end(self, one):
+        if one is self.websocket:
+            self._drop(one)
+        else:
+            super()._end(one)
+
+    def _drop(self, one):
+        is_over = self.websocket in (one, self.other.get(one))
+        super()._drop(one)
+        if self.websocket and is_over:
+            self.websocket = None
+            for far in self.waiting:
+                self.selector.register(far, selectors.EVENT_READ)
+            self.waiting = []

@@ -20,6 +20,9 @@ from proxy import Spread
 from stock import catalogue
 
 AGAIN_S = 0.02
+PATIENCE_S = 20
+# pingInterval and pingTimeout: after so long without a ping a stock client takes itself for lost.
+DEAF_S = 25 + 20
 DURABLE = {name for colon, dash, kind in catalogue() if kind == "DURABLE" for name in (colon, dash)}
 
 
@@ -91,17 +94,19 @@ class Consumer:
                                        and entry["data"].get("success") is False):
             self.got.append((entry["seq"], entry["event"]))
 
-    def await_arrival(self, n=1, limit_s=20):
-        eventually(lambda: self.arrivals >= n, limit_s, f"arrival {n} of the {self.kind} consumer")
+    def eventually(self, condition, what):
+        eventually(condition, PATIENCE_S, f"{what} of the {self.kind} consumer")
 
-    def await_seq(self, seq, limit_s=20):
+    def await_arrival(self, n=1):
+        self.eventually(lambda: self.arrivals >= n, f"arrival {n}")
+
+    def await_news(self, seq):
+        self.eventually(lambda: self.seq > seq or self.problem, f"what is behind seq {seq}")
+
+    def await_seq(self, seq):
         """However long it takes, as long as it gets on."""
-        def gets_on():
-            before = self.seq
-            return before >= seq or eventually(lambda: self.seq > before or self.problem, limit_s,
-                                               f"seq {before + 1} at the {self.kind} consumer")
-        while gets_on() and self.seq < seq and not self.problem:
-            pass
+        while (before := self.seq) < seq and not self.problem:
+            self.await_news(before)
 
     def check(self, history):
         """history: (seq, event) of all durable events from seq 1."""
@@ -284,7 +289,7 @@ class StockReader(Consumer):
                                   auth={"session_id": session, "recover": True})
         self.client.await_what("connect", 20)
         self.looked = self.departures = 0
-        self.is_connected = True
+        self.is_connected, self.is_deaf = True, False
 
     def look(self):
         heard = self.client.heard
@@ -298,15 +303,25 @@ class StockReader(Consumer):
                 self.departures += entry["what"] == "disconnect"
                 if entry["what"] in ("connect", "disconnect"):
                     self.is_connected = entry["what"] == "connect"
+                # The last answer to a poll may bring "connect" to one that is deaf already.
+                if entry["what"] in ("deaf", "closed"):
+                    self.is_deaf = entry["what"] == "deaf"
 
     @property
     def seq(self):
         self.look()
         return self.got[-1][0] if self.got else self.since or 0
 
-    def await_arrival(self, n=1, limit_s=20):
-        eventually(lambda: self.look() or self.arrivals >= n, limit_s,
-                   f"arrival {n} of the {self.kind} consumer")
+    def eventually(self, condition, what):
+        """One whose WebSocket broke off in the middle of the upgrade is deaf until it has missed a
+        ping: that is how stock clients are, and no server reaches them before. Then it comes back
+        like any other."""
+        def is_true():
+            self.look()
+            return condition()
+        super().eventually(lambda: is_true() or self.is_deaf, what)
+        if not is_true():
+            eventually(is_true, DEAF_S + PATIENCE_S, f"{what} of the {self.kind} consumer, deaf")
 
     def begins_behind(self, seq):
         """What it joined at: recovery resumes, it does not reach back before the first join."""
@@ -317,13 +332,12 @@ class StockReader(Consumer):
         """Between two polls there may be nothing to cut: again, until the client has noticed. One
         that is on its way back from something else arrives first."""
         def is_gone():
-            self.look()
             if self.is_connected and self.departures == before:
                 self.proxy.cut()
             return self.departures > before
-        eventually(lambda: self.look() or self.is_connected, 20, f"the {self.kind} consumer")
+        self.eventually(lambda: self.is_connected, "the return")
         before = self.departures
-        eventually(is_gone, 20, f"a cut of the {self.kind} consumer")
+        self.eventually(is_gone, "a cut")
 
     def close(self):
         self.client.close()

@@ -29,7 +29,20 @@ function hear(name, socket, place) {
 			place.seq = args[0].seq;
 		tell(name, "event", { event, args });
 	});
-	socket.io.on("open", () => socket.io.engine.on("upgrade", () => tell(name, "upgrade", {})));
+	socket.io.on("open", () => hearEngine(name, socket.io.engine));
+}
+
+function hearEngine(name, engine) {
+	engine.on("upgrade", () => tell(name, "upgrade", {}));
+	// The client has paused polling to upgrade, and does not take it up again when the WebSocket
+	// breaks off before the upgrade is done: it neither hears nor says anything until its time
+	// without a ping is up.
+	engine.on("upgradeError", () => {
+		if (!engine.upgrading || engine.readyState !== "open")
+			return;
+		tell(name, "deaf", {});
+		engine.once("close", () => tell(name, "closed", {}));
+	});
 }
 
 // "$data" stands for what was asked, "$bytes" for bytes.
