@@ -2,6 +2,10 @@
 
 #include "sqlite_fixture.h"
 
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,17 +35,47 @@ cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Whether the thread had to do with it. The one before it may still be on its way to sleep. */
+/* proc(5): what stands behind the name in parentheses is the state; S waits for something. */
+static bool
+is_asleep(const char *task)
+{
+	char path[64], line[512] = "";
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", task);
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+	fclose(file);
+	return strncmp(strrchr(line, ')'), ") S", 3) == 0;
+}
+
+/* The writer's thread is the only one besides ours. */
+static bool
+all_others_sleep(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	bool do_sleep = true;
+
+	ck_assert_ptr_nonnull(tasks);
+	for (const struct dirent *task; (task = readdir(tasks));) {
+		if (task->d_name[0] != '.' && atoi(task->d_name) != gettid())
+			do_sleep = do_sleep && is_asleep(task->d_name);
+	}
+	closedir(tasks);
+	return do_sleep;
+}
+
+/* Whether the thread had to do with it. From the one before it may still be on its way to sleep. */
 static bool
 wakes_the_thread(void)
 {
 	unsigned done = f.done;
 	uint64_t before;
 
-	for (before = 0; before != cpu_ns();) {
-		before = cpu_ns();
-		usleep(2000);
-	}
+	while (!all_others_sleep())
+		usleep(1000);
+	before = cpu_ns();
 	fixture_start_commit(&f);
 	ck_assert_uint_eq(f.done, done); /* told later, whoever writes it */
 	fixture_await(&f, done + 1);
