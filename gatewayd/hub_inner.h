@@ -188,7 +188,8 @@ void room_fail_joiners(struct room *, enum error);
 void room_expire_joiners(struct room *, uint64_t now_ms);
 /* Subscribes anew if it is time, so that graphd answers it. */
 void room_ask_sync(struct room *, uint64_t now_ms);
-/* A transient event that a joiner may be waiting for: its own announcement. */
+/* session:connected, which a joiner may be waiting for as its own announcement. Returns whether it
+ * is a joiner's. */
 bool room_show_joiners(struct room *, const struct delivery *);
 
 /* hub_report.c */

@@ -7,6 +7,17 @@
 
 static struct fake_client ann, bob, cem;
 
+/* ann listens to a and bob to b, both live. */
+static void
+two_members_at(uint64_t seq)
+{
+	join_part(&ann, 'a', NULL);
+	join_part(&bob, 'b', NULL);
+	sync_at(seq);
+	forget_heard(&ann);
+	forget_heard(&bob);
+}
+
 /* ann listens to a, bob to b, and cem to everything; all at seq 0. */
 static void
 three_members(void)
@@ -124,11 +135,7 @@ END_TEST
 
 START_TEST(a_page_for_others_is_nothing_for_who_is_lost)
 {
-	join_part(&ann, 'a', NULL);
-	join_part(&bob, 'b', NULL);
-	sync_at(5);
-	forget_heard(&ann);
-	forget_heard(&bob);
+	two_members_at(5);
 	replace_history(5);
 	durable_at(7, "ab");
 	answer_graph("[{}]", 5);
@@ -145,11 +152,7 @@ END_TEST
 
 START_TEST(a_part_that_is_ahead_of_the_bus_waits_for_it)
 {
-	join_part(&ann, 'a', NULL);
-	join_part(&bob, 'b', NULL);
-	sync_at(5);
-	forget_heard(&ann);
-	forget_heard(&bob);
+	two_members_at(5);
 	replace_history(2);
 	answer_graph("[{}]", 2);
 	answer_graph("[{}]", 4);
@@ -164,11 +167,7 @@ END_TEST
 
 START_TEST(who_begins_anew_late_does_not_hold_up_the_others)
 {
-	join_part(&ann, 'a', NULL);
-	join_part(&bob, 'b', NULL);
-	sync_at(5);
-	forget_heard(&ann);
-	forget_heard(&bob);
+	two_members_at(5);
 	replace_history(2);
 	answer_graph("[{}]", 2);
 	durable_at(3, "ab");
