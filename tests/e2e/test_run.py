@@ -43,6 +43,12 @@ def free_ports():
             return first
 
 
+def heed_signals():
+    """A shell cannot trap what was ignored when it began, as under nohup or behind an "&"."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Run(unittest.TestCase):
     def setUp(self):
         made = tempfile.TemporaryDirectory(prefix="graphd-test.", dir="/tmp")
@@ -65,7 +71,7 @@ class Run(unittest.TestCase):
         run = subprocess.Popen(
             [self.tree / "scripts" / "run", "--build", BUILD, "--port", str(self.port),
              "--gateways", str(GATEWAYS)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=self.log, text=True, start_new_session=True)
+            stderr=self.log, text=True, start_new_session=True, preexec_fn=heed_signals)
         self.addCleanup(run.stdout.close)
         self.addCleanup(run.wait)
         self.addCleanup(run.kill)
