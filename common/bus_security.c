@@ -3,6 +3,7 @@
 #include "common/frames.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <czmq.h>
 #include <stdio.h>
@@ -53,8 +54,7 @@ answer(struct bus_security *s, const struct frames *f)
 static bool
 on_zap(struct loop_zmq *z)
 {
-	struct bus_security *s =
-	    (struct bus_security *)(void *)((char *)z - offsetof(struct bus_security, zap));
+	struct bus_security *s = OWNER_OF(z, struct bus_security, zap);
 	struct frames f;
 
 	if (!frames_recv(&f, z->socket))

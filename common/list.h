@@ -1,15 +1,15 @@
 #pragma once
 /* Doubly linked lists threaded through their members. A zeroed link is in no list. */
 
+#include "common/owner.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 
 struct link {
 	struct link *prev, *next;
 };
 
-#define LIST_OF(link_ptr, type, member) \
-	((type *)(void *)((char *)(link_ptr)-offsetof(type, member)))
+#define LIST_OF(link_ptr, type, member) OWNER_OF(link_ptr, type, member)
 #define LIST_EACH(at, list) for (struct link *at = (list)->next; at != (list); at = at->next)
 
 static inline void

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ struct loop {
 static struct loop *
 loop_of_signal_io(struct loop_io *io)
 {
-	return (struct loop *)(void *)((char *)io - offsetof(struct loop, signal_io));
+	return OWNER_OF(io, struct loop, signal_io);
 }
 
 struct loop *

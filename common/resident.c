@@ -1,6 +1,7 @@
 #include "common/resident.h"
 
 #include "common/clock.h"
+#include "common/owner.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,7 +81,7 @@ cpu_us(void)
 static void
 on_look(struct loop_timer *timer)
 {
-	struct rest *r = (struct rest *)(void *)((char *)timer - offsetof(struct rest, look));
+	struct rest *r = OWNER_OF(timer, struct rest, look);
 	uint64_t before_us = r->used_us;
 
 	r->used_us = cpu_us();

@@ -2,6 +2,7 @@
 
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -114,7 +115,7 @@ next_deadline(const struct eio_server *server)
 static void
 on_timer(struct loop_timer *timer)
 {
-	tick((struct eio_server *)(void *)((char *)timer - offsetof(struct eio_server, timer)));
+	tick(OWNER_OF(timer, struct eio_server, timer));
 }
 
 /* Answers that became due in this turn go out together; then the clock is set for what comes next.
@@ -122,8 +123,7 @@ on_timer(struct loop_timer *timer)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct eio_server *server =
-	    (struct eio_server *)(void *)((char *)hook - offsetof(struct eio_server, turn_end));
+	struct eio_server *server = OWNER_OF(hook, struct eio_server, turn_end);
 	uint64_t due;
 
 	eio_server_answer_ready(server);

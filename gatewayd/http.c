@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/owner.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,20 +43,20 @@ static void
 daemon_ready(struct loop_io *io, uint32_t events)
 {
 	(void)events;
-	run(LIST_OF(io, struct http, io));
+	run(OWNER_OF(io, struct http, io));
 }
 
 static void
 daemon_due(struct loop_timer *t)
 {
-	run(LIST_OF(t, struct http, timer));
+	run(OWNER_OF(t, struct http, timer));
 }
 
 /* Answers that were given in this turn leave in this turn. */
 static void
 turn_end(struct loop_hook *hook)
 {
-	struct http *h = LIST_OF(hook, struct http, turn_end);
+	struct http *h = OWNER_OF(hook, struct http, turn_end);
 
 	if (h->run_due)
 		run(h);
@@ -64,7 +65,7 @@ turn_end(struct loop_hook *hook)
 static void
 peer_left(struct loop_io *io, uint32_t events)
 {
-	struct http_connection *c = LIST_OF(io, struct http_connection, watch);
+	struct http_connection *c = OWNER_OF(io, struct http_connection, watch);
 
 	(void)events;
 	c->request.is_gone = true;
@@ -79,7 +80,7 @@ peer_left(struct loop_io *io, uint32_t events)
 static void
 watch_due(struct loop_timer *t)
 {
-	struct http *h = LIST_OF(t, struct http, watch_timer);
+	struct http *h = OWNER_OF(t, struct http, watch_timer);
 	uint64_t now_ms = clock_now_ms();
 
 	while (!list_is_empty(&h->held)) {

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/metrics.h"
+#include "common/owner.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,7 +18,7 @@ static struct metric open_connections = { .name = "gatewayd_http_connections",
 static struct http_connection *
 of_timer(struct loop_timer *t)
 {
-	return LIST_OF(t, struct http_connection, timer);
+	return OWNER_OF(t, struct http_connection, timer);
 }
 
 void

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,7 @@ linger_end(struct lingerer *l)
 static void
 linger_ready(struct loop_io *io, uint32_t events)
 {
-	struct lingerer *l = LIST_OF(io, struct lingerer, io);
+	struct lingerer *l = OWNER_OF(io, struct lingerer, io);
 	char dropped[LIMIT_TURN_READ_BYTES];
 	ssize_t n = recv(io->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
 
@@ -44,7 +45,7 @@ linger_ready(struct loop_io *io, uint32_t events)
 static void
 linger_due(struct loop_timer *t)
 {
-	linger_end(LIST_OF(t, struct lingerer, timer));
+	linger_end(OWNER_OF(t, struct lingerer, timer));
 }
 
 void

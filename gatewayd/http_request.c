@@ -1,12 +1,13 @@
 #include "gatewayd/http_inner.h"
 
+#include "common/owner.h"
+
 #include <stdlib.h>
 
 struct http_connection *
 http_connection_of(const struct http_request *r)
 {
-	return (struct http_connection *)(void *)((char *)(uintptr_t)r -
-	    offsetof(struct http_connection, request));
+	return OWNER_OF((uintptr_t)r, struct http_connection, request);
 }
 
 enum http_method

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -120,7 +121,7 @@ set_tick(struct hub *hub, uint64_t now_ms)
 static void
 on_tick(struct loop_timer *timer)
 {
-	struct hub *hub = (struct hub *)(void *)((char *)timer - offsetof(struct hub, tick));
+	struct hub *hub = OWNER_OF(timer, struct hub, tick);
 	uint64_t now_ms = clock_now_ms();
 	bool is_whole = now_ms >= hub->next_tick_ms;
 	struct room *r;
@@ -182,7 +183,7 @@ flush_groups(struct hub *hub)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct hub *hub = (struct hub *)(void *)((char *)hook - offsetof(struct hub, flush));
+	struct hub *hub = OWNER_OF(hook, struct hub, flush);
 	struct link *at;
 
 	while ((at = list_take(&hub->starting))) {

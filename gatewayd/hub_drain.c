@@ -2,6 +2,7 @@
  * at once elsewhere. */
 
 #include "common/clock.h"
+#include "common/owner.h"
 #include "gatewayd/hub_inner.h"
 
 #include <stddef.h>
@@ -44,7 +45,7 @@ drain_some(struct hub *hub, size_t n)
 static void
 on_drain(struct loop_timer *timer)
 {
-	struct hub *hub = (struct hub *)(void *)((char *)timer - offsetof(struct hub, drain_timer));
+	struct hub *hub = OWNER_OF(timer, struct hub, drain_timer);
 	uint64_t now_ms = clock_now_ms();
 	uint64_t left_ms = hub->drain_end_ms > now_ms ? hub->drain_end_ms - now_ms : 0;
 	uint64_t steps = left_ms / DRAIN_STEP_MS;

@@ -2,6 +2,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/owner.h"
 #include "common/resident.h"
 #include "gatewayd/http.h"
 #include "gatewayd/hub.h"
@@ -250,7 +251,7 @@ is_done(struct gateway *g, uint64_t now_ms)
 static void
 drain_due(struct loop_timer *t)
 {
-	struct gateway *g = LIST_OF(t, struct gateway, drain_timer);
+	struct gateway *g = OWNER_OF(t, struct gateway, drain_timer);
 	uint64_t now_ms = clock_now_ms(), spent_ms = now_ms - g->drain_began_ms;
 	uint64_t wait_ms = g->options.drain_ms / 10;
 

@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/owner.h"
 
 #include <stdlib.h>
 
@@ -39,7 +40,7 @@ on_refreshed(void *arg, enum error status, struct span body)
 static void
 refresh_due(struct loop_timer *t)
 {
-	struct relay *relay = LIST_OF(t, struct relay, refresh);
+	struct relay *relay = OWNER_OF(t, struct relay, refresh);
 
 	if (!relay->refreshing && upstream_is_ready(relay->settings.upstream))
 		relay->refreshing = ask(relay, on_refreshed, relay);

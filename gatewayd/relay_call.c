@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -57,7 +58,7 @@ give_up_home(struct relay_call *call)
 static void
 timer_due(struct loop_timer *t)
 {
-	struct relay_call *call = LIST_OF(t, struct relay_call, timer);
+	struct relay_call *call = OWNER_OF(t, struct relay_call, timer);
 
 	if (call->is_connected)
 		relay_call_fail(call);
@@ -292,7 +293,7 @@ write_some(struct relay_call *call)
 static void
 on_ready(struct loop_io *io, uint32_t events)
 {
-	struct relay_call *call = LIST_OF(io, struct relay_call, io);
+	struct relay_call *call = OWNER_OF(io, struct relay_call, io);
 
 	if (!call->is_connected && !has_connected(call)) {
 		give_up_home(call);

@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/owner.h"
 #include "gatewayd/filter.h"
 #include "gatewayd/ws.h"
 
@@ -69,7 +70,7 @@ encode(unsigned dialect, const struct delivery *d)
 static struct seat *
 seat_of(const struct member *m)
 {
-	return (struct seat *)(void *)((char *)(uintptr_t)m - offsetof(struct seat, member));
+	return OWNER_OF((uintptr_t)m, struct seat, member);
 }
 
 static void

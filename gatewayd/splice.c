@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -112,7 +113,7 @@ splice_free(struct splice *s)
 static void
 timer_due(struct loop_timer *t)
 {
-	splice_free(LIST_OF(t, struct splice, timer));
+	splice_free(OWNER_OF(t, struct splice, timer));
 }
 
 /* The side has said its last; the other one gets a moment to answer. */
@@ -248,7 +249,7 @@ settle(struct splice *s, bool is_broken)
 static void
 side_ready(struct loop_io *io, uint32_t events)
 {
-	struct side *side = LIST_OF(io, struct side, io);
+	struct side *side = OWNER_OF(io, struct side, io);
 	struct splice *s = side->splice;
 	bool is_fine = true;
 

@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/owner.h"
 #include "gatewayd/filter.h"
 #include "gatewayd/live.h"
 #include "gatewayd/transport.h"
@@ -36,7 +37,7 @@ static const struct transport poll_transport;
 static struct poll *
 poll_of(const struct member *m)
 {
-	return (struct poll *)(void *)((char *)(uintptr_t)m - offsetof(struct poll, member));
+	return OWNER_OF((uintptr_t)m, struct poll, member);
 }
 
 static void
@@ -225,7 +226,7 @@ ask(struct poll *p)
 static void
 on_due(struct loop_timer *timer)
 {
-	struct poll *p = (struct poll *)(void *)((char *)timer - offsetof(struct poll, due));
+	struct poll *p = OWNER_OF(timer, struct poll, due);
 
 	p->is_due = true;
 	if (p->member.state != MEMBER_JOINING && !p->number && !ask(p))
@@ -235,7 +236,7 @@ on_due(struct loop_timer *timer)
 static void
 on_news(struct loop_timer *timer)
 {
-	struct poll *p = (struct poll *)(void *)((char *)timer - offsetof(struct poll, news));
+	struct poll *p = OWNER_OF(timer, struct poll, news);
 
 	if (!p->number && !ask(p))
 		fail(p, ERROR_overloaded);

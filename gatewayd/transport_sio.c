@@ -4,6 +4,7 @@
 #include "common/json_out.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/owner.h"
 #include "gatewayd/eio_server.h"
 #include "gatewayd/live.h"
 #include "gatewayd/relay.h"
@@ -140,7 +141,7 @@ share(size_t n, uint64_t steps)
 static void
 drain_due(struct loop_timer *timer)
 {
-	struct transport_sio *t = LIST_OF(timer, struct transport_sio, drain_timer);
+	struct transport_sio *t = OWNER_OF(timer, struct transport_sio, drain_timer);
 	uint64_t now_ms = clock_now_ms();
 	uint64_t steps = t->drain_end_ms > now_ms ? (t->drain_end_ms - now_ms) / DRAIN_STEP_MS : 0;
 	struct eio *eio = eio_server_eio(t->engine);

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/owner.h"
 #include "gatewayd/live.h"
 #include "gatewayd/outbox.h"
 #include "gatewayd/transport.h"
@@ -45,7 +46,7 @@ static const struct transport sse_transport;
 static struct stream *
 stream_of(const struct member *m)
 {
-	return (struct stream *)(void *)((char *)(uintptr_t)m - offsetof(struct stream, member));
+	return OWNER_OF((uintptr_t)m, struct stream, member);
 }
 
 static void
@@ -121,8 +122,7 @@ on_pull(void *arg, char *out, size_t size)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct streams *common =
-	    (struct streams *)(void *)((char *)hook - offsetof(struct streams, turn_end));
+	struct streams *common = OWNER_OF(hook, struct streams, turn_end);
 	struct link *at;
 
 	while ((at = list_take(&common->dirty))) {
@@ -137,8 +137,7 @@ on_turn_end(struct loop_hook *hook)
 static void
 on_timer(struct loop_timer *timer)
 {
-	struct streams *common =
-	    (struct streams *)(void *)((char *)timer - offsetof(struct streams, timer));
+	struct streams *common = OWNER_OF(timer, struct streams, timer);
 	uint64_t now_ms = clock_now_ms();
 
 	while (!list_is_empty(&common->quiet)) {

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 
+#include "common/owner.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ take_reply(struct upstream *u, const struct frames *f)
 bool
 upstream_dealer_ready(struct loop_zmq *z)
 {
-	struct upstream *u = LIST_OF(z, struct upstream, dealer);
+	struct upstream *u = OWNER_OF(z, struct upstream, dealer);
 	struct frames f;
 	int left = TURN_REPLIES;
 
@@ -125,7 +126,7 @@ upstream_dealer_ready(struct loop_zmq *z)
 bool
 upstream_monitor_ready(struct loop_zmq *z)
 {
-	struct upstream *u = LIST_OF(z, struct upstream, monitor);
+	struct upstream *u = OWNER_OF(z, struct upstream, monitor);
 	struct frames f;
 	uint16_t event;
 

@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/owner.h"
 #include "proto/wire.h"
 
 #include <assert.h>
@@ -64,7 +65,7 @@ take_events(struct upstream *u, const struct frames *f)
 static bool
 on_events(struct loop_zmq *z)
 {
-	struct upstream *u = LIST_OF(z, struct upstream, sub);
+	struct upstream *u = OWNER_OF(z, struct upstream, sub);
 	struct frames f;
 	int left = LIMIT_TURN_EVENTS;
 

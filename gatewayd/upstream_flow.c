@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/owner.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -75,7 +76,7 @@ upstream_flush(struct upstream *u)
 static void
 retry_due(struct loop_timer *t)
 {
-	upstream_flush(LIST_OF(t, struct upstream, retry));
+	upstream_flush(OWNER_OF(t, struct upstream, retry));
 }
 
 void
@@ -139,7 +140,7 @@ upstream_set_deadline(struct upstream *u)
 static void
 deadline_due(struct loop_timer *t)
 {
-	struct upstream *u = LIST_OF(t, struct upstream, deadline);
+	struct upstream *u = OWNER_OF(t, struct upstream, deadline);
 	struct upstream_request *p;
 	uint64_t now_ms = clock_now_ms();
 
@@ -284,7 +285,7 @@ upstream_lost(struct upstream *u, const char *why)
 static void
 tick_due(struct loop_timer *t)
 {
-	struct upstream *u = LIST_OF(t, struct upstream, tick);
+	struct upstream *u = OWNER_OF(t, struct upstream, tick);
 	uint64_t now_ms = clock_now_ms();
 
 	if (u->is_up && now_ms - u->heard_ms > LIMIT_BUS_SILENCE_MS)

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -151,7 +152,7 @@ ws_ponged(struct ws *w)
 static void
 on_ready(struct loop_io *io, uint32_t events)
 {
-	struct ws *w = (struct ws *)(void *)((char *)io - offsetof(struct ws, io));
+	struct ws *w = OWNER_OF(io, struct ws, io);
 	ssize_t n;
 
 	if (events & EPOLLOUT)
@@ -201,8 +202,7 @@ pong_overdue(struct ws *w)
 static void
 on_timer(struct loop_timer *timer)
 {
-	struct ws_server *s =
-	    (struct ws_server *)(void *)((char *)timer - offsetof(struct ws_server, timer));
+	struct ws_server *s = OWNER_OF(timer, struct ws_server, timer);
 	uint64_t now_ms = clock_now_ms();
 
 	fire(&s->idle, now_ms, ping_due);

@@ -3,6 +3,7 @@
 #include "gatewayd/ws_inner.h"
 
 #include "common/mem.h"
+#include "common/owner.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -178,8 +179,7 @@ write_together(struct ws_server *s, struct ws *const writers[], size_t n)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct ws_server *s =
-	    (struct ws_server *)(void *)((char *)hook - offsetof(struct ws_server, turn_end));
+	struct ws_server *s = OWNER_OF(hook, struct ws_server, turn_end);
 	struct ws *writers[BURST_SENDS];
 
 	while (s->dirty)

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "graphd/dispatcher.h"
+#include "common/owner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ server_of_timer(struct loop_timer *timer, size_t offset)
 static bool
 on_requests(struct loop_zmq *z)
 {
-	struct server *s = (struct server *)(void *)((char *)z - offsetof(struct server, requests));
+	struct server *s = OWNER_OF(z, struct server, requests);
 	struct ask *ask;
 
 	while (s->taken < LIMIT_TURN_REQUESTS) {
@@ -58,8 +59,7 @@ set_expiry(struct server *s)
 static void
 on_turn_end(struct loop_hook *hook)
 {
-	struct server *s =
-	    (struct server *)(void *)((char *)hook - offsetof(struct server, turn_end));
+	struct server *s = OWNER_OF(hook, struct server, turn_end);
 	bool idle;
 
 	snapshooter_give_way(&s->snapshooter);
@@ -84,8 +84,7 @@ on_turn_end(struct loop_hook *hook)
 static void
 on_snapshot(struct snapshooter *p)
 {
-	struct server *s =
-	    (struct server *)(void *)((char *)p - offsetof(struct server, snapshooter));
+	struct server *s = OWNER_OF(p, struct server, snapshooter);
 
 	s->open->stores = true;
 }

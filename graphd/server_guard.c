@@ -4,6 +4,7 @@
 #include "common/frames.h"
 #include "common/log.h"
 
+#include "common/owner.h"
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -69,8 +70,7 @@ guard_check(struct guard *g)
 static bool
 on_event(struct loop_zmq *z)
 {
-	struct guarded *guarded =
-	    (struct guarded *)(void *)((char *)z - offsetof(struct guarded, monitor));
+	struct guarded *guarded = OWNER_OF(z, struct guarded, monitor);
 	struct frames f;
 
 	while (frames_recv(&f, z->socket))
@@ -85,7 +85,7 @@ on_event(struct loop_zmq *z)
 static void
 on_later(struct loop_timer *timer)
 {
-	guard_check((struct guard *)(void *)((char *)timer - offsetof(struct guard, later)));
+	guard_check(OWNER_OF(timer, struct guard, later));
 }
 
 void

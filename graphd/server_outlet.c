@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 
+#include "common/owner.h"
 #include <stdlib.h>
 
 static struct metric published = { .name = "graphd_events_published_total",
@@ -179,8 +180,7 @@ take_subscription(struct outlet *o, struct span message)
 static bool
 on_subscriptions(struct loop_zmq *z)
 {
-	struct outlet *o =
-	    (struct outlet *)(void *)((char *)z - offsetof(struct outlet, subscriptions));
+	struct outlet *o = OWNER_OF(z, struct outlet, subscriptions);
 	struct frames f;
 
 	for (int n = 0; n < LIMIT_TURN_REQUESTS; n++) {

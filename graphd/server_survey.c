@@ -3,6 +3,7 @@
 #include "graphd/server_inner.h"
 
 #include "common/clock.h"
+#include "common/owner.h"
 
 #include <stdlib.h>
 
@@ -18,7 +19,7 @@ set_timer(struct server *s)
 static void
 on_surveys(struct loop_timer *timer)
 {
-	struct server *s = LIST_OF(timer, struct server, surveys);
+	struct server *s = OWNER_OF(timer, struct server, surveys);
 
 	surveys_tick(dispatch_surveys(s->dispatcher), clock_now_ms());
 	set_timer(s);

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/owner.h"
 #include "common/table.h"
 #include "graphd/snapshot.h"
 
@@ -47,7 +48,7 @@ const struct uuid lane_of_all = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x
 static struct snapshooter *
 snapshooter_of(struct loop_io *io)
 {
-	return (struct snapshooter *)(void *)((char *)io - offsetof(struct snapshooter, finished));
+	return OWNER_OF(io, struct snapshooter, finished);
 }
 
 static void

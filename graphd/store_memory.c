@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/owner.h"
 #include "graphd/store_backends.h"
 #include "graphd/store_memory_kept.h"
 
@@ -60,7 +61,7 @@ settle(struct memory *m)
 static void
 on_timer(struct loop_timer *timer)
 {
-	settle(LIST_OF(timer, struct memory, timer));
+	settle(OWNER_OF(timer, struct memory, timer));
 }
 
 static struct store *

@@ -3,6 +3,7 @@
  * unless a test moves it. */
 
 #include "common/clock.h"
+#include "common/owner.h"
 #include "gatewayd/hub.h"
 #include "fake_upstream.h"
 #include "run_tests.h"
@@ -33,8 +34,7 @@ static char resync_body[1024]; /* of the last session:resync that was encoded */
 static inline struct fake_client *
 fake_of(const struct member *m)
 {
-	return (struct fake_client *)(void *)((char *)(uintptr_t)m -
-	    offsetof(struct fake_client, member));
+	return OWNER_OF((uintptr_t)m, struct fake_client, member);
 }
 
 static void

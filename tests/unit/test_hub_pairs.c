@@ -3,6 +3,7 @@
 #include "hub_fixture.h"
 
 #include "common/limits.h"
+#include "common/owner.h"
 
 enum { PAIRS = 3 };
 
@@ -18,7 +19,7 @@ static struct twin twins[2 * PAIRS];
 static struct twin *
 twin_of(const struct member *m)
 {
-	return (struct twin *)(void *)((char *)(uintptr_t)m - offsetof(struct twin, member));
+	return OWNER_OF((uintptr_t)m, struct twin, member);
 }
 
 /* As if its memory were another's by now. */
