@@ -1,4 +1,4 @@
-#include "common/loop.h"
+#include "common/loop_inner.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -14,7 +14,6 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-#include <zmq.h>
 
 enum { LOOP_EVENTS = 256, SIGNALS = 65 };
 
@@ -39,9 +38,7 @@ struct loop {
 
 	struct loop_hook *hooks;
 
-	/* While walking: the socket whose ready() runs, NULL once it is removed, and the one after.
-	 */
-	struct loop_zmq *sockets, *current, *following;
+	struct loop_sockets sockets;
 
 	struct loop_io signal_io;
 	sigset_t signal_set;
@@ -77,6 +74,12 @@ loop_free(struct loop *l)
 	close(l->epoll_fd);
 	free(l->timers);
 	free(l);
+}
+
+struct loop_sockets *
+loop_sockets(struct loop *l)
+{
+	return &l->sockets;
 }
 
 void
@@ -295,98 +298,6 @@ loop_signal(struct loop *l, int signal, void (*fn)(void *arg, int signal), void 
 	}
 }
 
-static void
-zmq_fd_ready(struct loop_io *io, uint32_t events)
-{
-	struct loop_zmq *z =
-	    (struct loop_zmq *)(void *)((char *)io - offsetof(struct loop_zmq, io));
-
-	(void)events;
-	/* Maybe there is nothing to read but a command among ZeroMQ's threads; then ready() finds
-	 * out. */
-	z->readable = true;
-}
-
-static bool
-is_readable(struct loop_zmq *z)
-{
-	int events = 0;
-	size_t size = sizeof(events);
-
-	/* Fails once the context is ending. */
-	return zmq_getsockopt(z->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
-}
-
-void
-loop_add_zmq(struct loop *l, struct loop_zmq *z, void *socket)
-{
-	int fd;
-	size_t size = sizeof(fd);
-
-	assert(z->ready);
-	z->socket = socket;
-	z->loop = l;
-	z->next = l->sockets;
-	l->sockets = z;
-	if (zmq_getsockopt(socket, ZMQ_FD, &fd, &size) != 0)
-		log_fatal("loop", "a socket without descriptor: %s", zmq_strerror(errno));
-	z->io.ready = zmq_fd_ready;
-	loop_add(l, &z->io, fd, EPOLLIN);
-	/* What came before gives no edge any more. */
-	z->readable = true;
-	loop_again(l);
-}
-
-void
-loop_remove_zmq(struct loop *l, struct loop_zmq *z)
-{
-	struct loop_zmq **at = &l->sockets;
-
-	while (*at && *at != z)
-		at = &(*at)->next;
-	if (!*at)
-		return;
-	*at = z->next;
-	if (l->following == z)
-		l->following = z->next;
-	if (l->current == z)
-		l->current = NULL;
-	loop_remove(l, &z->io);
-}
-
-static void
-deliver_messages(struct loop *l)
-{
-	for (struct loop_zmq *z = l->sockets; z; z = l->following) {
-		bool more;
-
-		l->following = z->next;
-		if (!z->readable)
-			continue;
-		l->current = z;
-		more = z->ready(z);
-		/* Once removed, z may be freed. */
-		if (l->current)
-			z->readable = more;
-	}
-	l->current = l->following = NULL;
-}
-
-/*
- * Sends and receives of this turn may have swallowed a wake-up. Asking for the events also takes
- * the signal off the descriptor, so the next epoll_wait() sleeps until something new happens.
- */
-static void
-look_for_messages(struct loop *l)
-{
-	for (struct loop_zmq *z = l->sockets; z; z = z->next) {
-		if (!z->readable && (z->used || !z->tells))
-			z->readable = is_readable(z);
-		z->used = false;
-		l->again = l->again || z->readable;
-	}
-}
-
 /* epoll_wait() counts in milliseconds, which is too coarse for what returns sooner. */
 static int
 wait_for_events(struct loop *l, int timeout_ms)
@@ -411,11 +322,11 @@ loop_turn(struct loop *l, int timeout_ms)
 	l->again = false;
 	l->n_events = n > 0 ? n : 0;
 	deliver(l);
-	deliver_messages(l);
+	loop_sockets_deliver(&l->sockets);
 	fire_timers(l);
 	for (struct loop_hook *hook = l->hooks; hook; hook = hook->next)
 		hook->run(hook);
-	look_for_messages(l);
+	l->again = loop_sockets_look(&l->sockets) || l->again;
 }
 
 void
