@@ -1,14 +1,14 @@
 #include "gatewayd/upstream_inner.h"
 
+#include "common/bus_socket.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
-
 #include "common/owner.h"
-#include <assert.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -147,31 +147,20 @@ upstream_monitor_ready(struct loop_zmq *z)
 
 /* Sockets. */
 
-static void
-set_option(void *socket, int option, int value)
-{
-	int rc = zmq_setsockopt(socket, option, &value, sizeof(value));
-
-	assert(rc == 0);
-}
-
 static void *
-open_socket(struct upstream *u, int type)
+open_socket(struct upstream *u, int type, const struct bus_security *security)
 {
-	void *socket = zmq_socket(u->zmq, type);
+	void *socket = bus_socket_new(u->zmq, type, security);
 
 	if (!socket)
 		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
 	/* No ZMQ_MAXMSGSIZE: graphd keeps to LIMIT_FRAME_BYTES, and a connecting socket whose peer
 	 * exceeded it would be closed for good. */
-	set_option(socket, ZMQ_LINGER, 0);
-	set_option(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
-	set_option(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
-	set_option(socket, ZMQ_HANDSHAKE_IVL, LIMIT_BUS_HANDSHAKE_MS);
-	set_option(socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
-	set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, LIMIT_BUS_SILENCE_MS);
-	set_option(socket, ZMQ_RECONNECT_IVL, 50);
-	set_option(socket, ZMQ_RECONNECT_IVL_MAX, 500);
+	bus_socket_set(socket, ZMQ_LINGER, 0);
+	bus_socket_set(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
+	bus_socket_set(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
+	bus_socket_set(socket, ZMQ_RECONNECT_IVL, 50);
+	bus_socket_set(socket, ZMQ_RECONNECT_IVL_MAX, 500);
 	return socket;
 }
 
@@ -314,16 +303,14 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
 	upstream_requests_init(&u->requests);
 	table_init(&u->subscriptions, offsetof(struct subscription, session), UUID_BYTES);
 	upstream_prepare(u);
-	dealer = open_socket(u, ZMQ_DEALER);
-	sub = open_socket(u, ZMQ_SUB);
-	bus_security_apply(security, dealer);
-	bus_security_apply(security, sub);
+	dealer = open_socket(u, ZMQ_DEALER, security);
+	sub = open_socket(u, ZMQ_SUB, security);
 	/* Only a link that stands takes messages; what cannot be sent stays in our own, bounded
 	 * queue. */
-	set_option(dealer, ZMQ_IMMEDIATE, 1);
+	bus_socket_set(dealer, ZMQ_IMMEDIATE, 1);
 	/* Nothing is lost while requests wait, but transient events are while nobody hears them:
 	 * the interval does not grow. */
-	set_option(sub, ZMQ_RECONNECT_IVL_MAX, 0);
+	bus_socket_set(sub, ZMQ_RECONNECT_IVL_MAX, 0);
 	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);
 	open_monitor(u, dealer);
 	loop_add_zmq(loop, &u->dealer, dealer);
@@ -356,7 +343,7 @@ upstream_free(struct upstream *u)
 	/* Leaving is said with a moment to get through; graphd would learn it from silence
 	 * otherwise. */
 	if (u->is_linked) {
-		set_option(u->dealer.socket, ZMQ_LINGER, 100);
+		bus_socket_set(u->dealer.socket, ZMQ_LINGER, 100);
 		upstream_hello(u, true);
 	}
 	zmq_socket_monitor(u->dealer.socket, NULL, 0);

@@ -1,5 +1,6 @@
 #include "graphd/server_inner.h"
 
+#include "common/bus_socket.h"
 #include "common/clock.h"
 #include "common/frames.h"
 #include "common/log.h"
@@ -11,10 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum {
 	UNLOAD_EVERY_MS = 1000,
@@ -219,29 +216,6 @@ queue_of(const struct server *s, bool is_packed)
 	return n > 0 ? n : 1;
 }
 
-/* libzmq takes the path of an ipc endpoint from whoever listens there and never hears of it. */
-static bool
-is_free(const char *endpoint)
-{
-	static const char ipc[] = "ipc://";
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *path = endpoint + sizeof ipc - 1;
-	bool is_taken;
-	int fd;
-
-	if (strncmp(endpoint, ipc, sizeof ipc - 1) != 0 || strlen(path) >= sizeof address.sun_path)
-		return true;
-	memcpy(address.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	is_taken = fd >= 0 &&
-	    (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
-	if (fd >= 0)
-		close(fd);
-	if (is_taken)
-		errno = EADDRINUSE;
-	return !is_taken;
-}
-
 static bool
 bind_outlet(struct server *s, const char *endpoint, bool is_packed)
 {
@@ -249,7 +223,7 @@ bind_outlet(struct server *s, const char *endpoint, bool is_packed)
 
 	if (!endpoint)
 		return true;
-	if (!is_free(endpoint))
+	if (!bus_endpoint_is_free(endpoint))
 		return false;
 	socket = outlet_bind(s->zmq, endpoint, queue_of(s, is_packed), s->security);
 	if (!socket)
@@ -262,7 +236,7 @@ bind_outlet(struct server *s, const char *endpoint, bool is_packed)
 static bool
 bind_router(struct server *s, const char *endpoint)
 {
-	if (is_free(endpoint))
+	if (bus_endpoint_is_free(endpoint))
 		s->router.socket = router_bind(s->zmq, endpoint, s->security);
 	if (!s->router.socket)
 		return false;
@@ -270,12 +244,10 @@ bind_router(struct server *s, const char *endpoint)
 	return true;
 }
 
-/* A socket file is connected to by whoever may write to it: by us alone. */
 static bool
 bind_all(struct server *s, char message[256])
 {
 	const struct server_options *o = &s->options;
-	mode_t mask = umask(077);
 	const char *failed = !bind_router(s, o->requests) ? o->requests
 	    : !bind_outlet(s, o->events, false)		  ? o->events
 	    : !bind_outlet(s, o->feed, true)		  ? o->feed
@@ -283,7 +255,6 @@ bind_all(struct server *s, char message[256])
 
 	if (failed)
 		snprintf(message, 256, "cannot bind %.150s: %s", failed, zmq_strerror(errno));
-	umask(mask);
 	return !failed;
 }
 

@@ -1,16 +1,16 @@
 #include "graphd/server_guard.h"
 
+#include "common/bus_socket.h"
 #include "common/clock.h"
 #include "common/frames.h"
 #include "common/log.h"
-
 #include "common/owner.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 /* libzmq tells of a connection's end before it closes the descriptor. */
 enum { CLOSED_BY_MS = 50 };
@@ -43,14 +43,12 @@ stop_listening(struct guard *g)
 static void
 listen_again(struct guard *g)
 {
-	mode_t mask = umask(077);
 	bool good = true;
 
 	for (size_t i = 0; i < g->n_sockets; i++)
-		good = (zmq_bind(g->sockets[i].socket, g->sockets[i].endpoint) == 0 ||
+		good = (bus_socket_bind(g->sockets[i].socket, g->sockets[i].endpoint) ||
 			   errno == EADDRINUSE) &&
 		    good;
-	umask(mask);
 	g->closed = !good;
 	if (good)
 		log_info("bus", "accepting connections again");

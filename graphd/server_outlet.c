@@ -1,11 +1,12 @@
 #include "graphd/server_outlet.h"
 
+#include "common/bus_socket.h"
 #include "common/frames.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
-
 #include "common/owner.h"
+
 #include <stdlib.h>
 
 static struct metric published = { .name = "graphd_events_published_total",
@@ -22,9 +23,7 @@ struct dashed {
 void *
 outlet_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_security *security)
 {
-	void *socket = zmq_socket(zmq, ZMQ_XPUB);
-	int on = 1, linger = LIMIT_BUS_LINGER_MS, handshake = LIMIT_BUS_HANDSHAKE_MS;
-	int beat = LIMIT_BUS_HEARTBEAT_MS, silence = LIMIT_BUS_SILENCE_MS;
+	void *socket = bus_socket_new(zmq, ZMQ_XPUB, security);
 	int64_t longest = LIMIT_FRAME_BYTES;
 
 	if (!socket)
@@ -33,15 +32,11 @@ outlet_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_secur
 	metrics_add(&subscribed);
 	/* A second gateway's subscription to a topic that is already subscribed must be seen too.
 	 */
-	zmq_setsockopt(socket, ZMQ_XPUB_VERBOSE, &on, sizeof on);
-	zmq_setsockopt(socket, ZMQ_SNDHWM, &snd_hwm, sizeof snd_hwm);
+	bus_socket_set(socket, ZMQ_XPUB_VERBOSE, 1);
+	bus_socket_set(socket, ZMQ_SNDHWM, snd_hwm);
+	bus_socket_set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
 	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
-	zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &handshake, sizeof handshake);
-	zmq_setsockopt(socket, ZMQ_HEARTBEAT_IVL, &beat, sizeof beat);
-	zmq_setsockopt(socket, ZMQ_HEARTBEAT_TIMEOUT, &silence, sizeof silence);
-	zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
-	bus_security_apply(security, socket);
-	if (zmq_bind(socket, endpoint) == 0)
+	if (bus_socket_bind(socket, endpoint))
 		return socket;
 	zmq_close(socket);
 	return NULL;

@@ -1,12 +1,12 @@
 #include "graphd/server_router.h"
 
+#include "common/bus_socket.h"
 #include "common/frames.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -17,18 +17,10 @@ static struct metric lost = { .name = "graphd_replies_lost_total",
 	.help = "Replies whose gateway had gone or did not read.",
 	.type = "counter" };
 
-static void
-set(void *socket, int option, int value)
-{
-	int rc = zmq_setsockopt(socket, option, &value, sizeof value);
-
-	assert(rc == 0);
-}
-
 void *
 router_bind(void *zmq, const char *endpoint, const struct bus_security *security)
 {
-	void *socket = zmq_socket(zmq, ZMQ_ROUTER);
+	void *socket = bus_socket_new(zmq, ZMQ_ROUTER, security);
 	int64_t longest = LIMIT_FRAME_BYTES;
 
 	if (!socket)
@@ -38,17 +30,13 @@ router_bind(void *zmq, const char *endpoint, const struct bus_security *security
 	/* Without MANDATORY a reply to a peer that has left vanishes without a word; without
 	 * HANDOVER a gateway that comes back under its old id would be ignored while its dead
 	 * connection lingers. */
-	set(socket, ZMQ_ROUTER_MANDATORY, 1);
-	set(socket, ZMQ_ROUTER_HANDOVER, 1);
-	set(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
-	set(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
-	set(socket, ZMQ_HANDSHAKE_IVL, LIMIT_BUS_HANDSHAKE_MS);
-	set(socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
-	set(socket, ZMQ_HEARTBEAT_TIMEOUT, LIMIT_BUS_SILENCE_MS);
-	set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
+	bus_socket_set(socket, ZMQ_ROUTER_MANDATORY, 1);
+	bus_socket_set(socket, ZMQ_ROUTER_HANDOVER, 1);
+	bus_socket_set(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
+	bus_socket_set(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
+	bus_socket_set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
 	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
-	bus_security_apply(security, socket);
-	if (zmq_bind(socket, endpoint) == 0)
+	if (bus_socket_bind(socket, endpoint))
 		return socket;
 	zmq_close(socket);
 	return NULL;
