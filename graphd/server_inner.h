@@ -1,6 +1,7 @@
 #pragma once
-/* The server's parts, for its own files: server.c (life and timers), server_turn.c (requests),
- * server_commit.c (batches). */
+/* The server's parts, for its own files: server.c (life, and the order of a turn), server_timers.c
+ * (what is done by the clock), server_turn.c (requests), server_commit.c (batches), server_survey.c
+ * (answers that wait for clients). */
 
 #include "graphd/batch.h"
 #include "graphd/dispatch.h"
@@ -59,6 +60,13 @@ void server_run_streams(struct server *);
 struct reply *server_make_reply(struct server *, struct ask *, struct outcome *);
 /* Sends an answer, or starts to. Takes the reply. */
 void server_reply(struct server *, struct reply *);
+
+/* server_timers.c: all but the deadline, which server_drain() sets. */
+void server_start_timers(struct server *);
+void server_stop_timers(struct server *);
+/* At the end of a turn. Armed too early it fires, finds nothing and is armed again: cheaper than
+ * moving it with each Hello. */
+void server_set_expiry(struct server *);
 
 /* server_survey.c: the surveys' time and answers. After the dispatcher is there. */
 void server_survey_init(struct server *);
