@@ -2,167 +2,23 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
-#include "common/log.h"
 #include "common/mem.h"
 
-#include <assert.h>
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum {
 	TAIL_RECORDS =
 	    16384, /* to be read at the next start; beyond it rows are brought up to date, */
 	ROWS_PER_COMMIT = 64, /* so many at a time, which costs a commit about 0.1 ms */
 	PART_EVERY_MS = 20,   /* a snapshot's parts leave room for commits */
-	ALONE_CHANGES = 2,
 	IDLE_MS = 200,	      /* since the last commit, before the log is brought home */
 	LOOK_EVERY_MS = 1000, /* whether the files are where they were, and can be read */
 };
-
-/* One command with its session's row, and nothing else to be written: handing it over to the thread
- * and back costs some 60 us of its caller's waiting, while nobody else has anything to wait for. */
-static bool
-is_alone(const struct sqlite_store *s, const struct work *w)
-{
-	return w->kind == WORK_COMMIT && s->under_way == 1 && w->commit->changes.n <= ALONE_CHANGES;
-}
-
-static void
-hand_over(struct sqlite_store *s, struct work *w)
-{
-	w->epoch = s->epoch;
-	s->under_way++;
-	if (is_alone(s, w) && sqlite_write_now(s, w))
-		return;
-	pthread_mutex_lock(&s->lock);
-	list_append(&s->todo, &w->link);
-	pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
-}
-
-static struct work *
-work_new(enum work_kind kind, struct commit *commit)
-{
-	struct work *w = xcalloc(1, sizeof *w);
-
-	w->kind = kind;
-	w->commit = commit;
-	return w;
-}
-
-static void
-snapshot_job_free(struct snapshot_job *j)
-{
-	list_remove(&j->link);
-	free(j->bytes);
-	free(j);
-}
-
-/* A snapshot that cannot be written is given up: it only saves time. */
-static void
-part_is_back(struct sqlite_store *s, const struct work *w)
-{
-	struct snapshot_job *j = w->part;
-
-	s->part_under_way = false;
-	j->done += SQLITE_PART_BYTES;
-	s->next_snapshot += !w->error && j->done >= j->n;
-	if (w->error || j->done >= j->n)
-		snapshot_job_free(j);
-}
-
-static void
-commit_is_back(struct sqlite_store *s, const struct work *w)
-{
-	struct commit *commit = w->commit;
-
-	if (!w->error) {
-		sqlite_heads_committed(s, w);
-	} else {
-		/* What was appended since rests on what was lost. */
-		changes_clear(&s->open);
-		sqlite_heads_revert(s);
-		s->epoch++;
-	}
-	if (commit->done)
-		commit->done(commit->context, w->error, w->fatal);
-}
-
-static void
-tidy_is_back(struct sqlite_store *s, const struct work *w)
-{
-	if (w->error)
-		sqlite_heads_redirty(s);
-	else
-		sqlite_heads_committed(s, w);
-}
-
-static void
-settle(struct sqlite_store *s)
-{
-	struct link now;
-
-	list_init(&now);
-	pthread_mutex_lock(&s->lock);
-	for (struct link *l; (l = list_take(&s->finished));)
-		list_append(&now, l);
-	pthread_mutex_unlock(&s->lock);
-	for (struct link *l; (l = list_take(&now));) {
-		struct work *w = LIST_OF(l, struct work, link);
-
-		s->under_way--;
-		switch (w->kind) {
-		case WORK_COMMIT:
-			commit_is_back(s, w);
-			break;
-		case WORK_PART:
-			part_is_back(s, w);
-			break;
-		case WORK_TIDY:
-			tidy_is_back(s, w);
-			break;
-		}
-		commit_free(w->commit);
-		free(w);
-	}
-}
-
-static void
-on_back(struct loop_io *io, uint32_t events)
-{
-	struct sqlite_store *s = LIST_OF(io, struct sqlite_store, back);
-	eventfd_t count;
-
-	(void)events;
-	if (eventfd_read(io->fd, &count) == 0)
-		settle(s);
-}
-
-/* The thread must not take signals that the loop waits for. */
-static void
-start_writer(struct sqlite_store *s)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	err = pthread_create(&s->thread, NULL, sqlite_writer, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		log_fatal("store", "pthread_create: %s", strerror(err));
-}
 
 static struct store *
 sqlite_open(const char *path, struct loop *loop, char message[256])
 {
 	struct sqlite_store *s = xcalloc(1, sizeof *s);
-	int fd;
 
 	s->store.ops = &store_sqlite_ops;
 	s->loop = loop;
@@ -174,18 +30,7 @@ sqlite_open(const char *path, struct loop *loop, char message[256])
 	}
 	changes_init(&s->open);
 	list_init(&s->snapshots);
-	list_init(&s->todo);
-	list_init(&s->finished);
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_mutex_init(&s->db_lock, NULL);
-	pthread_cond_init(&s->wake, NULL);
-	s->epoch = 1;
-	fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (fd < 0)
-		log_fatal("store", "eventfd: %s", strerror(errno));
-	s->back.ready = on_back;
-	loop_add(loop, &s->back, fd, EPOLLIN);
-	start_writer(s);
+	sqlite_start_writer(s);
 	return &s->store;
 }
 
@@ -200,7 +45,7 @@ probe_work(void)
 	struct work *w;
 
 	changes_init(&none);
-	w = work_new(WORK_TIDY, commit_new(&none, NULL, NULL));
+	w = sqlite_work_new(WORK_TIDY, commit_new(&none, NULL, NULL));
 	w->checkpoint = w->probe = true;
 	return w;
 }
@@ -214,7 +59,7 @@ tidy_work(struct sqlite_store *s)
 	struct work *w;
 
 	changes_init(&rows);
-	w = work_new(WORK_TIDY, NULL);
+	w = sqlite_work_new(WORK_TIDY, NULL);
 	s->in_round = false;
 	w->scanned_lsn = sqlite_heads_flush(s, &rows, LIMIT_SESSIONS * 2);
 	if (w->scanned_lsn == s->scanned_lsn)
@@ -224,45 +69,25 @@ tidy_work(struct sqlite_store *s)
 	return w;
 }
 
-static void
-stop_writer(struct sqlite_store *s)
-{
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
-	pthread_join(s->thread, NULL);
-	settle(s);
-	/* What done() may have committed in answer, in this thread. */
-	sqlite_writer(s);
-	settle(s);
-}
-
 static bool
 sqlite_close(struct store *store)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
-	int fd = s->back.fd;
 	bool good;
 
 	sqlite_backup_slice(store, NULL, 0, NULL, NULL);
-	stop_writer(s);
+	sqlite_stop_writer(s);
 	changes_clear(&s->open);
 	sqlite_heads_revert(s);
-	hand_over(s, tidy_work(s));
-	sqlite_writer(s);
-	settle(s);
+	sqlite_hand_over(s, tidy_work(s));
+	sqlite_write_rest(s);
 	while (!list_is_empty(&s->snapshots))
-		snapshot_job_free(LIST_OF(s->snapshots.next, struct snapshot_job, link));
+		sqlite_snapshot_job_free(LIST_OF(s->snapshots.next, struct snapshot_job, link));
 	changes_clear(&s->open);
 	sqlite_heads_fini(s);
 	good = !s->fatal;
 	sqlite_close_file(s);
-	loop_remove(s->loop, &s->back);
-	close(fd);
-	pthread_mutex_destroy(&s->lock);
-	pthread_mutex_destroy(&s->db_lock);
-	pthread_cond_destroy(&s->wake);
+	sqlite_writer_fini(s);
 	free(s);
 	return good;
 }
@@ -325,19 +150,19 @@ static void
 sqlite_commit(struct store *store, store_done_fn *done, void *context)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
-	struct work *w = work_new(WORK_COMMIT, NULL);
+	struct work *w = sqlite_work_new(WORK_COMMIT, NULL);
 
 	if (s->next_lsn - s->scanned_lsn > TAIL_RECORDS)
 		w->scanned_lsn = sqlite_heads_flush(s, &s->open, ROWS_PER_COMMIT);
 	w->commit = commit_new(&s->open, done, context);
 	s->last_commit_ms = clock_now_ms();
-	hand_over(s, w);
+	sqlite_hand_over(s, w);
 }
 
 static void
 write_next_part(struct sqlite_store *s, uint64_t now_ms)
 {
-	struct work *w = work_new(WORK_PART, NULL);
+	struct work *w = sqlite_work_new(WORK_PART, NULL);
 
 	w->part = LIST_OF(s->snapshots.next, struct snapshot_job, link);
 	/* The number of one that was given up is used again, and what that left behind is cleared.
@@ -345,7 +170,7 @@ write_next_part(struct sqlite_store *s, uint64_t now_ms)
 	w->part->id = s->next_snapshot;
 	s->part_under_way = true;
 	s->last_part_ms = now_ms;
-	hand_over(s, w);
+	sqlite_hand_over(s, w);
 }
 
 /* What is written to a file that was moved away or removed is lost, so an idle server shall not be
@@ -359,7 +184,7 @@ look_after_files(struct sqlite_store *s, uint64_t now_ms)
 	if (!s->fatal && !sqlite_is_in_place(s))
 		s->fatal = true;
 	if (s->suspect && !s->fatal)
-		hand_over(s, probe_work());
+		sqlite_hand_over(s, probe_work());
 	s->suspect = false;
 }
 
@@ -378,7 +203,7 @@ sqlite_tend(struct store *store, bool idle)
 	if (!idle || s->under_way > 0 || s->open.n > 0 || now_ms < s->last_commit_ms + IDLE_MS)
 		return true;
 	if (s->n_dirty > 0 || s->next_lsn - 1 > s->scanned_lsn)
-		hand_over(s, tidy_work(s));
+		sqlite_hand_over(s, tidy_work(s));
 	return true;
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 /*
- * The durable store, for its own files: store_sqlite.c (life, the open batch, commits as the loop
- * sees them), store_sqlite_schema.c (opening the file), store_sqlite_write.c (the writer's thread),
- * store_sqlite_read.c and store_sqlite_read_rows.c (reading back), store_sqlite_cut.c and
- * store_sqlite_verify.c (what graphctl asks for), store_sqlite_heads.c (where each session's chain
- * ends), store_sqlite_place.c (whether the files may be used, and are still where they were).
- * docs/decisions/0003-journal.md says why it is so.
+ * The durable store, for its own files: store_sqlite.c (life, the open batch, upkeep),
+ * store_sqlite_work.c (works to the writer and back), store_sqlite_write.c (the writer's thread),
+ * store_sqlite_schema.c (opening the file), store_sqlite_read.c and store_sqlite_read_rows.c
+ * (reading back), store_sqlite_cut.c and store_sqlite_verify.c (what graphctl asks for),
+ * store_sqlite_heads.c (where each session's chain ends), store_sqlite_place.c (whether the files
+ * may be used, and are still where they were). docs/decisions/0003-journal.md says why it is so.
  *
  * One connection in one process, under one mutex that the writer holds for a whole transaction:
  * what is read is therefore committed.
@@ -217,6 +217,20 @@ enum error sqlite_cut(struct store *, const struct uuid *session, uint64_t ordin
 
 /* store_sqlite_verify.c */
 enum error sqlite_verify(struct store *, store_flaw_fn *, void *context);
+
+/* store_sqlite_work.c: the thread, and the eventfd by which works come back. */
+void sqlite_start_writer(struct sqlite_store *);
+/* What it was given is done and settled. What is handed over from then on waits for
+ * sqlite_write_rest(). */
+void sqlite_stop_writer(struct sqlite_store *);
+/* In this thread, when the writer's has ended. */
+void sqlite_write_rest(struct sqlite_store *);
+void sqlite_writer_fini(struct sqlite_store *);
+/* Takes the commit. */
+struct work *sqlite_work_new(enum work_kind, struct commit *);
+/* Takes the work. */
+void sqlite_hand_over(struct sqlite_store *, struct work *);
+void sqlite_snapshot_job_free(struct snapshot_job *);
 
 /* store_sqlite_write.c */
 void *sqlite_writer(void *store);
