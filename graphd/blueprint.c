@@ -35,6 +35,54 @@ struct blueprints {
 	struct table entries;
 };
 
+static void
+property_type_fini(struct property_type *p)
+{
+	for (size_t i = 0; i < p->n_options; i++) {
+		free(p->options[i].id);
+		free(p->options[i].name);
+		free(p->options[i].indicator_id);
+		free(p->options[i].bullet);
+	}
+	free(p->options);
+	free(p->id);
+	free(p->label);
+	free(p->type_name);
+	free(p->indicator_set);
+	free(p->value);
+	free(p->uuid);
+}
+
+static void
+node_type_fini(struct node_type *t)
+{
+	for (size_t i = 0; i < t->n_properties; i++)
+		property_type_fini(&t->properties[i]);
+	for (size_t i = 0; i < t->n_allowed_children; i++)
+		free(t->allowed_children[i]);
+	free(t->properties);
+	free(t->allowed_children);
+	free(t->id);
+	free(t->label);
+	free(t->icon);
+	free(t->uuid);
+}
+
+void
+blueprint_free(struct blueprint *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->n_types; i++)
+		node_type_fini(&b->types[i]);
+	free(b->types);
+	free(b->id);
+	free(b->version);
+	free(b->name);
+	free(b->description);
+	free(b);
+}
+
 struct blueprints *
 blueprints_open(const char *directory)
 {
