@@ -171,23 +171,32 @@ bool room_ask_graph(struct room *);
  * goes on from there. */
 void room_restart(struct room *, const struct uuid *log_id, uint64_t seq);
 
-/* hub_join.c */
+/* hub_member.c */
 void member_set_state(struct member *, enum member_state);
 /* Node-updated comes on demand: subscribes and unsubscribes. */
 void member_want_dash(struct member *, bool wants);
-/* Whether graphd knows a counted member, or is about to. */
-bool member_is_reported(const struct member *);
 /* Live when it has all there is; else waiting, and what it lacks is read. */
 void member_settle(struct member *);
 /* Delivers one event that is next for it, counts it, and stops feeding when it owes too much. bytes
  * NULL: its filter leaves the event out. */
 void member_feed(struct member *, const struct delivery *, struct shared_bytes *);
+/* It is out, and nobody is told. */
+void member_clear(struct member *);
 void member_evict(struct member *, const char *reason);
+
+/* hub_join.c */
+/* Whether graphd knows a counted member, or is about to. */
+bool member_is_reported(const struct member *);
+/* It does not come in, and is told so. */
+void joiner_refuse(struct member *, enum error);
+/* What was not sent to graphd yet will not be. Whether graphd may have heard of the member, joining
+ * or in. */
+bool joiner_withdraw(struct member *);
+/* Its joining is over, one way or another. */
+void joiner_drop(struct member *);
 void room_start_joiners(struct room *);
 void room_fail_joiners(struct room *, enum error);
 void room_expire_joiners(struct room *, uint64_t now_ms);
-/* Subscribes anew if it is time, so that graphd answers it. */
-void room_ask_sync(struct room *, uint64_t now_ms);
 /* session:connected, which a joiner may be waiting for as its own announcement. Returns whether it
  * is a joiner's. */
 bool room_show_joiners(struct room *, const struct delivery *);
@@ -231,7 +240,8 @@ void room_expire_surveys(struct room *, uint64_t now_ms);
 void member_ask_entered(struct member *);
 /* It goes: nothing more is waited for. */
 void member_forget_asked(struct member *);
-/* What came in this turn. */
+
+/* hub_answers.c: what came in this turn. */
 void hub_send_answers(struct hub *);
 
 /* hub_room.c */
@@ -243,6 +253,8 @@ void room_end(struct room *);
 void room_evict_all(struct room *, const char *reason);
 void room_free(struct room *);
 void room_tick(struct room *, uint64_t now_ms);
+/* Subscribes anew if it is time, so that graphd answers it. */
+void room_ask_sync(struct room *, uint64_t now_ms);
 /* All who are counted and have come in. */
 void room_each_counted(
     const struct room *, void (*fn)(void *context, struct member *), void *context);

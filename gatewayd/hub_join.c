@@ -1,5 +1,5 @@
 /*
- * A member's way in and out. A counted one is reported to graphd once its room is subscribed, so
+ * A member's way in. A counted one is reported to graphd once its room is subscribed, so
  * that it hears its own announcement; an uncounted one is in as soon as the room knows where it
  * stands.
  */
@@ -15,46 +15,6 @@
 
 enum { ANNOUNCEMENT_MS = 200 }; /* how long behind graphd's answer an announcement is waited for */
 
-void
-member_set_state(struct member *m, enum member_state state)
-{
-	struct room *r = m->room;
-	struct link *const lists[] = {
-		[MEMBER_JOINING] = &r->joining,
-		[MEMBER_WAITING] = &r->waiting,
-		[MEMBER_SLOW] = &r->slow,
-	};
-
-	if (m->state == MEMBER_LIVE)
-		group_remove(m->group, m);
-	else
-		list_remove(&m->link);
-	r->hub->n_joining -= m->state == MEMBER_JOINING;
-	r->hub->n_joining += state == MEMBER_JOINING;
-	m->state = (uint8_t)state;
-	m->since_ms = clock_now_ms();
-	if (state == MEMBER_SLOW)
-		m->slow_owed = (uint32_t)m->group->transport->owed(m);
-	if (state == MEMBER_LIVE)
-		group_add(m->group, m);
-	else if (state != MEMBER_OUT)
-		list_append(lists[state], &m->link);
-}
-
-void
-member_want_dash(struct member *m, bool wants)
-{
-	struct room *r = m->room;
-
-	if (wants == m->wants_dash)
-		return;
-	m->wants_dash = wants;
-	if (wants && r->dash_members++ == 0)
-		upstream_subscribe(r->hub->upstream, &r->id, true);
-	if (!wants && --r->dash_members == 0)
-		upstream_unsubscribe(r->hub->upstream, &r->id, true);
-}
-
 bool
 member_is_reported(const struct member *m)
 {
@@ -69,34 +29,35 @@ joiner_free(struct joiner *j)
 	free(j);
 }
 
-/* What is left of a member that is out: nothing. */
-static void
-clear(struct member *m)
+void
+joiner_drop(struct member *m)
 {
-	struct hub *hub = m->room->hub;
-
-	roster_leave(m->room, m);
-	member_forget_asked(m);
-	member_set_state(m, MEMBER_OUT);
 	if (m->joiner && m->joiner->asked)
-		upstream_forget(hub->upstream, m->joiner->asked);
+		upstream_forget(m->room->hub->upstream, m->joiner->asked);
 	joiner_free(m->joiner);
 	m->joiner = NULL;
-	m->client_id = m->actor = NULL;
-	member_want_dash(m, false);
-	group_release(m->group);
-	m->group = NULL;
-	m->room = NULL;
-	hub->n_members--;
 }
 
-static void
-fail(struct member *m, enum error err)
+bool
+joiner_withdraw(struct member *m)
+{
+	struct joiner *j = m->joiner;
+	bool was_sent;
+
+	if (!m->counted || !j || j->answered)
+		return m->counted;
+	was_sent = j->asked && upstream_forget(m->room->hub->upstream, j->asked);
+	j->asked = 0;
+	return was_sent;
+}
+
+void
+joiner_refuse(struct member *m, enum error err)
 {
 	const struct transport *transport = m->group->transport;
 	struct join_result result = { .error = err };
 
-	clear(m);
+	member_clear(m);
 	transport->joined(m, &result);
 }
 
@@ -128,25 +89,6 @@ enter(struct member *m)
 		member_ask_entered(m);
 }
 
-void
-member_settle(struct member *m)
-{
-	struct room *r = m->room;
-
-	if (m->lost) {
-		room_fetch(r);
-		return;
-	}
-	if (m->seq == r->seq) {
-		member_set_state(m, MEMBER_LIVE);
-		return;
-	}
-	if (m->seq > r->seq && r->known_seq < m->seq && !m->has_since)
-		r->known_seq = m->seq;
-	if (m->seq < r->seq || m->has_since)
-		room_fetch(r);
-}
-
 static void
 on_joined(void *arg, enum error status, struct span body)
 {
@@ -159,7 +101,7 @@ on_joined(void *arg, enum error status, struct span body)
 	j->asked = 0;
 	if (status) {
 		m->counted = false;
-		fail(m, status);
+		joiner_refuse(m, status);
 		return;
 	}
 	if (json_find(body, "seq", &value) && json_integer(value, &n))
@@ -191,7 +133,7 @@ static void
 fail_all(struct link *members, enum error err)
 {
 	while (!list_is_empty(members))
-		fail(LIST_OF(members->next, struct member, link), err);
+		joiner_refuse(LIST_OF(members->next, struct member, link), err);
 }
 
 /* refused: for those that there is no place for. */
@@ -242,7 +184,7 @@ room_fail_joiners(struct room *r, enum error err)
 		struct member *m = LIST_OF(r->joining.next, struct member, link);
 
 		m->counted = m->counted && m->joiner->answered;
-		fail(m, err);
+		joiner_refuse(m, err);
 	}
 }
 
@@ -291,38 +233,6 @@ room_show_joiners(struct room *r, const struct delivery *d)
 	}
 	arena_fini(&arena);
 	return is_one;
-}
-
-void
-member_feed(struct member *m, const struct delivery *d, struct shared_bytes *bytes)
-{
-	const struct transport *transport = m->group->transport;
-
-	m->seq = d->seq;
-	m->passed_over = !bytes;
-	if (!bytes)
-		return;
-	transport->deliver(m, bytes);
-	if (transport->owed(m) > LIMIT_QUEUE_BYTES / 2)
-		member_set_state(m, MEMBER_SLOW);
-}
-
-void
-member_evict(struct member *m, const char *reason)
-{
-	const struct transport *transport = m->group->transport;
-	bool was_joining = m->state == MEMBER_JOINING;
-
-	if (was_joining) {
-		fail(m, ERROR_backend_unavailable);
-		return;
-	}
-	/* Whoever is sent to another gateway comes back at once. */
-	if (strcmp(reason, "drain") == 0)
-		hub_lose(m->room->hub, m);
-	else
-		hub_leave(m->room->hub, m);
-	transport->evict(m, reason);
 }
 
 struct uuid
@@ -376,76 +286,4 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	list_append(&r->joining, &m->link);
 	if (r->synced || r->unknown || hub->draining)
 		hub_want_start(r);
-}
-
-/* Whether graphd may have heard of it; what is not sent yet will not be. */
-static bool
-is_known(struct member *m)
-{
-	struct joiner *j = m->joiner;
-	bool was_sent;
-
-	if (!m->counted || !j || j->answered)
-		return m->counted;
-	was_sent = j->asked && upstream_forget(m->room->hub->upstream, j->asked);
-	j->asked = 0;
-	return was_sent;
-}
-
-static void
-leave(struct member *m, bool is_away)
-{
-	if (m->state == MEMBER_OUT)
-		return;
-	if (is_known(m))
-		member_report_left(m, is_away);
-	clear(m);
-}
-
-void
-hub_leave(struct hub *hub, struct member *m)
-{
-	(void)hub;
-	leave(m, false);
-}
-
-void
-hub_lose(struct hub *hub, struct member *m)
-{
-	(void)hub;
-	leave(m, m->may_return);
-}
-
-void
-hub_progress(struct hub *hub, struct member *m)
-{
-	(void)hub;
-	if (m->state != MEMBER_SLOW)
-		return;
-	m->since_ms = clock_now_ms();
-	m->slow_owed = (uint32_t)m->group->transport->owed(m);
-	if (m->slow_owed > LIMIT_QUEUE_BYTES / 4)
-		return;
-	member_set_state(m, MEMBER_WAITING);
-	member_settle(m);
-}
-
-uint64_t
-hub_seq(const struct member *m)
-{
-	if (m->state != MEMBER_LIVE)
-		return m->seq;
-	return m->group->n_pending ? m->group->pending_since : m->room->seq;
-}
-
-uint64_t
-hub_connection(const struct member *m)
-{
-	return m->connection;
-}
-
-const struct uuid *
-hub_session(const struct member *m)
-{
-	return &m->room->id;
 }

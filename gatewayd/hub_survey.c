@@ -1,7 +1,7 @@
 /*
  * Asking clients: graphd puts a question to a session, and this gateway to those of its members who
- * were counted by then. What they answer goes back a turn at a time. A question is kept here for as
- * long as a member of ours has not answered it.
+ * were counted by then. A question is kept here for as long as a member of ours has not answered
+ * it.
  */
 
 #include "common/clock.h"
@@ -9,7 +9,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
-#include "gatewayd/hub_inner.h"
+#include "gatewayd/hub_survey.h"
 
 #include <stdlib.h>
 
@@ -20,24 +20,6 @@ static struct metric stray = { .name = "gatewayd_answers_ignored_total",
 	.help =
 	    "Answers of live clients to nothing that they were asked, or given twice or too late.",
 	.type = "counter" };
-
-/* A member whose answer is awaited. */
-struct asked {
-	struct member *member; /* key */
-	bool is_told;	       /* else it is still joining */
-};
-
-struct survey {
-	struct link in_room, answering;
-	struct room *room;
-	struct uuid id;
-	uint64_t number;
-	uint64_t until_ms;
-	struct table asked;
-	struct delivery delivery; /* its body is owned, and kept for those who are still joining */
-	size_t n_untold;
-	struct json_out answers; /* elements of the array that goes to graphd next */
-};
 
 static void
 survey_free(struct survey *s)
@@ -54,16 +36,15 @@ survey_free(struct survey *s)
 	free(s);
 }
 
-/* It goes when nothing is left to wait for or to be sent. */
-static void
+void
 survey_settle(struct survey *s)
 {
 	if (s->asked.n == 0 && s->answers.n == 0)
 		survey_free(s);
 }
 
-static void
-forget(struct survey *s, struct asked *a)
+void
+survey_forget(struct survey *s, struct asked *a)
 {
 	free(table_remove(&s->asked, &a->member));
 }
@@ -254,7 +235,7 @@ tell_entered(struct survey *s, struct asked *a)
 	encodings_fini(&e);
 	arena_fini(&arena);
 	if (!a->is_told)
-		forget(s, a);
+		survey_forget(s, a);
 }
 
 void
@@ -286,128 +267,9 @@ member_forget_asked(struct member *m)
 		next = at->next;
 		if (!a)
 			continue;
-		forget(s, a);
+		survey_forget(s, a);
 		survey_settle(s);
 	}
-}
-
-/* Answers. */
-
-static void
-ignore_reply(void *arg, enum error status, struct span body)
-{
-	(void)arg;
-	(void)status;
-	(void)body;
-}
-
-/* False: it cannot go just now and stays. */
-static bool
-send_answers(struct survey *s)
-{
-	struct json_out args = { 0 };
-	struct upstream_question q = { .command = COMMAND_answer, .session = s->room->id };
-	uint64_t number;
-
-	json_out_open(&args, '{');
-	json_out_key(&args, "ask_id");
-	json_out_uuid(&args, &s->id);
-	json_out_key(&args, "answers");
-	json_out_open(&args, '[');
-	json_out_bytes(&args, json_out_span(&s->answers));
-	json_out_close(&args, ']');
-	json_out_close(&args, '}');
-	q.args = json_out_span(&args);
-	number = upstream_ask(s->room->hub->upstream, &q, ignore_reply, NULL);
-	json_out_fini(&args);
-	if (!number)
-		return false;
-	json_out_clear(&s->answers);
-	list_remove(&s->answering);
-	return true;
-}
-
-void
-hub_send_answers(struct hub *hub)
-{
-	for (struct link *at = hub->answering.next, *next; at != &hub->answering; at = next) {
-		struct survey *s = LIST_OF(at, struct survey, answering);
-
-		next = at->next;
-		if (!send_answers(s))
-			return;
-		survey_settle(s);
-	}
-}
-
-/* What graphd would refuse is found out here, or it would refuse the others' answers with it. */
-static enum error
-check_arguments(struct span arguments)
-{
-	static const struct json_bounds bounds = { .depth = LIMIT_JSON_DEPTH + 1,
-		.values = LIMIT_JSON_VALUES,
-		.text_bytes = LIMIT_JSON_TEXT_BYTES,
-		.key_bytes = LIMIT_JSON_KEY_BYTES };
-
-	if (arguments.n > LIMIT_ANSWER_BYTES)
-		return ERROR_limit_value;
-	return json_scan(arguments, &bounds, NULL) ? ERROR_invalid_request : OK;
-}
-
-static void
-write_answer(struct survey *s, const struct member *m, enum error error, struct span arguments)
-{
-	struct json_out *out = &s->answers;
-
-	json_out_open(out, '{');
-	json_out_key(out, "client_id");
-	json_out_string(out, m->client_id);
-	if (error) {
-		json_out_key(out, "error");
-		json_out_string(out, error_rows[error].code);
-	} else {
-		json_out_key(out, "arguments");
-		json_out_minified(out, arguments);
-	}
-	json_out_close(out, '}');
-}
-
-static struct asked *
-find_asked(struct member *m, uint64_t number, struct survey **s)
-{
-	struct asked *a;
-
-	if (m->state == MEMBER_OUT)
-		return NULL;
-	LIST_EACH(at, &m->room->surveys)
-	{
-		*s = LIST_OF(at, struct survey, in_room);
-		if ((*s)->number != number || clock_now_ms() >= (*s)->until_ms)
-			continue;
-		a = table_find(&(*s)->asked, &m);
-		return a && a->is_told ? a : NULL;
-	}
-	return NULL;
-}
-
-bool
-hub_answer(
-    struct hub *hub, struct member *m, uint64_t number, enum error error, struct span arguments)
-{
-	struct survey *s;
-	struct asked *a = find_asked(m, number, &s);
-
-	if (!a)
-		return false;
-	write_answer(s, m, error ? error : check_arguments(arguments), arguments);
-	forget(s, a);
-	if (!link_is_in_list(&s->answering))
-		list_append(&hub->answering, &s->answering);
-	if (s->answers.n < LIMIT_ANSWERS_MESSAGE_BYTES)
-		loop_again(hub->loop);
-	else if (send_answers(s))
-		survey_settle(s);
-	return true;
 }
 
 void

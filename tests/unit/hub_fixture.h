@@ -30,6 +30,8 @@ static struct uuid session, log_id;
 static unsigned n_encoded;
 static uint64_t asked_number;  /* of the last question that was encoded */
 static char resync_body[1024]; /* of the last session:resync that was encoded */
+static struct fake_client ann __attribute__((unused)), bob __attribute__((unused)),
+    cem __attribute__((unused));
 
 static inline struct fake_client *
 fake_of(const struct member *m)
@@ -297,6 +299,19 @@ forget_heard(struct fake_client *c)
 	c->n = 0;
 	c->heard[0] = '\0';
 	c->n_deliveries = 0;
+}
+
+/* ann listens to a, bob to b, and cem to everything; all at seq 0. */
+static inline void
+three_members(void)
+{
+	join_part(&ann, 'a', NULL);
+	join_part(&bob, 'b', NULL);
+	join_plainly(&cem);
+	sync_at(0);
+	forget_heard(&ann);
+	forget_heard(&bob);
+	forget_heard(&cem);
 }
 
 /* A counted client, all the way in, as one of so many. */

@@ -2,8 +2,6 @@
 
 #include "common/limits.h"
 
-static struct fake_client ann, bob, cem;
-
 START_TEST(a_member_hears_what_comes_after_it_joined)
 {
 	join_plainly(&ann);
@@ -263,64 +261,6 @@ START_TEST(many_who_come_back_at_once_share_the_reading)
 }
 END_TEST
 
-START_TEST(a_slow_member_is_not_queued_for_and_fed_from_the_journal_when_it_drains)
-{
-	join_plainly(&ann);
-	join_plainly(&bob);
-	sync_at(0);
-	ann.owed = LIMIT_QUEUE_BYTES;
-	durable(1);
-	turn();
-	durable(2);
-	turn();
-	ck_heard(&ann, "joined 0;");
-	ck_heard(&bob, "joined 0;node_created 1;node_created 2;");
-	ck_assert_uint_eq(hub_seq(&ann.member), 0);
-	hub_progress(hub, &ann.member); /* some went out, not enough */
-	ck_assert_ptr_null(fake_open(&fake, COMMAND_list_events));
-	ann.owed = 0;
-	hub_progress(hub, &ann.member);
-	ck_assert_uint_eq(asked_since(), 0);
-	answer_page(1, 2, 2, 1);
-	durable(3);
-	turn();
-	ck_heard(&ann, "joined 0;node_created 1;node_created 2;node_created 3;");
-	ck_heard(&bob, "joined 0;node_created 1;node_created 2;node_created 3;");
-}
-END_TEST
-
-START_TEST(a_member_that_stalls_is_sent_away)
-{
-	join_plainly(&ann);
-	sync_at(0);
-	ann.owed = LIMIT_QUEUE_BYTES;
-	durable(1);
-	turn();
-	pass(LIMIT_STALLED_MS - 1000);
-	hub_progress(hub, &ann.member); /* it moves: its time begins anew */
-	pass(LIMIT_STALLED_MS - 1000);
-	ck_assert_ptr_null(ann.evicted);
-	pass(2000);
-	ck_assert_str_eq(ann.evicted, "slow");
-	ck_assert_uint_eq(hub_members(hub), 0);
-}
-END_TEST
-
-START_TEST(a_page_that_overfills_a_member_stops_feeding_it)
-{
-	join_since(&ann, 0);
-	sync_at(4);
-	ann.owed = LIMIT_QUEUE_BYTES; /* it is over its half after the first event */
-	answer_page(1, 4, 4, 1);
-	ck_heard(&ann, "joined 4;node_created 1;");
-	ann.owed = 0;
-	hub_progress(hub, &ann.member);
-	ck_assert_uint_eq(asked_since(), 1);
-	answer_page(2, 4, 4, 1);
-	ck_heard(&ann, "joined 4;node_created 1;node_created 2;node_created 3;node_created 4;");
-}
-END_TEST
-
 START_TEST(transient_events_go_to_the_live_and_count_nothing)
 {
 	join_plainly(&ann);
@@ -349,27 +289,6 @@ START_TEST(another_sessions_events_are_nobodys)
 	hub_event(hub, &session, &h, SPAN("{}"));
 	turn();
 	ck_heard(&ann, "joined 2;");
-}
-END_TEST
-
-START_TEST(dash_clients_alone_hear_node_updated_which_is_asked_for_while_one_is_in)
-{
-	struct join j = { .session = session, .names = NAMES_DASH };
-
-	join_plainly(&ann);
-	bob = cem = (struct fake_client){ 0 };
-	hub_join(hub, &bob.member, &fake_transport, NAMES_DASH, &j);
-	hub_join(hub, &cem.member, &fake_transport, NAMES_DASH, &j);
-	ck_assert_int_eq(fake.dash, 1);
-	sync_at(1);
-	say(EVENT_node_updated, 1, WIRE_DASH_ONLY, "{}");
-	turn();
-	ck_heard(&ann, "joined 1;");
-	ck_heard(&bob, "joined 1;node-updated 1;");
-	hub_leave(hub, &bob.member);
-	ck_assert_int_eq(fake.dash, 1);
-	hub_leave(hub, &cem.member);
-	ck_assert_int_eq(fake.dash, 0);
 }
 END_TEST
 
@@ -429,12 +348,8 @@ main(void)
 	tcase_add_test(t, a_lost_tail_is_noticed_by_the_beacon);
 	tcase_add_test(t, a_question_that_found_no_place_is_asked_again);
 	tcase_add_test(t, many_who_come_back_at_once_share_the_reading);
-	tcase_add_test(t, a_slow_member_is_not_queued_for_and_fed_from_the_journal_when_it_drains);
-	tcase_add_test(t, a_member_that_stalls_is_sent_away);
-	tcase_add_test(t, a_page_that_overfills_a_member_stops_feeding_it);
 	tcase_add_test(t, transient_events_go_to_the_live_and_count_nothing);
 	tcase_add_test(t, another_sessions_events_are_nobodys);
-	tcase_add_test(t, dash_clients_alone_hear_node_updated_which_is_asked_for_while_one_is_in);
 	tcase_add_test(t, a_filter_leaves_out_and_a_mark_says_how_far_it_came);
 	tcase_add_test(t, presence_is_not_echoed);
 	return run_tests(t);

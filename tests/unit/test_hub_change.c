@@ -5,8 +5,6 @@
 
 #include "common/limits.h"
 
-static struct fake_client ann, bob;
-
 static void
 change_to(struct fake_client *c, char node, const char *events)
 {

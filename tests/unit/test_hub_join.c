@@ -4,7 +4,7 @@
 
 #include "common/limits.h"
 
-static struct fake_client ann, bob, cem, dan;
+static struct fake_client dan;
 
 #define JOINED_1 "{\"active_clients\":1,\"seq\":0,\"announced\":true}"
 
@@ -133,30 +133,6 @@ START_TEST(no_place_for_the_question_refuses_the_join)
 }
 END_TEST
 
-START_TEST(leaving_is_reported_and_the_others_go_on)
-{
-	join_plainly(&cem);
-	sync_at(0);
-	bring_in_as(&ann, "A", 1);
-	bring_in_as(&bob, "B", 1);
-	hub_leave(hub, &ann.member);
-	hub_leave(hub, &ann.member);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
-	ck_assert_str_eq(
-	    fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\",\"connection\":2}");
-	forget_heard(&ann);
-	forget_heard(&bob);
-	forget_heard(&cem);
-	durable(1);
-	turn();
-	ck_heard(&ann, "");
-	ck_heard(&bob, "node_created 1;");
-	ck_heard(&cem, "node_created 1;");
-	hub_leave(hub, &cem.member);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
-}
-END_TEST
-
 START_TEST(who_leaves_while_joining_hears_nothing_more)
 {
 	join_counted(&ann, "A", &fake_transport);
@@ -167,21 +143,6 @@ START_TEST(who_leaves_while_joining_hears_nothing_more)
 	connected("A", 0);
 	pass(500);
 	ck_assert_uint_eq(ann.n_joined, 0);
-}
-END_TEST
-
-START_TEST(leaving_with_events_pending_keeps_its_seq)
-{
-	join_plainly(&ann);
-	join_plainly(&bob);
-	sync_at(4);
-	durable(5);
-	ck_assert_uint_eq(hub_seq(&ann.member), 4);
-	hub_leave(hub, &ann.member);
-	ck_assert_uint_eq(ann.member.seq, 4);
-	turn();
-	ck_heard(&ann, "joined 4;");
-	ck_heard(&bob, "joined 4;node_created 5;");
 }
 END_TEST
 
@@ -353,28 +314,6 @@ START_TEST(when_graphd_had_given_up_on_us_the_counted_are_announced_again)
 }
 END_TEST
 
-START_TEST(only_who_may_return_is_away_when_its_connection_breaks_off)
-{
-	struct join j = {
-		.session = session, .counted = true, .may_return = true, .client_id = SPAN("B")
-	};
-
-	join_plainly(&cem);
-	sync_at(0);
-	bring_in_as(&ann, "A", 1);
-	hub_join(hub, &bob.member, &fake_transport, NAMES_COLON, &j);
-	turn();
-	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":2,\"announced\":false}");
-	hub_lose(hub, &ann.member);
-	ck_assert_str_eq(
-	    fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\",\"connection\":2}");
-	fake_answer(&fake, COMMAND_leave, OK, "{}");
-	hub_lose(hub, &bob.member);
-	ck_assert_str_eq(fake_open(&fake, COMMAND_leave)->args,
-	    "{\"client_id\":\"B\",\"connection\":3,\"away\":true}");
-}
-END_TEST
-
 START_TEST(a_session_that_a_restart_has_forgotten_sends_everybody_away)
 {
 	join_plainly(&ann);
@@ -465,9 +404,7 @@ main(void)
 	tcase_add_test(t, an_unknown_session_is_refused_now_and_for_the_next);
 	tcase_add_test(t, without_graphd_a_join_ends_after_the_deadline);
 	tcase_add_test(t, no_place_for_the_question_refuses_the_join);
-	tcase_add_test(t, leaving_is_reported_and_the_others_go_on);
 	tcase_add_test(t, who_leaves_while_joining_hears_nothing_more);
-	tcase_add_test(t, leaving_with_events_pending_keeps_its_seq);
 	tcase_add_test(t, another_history_brings_one_resync_to_everybody);
 	tcase_add_test(t, a_client_of_another_history_begins_anew);
 	tcase_add_test(t, since_that_is_no_longer_kept_begins_anew);
@@ -478,7 +415,6 @@ main(void)
 	tcase_add_test(t, after_a_restart_the_counted_are_reported_again_and_gaps_are_filled);
 	tcase_add_test(t, after_a_restart_nobody_comes_in_who_would_not_hear_it);
 	tcase_add_test(t, when_graphd_had_given_up_on_us_the_counted_are_announced_again);
-	tcase_add_test(t, only_who_may_return_is_away_when_its_connection_breaks_off);
 	tcase_add_test(t, a_session_that_a_restart_has_forgotten_sends_everybody_away);
 	tcase_add_test(t, draining_sends_members_away_spread_over_its_time);
 	tcase_add_test(t, an_empty_room_is_kept_for_a_while_and_then_left);

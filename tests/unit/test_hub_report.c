@@ -4,8 +4,6 @@
 
 #include "common/limits.h"
 
-static struct fake_client ann, bob, cem;
-
 START_TEST(reports_wait_for_room_among_the_requests_and_keep_their_order)
 {
 	join_plainly(&cem);
@@ -67,19 +65,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("hub_report");
-	TCase *t = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *t = tcase_create("hub_report");
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, reports_wait_for_room_among_the_requests_and_keep_their_order);
 	tcase_add_test(t, what_graphd_does_not_answer_is_told_again_in_the_same_order);
 	tcase_add_test(t, of_a_client_graphd_never_heard_of_no_leave_is_told);
-	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

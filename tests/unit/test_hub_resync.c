@@ -5,8 +5,6 @@
 
 #include "common/limits.h"
 
-static struct fake_client ann, bob, cem;
-
 /* ann listens to a and bob to b, both live. */
 static void
 two_members_at(uint64_t seq)
@@ -16,19 +14,6 @@ two_members_at(uint64_t seq)
 	sync_at(seq);
 	forget_heard(&ann);
 	forget_heard(&bob);
-}
-
-/* ann listens to a, bob to b, and cem to everything; all at seq 0. */
-static void
-three_members(void)
-{
-	join_part(&ann, 'a', NULL);
-	join_part(&bob, 'b', NULL);
-	join_plainly(&cem);
-	sync_at(0);
-	forget_heard(&ann);
-	forget_heard(&bob);
-	forget_heard(&cem);
 }
 
 static void

@@ -5,7 +5,7 @@
 #include "common/limits.h"
 #include "gatewayd/hub_inner.h"
 
-static struct fake_client ann, again, cem;
+static struct fake_client again;
 
 /* Somebody elsewhere comes or goes; then there are so many. */
 static void
@@ -233,10 +233,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("hub_roster");
-	TCase *t = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *t = tcase_create("hub_roster");
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
@@ -250,10 +247,5 @@ main(void)
 	tcase_add_test(t, a_list_that_is_short_is_read_again_once_a_second);
 	tcase_add_test(t, a_list_asked_of_the_graphd_before_is_not_believed);
 	tcase_add_test(t, a_long_list_is_told_in_parts);
-	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }

@@ -5,21 +5,6 @@
 
 #include "common/limits.h"
 
-static struct fake_client ann, bob, cem;
-
-/* ann listens to a, bob to b, which is below a, and cem to everything; all at seq 0. */
-static void
-three_members(void)
-{
-	join_part(&ann, 'a', NULL);
-	join_part(&bob, 'b', NULL);
-	join_plainly(&cem);
-	sync_at(0);
-	forget_heard(&ann);
-	forget_heard(&bob);
-	forget_heard(&cem);
-}
-
 START_TEST(an_event_is_heard_by_those_whose_node_is_on_its_path)
 {
 	three_members();

@@ -1,0 +1,174 @@
+/*
+ * A member in its room: its states, what it is fed, and how it goes. hub_join.c says how it comes
+ * in.
+ */
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "gatewayd/hub_inner.h"
+
+void
+member_set_state(struct member *m, enum member_state state)
+{
+	struct room *r = m->room;
+	struct link *const lists[] = {
+		[MEMBER_JOINING] = &r->joining,
+		[MEMBER_WAITING] = &r->waiting,
+		[MEMBER_SLOW] = &r->slow,
+	};
+
+	if (m->state == MEMBER_LIVE)
+		group_remove(m->group, m);
+	else
+		list_remove(&m->link);
+	r->hub->n_joining -= m->state == MEMBER_JOINING;
+	r->hub->n_joining += state == MEMBER_JOINING;
+	m->state = (uint8_t)state;
+	m->since_ms = clock_now_ms();
+	if (state == MEMBER_SLOW)
+		m->slow_owed = (uint32_t)m->group->transport->owed(m);
+	if (state == MEMBER_LIVE)
+		group_add(m->group, m);
+	else if (state != MEMBER_OUT)
+		list_append(lists[state], &m->link);
+}
+
+void
+member_want_dash(struct member *m, bool wants)
+{
+	struct room *r = m->room;
+
+	if (wants == m->wants_dash)
+		return;
+	m->wants_dash = wants;
+	if (wants && r->dash_members++ == 0)
+		upstream_subscribe(r->hub->upstream, &r->id, true);
+	if (!wants && --r->dash_members == 0)
+		upstream_unsubscribe(r->hub->upstream, &r->id, true);
+}
+
+void
+member_clear(struct member *m)
+{
+	struct hub *hub = m->room->hub;
+
+	roster_leave(m->room, m);
+	member_forget_asked(m);
+	member_set_state(m, MEMBER_OUT);
+	joiner_drop(m);
+	m->client_id = m->actor = NULL;
+	member_want_dash(m, false);
+	group_release(m->group);
+	m->group = NULL;
+	m->room = NULL;
+	hub->n_members--;
+}
+
+void
+member_settle(struct member *m)
+{
+	struct room *r = m->room;
+
+	if (m->lost) {
+		room_fetch(r);
+		return;
+	}
+	if (m->seq == r->seq) {
+		member_set_state(m, MEMBER_LIVE);
+		return;
+	}
+	if (m->seq > r->seq && r->known_seq < m->seq && !m->has_since)
+		r->known_seq = m->seq;
+	if (m->seq < r->seq || m->has_since)
+		room_fetch(r);
+}
+
+void
+member_feed(struct member *m, const struct delivery *d, struct shared_bytes *bytes)
+{
+	const struct transport *transport = m->group->transport;
+
+	m->seq = d->seq;
+	m->passed_over = !bytes;
+	if (!bytes)
+		return;
+	transport->deliver(m, bytes);
+	if (transport->owed(m) > LIMIT_QUEUE_BYTES / 2)
+		member_set_state(m, MEMBER_SLOW);
+}
+
+void
+member_evict(struct member *m, const char *reason)
+{
+	const struct transport *transport = m->group->transport;
+	bool was_joining = m->state == MEMBER_JOINING;
+
+	if (was_joining) {
+		joiner_refuse(m, ERROR_backend_unavailable);
+		return;
+	}
+	/* Whoever is sent to another gateway comes back at once. */
+	if (strcmp(reason, "drain") == 0)
+		hub_lose(m->room->hub, m);
+	else
+		hub_leave(m->room->hub, m);
+	transport->evict(m, reason);
+}
+
+static void
+leave(struct member *m, bool is_away)
+{
+	if (m->state == MEMBER_OUT)
+		return;
+	if (joiner_withdraw(m))
+		member_report_left(m, is_away);
+	member_clear(m);
+}
+
+void
+hub_leave(struct hub *hub, struct member *m)
+{
+	(void)hub;
+	leave(m, false);
+}
+
+void
+hub_lose(struct hub *hub, struct member *m)
+{
+	(void)hub;
+	leave(m, m->may_return);
+}
+
+void
+hub_progress(struct hub *hub, struct member *m)
+{
+	(void)hub;
+	if (m->state != MEMBER_SLOW)
+		return;
+	m->since_ms = clock_now_ms();
+	m->slow_owed = (uint32_t)m->group->transport->owed(m);
+	if (m->slow_owed > LIMIT_QUEUE_BYTES / 4)
+		return;
+	member_set_state(m, MEMBER_WAITING);
+	member_settle(m);
+}
+
+uint64_t
+hub_seq(const struct member *m)
+{
+	if (m->state != MEMBER_LIVE)
+		return m->seq;
+	return m->group->n_pending ? m->group->pending_since : m->room->seq;
+}
+
+uint64_t
+hub_connection(const struct member *m)
+{
+	return m->connection;
+}
+
+const struct uuid *
+hub_session(const struct member *m)
+{
+	return &m->room->id;
+}
