@@ -62,23 +62,33 @@ http_field_find(const struct http_head *head, const char *name)
 }
 
 bool
+http_list_next(struct span *list, struct span *item)
+{
+	const char *at = list->p, *end, *stop;
+
+	if (!list->n)
+		return false;
+	end = at + list->n;
+	stop = memchr(at, ',', list->n);
+	*list = stop ? (struct span){ stop + 1, (size_t)(end - stop) - 1 } : (struct span){ 0 };
+	if (!stop)
+		stop = end;
+	while (at < stop && (*at == ' ' || *at == '\t'))
+		at++;
+	while (stop > at && (stop[-1] == ' ' || stop[-1] == '\t'))
+		stop--;
+	*item = (struct span){ at, (size_t)(stop - at) };
+	return true;
+}
+
+bool
 http_list_has(struct span list, const char *token)
 {
-	const char *at = list.p, *end = list.p ? list.p + list.n : NULL;
+	struct span item;
 
-	while (at < end) {
-		const char *comma = memchr(at, ',', (size_t)(end - at));
-		const char *stop = comma ? comma : end;
-		const char *last = stop;
-
-		while (at < last && (*at == ' ' || *at == '\t'))
-			at++;
-		while (last > at && (last[-1] == ' ' || last[-1] == '\t'))
-			last--;
-		if (is_named((struct span){ at, (size_t)(last - at) }, token))
+	while (http_list_next(&list, &item))
+		if (is_named(item, token))
 			return true;
-		at = comma ? comma + 1 : end;
-	}
 	return false;
 }
 

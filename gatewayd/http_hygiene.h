@@ -29,6 +29,9 @@ struct http_head {
 enum error http_check_head(struct http_head *, const char **what);
 /* {NULL,0} when absent; the first when it comes more than once. name in lower case. */
 struct span http_field_find(const struct http_head *, const char *name);
+/* Takes the next item off a comma list, without the white space around it. False when there is none
+ * left. */
+bool http_list_next(struct span *list, struct span *item);
 /* Whether a comma list of tokens holds this one, whatever the case. token in lower case. */
 bool http_list_has(struct span list, const char *token);
 /* Bytes of one percent-encoded run; false for a bad escape or NUL. out holds text.n bytes at least.
