@@ -20,6 +20,7 @@
 enum { WITH_RING, WITHOUT, MAKING_REFUSED, USE_REFUSED, WAYS };
 
 static struct burst *burst;
+static size_t n_pairs;
 static int ours[BURST_SENDS], theirs[BURST_SENDS];
 static char texts[BURST_SENDS][16];
 static struct burst_send sends[BURST_SENDS];
@@ -40,37 +41,32 @@ forbid(unsigned call)
 	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
+/* Sends i goes to ours[i] and says its number. */
 static void
-start(int way)
+start(int way, size_t n)
 {
 	if (way == MAKING_REFUSED)
 		forbid(SYS_io_uring_setup);
 	if (way == USE_REFUSED)
 		forbid(SYS_io_uring_enter);
 	burst = burst_new(way == WITHOUT ? BURST_ONE_BY_ONE : BURST_BEST);
-}
-
-/* Sends i goes to ours[i] and says its number. */
-static void
-pairs(size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
+	for (; n_pairs < n; n_pairs++) {
 		int ends[2];
 
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-		ours[i] = ends[0];
-		theirs[i] = ends[1];
-		snprintf(texts[i], sizeof texts[i], "to %zu", i);
-		sends[i] = (struct burst_send){
-			.fd = ours[i], .result = 12345, .bytes = span_of(texts[i])
+		ours[n_pairs] = ends[0];
+		theirs[n_pairs] = ends[1];
+		snprintf(texts[n_pairs], sizeof texts[n_pairs], "to %zu", n_pairs);
+		sends[n_pairs] = (struct burst_send){
+			.fd = ends[0], .result = 12345, .bytes = span_of(texts[n_pairs])
 		};
 	}
 }
 
 static void
-finish(size_t n)
+finish(void)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n_pairs; i++) {
 		close(ours[i]);
 		close(theirs[i]);
 	}
@@ -101,38 +97,32 @@ fill(int fd)
 
 START_TEST(as_many_as_there_are_places_get_what_is_theirs)
 {
-	start(_i);
-	pairs(BURST_SENDS);
+	start(_i, BURST_SENDS);
 	burst_send(burst, sends, BURST_SENDS);
 	for (size_t i = 0; i < BURST_SENDS; i++)
 		check_arrived(i);
-	finish(BURST_SENDS);
 }
 END_TEST
 
 START_TEST(the_places_are_free_again_for_the_next)
 {
-	start(_i);
-	pairs(7);
+	start(_i, 7);
 	for (size_t round = 0; round < 3 * (size_t)BURST_SENDS; round++) {
 		burst_send(burst, sends, 1 + round % 7);
 		for (size_t i = 0; i <= round % 7; i++)
 			check_arrived(i);
 	}
-	finish(7);
 }
 END_TEST
 
 START_TEST(a_full_socket_is_not_waited_for)
 {
-	start(_i);
-	pairs(3);
+	start(_i, 3);
 	fill(ours[1]);
 	burst_send(burst, sends, 3);
 	ck_assert_int_eq(sends[1].result, -EAGAIN);
 	check_arrived(0);
 	check_arrived(2);
-	finish(3);
 }
 END_TEST
 
@@ -140,34 +130,29 @@ START_TEST(of_more_than_fits_the_kernel_takes_a_part)
 {
 	static char much[8 << 20];
 
-	start(_i);
-	pairs(3);
+	start(_i, 3);
 	sends[1].bytes = (struct span){ much, sizeof much };
 	burst_send(burst, sends, 3);
 	ck_assert_int_gt(sends[1].result, 0);
 	ck_assert_int_lt(sends[1].result, (int)sizeof much);
 	check_arrived(2);
-	finish(3);
 }
 END_TEST
 
 START_TEST(a_peer_that_is_gone_is_an_error_and_no_signal)
 {
-	start(_i);
-	pairs(3);
+	start(_i, 3);
 	close(theirs[0]);
 	burst_send(burst, sends, 3);
 	ck_assert_int_eq(sends[0].result, -EPIPE);
 	check_arrived(1);
 	check_arrived(2);
-	finish(3);
 }
 END_TEST
 
 START_TEST(what_is_no_socket_harms_no_other)
 {
-	start(_i);
-	pairs(3);
+	start(_i, 3);
 	/* So that the ring, if there is one, does not get the number that becomes free. */
 	burst_send(burst, sends + 1, 2);
 	check_arrived(1);
@@ -177,27 +162,23 @@ START_TEST(what_is_no_socket_harms_no_other)
 	ck_assert_int_eq(sends[0].result, -EBADF);
 	check_arrived(1);
 	check_arrived(2);
-	finish(3);
 }
 END_TEST
 
 START_TEST(nothing_to_send_is_nothing_done)
 {
-	start(_i);
+	start(_i, 0);
 	burst_send(burst, sends, 0);
 	ck_assert(!burst_has_ring(burst));
-	finish(0);
 }
 END_TEST
 
 START_TEST(one_that_is_alone_needs_no_ring)
 {
-	start(WITH_RING);
-	pairs(2);
+	start(WITH_RING, 2);
 	burst_send(burst, sends, 1);
 	check_arrived(0);
 	ck_assert(!burst_has_ring(burst));
-	finish(2);
 }
 END_TEST
 
@@ -206,11 +187,9 @@ START_TEST(a_ring_is_taken_where_the_kernel_gives_one)
 	/* Which it does, unless it says so to a call that cannot succeed otherwise either. */
 	bool has_rings = syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EFAULT;
 
-	start(_i);
-	pairs(2);
+	start(_i, 2);
 	burst_send(burst, sends, 2);
 	ck_assert_int_eq(burst_has_ring(burst), _i == WITH_RING && has_rings);
-	finish(2);
 }
 END_TEST
 
@@ -219,6 +198,7 @@ main(void)
 {
 	TCase *t = tcase_create("burst");
 
+	tcase_add_checked_fixture(t, NULL, finish);
 	tcase_add_loop_test(t, as_many_as_there_are_places_get_what_is_theirs, 0, WAYS);
 	tcase_add_loop_test(t, the_places_are_free_again_for_the_next, 0, WAYS);
 	tcase_add_loop_test(t, a_full_socket_is_not_waited_for, 0, WAYS);

@@ -1,19 +1,10 @@
 /* Who is in a session, as the gateways report it. */
 
-#include "session_fixture.h"
+#include "clients_fixture.h"
 
 #include "common/limits.h"
 
 #include <stdio.h>
-
-/* On one of the gateway's connections; more: further arguments, with a comma in front. */
-static void
-join_on(const char *client, const char *gateway, int connection, const char *more)
-{
-	d->caller.gateway = span_of(gateway);
-	ask(d, COMMAND_join, &s, "{'client_id':'%s','connection':%d%s}", client, connection, more);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 static enum error
 leave_on(const char *client, const char *gateway, int connection, const char *more)
@@ -24,23 +15,6 @@ leave_on(const char *client, const char *gateway, int connection, const char *mo
 }
 
 #define BREAKS_OFF ",'away':true"
-
-/* What time brings by now; nothing else is heard then. */
-static void
-expire(void)
-{
-	forget_heard(d);
-	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
-}
-
-/* The gateway says that it lives; whether it was known. */
-static bool
-hello(const char *gateway)
-{
-	ask(d, COMMAND_hello, NULL, "{'gateway':'%s'}", gateway);
-	ck_assert_int_eq(d->error, OK);
-	return at_is(d->body, "known", "true");
-}
 
 START_TEST(clients_join_once_and_leave_once)
 {

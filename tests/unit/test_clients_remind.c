@@ -1,51 +1,9 @@
 /* Who was in a session before graphd was restarted, as the gateways remind it. */
 
-#include "domain_fixture.h"
+#include "clients_fixture.h"
 
 #include "common/limits.h"
 #include "graphd/clients.h"
-
-#include <check.h>
-#include <stdlib.h>
-
-static struct domain *d;
-static struct uuid s;
-
-static void
-set_up(void)
-{
-	d = domain_new();
-	s = start(d, "restomod");
-}
-
-static void
-tear_down(void)
-{
-	domain_free(d);
-}
-
-static void
-join_on(const char *client, const char *gateway, int connection, const char *more)
-{
-	d->caller.gateway = span_of(gateway);
-	ask(d, COMMAND_join, &s, "{'client_id':'%s','connection':%d%s}", client, connection, more);
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
-
-static void
-expire(void)
-{
-	forget_heard(d);
-	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
-}
-
-static bool
-hello(const char *gateway)
-{
-	ask(d, COMMAND_hello, NULL, "{'gateway':'%s'}", gateway);
-	ck_assert_int_eq(d->error, OK);
-	return at_is(d->body, "known", "true");
-}
 
 static void
 remind(const char *clients)
@@ -157,10 +115,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("clients_remind");
-	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *tc = tcase_create("clients_remind");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
@@ -169,10 +124,5 @@ main(void)
 	tcase_add_test(tc, a_gateway_that_reports_too_late_after_a_restart_is_heard_of);
 	tcase_add_test(tc, who_is_away_for_a_shorter_time_goes_first);
 	tcase_add_test(tc, a_reminder_must_name_clients);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(tc);
 }

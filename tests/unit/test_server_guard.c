@@ -4,7 +4,8 @@
 #include "common/clock.h"
 #include "graphd/server_guard.h"
 
-#include <check.h>
+#include "run_tests.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,18 +134,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("server_guard");
-	TCase *t = tcase_create("all");
-	SRunner *runner;
-	int failed;
+	TCase *t = tcase_create("server_guard");
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, it_listens_again_by_itself_as_soon_as_enough_have_gone);
-	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_tests(t);
 }
