@@ -214,6 +214,23 @@ json_find(struct span object, const char *name, struct span *value)
 }
 
 struct span
+json_find_text(struct arena *arena, struct span object, const char *name)
+{
+	struct span value;
+
+	json_find(object, name, &value);
+	return json_text(arena, value);
+}
+
+bool
+json_find_integer(struct span object, const char *name, int64_t *out)
+{
+	struct span value;
+
+	return json_find(object, name, &value) && json_integer(value, out);
+}
+
+struct span
 json_key(struct arena *a, struct span key)
 {
 	struct span out = { 0 };

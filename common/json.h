@@ -69,6 +69,10 @@ bool json_next(struct json_iter *, struct span *key, struct span *value);
 /* Linear search, exact name (a name written with escapes is compared decoded). Absent: false,
  * *value = {NULL,0}. */
 bool json_find(struct span object, const char *name, struct span *value);
+/* Only if it is a string: see json_text(). Else {NULL,0}. */
+struct span json_find_text(struct arena *, struct span object, const char *name);
+/* Only if it is an integer: see json_integer(). Else false, and *out is left as it is. */
+bool json_find_integer(struct span object, const char *name, int64_t *out);
 
 /* Of a string value: UTF-8 without escapes; borrows the text when it has none, else lives in the
  * arena. */

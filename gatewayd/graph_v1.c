@@ -102,7 +102,7 @@ take_client_answer(struct graph_v1 *c, struct span id, struct span object)
 {
 	struct refusal why = { 0 };
 	struct json_out arguments = { 0 };
-	struct span ask, data;
+	struct span data;
 	int64_t number = 0;
 
 	if (!json_find(object, "data", &data))
@@ -110,7 +110,7 @@ take_client_answer(struct graph_v1 *c, struct span id, struct span object)
 	json_out_open(&arguments, '[');
 	json_out_raw(&arguments, data);
 	json_out_close(&arguments, ']');
-	if (!json_find(object, "ask", &ask) || !json_integer(ask, &number)) {
+	if (!json_find_integer(object, "ask", &number)) {
 		refuse(&why, ERROR_invalid_request, "ask", "ask must be that of the question.");
 		send_error(c, id, ERROR_invalid_request, &why);
 	} else if (hub_answer(c->hub, c->member, (uint64_t)number, OK, json_out_span(&arguments))) {
@@ -132,12 +132,10 @@ take_object(struct graph_v1 *c, struct span object, struct arena *arena)
 		[LIVE_REDO] = "redo",
 		[LIVE_PRESENCE] = "presence" };
 	struct refusal why = { 0 };
-	struct span id, what, name = { 0 };
+	struct span id, name = json_find_text(arena, object, "do");
 
 	if (!json_find(object, "id", &id))
 		id = SPAN("null");
-	if (json_find(object, "do", &what) && json_type(what) == JSON_STRING)
-		name = json_text(arena, what);
 	if (span_is(name, "ping")) {
 		send_answer(c, id, false, SPAN("\"pong\""));
 		return;

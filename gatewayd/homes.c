@@ -101,17 +101,6 @@ learn_one(struct homes *homes, struct span gateway, struct span address)
 	*home = fresh;
 }
 
-static struct span
-text_member(struct arena *arena, struct span object, const char *name)
-{
-	struct span value;
-
-	if (json_type(object) != JSON_OBJECT || !json_find(object, name, &value) ||
-	    json_type(value) != JSON_STRING)
-		return (struct span){ 0 };
-	return json_text(arena, value);
-}
-
 bool
 homes_learn(struct homes *homes, struct span body)
 {
@@ -127,8 +116,8 @@ homes_learn(struct homes *homes, struct span body)
 	arena_init(&arena);
 	json_walk(&iter, list);
 	while (json_next(&iter, &key, &one))
-		learn_one(homes, text_member(&arena, one, "gateway"),
-		    text_member(&arena, one, "address"));
+		learn_one(homes, json_find_text(&arena, one, "gateway"),
+		    json_find_text(&arena, one, "address"));
 	arena_fini(&arena);
 	return true;
 }

@@ -104,11 +104,11 @@ on_joined(void *arg, enum error status, struct span body)
 		joiner_refuse(m, status);
 		return;
 	}
-	if (json_find(body, "seq", &value) && json_integer(value, &n))
+	if (json_find_integer(body, "seq", &n))
 		m->seq = (uint64_t)n;
-	if (json_find(body, "active_clients", &value) && json_integer(value, &n))
+	if (json_find_integer(body, "active_clients", &n))
 		j->active_clients = (uint64_t)n;
-	if (json_find(body, "number", &value) && json_integer(value, &n))
+	if (json_find_integer(body, "number", &n))
 		m->number = (uint64_t)n;
 	if (json_find(body, "announced", &value))
 		announced = value.p[0] == 't';
@@ -211,12 +211,11 @@ bool
 room_show_joiners(struct room *r, const struct delivery *d)
 {
 	struct arena arena;
-	struct span value, client_id = { 0 };
+	struct span client_id;
 	bool is_one = false;
 
 	arena_init(&arena);
-	if (json_find(d->body, "client_id", &value) && json_type(value) == JSON_STRING)
-		client_id = json_text(&arena, value);
+	client_id = json_find_text(&arena, d->body, "client_id");
 	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
 		struct member *m = LIST_OF(at, struct member, link);
 

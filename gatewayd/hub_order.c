@@ -40,11 +40,10 @@ static void
 spread_presence(struct group *g, const struct delivery *d, struct shared_bytes *bytes)
 {
 	struct arena arena;
-	struct span value, client_id = { 0 };
+	struct span client_id;
 
 	arena_init(&arena);
-	if (json_find(d->body, "client_id", &value) && json_type(value) == JSON_STRING)
-		client_id = json_text(&arena, value);
+	client_id = json_find_text(&arena, d->body, "client_id");
 	group_flush(g);
 	for (uint32_t i = 0; i < g->n; i++) {
 		struct member *m = g->members[i];

@@ -66,16 +66,6 @@ add(struct room *r, struct span client_id, struct span actor)
 	table_add(&r->roster, l);
 }
 
-static struct span
-text_of(struct span object, const char *name, struct arena *arena)
-{
-	struct span value;
-
-	return json_find(object, name, &value) && json_type(value) == JSON_STRING
-	    ? json_text(arena, value)
-	    : (struct span){ 0 };
-}
-
 /* One entry less for a client of ours; of a client that is here twice only one member counts. */
 static void
 strike(void *context, struct member *m)
@@ -118,7 +108,8 @@ on_clients(void *arg, enum error status, struct span body)
 	arena_init(&arena);
 	json_walk(&it, clients);
 	while (json_next(&it, &key, &item))
-		add(r, text_of(item, "client_id", &arena), text_of(item, "actor", &arena));
+		add(r, json_find_text(&arena, item, "client_id"),
+		    json_find_text(&arena, item, "actor"));
 	arena_fini(&arena);
 	r->n_clients = r->roster.n;
 	strike_ours(r);
@@ -148,16 +139,16 @@ void
 roster_hear(struct room *r, const struct delivery *d)
 {
 	struct arena arena;
-	struct span client_id, value;
+	struct span client_id;
 	int64_t n;
 
 	arena_init(&arena);
-	client_id = text_of(d->body, "client_id", &arena);
+	client_id = json_find_text(&arena, d->body, "client_id");
 	if (d->event == EVENT_session_connected)
-		add(r, client_id, text_of(d->body, "actor", &arena));
+		add(r, client_id, json_find_text(&arena, d->body, "actor"));
 	else
 		free(table_remove(&r->roster, &client_id));
-	if (json_find(d->body, "client_count", &value) && json_integer(value, &n) && n >= 0)
+	if (json_find_integer(d->body, "client_count", &n) && n >= 0)
 		count(r, (uint64_t)n);
 	arena_fini(&arena);
 }

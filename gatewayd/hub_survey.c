@@ -57,38 +57,20 @@ struct asking {
 	int64_t last;
 };
 
-static struct span
-text_member(struct span body, const char *name, struct arena *arena)
-{
-	struct span value;
-
-	if (!json_find(body, name, &value) || json_type(value) != JSON_STRING)
-		return (struct span){ 0 };
-	return json_text(arena, value);
-}
-
-static int64_t
-number_member(struct span body, const char *name)
-{
-	struct span value;
-	int64_t n = 0;
-
-	if (json_find(body, name, &value))
-		json_integer(value, &n);
-	return n;
-}
-
 /* False: it is no question. */
 static bool
 read_event(struct span body, struct arena *arena, struct asking *out)
 {
+	int64_t timeout_ms = 0;
+
 	*out = (struct asking){ 0 };
-	out->client_id = text_member(body, "client_id", arena);
-	out->question.event = text_member(body, "event", arena);
-	out->question.timeout_ms = (uint64_t)number_member(body, "timeout_ms");
-	out->last = number_member(body, "last");
+	out->client_id = json_find_text(arena, body, "client_id");
+	out->question.event = json_find_text(arena, body, "event");
+	json_find_integer(body, "last", &out->last);
+	json_find_integer(body, "timeout_ms", &timeout_ms);
+	out->question.timeout_ms = (uint64_t)timeout_ms;
 	return out->question.event.n && json_find(body, "data", &out->question.data) &&
-	    uuid_parse(text_member(body, "ask_id", arena), &out->id);
+	    uuid_parse(json_find_text(arena, body, "ask_id"), &out->id);
 }
 
 static bool

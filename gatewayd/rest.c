@@ -92,13 +92,12 @@ answered(void *arg, enum error status, struct span body)
 static void
 wait_for_clients(const struct rest_call *c, struct upstream_question *question)
 {
-	struct span value;
 	int64_t timeout_ms;
 
 	question->once = true;
 	question->deadline_ms = LIMIT_ASK_MS + LIMIT_ASK_LATE_MS;
-	if (json_find(c->body, "timeout_ms", &value) && json_integer(value, &timeout_ms) &&
-	    timeout_ms > 0 && timeout_ms <= LIMIT_ASK_LONGEST_MS)
+	if (json_find_integer(c->body, "timeout_ms", &timeout_ms) && timeout_ms > 0 &&
+	    timeout_ms <= LIMIT_ASK_LONGEST_MS)
 		question->deadline_ms = timeout_ms + LIMIT_ASK_LATE_MS;
 }
 

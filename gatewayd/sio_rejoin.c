@@ -67,17 +67,6 @@ place_refuse_joins(struct place *p, struct rejoin *joins, enum error err)
 	rejoins_free(joins);
 }
 
-static int64_t
-number_of(struct span body, const char *name)
-{
-	struct span value;
-	int64_t n = 0;
-
-	if (json_find(body, name, &value))
-		json_integer(value, &n);
-	return n;
-}
-
 /* It left meanwhile, and the last word is what counts. */
 static void
 fail_gone(struct place *p, const struct rejoin *j)
@@ -104,6 +93,7 @@ static void
 on_rejoined(void *user, struct span id, bool is_error, struct span answer)
 {
 	struct place *p = user;
+	int64_t n_clients = 0, seq = 0;
 	struct rejoin j;
 	struct seat *s;
 
@@ -120,12 +110,14 @@ on_rejoined(void *user, struct span id, bool is_error, struct span answer)
 	if (!j.has_names)
 		j.change.names = seat_names(s);
 	j.change.dialect = place_dialect(p, j.change.names);
-	j.change.active_clients = (uint64_t)number_of(answer, "active_clients");
+	json_find_integer(answer, "active_clients", &n_clients);
+	json_find_integer(answer, "seq", &seq);
+	j.change.active_clients = (uint64_t)n_clients;
 	if (hub_is_change(&s->member, &j.change))
 		make_change(s, &j);
 	else
-		place_emit_joined(p, &j.session, j.change.active_clients,
-		    (uint64_t)number_of(answer, "seq"), NULL, j.has_ack, j.ack_id);
+		place_emit_joined(p, &j.session, j.change.active_clients, (uint64_t)seq, NULL,
+		    j.has_ack, j.ack_id);
 }
 
 static void

@@ -233,8 +233,7 @@ upstream_heard(struct upstream *u, struct span body)
 	if (json_scan(body, &bounds, NULL) != JSON_OK)
 		return;
 	arena_init(&arena);
-	if (json_find(body, "boot_id", &value) && json_type(value) == JSON_STRING)
-		uuid_parse(json_text(&arena, value), &boot_id);
+	uuid_parse(json_find_text(&arena, body, "boot_id"), &boot_id);
 	json_find(body, "contract", &contract);
 	note_version(u, contract, &arena);
 	if (json_find(body, "packed", &value))

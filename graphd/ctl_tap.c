@@ -105,10 +105,9 @@ print_resync(struct tap *t, struct heard *h, uint64_t seq, struct span log_id)
 static uint64_t
 member_number(struct span object, const char *key)
 {
-	struct span value;
 	int64_t n;
 
-	return json_find(object, key, &value) && json_integer(value, &n) && n > 0 ? (uint64_t)n : 0;
+	return json_find_integer(object, key, &n) && n > 0 ? (uint64_t)n : 0;
 }
 
 static bool

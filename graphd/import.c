@@ -250,11 +250,9 @@ read_nodes(struct import_reader *r, const struct outer *g)
 static enum error
 check_native(struct import_reader *r, struct span document)
 {
-	struct span version;
 	int64_t number;
 
-	if (json_find(document, "version", &version) && json_integer(version, &number) &&
-	    number == 1)
+	if (json_find_integer(document, "version", &number) && number == 1)
 		return OK;
 	return refuse(
 	    r->why, ERROR_invalid_graph, "file", "The file is of a version that is not known.");

@@ -46,11 +46,9 @@ meta_write(struct json_out *out, const struct meta *meta)
 static char *
 text_member(struct arena *arena, struct span json, const char *name)
 {
-	struct span value;
+	struct span text = json_find_text(arena, json, name);
 
-	if (!json_find(json, name, &value) || json_type(value) != JSON_STRING)
-		return NULL;
-	return xspandup(json_text(arena, value));
+	return text.p ? xspandup(text) : NULL;
 }
 
 static char *
@@ -77,8 +75,7 @@ meta_read(struct span json, struct meta *out)
 	if (json_scan(json, &bounds, NULL) != JSON_OK || json_type(json) != JSON_OBJECT)
 		return false;
 	arena_init(&arena);
-	if (json_find(json, "project_id", &value) && json_type(value) == JSON_STRING)
-		uuid_parse(json_text(&arena, value), &out->project_id);
+	uuid_parse(json_find_text(&arena, json, "project_id"), &out->project_id);
 	out->project_name = text_member(&arena, json, "project_name");
 	out->template_id = text_member(&arena, json, "template_id");
 	out->strict = json_find(json, "strict", &value) && span_is(value, "true");

@@ -29,7 +29,6 @@ lane_of(struct server *s, const struct ask *ask)
 	static const struct uuid nowhere;
 	struct uuid session = ask->session, project;
 	struct session *live;
-	struct span value;
 
 	if (ask->command == COMMAND_cleanup_sessions)
 		return lane_of_all;
@@ -37,11 +36,10 @@ lane_of(struct server *s, const struct ask *ask)
 	 * of the session. */
 	if (ask->command == COMMAND_ask || ask->command == COMMAND_answer)
 		return nowhere;
-	if (uuid_is_nil(&session) && command_rows[ask->command].kind == COMMAND_MANAGES &&
-	    json_find(ask->args, "session_id", &value) && json_type(value) == JSON_STRING)
-		uuid_parse(json_text(&s->arena, value), &session);
-	if (!uuid_is_nil(&session) || !json_find(ask->args, "project_id", &value) ||
-	    json_type(value) != JSON_STRING || !uuid_parse(json_text(&s->arena, value), &project))
+	if (uuid_is_nil(&session) && command_rows[ask->command].kind == COMMAND_MANAGES)
+		uuid_parse(json_find_text(&s->arena, ask->args, "session_id"), &session);
+	if (!uuid_is_nil(&session) ||
+	    !uuid_parse(json_find_text(&s->arena, ask->args, "project_id"), &project))
 		return session;
 	live = sessions_of_project(s->sessions, &project);
 	return live ? live->id : session;

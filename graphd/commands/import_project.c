@@ -35,8 +35,7 @@ read_native(struct call *c, struct span document, struct meta *meta)
 {
 	struct span value;
 
-	if (json_find(document, "project_id", &value) && json_type(value) == JSON_STRING)
-		uuid_parse(json_text(c->arena, value), &meta->project_id);
+	uuid_parse(json_find_text(c->arena, document, "project_id"), &meta->project_id);
 	meta->strict = json_find(document, "validation", &value) && span_is(value, "\"strict\"");
 }
 

@@ -185,6 +185,25 @@ START_TEST(integers_are_numbers_without_a_fraction_up_to_2_to_the_53)
 }
 END_TEST
 
+START_TEST(members_of_another_type_count_as_absent_where_a_text_or_an_integer_is_looked_for)
+{
+	struct span object = SPAN("{\"text\":\"a\\nb\",\"empty\":\"\",\"n\":7,\"real\":1.5}");
+	int64_t n = 3;
+
+	ck_assert(span_is(json_find_text(&arena, object, "text"), "a\nb"));
+	ck_assert_ptr_nonnull(json_find_text(&arena, object, "empty").p);
+	ck_assert_ptr_null(json_find_text(&arena, object, "n").p);
+	ck_assert_ptr_null(json_find_text(&arena, object, "absent").p);
+	ck_assert_ptr_null(json_find_text(&arena, SPAN("[1]"), "text").p);
+	ck_assert(!json_find_integer(object, "text", &n));
+	ck_assert(!json_find_integer(object, "real", &n));
+	ck_assert(!json_find_integer(object, "absent", &n));
+	ck_assert_int_eq(n, 3);
+	ck_assert(json_find_integer(object, "n", &n));
+	ck_assert_int_eq(n, 7);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -198,6 +217,8 @@ main(void)
 	tcase_add_test(c, empty_containers_and_scalars_have_no_members);
 	tcase_add_test(c, members_are_found_by_their_exact_name_however_it_is_written);
 	tcase_add_test(c, text_is_decoded_and_borrowed_where_it_can_be);
+	tcase_add_test(
+	    c, members_of_another_type_count_as_absent_where_a_text_or_an_integer_is_looked_for);
 	tcase_add_test(c, integers_are_numbers_without_a_fraction_up_to_2_to_the_53);
 	return run_tests(c);
 }
