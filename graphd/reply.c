@@ -104,6 +104,20 @@ reply_change(struct json_out *out, const struct change_reply *r, const struct se
 }
 
 void
+reply_state(struct json_out *out, const struct session *s)
+{
+	char hash[33];
+
+	graph_hash(s->graph, hash);
+	json_out_key(out, "seq");
+	json_out_uint(out, s->seq);
+	json_out_key(out, "log_id");
+	json_out_uuid(out, &s->log_id);
+	json_out_key(out, "state_hash");
+	json_out_string(out, hash);
+}
+
+void
 reply_error(struct json_out *out, enum error err, const struct refusal *why)
 {
 	json_out_open(out, '{');

@@ -20,6 +20,8 @@ struct change_reply {
 
 /* {"success":true,…,"seq","undo_available","redo_available","is_dirty"} */
 void reply_change(struct json_out *, const struct change_reply *, const struct session *);
+/* Where the session stands: members "seq","log_id","state_hash". */
+void reply_state(struct json_out *, const struct session *);
 /* {"error":{…}} */
 void reply_error(struct json_out *, enum error, const struct refusal *);
 /* Adds "graph" of the session to the object that the body holds: a first slice now, the rest later.

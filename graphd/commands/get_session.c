@@ -1,4 +1,5 @@
 #include "graphd/call.h"
+#include "graphd/reply.h"
 
 static void
 write_times(struct json_out *out, const struct session *s)
@@ -29,10 +30,8 @@ cmd_get_session(struct call *c, const struct get_session_args *a)
 {
 	const struct session *s = c->session;
 	struct json_out *out = c->result;
-	char hash[33];
 
 	(void)a;
-	graph_hash(s->graph, hash);
 	write_times(out, s);
 	write_project(out, s);
 	json_out_key(out, "undo_available");
@@ -43,11 +42,6 @@ cmd_get_session(struct call *c, const struct get_session_args *a)
 	json_out_uint(out, graph_count(s->graph));
 	json_out_key(out, "is_dirty");
 	json_out_bool(out, session_is_dirty(s));
-	json_out_key(out, "seq");
-	json_out_uint(out, s->seq);
-	json_out_key(out, "log_id");
-	json_out_uuid(out, &s->log_id);
-	json_out_key(out, "state_hash");
-	json_out_string(out, hash);
+	reply_state(out, s);
 	return OK;
 }

@@ -1,21 +1,8 @@
 #include "graphd/call.h"
 #include "graphd/past.h"
+#include "graphd/reply.h"
 
 #include <stdlib.h>
-
-static void
-write_state(struct json_out *out, const struct session *s)
-{
-	char hash[33];
-
-	graph_hash(s->graph, hash);
-	json_out_key(out, "seq");
-	json_out_uint(out, s->seq);
-	json_out_key(out, "log_id");
-	json_out_uuid(out, &s->log_id);
-	json_out_key(out, "state_hash");
-	json_out_string(out, hash);
-}
 
 /* Ends the reply: what stands behind the trees closes it. */
 static void
@@ -25,7 +12,7 @@ write_trees(struct call *c, const struct session *s, const struct node *within, 
 	char *text;
 
 	json_out_bytes(&tail, SPAN("]"));
-	write_state(&tail, s);
+	reply_state(&tail, s);
 	json_out_close(&tail, '}');
 	text = xspandup(json_out_span(&tail));
 	call_tree(c, "\"roots\":[", s->graph, s->blueprint, within, depth, text);
@@ -38,7 +25,7 @@ write_missing(struct call *c, const struct session *s)
 {
 	json_out_key(c->result, "roots");
 	json_out_raw(c->result, SPAN("[]"));
-	write_state(c->result, s);
+	reply_state(c->result, s);
 	return OK;
 }
 
