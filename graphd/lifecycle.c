@@ -175,6 +175,14 @@ shows_graph(const struct call *c, const struct session *s)
 	    replies_graph(c->request->command);
 }
 
+/* Clients blank their screen at an answer to a command that is without a graph. */
+static void
+show_with_error(struct call *c)
+{
+	if (lifecycle_has(c->request->command) && shows_graph(c, c->session))
+		reply_add_graph(c->outcome, c->session);
+}
+
 void
 lifecycle_refuse(struct call *c, enum error err)
 {
@@ -189,8 +197,7 @@ lifecycle_refuse(struct call *c, enum error err)
 	json_out_clear(&out->body);
 	reply_error(&out->body, err, c->why);
 	remember(c, err, json_out_span(&out->body));
-	if (lifecycle_has(c->request->command) && shows_graph(c, c->session))
-		reply_add_graph(out, c->session);
+	show_with_error(c);
 }
 
 /* The session whose graph belongs to a remembered reply. */
@@ -238,6 +245,7 @@ lifecycle_repeat(struct call *c)
 	if (answer.request_hash != c->request_hash) {
 		out->error = ERROR_idempotency_mismatch;
 		reply_error(&out->body, out->error, c->why);
+		show_with_error(c);
 		return true;
 	}
 	out->error = answer.error;

@@ -211,7 +211,8 @@ session_end(struct session *s, struct span result)
 	bool recorded;
 
 	s->open = NULL;
-	if (!step || step->n_edits == 0) {
+	/* A command that found everything as it was asked for is told and remembered all the same. */
+	if (!step || (step->n_edits == 0 && step_event_count(step) == 0)) {
 		if (step)
 			step_free(step);
 		return NULL;

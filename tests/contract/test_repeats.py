@@ -40,6 +40,7 @@ class CommandIds(ProjectTest):
                                    ("DeleteNode", {"node_id": self.root})):
             reply = self.send(id_, command_type, **data)
             self.assert_error(reply, 422, "IDEMPOTENCY_MISMATCH")
+            self.assertEqual(reply.json["graph"]["roots"], self.roots())
         self.assertEqual(self.state(), before)
 
     def test_an_id_of_another_session_means_nothing_here(self):
@@ -120,6 +121,18 @@ class OverARestart(ProjectTest):
         again = self.ok(self.http.post(f"{API}/commands/execute", body))
         self.assertEqual(again["node_id"], first["node_id"])
         self.assertEqual(self.info()["node_count"], 2)
+
+    def test_so_is_that_of_a_command_that_found_nothing_to_do(self):
+        phase, other = self.create(), self.create()
+        job = self.create("job", "J", phase)
+        body = {"session_id": self.session, "command_type": "LinkNode", "command_id": new_id(),
+                "data": {"parent_id": phase, "child_id": job}}
+        first = self.ok(self.post("/commands/execute", body))
+        self.do("LinkNode", parent_id=other, child_id=job)
+        self.server.restart_graphd()
+        again = self.ok(self.http.post(f"{API}/commands/execute", body))
+        self.assertEqual((again["command_id"], again["seq"]), (body["command_id"], first["seq"]))
+        self.assertEqual(self.children(other), [job])
 
 
 if __name__ == "__main__":

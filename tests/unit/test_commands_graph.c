@@ -146,8 +146,10 @@ START_TEST(linking_moves_and_the_same_again_changes_nothing)
 	ask(d, COMMAND_link_node, &s, "{'parent_id':'%s','child_id':'%s'}", text_of(&b),
 	    text_of(&job));
 	ck_assert_int_eq(d->error, OK);
-	ck_assert_int_eq(int_at(d->body, "seq"), seq);
-	ck_assert_str_eq(heard_names(d), "command:executing");
+	ck_assert_int_eq(int_at(d->body, "seq"), seq + 1);
+	ck_assert_str_eq(heard_names(d), "command:executing,command:executed");
+	ask(d, COMMAND_undo, &s, "{}");
+	ck_assert_str_eq(heard_names(d), "graph:node-unlinked,graph:node-linked,command:undo");
 }
 END_TEST
 
