@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Which steps of a session may go. */
@@ -135,6 +136,24 @@ compact_all(struct ctl_file *f, const struct ctl_options *o)
 	return failed;
 }
 
+/* The copy belongs to whom the file belonged, and is read by nobody else meanwhile. */
+static enum error
+make_copy(struct ctl_file *f, const char *path, const char *copy, char message[256])
+{
+	mode_t mask = umask(077);
+	enum error err = f->store->ops->backup(f->store, copy, message);
+	struct stat st;
+
+	umask(mask);
+	if (err)
+		return err;
+	if (stat(path, &st) == 0 && chown(copy, st.st_uid, st.st_gid) == 0 &&
+	    chmod(copy, st.st_mode & 07777) == 0)
+		return OK;
+	snprintf(message, 256, "%s", strerror(errno));
+	return ERROR_storage_failed;
+}
+
 /*
  * A copy holds no free pages; it takes the file's place at once or not at all. The directory stays
  * locked until then. A log that could not be brought home stays with its own file: beside the copy
@@ -151,7 +170,7 @@ give_room_back(struct ctl_file *f, const char *path)
 	if (asprintf(&copy, "%s.compacted", path) < 0)
 		abort();
 	unlink(copy);
-	err = f->store->ops->backup(f->store, copy, message);
+	err = make_copy(f, path, copy, message);
 	closed = f->store->ops->close(f->store);
 	f->store = NULL;
 	if (err)

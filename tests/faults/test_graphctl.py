@@ -1,6 +1,7 @@
 """graphctl: every tool on real data, running or closed."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -310,6 +311,17 @@ class Compact(CtlTest):
         self.assert_error(self.get(f"/sessions/{self.session}/graph/tree?at=3"), 400,
                           "INVALID_REQUEST", "at")
         self.check()
+
+    def test_the_file_belongs_to_whom_it_belonged(self):
+        self.server.graphd.stop()
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        owner = 65534 if os.geteuid() == 0 else os.geteuid()
+        os.chown(self.file, owner, -1)
+        self.ctl("compact", self.file, "--keep-steps", 10)
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.file.stat().st_uid, owner)
+        self.server.graphd.start()
+        self.await_served()
 
     def test_a_resume_from_before_the_fold_gets_one_resync_and_then_goes_on(self):
         self.create_many(50)
