@@ -43,6 +43,22 @@ bus_socket_bind(void *socket, const char *endpoint)
 	return is_bound;
 }
 
+void *
+bus_socket_listen(void *socket, const char *endpoint)
+{
+	int64_t longest = LIMIT_FRAME_BYTES;
+	int why;
+
+	bus_socket_set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
+	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
+	if (bus_socket_bind(socket, endpoint))
+		return socket;
+	why = errno;
+	zmq_close(socket);
+	errno = why;
+	return NULL;
+}
+
 bool
 bus_endpoint_is_free(const char *endpoint)
 {

@@ -15,6 +15,9 @@ void bus_socket_set(void *socket, int option, int value);
 /* The file of an ipc endpoint can be connected to by whoever may write to it: by us alone. False
  * with errno. */
 bool bus_socket_bind(void *socket, const char *endpoint);
+/* Bounds what one message may hold and how long the last ones may take, then binds. Takes the
+ * socket; returns it, or NULL with errno. */
+void *bus_socket_listen(void *socket, const char *endpoint);
 /* libzmq takes the path of an ipc endpoint from whoever listens there and never hears of it, so
  * that is to be found out before. False with errno: somebody listens. Other endpoints count as
  * free. */

@@ -24,7 +24,6 @@ void *
 outlet_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_security *security)
 {
 	void *socket = bus_socket_new(zmq, ZMQ_XPUB, security);
-	int64_t longest = LIMIT_FRAME_BYTES;
 
 	if (!socket)
 		return NULL;
@@ -34,12 +33,7 @@ outlet_bind(void *zmq, const char *endpoint, int snd_hwm, const struct bus_secur
 	 */
 	bus_socket_set(socket, ZMQ_XPUB_VERBOSE, 1);
 	bus_socket_set(socket, ZMQ_SNDHWM, snd_hwm);
-	bus_socket_set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
-	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
-	if (bus_socket_bind(socket, endpoint))
-		return socket;
-	zmq_close(socket);
-	return NULL;
+	return bus_socket_listen(socket, endpoint);
 }
 
 static void

@@ -21,7 +21,6 @@ void *
 router_bind(void *zmq, const char *endpoint, const struct bus_security *security)
 {
 	void *socket = bus_socket_new(zmq, ZMQ_ROUTER, security);
-	int64_t longest = LIMIT_FRAME_BYTES;
 
 	if (!socket)
 		return NULL;
@@ -34,12 +33,7 @@ router_bind(void *zmq, const char *endpoint, const struct bus_security *security
 	bus_socket_set(socket, ZMQ_ROUTER_HANDOVER, 1);
 	bus_socket_set(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
 	bus_socket_set(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
-	bus_socket_set(socket, ZMQ_LINGER, LIMIT_BUS_LINGER_MS);
-	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
-	if (bus_socket_bind(socket, endpoint))
-		return socket;
-	zmq_close(socket);
-	return NULL;
+	return bus_socket_listen(socket, endpoint);
 }
 
 /* Where the parts of a request stand in a message. */
