@@ -1,11 +1,12 @@
 #pragma once
 /*
  * The durable store, for its own files: store_sqlite.c (life, the open batch, upkeep),
- * store_sqlite_work.c (works to the writer and back), store_sqlite_write.c (the writer's thread),
- * store_sqlite_schema.c (opening the file), store_sqlite_read.c and store_sqlite_read_rows.c
- * (reading back), store_sqlite_cut.c and store_sqlite_verify.c (what graphctl asks for),
- * store_sqlite_heads.c (where each session's chain ends), store_sqlite_place.c (whether the files
- * may be used, and are still where they were). docs/decisions/0003-journal.md says why it is so.
+ * store_sqlite_work.c (works to the writer and back), store_sqlite_write.c and
+ * store_sqlite_write_rows.c (the writer's thread), store_sqlite_schema.c (opening the file),
+ * store_sqlite_read.c and store_sqlite_read_rows.c (reading back), store_sqlite_cut.c and
+ * store_sqlite_verify.c (what graphctl asks for), store_sqlite_heads.c (where each session's chain
+ * ends), store_sqlite_place.c (whether the files may be used, and are still where they were).
+ * docs/decisions/0003-journal.md says why it is so.
  *
  * One connection in one process, under one mutex that the writer holds for a whole transaction:
  * what is read is therefore committed.
@@ -231,6 +232,9 @@ struct work *sqlite_work_new(enum work_kind, struct commit *);
 /* Takes the work. */
 void sqlite_hand_over(struct sqlite_store *, struct work *);
 void sqlite_snapshot_job_free(struct snapshot_job *);
+
+/* store_sqlite_write_rows.c: SQLITE_OK or the extended code; then it was taken back. */
+int sqlite_transaction(struct sqlite_store *, const struct work *);
 
 /* store_sqlite_write.c */
 void *sqlite_writer(void *store);
