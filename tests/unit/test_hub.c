@@ -1,4 +1,4 @@
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 

@@ -1,7 +1,7 @@
 /* Members that want to hear something else from now on: where that takes effect, whatever state
  * they are in. */
 
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 

@@ -1,6 +1,6 @@
 /* Coming and going: announcements, refusals, other histories, restarts of graphd, the drain. */
 
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 

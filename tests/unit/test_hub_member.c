@@ -1,6 +1,6 @@
 /* Members that are in: being slow, being fed again, and leaving. */
 
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 

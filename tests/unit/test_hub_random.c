@@ -6,7 +6,7 @@
  */
 
 #include "dice.h"
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 

@@ -1,7 +1,7 @@
 /* Members whose place in history is lost: whose graph is read for whom, in what order, and what
  * they are given meanwhile. */
 
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 

@@ -1,7 +1,7 @@
 /* Members that listen to a part of the graph: what they hear of the events and their paths, from
  * the bus and from the journal, and how they are told what they did not hear. */
 
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 

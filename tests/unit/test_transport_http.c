@@ -1,7 +1,7 @@
 /* Streams and long polls between a hub and fake requests: what they get to see. */
 
 #include "fake_http.h"
-#include "hub_fixture.h"
+#include "hub_reading_fixture.h"
 
 #include "common/limits.h"
 #include "gatewayd/transport.h"
