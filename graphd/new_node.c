@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "graphd/clip.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +31,7 @@ new_node_check_property(struct call *c, const char *field, struct span id, struc
 		    "A property's id must have 1 to %d bytes.", LIMIT_JSON_KEY_BYTES);
 	if (value.n > LIMIT_VALUE_BYTES)
 		return refuse(c->why, ERROR_limit_value, field,
-		    "The value of %.*s has more than %d bytes.", (int)id.n, id.p,
-		    LIMIT_VALUE_BYTES);
+		    "The value of %.*s has more than %d bytes.", CLIP(id), LIMIT_VALUE_BYTES);
 	return OK;
 }
 
@@ -106,8 +106,7 @@ set_given(struct call *c, struct content *content, struct span properties)
 		char field[64], *name = NULL;
 
 		key = json_key(c->arena, key);
-		snprintf(
-		    field, sizeof(field), "properties.%.*s", (int)(key.n < 48 ? key.n : 48), key.p);
+		snprintf(field, sizeof(field), "properties.%.*s", CLIP(key));
 		err = new_node_check_property(c, field, key, value);
 		if (!err && span_is(key, "name"))
 			err = new_node_name(c, field, value, &name);

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "graphd/clip.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -213,8 +214,7 @@ check_ask(struct ask *ask, const struct frames *f, const struct head *head, stru
 	ask->command = command_find(command);
 	if (ask->command == COMMANDS)
 		return refuse(why, ERROR_unknown_command, "command_type",
-		    "There is no command \"%.*s\".", (int)(command.n < 64 ? command.n : 64),
-		    command.p);
+		    "There is no command \"%.*s\".", CLIP(command));
 	if (f->too_long ||
 	    ask->args.n >
 		(takes_whole_graphs(ask->command) ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES))

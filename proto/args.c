@@ -83,8 +83,7 @@ decode_node(struct span value, const struct arg_resolver *resolver, struct arena
 	    : strtoul(arena_text(arena, (struct span){ text.p + 1, text.n - 1 }), &end, 10);
 	if (index > 99999 || *end || !resolver->resolve(resolver->context, (unsigned)index, out))
 		return refuse(why, ERROR_invalid_request, field,
-		    "%s: %.*s names no node made before.", field, (int)(text.n < 40 ? text.n : 40),
-		    text.p);
+		    "%s: this names no node made before.", field);
 	return OK;
 }
 

@@ -103,23 +103,9 @@ refusal_fini(struct refusal *r)
 	json_out_fini(&r->details);
 }
 
-enum error
-refuse(struct refusal *r, enum error err, const char *field, const char *message, ...)
-{
-	va_list ap;
-
-	assert(err != OK);
-	snprintf(r->field, sizeof r->field, "%s", field ? field : "");
-	va_start(ap, message);
-	vsnprintf(r->message, sizeof r->message, message, ap);
-	va_end(ap);
-	json_out_clear(&r->details);
-	return err;
-}
-
-/* A message may have been cut inside a UTF-8 character: leave the broken end out. */
-static struct span
-whole_characters(const char *text)
+/* Cuts off the beginning of a character whose rest is not there. */
+static void
+trim(char *text)
 {
 	size_t n = strlen(text), back = 0;
 
@@ -130,9 +116,30 @@ whole_characters(const char *text)
 		size_t want = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
 
 		if (want != back)
-			n -= back + 1;
+			text[n - back - 1] = '\0';
 	}
-	return (struct span){ text, n };
+}
+
+void
+refusal_trim(struct refusal *r)
+{
+	trim(r->field);
+	trim(r->message);
+}
+
+enum error
+refuse(struct refusal *r, enum error err, const char *field, const char *message, ...)
+{
+	va_list ap;
+
+	assert(err != OK);
+	snprintf(r->field, sizeof r->field, "%s", field ? field : "");
+	va_start(ap, message);
+	vsnprintf(r->message, sizeof r->message, message, ap);
+	va_end(ap);
+	refusal_trim(r);
+	json_out_clear(&r->details);
+	return err;
 }
 
 void
@@ -144,10 +151,10 @@ error_write(struct json_out *out, enum error err, const struct refusal *why)
 	json_out_key(out, "code");
 	json_out_string(out, error_rows[err].code);
 	json_out_key(out, "message");
-	json_out_text(out, said ? whole_characters(why->message) : span_of(error_rows[err].text));
+	json_out_string(out, said ? why->message : error_rows[err].text);
 	if (why && why->field[0]) {
 		json_out_key(out, "field");
-		json_out_text(out, whole_characters(why->field));
+		json_out_string(out, why->field);
 	}
 	if (why && why->details.n) {
 		json_out_key(out, "details");

@@ -124,6 +124,9 @@ struct refusal {
 };
 
 void refusal_fini(struct refusal *);
+/* Field and message end with a whole character, where they were cut: for who writes them himself.
+ */
+void refusal_trim(struct refusal *);
 /* Fills it in and returns err, so that a check can end with: return refuse(...). message as
  * printf(3). */
 enum error refuse(struct refusal *, enum error err, const char *field, const char *message, ...)

@@ -33,6 +33,7 @@ refuse_at(struct call *c, enum error err, unsigned i, bool in_data)
 	snprintf(message, sizeof(message), "commands[%u]: %s", i, words);
 	snprintf(why->field, sizeof(why->field), "%.63s", field);
 	snprintf(why->message, sizeof(why->message), "%.255s", message);
+	refusal_trim(why);
 	return err;
 }
 

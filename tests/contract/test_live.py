@@ -174,6 +174,24 @@ class Requests(ProjectTest):
         self.assertIn("ok", ann.ask("ping"))
         self.assertEqual(self.info()["node_count"], 1)
 
+    def test_a_refusal_that_was_cut_is_heard_by_everybody_in_whole_characters(self):
+        # A WebSocket must end at bytes that are not UTF-8 (RFC 6455 section 8.1).
+        ann = self.websocket()
+        for name in ("é" * 127, "a" + "é" * 126, "€" * 84, "a" + "€" * 84, "aa" + "€" * 84):
+            long = "x" * (256 * 1024 - 1)
+            refused = [
+                ("UpdateProperty",
+                 {"node_id": self.root, "property_id": name, "value": long}),
+                ("CreateNode", {"blueprint_type_id": "phase", "parent_id": "$" + name})]
+            refused += [("Batch", {"commands": [{"command_type": c, "data": d}]})
+                        for c, d in refused]
+            for command_type, data in refused:
+                reply = self.execute(self.session, command_type, **data)
+                self.assertGreaterEqual(reply.status, 400)
+                failed = ann.await_event("command:failed")
+                self.assertEqual(failed["data"]["error"]["message"],
+                                 reply.json["error"]["message"])
+
     def test_a_session_that_is_named_must_be_the_connections(self):
         other, _ = self.new_project()
         ws = self.websocket()
