@@ -32,6 +32,7 @@ write_file(const struct session *s, struct span history, bool omitted, struct js
 
 struct reading {
 	struct session *session;
+	uint64_t last_ordinal; /* what comes behind is another project's, or the session's end */
 	struct json_out texts; /* an open array */
 	bool broken;
 };
@@ -42,6 +43,8 @@ take_step(void *context, const struct store_step *stored)
 	struct reading *r = context;
 	struct step step;
 
+	if (stored->ordinal > r->last_ordinal)
+		return false;
 	r->broken = !step_decode(stored->bytes, &step) || !session_replay(r->session, &step);
 	if (r->broken)
 		return false;
@@ -57,7 +60,7 @@ enum error
 archive_write(struct call *c, const struct session *s, bool steps, struct json_out *out)
 {
 	struct store *store = sessions_store(c->sessions);
-	struct reading r = { 0 };
+	struct reading r = { .last_ordinal = s->ordinal };
 	enum error err = OK;
 
 	if (!steps) {

@@ -9,7 +9,8 @@
 
 /*
  * Our portable file of s, ids included; steps: with the history, when all of it is still kept
- * ("history_omitted":true where it is not). The graph is then the one the stored steps end with.
+ * ("history_omitted":true where it is not). The graph is then the one that the stored steps up to
+ * those of s end with.
  */
 enum error archive_write(struct call *, const struct session *s, bool steps, struct json_out *);
 

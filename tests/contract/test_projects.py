@@ -178,6 +178,27 @@ class Files(ProjectTest):
                     self.assertEqual(made["warnings"], [])
                     self.assertEqual(self.info(made["session_id"])["template_id"], "restomod")
 
+    def saved_roots(self):
+        self.ok(self.post(f"/projects/{self.project}/save", {"session_id": self.session}))
+        return self.roots()
+
+    def assert_comes_in_with_history(self, roots):
+        made = self.ok(self.post("/projects/import", self.ok(self.export("?history=true"))), 201)
+        self.assertEqual(made["graph"]["roots"], roots)
+        self.assertTrue(self.info(made["session_id"])["undo_available"])
+
+    def test_the_history_of_a_saved_project_ends_where_its_session_took_another(self):
+        roots = self.saved_roots()
+        self.ok(self.post("/projects", {"template_id": "book", "project_name": "Another",
+                                        "session_id": self.session}), 201)
+        self.assertEqual(self.ok(self.export("?history=true"))["project_id"], self.project)
+        self.assert_comes_in_with_history(roots)
+
+    def test_the_history_of_a_saved_project_outlives_its_session(self):
+        roots = self.saved_roots()
+        self.ok(self.http.delete(f"{API}/sessions/{self.session}"))
+        self.assert_comes_in_with_history(roots)
+
     def test_a_yaml_file_comes_in_too(self):
         file = ("templates: [restomod.yaml]\nversion: '1.0'\nnodes:\n"
                 "  top:\n    id: top\n    type: project_root\n    name: Från YAML\n"
