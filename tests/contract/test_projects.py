@@ -157,6 +157,29 @@ class Saved(ProjectTest):
         self.assert_error(reply, 404, "INVALID_SESSION")
 
 
+class Lists(ProjectTest):
+    def saved(self, name):
+        session, _ = self.new_project(name=name)
+        project = self.info(session)["project_id"]
+        self.ok(self.post(f"/projects/{project}/save", {"session_id": session}))
+        return project
+
+    def page(self, query):
+        page = self.ok(self.get(f"/projects?limit=2{query}"))
+        return [p["project_id"] for p in page["projects"]], page["next_cursor"]
+
+    def test_a_list_goes_on_behind_a_project_that_was_deleted_between_its_pages(self):
+        names = ["A", "A", "A", "Ö & #", "Ö & #", "ü" * 512]
+        wanted = [self.saved(name) for name in names]
+        first, cursor = self.page("")
+        found = first
+        while cursor:
+            self.ok(self.http.delete(f"{API}/projects/{found[-1]}"))
+            more, cursor = self.page(f"&cursor={cursor}")
+            found = found + more
+        self.assertCountEqual(found, wanted)
+
+
 class Files(ProjectTest):
     def setUp(self):
         super().setUp()
