@@ -37,7 +37,7 @@ struct rollback {
 	size_t n_edits;
 	uint64_t moved_ordinal;
 	bool moved_mine_only;
-	struct link keys; /* struct key_entry: answers it displaced, newest last */
+	struct link keys; /* struct key_entry: answers displaced since, newest last */
 };
 
 /* A record of the session as it is now, for the step with this ordinal; hangs in s->rollbacks. */

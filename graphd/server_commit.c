@@ -68,8 +68,6 @@ answer_failure(struct server *s, struct reply *reply, enum error error)
 	struct outcome o;
 	struct refusal why = { 0 };
 
-	if (reply->key_token)
-		dispatch_uncommitted(s->dispatcher, reply->key_token);
 	outcome_init(&o);
 	o.error = error;
 	reply_error(&o.body, error, &why);
@@ -94,6 +92,7 @@ answer_after_failure(struct server *s, struct reply *reply, enum error error, bo
 		server_reply(s, reply);
 		return;
 	}
+	dispatch_uncommitted(s->dispatcher, reply->key_token);
 	if (reply->changed || fatal || s->draining) {
 		answer_failure(s, reply, error);
 	} else {

@@ -34,7 +34,8 @@ struct key_entry {
 	uint64_t request_hash;
 	struct span reply; /* minimal reply */
 	enum error error;
-	uint64_t ordinal; /* of its step; 0: a refusal, remembered until graphd restarts */
+	bool has_step;	  /* else it is a refusal, remembered until graphd restarts */
+	uint64_t ordinal; /* of its step, or of the last one before it */
 };
 
 struct session {

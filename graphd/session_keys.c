@@ -33,19 +33,16 @@ key_entry_new(struct span key, struct span reply)
 	return entry;
 }
 
-/* Forgets an answer; one that a step displaced is kept with it until it is durable. */
+/* Forgets an answer; it is kept with the newest step until that is durable. */
 static void
-displace(struct session *s, struct key_entry *entry, uint64_t ordinal)
+displace(struct session *s, struct key_entry *entry)
 {
-	struct rollback *newest =
-	    list_is_empty(&s->rollbacks) ? NULL : LIST_OF(s->rollbacks.prev, struct rollback, link);
-
 	table_remove(s->keys, &entry->key);
 	list_remove(&entry->age);
-	if (newest && ordinal != 0 && newest->ordinal == ordinal)
-		list_append(&newest->keys, &entry->age);
-	else
+	if (list_is_empty(&s->rollbacks))
 		key_entry_free(entry);
+	else
+		list_append(&LIST_OF(s->rollbacks.prev, struct rollback, link)->keys, &entry->age);
 }
 
 void
@@ -60,46 +57,37 @@ session_key_add(struct session *s, struct span key, uint64_t request_hash, enum 
 	}
 	old = table_find(s->keys, &key);
 	if (old)
-		displace(s, old, ordinal);
+		displace(s, old);
 	else if (s->keys->n >= LIMIT_KEYS)
-		displace(s, LIST_OF(s->keys_by_age.next, struct key_entry, age), ordinal);
+		displace(s, LIST_OF(s->keys_by_age.next, struct key_entry, age));
 	entry = key_entry_new(key, reply);
 	entry->request_hash = request_hash;
 	entry->error = error;
-	entry->ordinal = ordinal;
+	entry->has_step = ordinal != 0;
+	entry->ordinal = ordinal ? ordinal : s->ordinal;
 	table_add(s->keys, entry);
 	list_append(&s->keys_by_age, &entry->age);
 }
 
 /*
- * What the step remembered goes; what it displaced comes back as the oldest, which it was unless it
- * stood under the same key.
+ * What was remembered since goes, refusals too, for they may rest on what is taken back; what it
+ * displaced comes back as the oldest, which it was unless it stood under the same key.
  */
 void
 session_keys_revert(struct session *s, struct rollback *rb)
 {
-	struct link *l = s->keys_by_age.prev, *prev;
-
-	for (; l != &s->keys_by_age; l = prev) {
-		struct key_entry *entry = LIST_OF(l, struct key_entry, age);
-		prev = l->prev;
-		if (entry->ordinal != 0 && entry->ordinal < rb->ordinal)
+	while (!list_is_empty(&s->keys_by_age)) {
+		struct key_entry *newest = LIST_OF(s->keys_by_age.prev, struct key_entry, age);
+		if (newest->ordinal < rb->ordinal)
 			break;
-		if (entry->ordinal != rb->ordinal)
-			continue;
-		table_remove(s->keys, &entry->key);
-		list_remove(&entry->age);
-		key_entry_free(entry);
+		table_remove(s->keys, &newest->key);
+		list_remove(&newest->age);
+		key_entry_free(newest);
 	}
 	while (!list_is_empty(&rb->keys)) {
 		struct link *age = rb->keys.prev;
-		struct key_entry *entry = LIST_OF(age, struct key_entry, age);
 		list_remove(age);
-		if (table_find(s->keys, &entry->key)) {
-			key_entry_free(entry); /* a refusal has come under the same key since */
-			continue;
-		}
-		table_add(s->keys, entry);
+		table_add(s->keys, LIST_OF(age, struct key_entry, age));
 		list_append(s->keys_by_age.next, age);
 	}
 }

@@ -55,12 +55,12 @@ code_keys(struct json_out *out, const struct session *s)
 	size_t n = 0;
 
 	LIST_EACH(l, &s->keys_by_age)
-	n += LIST_OF(l, struct key_entry, age)->ordinal != 0;
+	n += LIST_OF(l, struct key_entry, age)->has_step;
 	code_number(out, n);
 	LIST_EACH(l, &s->keys_by_age)
 	{
 		const struct key_entry *entry = LIST_OF(l, struct key_entry, age);
-		if (entry->ordinal == 0)
+		if (!entry->has_step)
 			continue;
 		code_span(out, entry->key);
 		code_fixed(out, entry->request_hash);

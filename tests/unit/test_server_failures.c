@@ -170,6 +170,30 @@ START_TEST(who_used_a_session_before_its_creation_failed_is_told_of_the_failure)
 }
 END_TEST
 
+/* The first one is lost, and with it the reason why the second one was refused. */
+START_TEST(a_keyed_refusal_that_rested_on_a_lost_step_is_found_anew)
+{
+	const char *node = "{\"blueprint_type_id\":\"phase\","
+			   "\"node_id\":\"11111111-1111-4111-8111-111111111111\"}";
+	char session[64], root[64];
+	struct answer a;
+
+	server_fixture_open(&f, "fail:commit:2");
+	make_project(&f, session, root);
+	client_send(&f.asker, "CreateNode", session, "", node);
+	client_send(&f.asker, "CreateNode", session, "{\"key\":\"k\"}", node);
+	turn_with_all();
+	a = client_await(&f, &f.asker);
+	ck_assert_str_eq(a.status, "STORAGE_FAILED");
+	answer_fini(&a);
+	a = client_await(&f, &f.asker);
+	ck_assert_msg(strcmp(a.status, "OK") == 0, "%s", a.body);
+	answer_fini(&a);
+	client_expect(&f, "OK", "CreateNode", session, "{\"key\":\"k\"}", node);
+	server_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(after_a_failed_flush_nothing_more_is_acknowledged)
 {
 	char session[64], root[64];
@@ -200,6 +224,7 @@ main(void)
 	tcase_add_test(failing, a_session_whose_creation_was_not_stored_does_not_exist);
 	tcase_add_test(
 	    failing, who_used_a_session_before_its_creation_failed_is_told_of_the_failure);
+	tcase_add_test(failing, a_keyed_refusal_that_rested_on_a_lost_step_is_found_anew);
 	tcase_add_test(failing, after_a_failed_flush_nothing_more_is_acknowledged);
 	return run_tests(failing);
 }
