@@ -89,20 +89,13 @@ scoped_key(struct span actor, struct span key, char out[LIMIT_ACTOR_BYTES + LIMI
 	return (struct span){ out, actor.n + 1 + key.n };
 }
 
-static uint64_t
-add(struct keys *k, struct span actor, struct span key, const struct remembered *answer)
+/* before: the link that it goes in front of. There is none under that key. */
+static struct entry *
+insert(struct keys *k, struct span scoped, const struct remembered *answer, struct link *before)
 {
-	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
-	struct span scoped = scoped_key(actor, key, text);
-	struct entry *e = table_find(&k->entries, &scoped);
-	char *bytes;
+	struct entry *e = xcalloc(1, sizeof(*e) + scoped.n + answer->reply.n);
+	char *bytes = (char *)(e + 1);
 
-	if (e)
-		forget(k, e);
-	if (k->entries.n >= LIMIT_KEYS)
-		forget(k, LIST_OF(k->by_age.next, struct entry, age));
-	e = xcalloc(1, sizeof(*e) + scoped.n + answer->reply.n);
-	bytes = (char *)(e + 1);
 	memcpy(bytes, scoped.p, scoped.n);
 	memcpy(bytes + scoped.n, answer->reply.p, answer->reply.n);
 	e->key = (struct span){ bytes, scoped.n };
@@ -110,8 +103,22 @@ add(struct keys *k, struct span actor, struct span key, const struct remembered 
 	e->answer.reply = (struct span){ bytes + scoped.n, answer->reply.n };
 	e->token = ++k->last_token;
 	table_add(&k->entries, e);
-	list_append(&k->by_age, &e->age);
-	return e->token;
+	list_append(before, &e->age);
+	return e;
+}
+
+static uint64_t
+add(struct keys *k, struct span actor, struct span key, const struct remembered *answer)
+{
+	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
+	struct span scoped = scoped_key(actor, key, text);
+	struct entry *e = table_find(&k->entries, &scoped);
+
+	if (e)
+		forget(k, e);
+	if (k->entries.n >= LIMIT_KEYS)
+		forget(k, LIST_OF(k->by_age.next, struct entry, age));
+	return insert(k, scoped, answer, &k->by_age)->token;
 }
 
 /* Where nobody was named the step shows the client, but client ids do not outlive a connection. */
@@ -124,27 +131,45 @@ step_actor(const struct step *step)
 	return is_client ? (struct span){ NULL, 0 } : span_of(step->actor);
 }
 
-/* What the first step of a session says of the key it was created under. */
-static bool
-keep_first_step(void *context, const struct store_step *stored)
-{
-	struct keys *k = context;
-	struct step step;
-
-	if (!step_decode(stored->bytes, &step))
-		return false;
-	if (step.key && step.reply && strlen(step.key) <= LIMIT_KEY_BYTES &&
-	    step_actor(&step).n <= LIMIT_ACTOR_BYTES)
-		add(k, step_actor(&step), span_of(step.key),
-		    &(struct remembered){ step.request_hash, OK, span_of(step.reply) });
-	step_fini(&step);
-	return false;
-}
-
+/* While the journal is read. */
 struct journal {
 	struct keys *keys;
 	size_t n;
+	uint64_t created_us; /* of the session whose steps are read */
 };
+
+/* Newer sessions were read before. */
+static void
+keep_oldest(struct keys *k, const struct step *step)
+{
+	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
+	struct span actor = step_actor(step), key = span_of(step->key), scoped;
+
+	if (!key.p || !step->reply || key.n > LIMIT_KEY_BYTES || actor.n > LIMIT_ACTOR_BYTES)
+		return;
+	scoped = scoped_key(actor, key, text);
+	if (!table_find(&k->entries, &scoped))
+		insert(k, scoped,
+		    &(struct remembered){ step->request_hash, OK, span_of(step->reply) },
+		    k->by_age.next);
+}
+
+/* Steps from before the session are those it was imported with; where the first one was folded into
+ * a snapshot, those that are left came after it. */
+static bool
+keep_first_step(void *context, const struct store_step *stored)
+{
+	struct journal *j = context;
+	struct step step;
+
+	if (stored->time_us != j->created_us)
+		return stored->time_us < j->created_us;
+	if (!step_decode(stored->bytes, &step))
+		return false;
+	keep_oldest(j->keys, &step);
+	step_fini(&step);
+	return false;
+}
 
 static bool
 read_first_step(void *context, const struct store_session *row, size_t clients)
@@ -153,8 +178,9 @@ read_first_step(void *context, const struct store_session *row, size_t clients)
 	struct store *store = sessions_store(j->keys->sessions);
 
 	(void)clients;
+	j->created_us = row->created_us;
 	/* A damaged one says nothing here; whoever uses it will hear of it. */
-	(void)store->ops->steps(store, &row->id, 0, keep_first_step, j->keys);
+	(void)store->ops->steps(store, &row->id, 0, keep_first_step, j);
 	return ++j->n < LIMIT_KEYS;
 }
 
@@ -162,7 +188,7 @@ read_first_step(void *context, const struct store_session *row, size_t clients)
 static void
 read_journal(struct keys *k)
 {
-	struct journal j = { k, 0 };
+	struct journal j = { .keys = k };
 
 	k->read_journal = true;
 	sessions_each_newest(k->sessions, read_first_step, &j);

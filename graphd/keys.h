@@ -2,8 +2,8 @@
 /*
  * Idempotency. The keys of a session are remembered by the session; those of commands that name
  * none (create_project and the like) are remembered here: the latest LIMIT_KEYS of them, each by
- * actor and key. One that created a session is also in that session's first step, where a later
- * graphd finds it.
+ * actor and key. One that created a session is also in the first step that the session made itself,
+ * where a later graphd finds it.
  */
 
 #include "graphd/dispatch.h"

@@ -323,6 +323,26 @@ START_TEST(a_file_comes_back_with_the_same_ids_and_state_hash)
 }
 END_TEST
 
+START_TEST(a_file_with_history_comes_in_once_for_a_key_over_a_restart_too)
+{
+	struct uuid first, again;
+	char *args;
+
+	make(d, &s, "phase", &root);
+	ask(d, COMMAND_export_project, NULL, "{'project_id':'%s','history':true}",
+	    text_of(&project));
+	args = import_args();
+	d->caller.key = SPAN("once");
+	ask_exactly(d, COMMAND_import_project, NULL, span_of(args));
+	first = id_at(d->body, "session_id");
+	domain_restart(d);
+	ask_exactly(d, COMMAND_import_project, NULL, span_of(args));
+	again = id_at(d->body, "session_id");
+	ck_assert(uuid_equal(&first, &again));
+	free(args);
+}
+END_TEST
+
 START_TEST(a_file_with_history_brings_undo_along)
 {
 	struct uuid imported;
@@ -446,6 +466,7 @@ main(void)
 	tcase_add_test(tc, a_search_takes_time_for_the_text_and_not_for_each_place_of_it);
 	tcase_add_test(tc, a_search_goes_by_text_type_and_property_and_has_a_limit);
 	tcase_add_test(tc, a_file_comes_back_with_the_same_ids_and_state_hash);
+	tcase_add_test(tc, a_file_with_history_comes_in_once_for_a_key_over_a_restart_too);
 	tcase_add_test(tc, a_file_with_history_brings_undo_along);
 	tcase_add_test(tc, the_predecessors_files_come_in_and_go_out);
 	tcase_add_test(tc, files_that_are_none_are_refused_and_leave_no_session);

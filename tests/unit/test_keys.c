@@ -159,6 +159,32 @@ START_TEST(a_session_remembers_the_latest_keys_only)
 }
 END_TEST
 
+static struct uuid
+create_under(const char *key)
+{
+	d->caller.key = span_of(key);
+	return id_at(ask(d, COMMAND_create_session, NULL, "{}"), "session_id");
+}
+
+START_TEST(after_a_restart_the_oldest_key_is_forgotten_first)
+{
+	char key[16];
+	struct uuid newest, again;
+
+	for (int i = 0; i < LIMIT_KEYS; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		newest = create_under(key);
+	}
+	domain_restart(d);
+	create_under("one more");
+	again = create_under(key);
+	ck_assert(!d->created);
+	ck_assert(uuid_equal(&newest, &again));
+	create_under("k0");
+	ck_assert(d->created);
+}
+END_TEST
+
 START_TEST(keys_without_a_session_are_remembered_to_the_same_number)
 {
 	char key[16];
@@ -193,6 +219,7 @@ main(void)
 	tcase_add_test(tc, a_key_whose_commit_failed_counts_as_never_used);
 	tcase_add_test(tc, ending_a_session_twice_under_one_key_succeeds_twice);
 	tcase_add_test(tc, a_session_remembers_the_latest_keys_only);
+	tcase_add_test(tc, after_a_restart_the_oldest_key_is_forgotten_first);
 	tcase_add_test(tc, keys_without_a_session_are_remembered_to_the_same_number);
 	return run_tests(tc);
 }
