@@ -126,6 +126,14 @@ drop_created(struct server *s, struct batch *batch)
 	batch->n_created = 0;
 }
 
+static void
+revert(struct server *s, struct batch *batch)
+{
+	batch_revert(batch);
+	for (size_t i = 0; i < batch->n_steps; i++)
+		sessions_reverted(s->sessions, batch->steps[i].session);
+}
+
 /* What gathered while the failed batch was under way may rest on it, so it goes too. */
 static void
 take_back(struct server *s, struct batch *failed, enum error error, bool fatal)
@@ -140,8 +148,8 @@ take_back(struct server *s, struct batch *failed, enum error error, bool fatal)
 	    "%s",
 	    failed->n_steps, s->open->n_steps, error_rows[error].code);
 	list_init(&replies);
-	batch_revert(s->open);
-	batch_revert(failed);
+	revert(s, s->open);
+	revert(s, failed);
 	for (int i = 0; i < 2; i++) {
 		take_replies(both[i], &replies);
 		bus_publish(&s->bus, &both[i]->events, true);

@@ -348,6 +348,17 @@ sessions_touch(struct sessions *ss, struct session *s, uint64_t now_us)
 	note_project(ss, r);
 }
 
+void
+sessions_reverted(struct sessions *ss, struct session *s)
+{
+	struct row *r = table_find(&ss->rows, &s->id);
+
+	assert(r && r->session == s);
+	sessions_bind(ss, s);
+	note_project(ss, r);
+	r->written_us = 0;
+}
+
 bool
 sessions_put_row(struct sessions *ss, struct session *s)
 {

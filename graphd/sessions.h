@@ -38,6 +38,8 @@ struct session *sessions_of_project(struct sessions *, const struct uuid *projec
 void sessions_unload_idle(struct sessions *, uint64_t before_ms);
 /* The session has changed or was used (now_us 0: was only asked about): keeps its row and place. */
 void sessions_touch(struct sessions *, struct session *, uint64_t now_us);
+/* Steps of it were taken back: it is on the project it was on, and its row is to be put again. */
+void sessions_reverted(struct sessions *, struct session *);
 /*
  * Puts the session's row into the open batch when it is new, closed, has another project, or says a
  * time of last use that is too old. False: there was no need.

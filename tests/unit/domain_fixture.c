@@ -167,8 +167,10 @@ settle(struct domain *d, struct outcome *out, enum error err)
 
 	if (err) {
 		d->error = err;
-		if (out->step)
+		if (out->step) {
 			session_revert(s, out->step);
+			sessions_reverted(d->sessions, s);
+		}
 		dispatch_uncommitted(d->dispatcher, out->key_token);
 	} else if (out->step) {
 		s->durable_seq = out->step->last_seq;

@@ -96,6 +96,28 @@ START_TEST(a_session_whose_creation_was_not_stored_never_was)
 }
 END_TEST
 
+START_TEST(a_project_that_was_not_stored_leaves_the_session_where_it_was)
+{
+	struct uuid project = session_of(d, &s)->meta.project_id;
+	struct uuid bare = id_at(ask(d, COMMAND_create_session, NULL, "{}"), "session_id");
+	char args[160];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(args, sizeof(args),
+		    "{\"session_id\":\"%s\",\"template_id\":\"book\",\"project_name\":\"B\"}",
+		    text_of(i ? &bare : &s));
+		ask_in_vain(d, COMMAND_create_project, NULL, span_of(args));
+	}
+	ck_assert_ptr_eq(sessions_of_project(d->sessions, &project), session_of(d, &s));
+	/* Done again it is told of by the stored row. */
+	ask_exactly(d, COMMAND_create_project, NULL, span_of(args));
+	ck_assert_int_eq(d->error, OK);
+	domain_restart(d);
+	ask(d, COMMAND_list_sessions, NULL, "{}");
+	ck_assert(at_is(d->body, "sessions.1.has_project", "true"));
+}
+END_TEST
+
 START_TEST(an_ended_session_is_gone_after_a_restart_too)
 {
 	ask(d, COMMAND_end_session, &s, "{}");
@@ -405,6 +427,7 @@ main(void)
 	tcase_add_test(tc, idle_sessions_leave_memory_unless_somebody_is_in_them);
 	tcase_add_test(tc, damaged_history_is_named_and_other_sessions_go_on);
 	tcase_add_test(tc, a_session_whose_creation_was_not_stored_never_was);
+	tcase_add_test(tc, a_project_that_was_not_stored_leaves_the_session_where_it_was);
 	tcase_add_test(tc, an_ended_session_is_gone_after_a_restart_too);
 	tcase_add_test(tc, sessions_are_listed_in_pages_oldest_first);
 	tcase_add_test(tc, cleanup_ends_what_nobody_used_and_nobody_is_in);
