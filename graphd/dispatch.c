@@ -136,6 +136,12 @@ dispatch_uncommitted(struct dispatcher *d, uint64_t key_token)
 		keys_forget(d->keys, key_token);
 }
 
+void
+dispatch_reverted(struct dispatcher *d)
+{
+	projects_forget(d->projects);
+}
+
 static enum error
 check_caller(struct call *c)
 {

@@ -94,6 +94,9 @@ void dispatcher_backup_to(struct dispatcher *, const char *directory);
 /* The commit of an outcome with that key_token failed: its key counts as never used. */
 void dispatch_uncommitted(struct dispatcher *, uint64_t key_token);
 
+/* All that was not on disk yet has been taken back. */
+void dispatch_reverted(struct dispatcher *);
+
 /* What a command's handler gets: graphd/commands/<ident>.c defines
  *	enum error cmd_<ident>(struct call *, const struct <ident>_args *);
  * It validates, calls session_edit() and writes its reply fields; it never publishes, stores or

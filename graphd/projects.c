@@ -26,15 +26,21 @@ projects_new(void)
 }
 
 void
-projects_free(struct projects *p)
+projects_forget(struct projects *p)
 {
 	struct pending *pending;
 
-	if (!p)
-		return;
 	for (size_t i = 0; (pending = table_next(&p->pending, &i));)
 		free(pending);
 	table_fini(&p->pending);
+}
+
+void
+projects_free(struct projects *p)
+{
+	if (!p)
+		return;
+	projects_forget(p);
 	free(p);
 }
 

@@ -12,6 +12,8 @@ struct projects *projects_new(void);
 void projects_free(struct projects *);
 /* s was saved as this revision by the step that is open. */
 void projects_note(struct projects *, const struct session *s, uint64_t revision);
+/* No revision is on its way any more. */
+void projects_forget(struct projects *);
 /* The newest revision, 0 when it was never saved. */
 enum error projects_revision(
     struct projects *, struct sessions *, const struct uuid *project, uint64_t *revision);

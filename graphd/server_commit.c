@@ -150,6 +150,7 @@ take_back(struct server *s, struct batch *failed, enum error error, bool fatal)
 	list_init(&replies);
 	revert(s, s->open);
 	revert(s, failed);
+	dispatch_reverted(s->dispatcher);
 	for (int i = 0; i < 2; i++) {
 		take_replies(both[i], &replies);
 		bus_publish(&s->bus, &both[i]->events, true);

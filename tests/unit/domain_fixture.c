@@ -171,6 +171,7 @@ settle(struct domain *d, struct outcome *out, enum error err)
 			session_revert(s, out->step);
 			sessions_reverted(d->sessions, s);
 		}
+		dispatch_reverted(d->dispatcher);
 		dispatch_uncommitted(d->dispatcher, out->key_token);
 	} else if (out->step) {
 		s->durable_seq = out->step->last_seq;

@@ -194,6 +194,27 @@ START_TEST(a_keyed_refusal_that_rested_on_a_lost_step_is_found_anew)
 }
 END_TEST
 
+START_TEST(a_revision_that_was_not_stored_does_not_count)
+{
+	char session[64], root[64];
+	struct answer a;
+
+	server_fixture_open(&f, "fail:full:2");
+	make_project(&f, session, root);
+	client_expect(&f, "STORAGE_FULL", "SaveProject", session, "", "{}");
+	send_create(&f.asker, session, "n");
+	client_send(&f.asker, "SaveProject", session, "", "{\"if_revision\":0}");
+	turn_with_all();
+	for (int i = 0; i < 2; i++) {
+		a = client_await(&f, &f.asker);
+		ck_assert_msg(strcmp(a.status, "OK") == 0, "%s", a.body);
+		ck_assert(i == 0 || strstr(a.body, "\"revision\":1,"));
+		answer_fini(&a);
+	}
+	server_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(after_a_failed_flush_nothing_more_is_acknowledged)
 {
 	char session[64], root[64];
@@ -225,6 +246,7 @@ main(void)
 	tcase_add_test(
 	    failing, who_used_a_session_before_its_creation_failed_is_told_of_the_failure);
 	tcase_add_test(failing, a_keyed_refusal_that_rested_on_a_lost_step_is_found_anew);
+	tcase_add_test(failing, a_revision_that_was_not_stored_does_not_count);
 	tcase_add_test(failing, after_a_failed_flush_nothing_more_is_acknowledged);
 	return run_tests(failing);
 }
