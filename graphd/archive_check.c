@@ -10,6 +10,19 @@ is_text(const char *text, size_t max_bytes)
 	return !text || (strlen(text) <= max_bytes && utf8_is_valid(span_of(text)));
 }
 
+/* Values are spliced into answers and events, where white space would stand for a member. */
+static bool
+is_minified(struct span json)
+{
+	struct json_out out = { 0 };
+	bool same;
+
+	json_out_minified(&out, json);
+	same = span_equal(json_out_span(&out), json);
+	json_out_fini(&out);
+	return same;
+}
+
 /* Absent counts as sound: which values must be there, the graph knows. */
 static bool
 is_value(const char *json, size_t max_bytes)
@@ -22,7 +35,8 @@ is_value(const char *json, size_t max_bytes)
 	};
 
 	return !json ||
-	    (strlen(json) <= max_bytes && json_scan(span_of(json), &bounds, NULL) == JSON_OK);
+	    (strlen(json) <= max_bytes && json_scan(span_of(json), &bounds, NULL) == JSON_OK &&
+		is_minified(span_of(json)));
 }
 
 /* Members without their braces. */

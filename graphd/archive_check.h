@@ -6,5 +6,5 @@
 
 #include "graphd/step.h"
 
-/* Texts are UTF-8, values are JSON, and both keep to the limits. */
+/* Texts are UTF-8, values are minified JSON, and both keep to the limits. */
 bool archive_is_sound(const struct step *);

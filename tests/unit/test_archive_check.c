@@ -77,6 +77,27 @@ START_TEST(values_must_be_json)
 }
 END_TEST
 
+/* A blank behind the comma that goes before members leaves an object without one there. */
+START_TEST(what_is_spliced_into_answers_holds_no_blanks)
+{
+	struct edit mark = { .kind = EDIT_MARK, .mark = MARK_SAVED };
+	const char *bad[] = { "{ }", "{\"revision\":1} ", "{\"revision\": 1}" };
+
+	put(&edit.content->extra, " ");
+	ck_assert(!archive_is_sound(&step));
+	put(&edit.content->extra, "\"a\":1 ");
+	ck_assert(!archive_is_sound(&step));
+	put(&edit.content->extra, "");
+	put(&edit.content->properties[0].value, " 1");
+	ck_assert(!archive_is_sound(&step));
+	step.edits = &mark;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		mark.value_after = (char *)(uintptr_t)bad[i];
+		ck_assert_msg(!archive_is_sound(&step), "%s", bad[i]);
+	}
+}
+END_TEST
+
 START_TEST(details_of_marks_must_be_objects)
 {
 	struct edit mark = {
@@ -124,6 +145,7 @@ main(void)
 	tcase_add_test(tc, what_commands_make_passes);
 	tcase_add_test(tc, texts_must_be_utf8);
 	tcase_add_test(tc, values_must_be_json);
+	tcase_add_test(tc, what_is_spliced_into_answers_holds_no_blanks);
 	tcase_add_test(tc, details_of_marks_must_be_objects);
 	tcase_add_test(tc, limits_hold_for_files_too);
 	tcase_add_test(tc, a_command_that_is_none_is_refused);
