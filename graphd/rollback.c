@@ -23,16 +23,13 @@ rollback_new(struct session *s, uint64_t ordinal)
 static void
 rollback_free(struct rollback *rb)
 {
-	struct link *l;
-
 	list_remove(&rb->link);
 	for (size_t i = 0; i < rb->n_edits; i++)
 		edit_fini(&rb->edits[i]);
 	free(rb->edits);
 	if (rb->changes != rb->few)
 		free(rb->changes);
-	while ((l = list_take(&rb->keys)))
-		key_entry_free(LIST_OF(l, struct key_entry, age));
+	key_entries_free(&rb->keys);
 	free(rb);
 }
 

@@ -65,6 +65,5 @@ struct history_entry *history_find(
 void history_entry_set(struct history_entry *, struct edit *edits, size_t n_edits, uint64_t ordinal,
     struct rollback *);
 
-void key_entry_free(struct key_entry *);
-/* Takes back what session_key_add() did for this step. */
+/* Takes back what session_key_add() did since this step was made. */
 void session_keys_revert(struct session *, struct rollback *);

@@ -29,10 +29,7 @@ session_new(const struct uuid *id, const struct uuid *log_id, uint64_t now_us)
 static void
 keys_free(struct session *s)
 {
-	struct link *l;
-
-	while ((l = list_take(&s->keys_by_age)))
-		key_entry_free(LIST_OF(l, struct key_entry, age));
+	key_entries_free(&s->keys_by_age);
 	if (s->keys)
 		table_fini(s->keys);
 	free(s->keys);

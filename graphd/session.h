@@ -34,7 +34,7 @@ struct key_entry {
 	uint64_t request_hash;
 	struct span reply; /* minimal reply */
 	enum error error;
-	bool has_step;	  /* else it is a refusal, remembered until graphd restarts */
+	bool has_step;	  /* else it was refused or changed nothing; forgotten at a restart */
 	uint64_t ordinal; /* of its step, or of the last one before it */
 };
 
@@ -135,6 +135,13 @@ const struct key_entry *session_key_find(const struct session *, struct span key
 /* Remembers one; ordinal 0 for a refusal. The oldest goes above LIMIT_KEYS. */
 void session_key_add(struct session *, struct span key, uint64_t request_hash, enum error,
     uint64_t ordinal, struct span reply);
+
+/* Answers without a step, which are stored nowhere: out of a session that leaves memory, and into
+ * it when it is back. */
+void session_unstored_take(struct session *, struct link *answers);
+void session_unstored_give(struct session *, struct link *answers);
+/* Of a list of struct key_entry, by age. */
+void key_entries_free(struct link *);
 
 /* meta as the JSON text of EDIT_META, and back. */
 void meta_write(struct json_out *, const struct meta *);

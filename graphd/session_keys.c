@@ -7,10 +7,19 @@
 
 #include <stdlib.h>
 
-void
-key_entry_free(struct key_entry *entry)
+static struct key_entry *
+entry_of(struct link *age)
 {
-	free(entry);
+	return LIST_OF(age, struct key_entry, age);
+}
+
+void
+key_entries_free(struct link *by_age)
+{
+	struct link *l;
+
+	while ((l = list_take(by_age)))
+		free(entry_of(l));
 }
 
 const struct key_entry *
@@ -40,7 +49,7 @@ displace(struct session *s, struct key_entry *entry)
 	table_remove(s->keys, &entry->key);
 	list_remove(&entry->age);
 	if (list_is_empty(&s->rollbacks))
-		key_entry_free(entry);
+		free(entry);
 	else
 		list_append(&LIST_OF(s->rollbacks.prev, struct rollback, link)->keys, &entry->age);
 }
@@ -59,7 +68,7 @@ session_key_add(struct session *s, struct span key, uint64_t request_hash, enum 
 	if (old)
 		displace(s, old);
 	else if (s->keys->n >= LIMIT_KEYS)
-		displace(s, LIST_OF(s->keys_by_age.next, struct key_entry, age));
+		displace(s, entry_of(s->keys_by_age.next));
 	entry = key_entry_new(key, reply);
 	entry->request_hash = request_hash;
 	entry->error = error;
@@ -77,17 +86,47 @@ void
 session_keys_revert(struct session *s, struct rollback *rb)
 {
 	while (!list_is_empty(&s->keys_by_age)) {
-		struct key_entry *newest = LIST_OF(s->keys_by_age.prev, struct key_entry, age);
+		struct key_entry *newest = entry_of(s->keys_by_age.prev);
 		if (newest->ordinal < rb->ordinal)
 			break;
 		table_remove(s->keys, &newest->key);
 		list_remove(&newest->age);
-		key_entry_free(newest);
+		free(newest);
 	}
 	while (!list_is_empty(&rb->keys)) {
 		struct link *age = rb->keys.prev;
 		list_remove(age);
-		table_add(s->keys, LIST_OF(age, struct key_entry, age));
+		table_add(s->keys, entry_of(age));
 		list_append(s->keys_by_age.next, age);
+	}
+}
+
+void
+session_unstored_take(struct session *s, struct link *answers)
+{
+	struct link *next;
+
+	for (struct link *l = s->keys_by_age.next; l != &s->keys_by_age; l = next) {
+		struct key_entry *entry = entry_of(l);
+
+		next = l->next;
+		if (entry->has_step)
+			continue;
+		table_remove(s->keys, &entry->key);
+		list_remove(l);
+		list_append(answers, l);
+	}
+}
+
+void
+session_unstored_give(struct session *s, struct link *answers)
+{
+	struct link *l;
+
+	while ((l = list_take(answers))) {
+		struct key_entry *entry = entry_of(l);
+
+		session_key_add(s, entry->key, entry->request_hash, entry->error, 0, entry->reply);
+		free(entry);
 	}
 }

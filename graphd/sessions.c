@@ -17,6 +17,7 @@ row_add(struct sessions *ss, const struct store_session *stored)
 	struct row *r = xcalloc(1, sizeof(*r));
 
 	r->stored = *stored;
+	list_init(&r->unstored);
 	table_add(&ss->rows, r);
 	list_append(&ss->all, &r->all);
 	return r;
@@ -158,6 +159,13 @@ sessions_attach(struct sessions *ss, struct row *r, struct session *s)
 	note_project(ss, r);
 }
 
+static void
+row_free(struct row *r)
+{
+	key_entries_free(&r->unstored);
+	free(r);
+}
+
 /* Takes the session out of memory; its row stays. */
 static void
 detach(struct sessions *ss, struct row *r)
@@ -183,7 +191,7 @@ sessions_free(struct sessions *ss)
 		return;
 	for (size_t i = 0; (r = table_next(&ss->rows, &i));) {
 		detach(ss, r);
-		free(r);
+		row_free(r);
 	}
 	table_fini(&ss->rows);
 	table_fini(&ss->projects);
@@ -242,7 +250,7 @@ sessions_drop(struct sessions *ss, struct session *s)
 	detach(ss, r);
 	table_remove(&ss->rows, &r->stored.id);
 	list_remove(&r->all);
-	free(r);
+	row_free(r);
 }
 
 size_t
@@ -330,6 +338,7 @@ sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 			continue;
 		r = table_find(&ss->rows, &s->id);
 		note_row(r);
+		session_unstored_take(s, &r->unstored);
 		detach(ss, r);
 	}
 }

@@ -68,6 +68,7 @@ load(struct sessions *ss, struct row *r)
 	s->epoch = r->stored.epoch;
 	if (s->active_us < r->stored.active_us)
 		s->active_us = r->stored.active_us;
+	session_unstored_give(s, &r->unstored);
 	sessions_attach(ss, r, s);
 	return OK;
 }

@@ -18,6 +18,7 @@ struct row {
 	bool written;		 /* has been put into the store */
 	bool written_project;
 	uint64_t written_us;
+	struct link unstored; /* struct key_entry: answers from before it was unloaded */
 	struct project_sessions *project; /* of the loaded session, as last seen */
 	struct link by_project;
 };

@@ -48,7 +48,7 @@ code_list(struct json_out *out, const struct link *list, size_t n)
 	code_entry(out, LIST_OF(l, struct history_entry, link));
 }
 
-/* Refusals are remembered until a restart only. */
+/* Answers without a step are remembered until a restart only. */
 static void
 code_keys(struct json_out *out, const struct session *s)
 {

@@ -314,11 +314,12 @@ leave_memory(void)
 {
 	struct json_out before = photo();
 
-	if (any(2))
+	if (any(2)) {
 		domain_restart(d);
-	else
+		forget_refusals();
+	} else {
 		domain_unload(d);
-	forget_refusals();
+	}
 	check_unchanged(&before, "being out of memory");
 }
 

@@ -53,10 +53,13 @@ START_TEST(a_refusal_is_remembered_under_its_key)
 	d->caller.key = (struct span){ NULL, 0 };
 	ask(d, COMMAND_create_node, &s, "{'blueprint_type_id':'phase','node_id':'%s'}", id);
 	ck_assert_int_eq(d->error, OK);
-	d->caller.key = SPAN("once");
-	ask(d, COMMAND_delete_node, &s, "{'node_id':'%s'}", id);
-	ck_assert_int_eq(d->error, ERROR_node_not_found);
-	ck_assert_uint_eq(d->n_heard, 0);
+	for (int i = 0; i < 3; i++) {
+		d->caller.key = SPAN("once");
+		ask(d, COMMAND_delete_node, &s, "{'node_id':'%s'}", id);
+		ck_assert_int_eq(d->error, ERROR_node_not_found);
+		ck_assert_uint_eq(d->n_heard, 0);
+		domain_unload(d);
+	}
 }
 END_TEST
 
