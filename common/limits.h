@@ -50,7 +50,10 @@ enum {
 	LIMIT_SEARCH_RESULTS = 1000,
 	LIMIT_EVENT_GRAPH_BYTES = 64 * 1024, /* project:loaded leaves a bigger graph out */
 	LIMIT_CHILDREN_SHOWN = 1000,	     /* node-updated lists no more */
-	LIMIT_PATH_NODES = 512, /* above it an event has no path and concerns everybody */
+	LIMIT_LONG_STEPS_BYTES =
+	    256 * 1024 * 1024,	    /* of steps whose events somebody reads page by page */
+	LIMIT_LONG_STEP_MS = 10000, /* between two of the pages; then the step is read again */
+	LIMIT_PATH_NODES = 512,	    /* above it an event has no path and concerns everybody */
 	LIMIT_TEMPLATE_BYTES = 1024 * 1024,
 	LIMIT_TEMPLATE_ID_BYTES = 64,
 
@@ -62,6 +65,8 @@ enum {
 	LIMIT_FRAME_BYTES = 1024 * 1024, /* ZMQ_MAXMSGSIZE; longer bodies travel in parts */
 	LIMIT_EVENT_BYTES =
 	    960 * 1024, /* a longer one is not published but read from the journal */
+	LIMIT_STEP_EVENTS =
+	    4096, /* published of one step; those of a longer one are read there too */
 	LIMIT_PART_BYTES = 512 * 1024,
 	LIMIT_ENVELOPE_FRAMES = 8,
 	LIMIT_ENVELOPE_BYTES = 1024,

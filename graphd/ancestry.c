@@ -130,54 +130,22 @@ step_find_ancestors(struct step *step, const struct graph *graph)
 		find_for_several(step, graph);
 }
 
-static void
-add_kin(struct paths *p, struct kinship *k, const struct uuid *node, const struct uuid *parent)
-{
-	*k = (struct kinship){ *node, *parent };
-	if (!table_find(&p->parents, node))
-		table_add(&p->parents, k);
-}
-
-/* Parents as they were before the first edit; what comes first counts. */
-static void
-index_parents(struct paths *p)
-{
-	const struct step *step = p->step;
-	struct kinship *k;
-
-	p->kin = k = xmalloc((step->n_edits + step->n_ancestors) * sizeof(*p->kin));
-	for (size_t i = 0; i < step->n_edits; i++)
-		if (is_placing(&step->edits[i]))
-			add_kin(p, k++, &step->edits[i].node, &step->edits[i].before.parent);
-	for (size_t i = 0; i < step->n_ancestors; i++) {
-		bool is_last = i + 1 == step->n_ancestors;
-
-		if (!uuid_is_nil(&step->ancestors[i]))
-			add_kin(
-			    p, k++, &step->ancestors[i], is_last ? &nil : &step->ancestors[i + 1]);
-	}
-}
-
 void
-paths_init(struct paths *p, const struct step *step)
+paths_init(struct paths *p, const struct step *step, const struct lineage *lineage)
 {
 	p->step = step;
+	p->lineage = lineage;
+	p->passed = 0;
 	p->next = 0;
 	p->only = (struct path){ .n = 0 };
-	p->kin = NULL;
 	p->n_all = 0;
 	p->too_many = false;
-	table_init(&p->parents, 0, UUID_BYTES);
 	table_init(&p->united, 0, UUID_BYTES);
-	if (step->n_edits > 1)
-		index_parents(p);
 }
 
 void
 paths_fini(struct paths *p)
 {
-	free(p->kin);
-	table_fini(&p->parents);
 	table_fini(&p->united);
 }
 
@@ -219,24 +187,19 @@ next_run(struct paths *p)
 	return run;
 }
 
-static const struct uuid *
-parent_of(const struct paths *p, const struct uuid *node)
-{
-	const struct kinship *k = table_find(&p->parents, node);
-
-	return k ? &k->parent : &nil;
-}
-
 struct path
 paths_under(struct paths *p, const struct uuid *node, const struct uuid *parent)
 {
 	struct path path = { p->one, 1 };
+	struct uuid above = *parent;
 
-	if (!p->kin)
+	if (!p->lineage)
 		return next_run(p);
 	p->one[0] = *node;
-	for (; !uuid_is_nil(parent) && path.n < LIMIT_DEPTH + 2; parent = parent_of(p, parent))
-		p->one[path.n++] = *parent;
+	while (!uuid_is_nil(&above) && path.n < LIMIT_DEPTH + 2) {
+		p->one[path.n++] = above;
+		above = lineage_parent(p->lineage, &above, p->passed);
+	}
 	unite(p, path);
 	return path;
 }
@@ -244,18 +207,17 @@ paths_under(struct paths *p, const struct uuid *node, const struct uuid *parent)
 struct path
 paths_of(struct paths *p, const struct uuid *node)
 {
-	return paths_under(p, node, parent_of(p, node));
+	struct uuid parent = { { 0 } };
+
+	if (p->lineage)
+		parent = lineage_parent(p->lineage, node, p->passed);
+	return paths_under(p, node, &parent);
 }
 
 void
-paths_pass(struct paths *p, const struct edit *e)
+paths_pass(struct paths *p)
 {
-	struct kinship *k;
-
-	if (!p->kin || (e->kind != EDIT_ADD && e->kind != EDIT_MOVE))
-		return;
-	k = table_find(&p->parents, &e->node);
-	k->parent = e->after.parent;
+	p->passed++;
 }
 
 struct path

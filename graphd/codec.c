@@ -3,7 +3,11 @@
 #include "common/limits.h"
 #include "common/mem.h"
 
-enum { VARINT_MAX = 10, PROPERTY_BYTES_MIN = 2 };
+enum {
+	VARINT_MAX = 10,
+	PROPERTY_BYTES_MIN = 2,
+	CONTENT_TEXTS = 6, /* before the properties */
+};
 
 void
 code_number(struct json_out *out, uint64_t value)
@@ -149,8 +153,9 @@ read_span(struct reader *r)
 	return s;
 }
 
-char *
-read_text(struct reader *r)
+/* Also where the reading is brief. */
+static char *
+take_text(struct reader *r)
 {
 	struct span s = read_span(r);
 
@@ -164,11 +169,20 @@ read_text(struct reader *r)
 }
 
 char *
+read_text(struct reader *r)
+{
+	if (!r->brief)
+		return take_text(r);
+	read_span(r);
+	return NULL;
+}
+
+char *
 read_some_text(struct reader *r)
 {
 	char *text = read_text(r);
 
-	if (!text)
+	if (!text && !r->brief)
 		r->bad = true;
 	return text;
 }
@@ -212,6 +226,17 @@ read_content(struct reader *r)
 		c->properties[c->n_properties].value = read_some_text(r);
 	}
 	return c;
+}
+
+static void
+pass_content(struct reader *r)
+{
+	for (int i = 0; i < CONTENT_TEXTS; i++)
+		read_span(r);
+	for (size_t n = read_count(r, PROPERTY_BYTES_MIN); n > 0 && !r->bad; n--) {
+		read_span(r);
+		read_span(r);
+	}
 }
 
 enum { PLACE_PARENT = 1, PLACE_PREVIOUS = 2 };
@@ -260,7 +285,11 @@ read_added_or_removed(struct reader *r, struct edit *e)
 	e->node = read_id(r);
 	*(e->kind == EDIT_ADD ? &e->after : &e->before) = read_place(r);
 	e->content_hash = read_fixed(r);
-	if (read_bounded(r, 1))
+	if (!read_bounded(r, 1))
+		return;
+	if (r->brief)
+		pass_content(r);
+	else
 		e->content = read_content(r);
 }
 
@@ -334,8 +363,8 @@ read_edit(struct reader *r, struct edit *e)
 		read_property(r, e);
 		break;
 	case EDIT_META:
-		e->value_before = read_text(r);
-		e->value_after = read_text(r);
+		e->value_before = take_text(r); /* whether it raises an event stands in them */
+		e->value_after = take_text(r);
 		break;
 	case EDIT_MARK:
 		e->mark = (enum mark)read_bounded(r, MARK_CLOSED);

@@ -21,6 +21,7 @@ void code_content(struct json_out *, const struct content *);
 struct reader {
 	const uint8_t *at, *end;
 	bool bad;
+	bool brief; /* of edits only what tells of places and counts: texts and contents are NULL */
 };
 
 struct reader reader_of(struct span bytes);

@@ -86,6 +86,7 @@ dispatcher_new(struct sessions *sessions, uint64_t grace_ms)
 	d->keys = keys_new(sessions);
 	d->projects = projects_new();
 	d->surveys = surveys_new();
+	d->long_steps = long_steps_new(LIMIT_LONG_STEPS_BYTES);
 	uuid_random(&d->boot_id);
 	arena_init(&d->arena);
 	sessions_on_drop(sessions, forget_clients, d->clients);
@@ -104,6 +105,7 @@ dispatcher_free(struct dispatcher *d)
 	keys_free(d->keys);
 	projects_free(d->projects);
 	surveys_free(d->surveys);
+	long_steps_free(d->long_steps);
 	arena_fini(&d->arena);
 	json_out_fini(&d->result);
 	json_out_fini(&d->warnings);

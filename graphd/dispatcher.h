@@ -5,6 +5,7 @@
 #include "graphd/call.h"
 #include "graphd/clients.h"
 #include "graphd/keys.h"
+#include "graphd/long_steps.h"
 #include "graphd/projects.h"
 #include "graphd/reply.h"
 #include "graphd/surveys.h"
@@ -15,6 +16,7 @@ struct dispatcher {
 	struct keys *keys;
 	struct projects *projects;
 	struct surveys *surveys;
+	struct long_steps *long_steps;
 	struct uuid boot_id;
 	struct arena arena; /* of one request */
 	struct json_out result, warnings;

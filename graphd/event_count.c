@@ -31,8 +31,8 @@ mark_has_event(enum mark mark)
 	return mark == MARK_SAVED || mark == MARK_LOADED || mark == MARK_CLOSED;
 }
 
-static uint64_t
-count_of_edit(const struct edit *e)
+uint64_t
+edit_event_count(const struct edit *e)
 {
 	switch (e->kind) {
 	case EDIT_ADD:
@@ -73,6 +73,6 @@ step_event_count(const struct step *step)
 	uint64_t n = step_closing_event(step) != EVENTS;
 
 	for (size_t i = 0; i < step->n_edits; i++)
-		n += count_of_edit(&step->edits[i]);
+		n += edit_event_count(&step->edits[i]);
 	return n;
 }

@@ -362,16 +362,17 @@ tell_edit(struct encoder *enc, const struct edit *e)
 		break;
 	}
 	if (enc->paths)
-		paths_pass(enc->paths, e);
+		paths_pass(enc->paths);
 }
 
+/* It is the last one of the step, and comes with the part that holds it. */
 static void
 tell_closing(struct encoder *enc)
 {
 	enum event event = step_closing_event(enc->step);
 	struct json_out *out = &enc->body;
 
-	if (event == EVENTS || is_skipped(enc))
+	if (event == EVENTS || enc->seq > enc->step->last_seq || is_skipped(enc))
 		return;
 	enc->path = enc->paths ? paths_all(enc->paths) : (struct path){ .n = 0 };
 	/* What was undone is the news; the undo's own id would tell nobody anything. */
@@ -387,27 +388,42 @@ tell_closing(struct encoder *enc)
 	finish(enc, event);
 }
 
+bool
+step_part_events(
+    const struct step *part, uint64_t after, struct paths *paths, step_event_fn *fn, void *context)
+{
+	struct encoder enc = { .step = part,
+		.seq = part->first_seq,
+		.after = after,
+		.paths = paths,
+		.fn = fn,
+		.context = context };
+
+	write_common(&enc);
+	for (size_t i = 0; i < part->n_edits && !enc.stopped; i++)
+		tell_edit(&enc, &part->edits[i]);
+	tell_closing(&enc);
+	json_out_fini(&enc.body);
+	json_out_fini(&enc.common);
+	return !enc.stopped;
+}
+
 void
 step_events(
     const struct step *step, uint64_t after, bool with_paths, step_event_fn *fn, void *context)
 {
+	struct lineage *lineage = NULL;
 	struct paths paths;
-	struct encoder enc = {
-		.step = step, .seq = step->first_seq, .after = after, .fn = fn, .context = context
-	};
 
 	if (step->last_seq <= after || step->last_seq + 1 == step->first_seq)
 		return;
-	write_common(&enc);
-	if (with_paths && step->has_ancestors) {
-		enc.paths = &paths;
-		paths_init(&paths, step);
+	with_paths &= step->has_ancestors;
+	if (with_paths) {
+		lineage = step->n_edits > 1 ? lineage_of(step) : NULL;
+		paths_init(&paths, step, lineage);
 	}
-	for (size_t i = 0; i < step->n_edits && !enc.stopped; i++)
-		tell_edit(&enc, &step->edits[i]);
-	tell_closing(&enc);
-	if (enc.paths)
-		paths_fini(enc.paths);
-	json_out_fini(&enc.body);
-	json_out_fini(&enc.common);
+	step_part_events(step, after, with_paths ? &paths : NULL, fn, context);
+	if (with_paths)
+		paths_fini(&paths);
+	lineage_free(lineage);
 }

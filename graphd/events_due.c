@@ -112,12 +112,27 @@ events_due_add_step(struct events_due *due, const struct session *s, const struc
 	}
 }
 
+/*
+ * More events than a subscriber's queue holds would be lost on their way, and he would read them
+ * from the journal after all; and all others would wait meanwhile.
+ */
+static bool
+has_too_many(const struct step *step)
+{
+	return step->last_seq + 1 - step->first_seq > LIMIT_STEP_EVENTS;
+}
+
 void
 events_due_add_later(struct events_due *due, const struct session *s, const struct step *step)
 {
 	struct step_event none = { .event = EVENTS, .seq = step->last_seq };
-	struct due_event *e = events_due_add(due, s, &none, step->time_us);
+	struct due_event *e;
 
+	if (has_too_many(step))
+		none.event = EVENT_sync;
+	e = events_due_add(due, s, &none, step->time_us);
+	if (none.event == EVENT_sync)
+		return;
 	e->of = s;
 	e->step = step;
 }
@@ -262,6 +277,8 @@ events_due_add_parents(struct events_due *due, const struct session *s, const st
 	struct json_out body = { 0 };
 	struct table told;
 
+	if (has_too_many(step))
+		return;
 	table_init(&told, 0, UUID_BYTES);
 	for (size_t i = 0; i < step->n_edits; i++) {
 		const struct edit *edit = &step->edits[i];

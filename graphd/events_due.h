@@ -38,9 +38,11 @@ struct due_event *events_due_add(
 /* All durable events of a step. The command:executing just before them, if there is one, gets the
  * path of the event that ends the command: who hears of one hears of the other. */
 void events_due_add_step(struct events_due *, const struct session *, const struct step *);
-/* The same step, encoded later by whoever publishes; step and session must stay until then. */
+/* The same step, encoded later by whoever publishes; step and session must stay until then. Of one
+ * with more than LIMIT_STEP_EVENTS a sync stands for all: they are read from the journal. */
 void events_due_add_later(struct events_due *, const struct session *, const struct step *);
-/* node-updated for each parent whose children the step changed, as the graph is now. */
+/* node-updated for each parent whose children the step changed, as the graph is now. None of a
+ * step with so many events: they would come before these. */
 void events_due_add_parents(struct events_due *, const struct session *, const struct step *);
 struct path events_due_path(const struct events_due *, const struct due_event *);
 struct span events_due_body(const struct events_due *, const struct due_event *);

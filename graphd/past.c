@@ -1,6 +1,7 @@
 #include "graphd/past.h"
 
 #include "graphd/audit.h"
+#include "graphd/dispatcher.h"
 
 #include <stdlib.h>
 
@@ -96,10 +97,11 @@ past_session(struct call *c, uint64_t at_seq, struct session **out)
 }
 
 struct writing {
+	struct call *call;
 	struct past_page *page;
 	struct json_out *out;
 	size_t n, end_bytes;
-	void (*write)(struct writing *, const struct step *);
+	bool (*write)(struct writing *, const struct store_step *); /* false: not a step */
 };
 
 static bool
@@ -144,59 +146,118 @@ write_event(void *context, const struct step_event *e)
 	return true;
 }
 
-static void
-write_events(struct writing *w, const struct step *step)
+static struct long_steps *
+long_steps_of(const struct writing *w)
 {
-	step_events(step, w->page->since, w->page->paths, write_event, w);
+	return w->call->dispatcher->long_steps;
 }
 
-static void
-write_step(struct writing *w, const struct step *step)
+/* Takes the step; it is kept for the next page if that begins within it. */
+static bool
+write_long(struct writing *w, struct long_step *step, bool is_kept)
 {
+	const struct request *request = w->call->request;
+	bool good = long_step_events(step, w->page->last_seq, w->page->paths, write_event, w);
+
+	if (is_kept || w->page->more)
+		long_steps_keep(long_steps_of(w), &request->session, step, request->now_ms);
+	else
+		long_step_free(step);
+	return good;
+}
+
+static bool
+write_events(struct writing *w, const struct store_step *stored)
+{
+	struct long_step *long_step;
+	struct step step;
+
+	if (stored->bytes.n > LONG_STEP_BYTES) {
+		long_step = long_step_new(stored->bytes);
+		return long_step && write_long(w, long_step, false);
+	}
+	if (!step_decode(stored->bytes, &step))
+		return false;
+	step_events(&step, w->page->last_seq, w->page->paths, write_event, w);
+	step_fini(&step);
+	return true;
+}
+
+/* False: there is none, or it was not the end of the page. */
+static bool
+write_kept(struct writing *w)
+{
+	struct long_step *kept =
+	    long_steps_find(long_steps_of(w), &w->call->request->session, w->page->last_seq + 1);
+
+	if (!kept)
+		return false;
+	if (!write_long(w, kept, true))
+		w->page->error = ERROR_session_damaged;
+	return w->page->more || w->page->error;
+}
+
+static bool
+write_step(struct writing *w, const struct store_step *stored)
+{
+	struct step step;
+
 	if (is_full(w))
-		return;
-	audit_write(w->out, step);
+		return true;
+	if (!step_decode(stored->bytes, &step))
+		return false;
+	audit_write(w->out, &step);
 	w->n++;
-	w->page->last_seq = step->last_seq;
+	w->page->last_seq = step.last_seq;
+	step_fini(&step);
+	return true;
 }
 
 static bool
 take_step(void *context, const struct store_step *stored)
 {
 	struct writing *w = context;
-	struct step step;
 
-	if (!step_decode(stored->bytes, &step)) {
+	if (!w->write(w, stored))
 		w->page->error = ERROR_session_damaged;
-		return false;
-	}
-	w->write(w, &step);
-	step_fini(&step);
-	return !w->page->more;
+	return !w->page->error && !w->page->more;
 }
 
 static void
-read_page(struct call *c, struct writing *w)
+read_page(struct writing *w)
 {
-	struct store *store = sessions_store(c->sessions);
-	struct past_page *page = w->page;
-	enum error err;
+	struct store *store = sessions_store(w->call->sessions);
+	enum error err =
+	    store->ops->steps_by_seq(store, &w->call->session->id, w->page->last_seq, take_step, w);
 
-	w->end_bytes = w->out->n + PAST_ANSWER_BYTES;
-	page->last_seq = page->since;
-	err = store->ops->steps_by_seq(store, &c->session->id, page->since, take_step, w);
 	if (err)
-		page->error = err;
+		w->page->error = err;
+}
+
+static struct writing
+writing_of(struct call *c, struct past_page *page, struct json_out *out)
+{
+	page->last_seq = page->since;
+	return (struct writing){
+		.call = c, .page = page, .out = out, .end_bytes = out->n + PAST_ANSWER_BYTES
+	};
 }
 
 void
 past_events(struct call *c, struct past_page *page, struct json_out *out)
 {
-	read_page(c, &(struct writing){ .page = page, .out = out, .write = write_events });
+	struct writing w = writing_of(c, page, out);
+
+	w.write = write_events;
+	if (!write_kept(&w))
+		read_page(&w);
 }
 
 void
 past_steps(struct call *c, struct past_page *page, struct json_out *out)
 {
-	read_page(c, &(struct writing){ .page = page, .out = out, .write = write_step });
+	struct writing w = writing_of(c, page, out);
+
+	w.write = write_step;
+	read_page(&w);
 }

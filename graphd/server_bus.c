@@ -45,12 +45,14 @@ send_sync(struct outlet *o, const struct uuid *session, const struct uuid *log_i
 /*
  * Nothing bounds what a node may hold but the number and length of its properties, and a message
  * beyond a subscriber's ZMQ_MAXMSGSIZE would end its connection. Of a longer event the subscribers
- * learn that it exists, and read it from the journal. Only durable ones grow so long.
+ * learn that it exists, and read it from the journal. Only durable ones grow so long. So it is with
+ * the events of a long step, for which one sync is due.
  */
 static void
 publish(struct bus *b, const struct events_due *due, const struct due_event *e)
 {
 	bool is_too_long = e->body_n > LIMIT_EVENT_BYTES && (e->flags & WIRE_DURABLE);
+	bool by_sync = is_too_long || e->event == EVENT_sync;
 	struct wire_header header = { .version = 1,
 		.flags = e->flags,
 		.event = (uint16_t)e->event,
@@ -63,7 +65,7 @@ publish(struct bus *b, const struct events_due *due, const struct due_event *e)
 	for (size_t i = 0; i < b->n_outlets; i++) {
 		if (!outlet_hears(&b->outlets[i], &e->session))
 			continue;
-		if (is_too_long)
+		if (by_sync)
 			send_sync(&b->outlets[i], &e->session, &e->log_id, e->epoch, e->seq);
 		else
 			outlet_send(&b->outlets[i], &e->session, &header, events_due_body(due, e));

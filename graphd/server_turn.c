@@ -74,6 +74,9 @@ store_step(struct server *s, struct session *session, struct step *step)
 	stored.bytes = json_out_span(&s->scratch);
 	s->store->ops->append(s->store, &stored);
 	snapshooter_note(&s->snapshooter, session, stored.bytes.n);
+	/* A graph that was loaded must not pin its length in memory for good. */
+	if (s->scratch.capacity > LIMIT_FRAME_BYTES)
+		json_out_fini(&s->scratch);
 	events_due_add_later(&s->open->events, session, step);
 	if (bus_has_dash(&s->bus, &session->id))
 		events_due_add_parents(&s->open->events, session, step);

@@ -52,6 +52,11 @@ void step_encode(const struct step *, struct json_out *out);
 /* False when the bytes are not a step: damaged, or of a later version. out owns everything;
  * step_fini() it. */
 bool step_decode(struct span bytes, struct step *out);
+/* The same of all but the edits: *n_edits are to be read next. step_fini() is due in any case. */
+struct reader;
+bool step_decode_head(struct reader *, struct step *out, size_t *n_edits);
+/* The next edit of a step. False: there is no such one; edit_fini() is due in any case. */
+bool step_decode_edit(struct reader *, struct edit *out);
 
 /* How many durable events the step raises: its last_seq is first_seq - 1 plus this. */
 uint64_t step_event_count(const struct step *);
@@ -71,3 +76,10 @@ struct step_event {
 typedef bool step_event_fn(void *context, const struct step_event *);
 void step_events(
     const struct step *, uint64_t after, bool with_paths, step_event_fn *fn, void *context);
+/*
+ * The same of a part of a step, whose edits and seqs alone stand in the struct. paths: of the whole
+ * step, and so far as the part begins; or NULL. False: fn stopped it.
+ */
+struct paths;
+bool step_part_events(
+    const struct step *part, uint64_t after, struct paths *, step_event_fn *fn, void *context);

@@ -113,39 +113,43 @@ read_ancestors(struct reader *r, struct step *step)
 	memcpy(step->ancestors, ids.p, ids.n);
 }
 
-/* An added node without its content is for histories; a step always has it. */
-static bool
-is_whole(const struct step *step)
+bool
+step_decode_head(struct reader *r, struct step *out, size_t *n_edits)
 {
-	if (step->first_seq == 0 || step->last_seq + 1 < step->first_seq)
+	uint64_t format = read_bounded(r, UINT8_MAX);
+
+	*out = (struct step){ .kind = STEP_DO };
+	*n_edits = 0;
+	if (format != STEP_FORMAT && format != STEP_WITHOUT_ANCESTORS)
 		return false;
-	for (size_t i = 0; i < step->n_edits; i++) {
-		const struct edit *e = &step->edits[i];
-		if ((e->kind == EDIT_ADD || e->kind == EDIT_REMOVE) && !e->content)
-			return false;
-	}
-	return true;
+	read_head(r, out);
+	if (format == STEP_FORMAT)
+		read_ancestors(r, out);
+	*n_edits = read_count(r, EDIT_BYTES_MIN);
+	return !r->bad && out->first_seq > 0 && out->last_seq + 1 >= out->first_seq;
+}
+
+/* An added node without its content is for histories; a step always has it. */
+bool
+step_decode_edit(struct reader *r, struct edit *out)
+{
+	read_edit(r, out);
+	return !r->bad &&
+	    (r->brief || out->content || (out->kind != EDIT_ADD && out->kind != EDIT_REMOVE));
 }
 
 bool
 step_decode(struct span bytes, struct step *out)
 {
 	struct reader r = reader_of(bytes);
-	uint64_t format = read_bounded(&r, UINT8_MAX);
 	size_t n;
+	bool good = step_decode_head(&r, out, &n);
 
-	*out = (struct step){ .kind = STEP_DO };
-	if (format != STEP_FORMAT && format != STEP_WITHOUT_ANCESTORS)
-		return false;
-	read_head(&r, out);
-	if (format == STEP_FORMAT)
-		read_ancestors(&r, out);
-	n = read_count(&r, EDIT_BYTES_MIN);
-	if (n > 0)
+	if (good && n > 0)
 		out->edits = xmalloc(n * sizeof(*out->edits));
-	while (out->n_edits < n && !r.bad)
-		read_edit(&r, &out->edits[out->n_edits++]);
-	if (reader_is_done(&r) && is_whole(out))
+	while (good && out->n_edits < n)
+		good = step_decode_edit(&r, &out->edits[out->n_edits++]);
+	if (good && reader_is_done(&r))
 		return true;
 	step_fini(out);
 	return false;

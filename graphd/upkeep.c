@@ -52,6 +52,7 @@ dispatch_expire(struct dispatcher *d, uint64_t now_ms, uint64_t now_us,
 	struct expiry expiry = { now_us, fn, context };
 
 	clients_tick(d->clients, now_ms, announce_change, &expiry);
+	long_steps_expire(d->long_steps, now_ms);
 }
 
 enum error
@@ -111,7 +112,10 @@ end_idle(void *context, const struct store_session *row, size_t clients)
 uint64_t
 dispatch_expires_ms(const struct dispatcher *d)
 {
-	return clients_due_ms(d->clients);
+	uint64_t clients_ms = clients_due_ms(d->clients);
+	uint64_t steps_ms = long_steps_due_ms(d->long_steps);
+
+	return clients_ms < steps_ms ? clients_ms : steps_ms;
 }
 
 size_t

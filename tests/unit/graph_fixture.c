@@ -376,10 +376,16 @@ random_edit(struct session *s, struct dice *d)
 }
 
 struct step *
-random_step(struct session *s, struct dice *d, const char *actor)
+random_long_step(struct session *s, struct dice *d, const char *actor, uint32_t n_tries)
 {
 	begin_as(s, actor, STEP_DO, COMMAND_batch);
-	for (uint32_t i = 1 + roll(d, 4); i > 0; i--)
+	while (n_tries-- > 0)
 		random_edit(s, d);
 	return session_end(s, (struct span){ NULL, 0 });
+}
+
+struct step *
+random_step(struct session *s, struct dice *d, const char *actor)
+{
+	return random_long_step(s, d, actor, 1 + roll(d, 4));
 }

@@ -43,6 +43,8 @@ void free_step(struct step *);
 struct step read_back(const struct step *);
 /* A step of one to four random edits by this actor; NULL when all of them were refused. */
 struct step *random_step(struct session *, struct dice *, const char *actor);
+/* The same of so many edits, as far as they are not refused, or more where branches go. */
+struct step *random_long_step(struct session *, struct dice *, const char *actor, uint32_t n_tries);
 /* The node with the n-th id, or NULL. */
 const struct node *find_node(const struct graph *, uint64_t n);
 /* The n-th node in the order of the walk, or NULL. */

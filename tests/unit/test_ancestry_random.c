@@ -9,13 +9,17 @@
 
 enum { SEEDS = 20, STEPS = 150 };
 
+struct known_parent {
+	struct uuid node, parent;
+};
+
 /* What the graph looks like in the middle of a step. */
 struct model {
-	struct kinship *kin;
+	struct known_parent *kin;
 	size_t n;
 };
 
-static struct kinship *
+static struct known_parent *
 model_find(struct model *m, const struct uuid *id)
 {
 	for (size_t i = m->n; i-- > 0;)
@@ -27,7 +31,7 @@ model_find(struct model *m, const struct uuid *id)
 static void
 model_put(struct model *m, const struct uuid *id, const struct uuid *parent)
 {
-	struct kinship *k = model_find(m, id);
+	struct known_parent *k = model_find(m, id);
 
 	if (!k) {
 		m->kin = xrealloc(m->kin, m->n + 1, sizeof(*m->kin));
