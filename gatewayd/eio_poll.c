@@ -209,11 +209,13 @@ eio_poll_take(struct eio *eio, const struct eio_sid *sid, void *get, struct json
 void
 eio_poll_abort(struct eio *eio, const struct eio_sid *sid, void *get, uint64_t now_ms)
 {
-	struct eio_session *s = eio_find(eio, sid, now_ms);
+	struct eio_session *s = table_find(&eio->sessions, sid->bytes);
 
 	if (!s || !s->polling || s->polling->get != get)
 		return;
+	/* First of all: its time may be up just now, and that would answer what is gone. */
 	s->polling->get = NULL;
+	eio_tick(eio, now_ms);
 	eio_end(s, EIO_TRANSPORT_ERROR, SPAN("1"));
 }
 

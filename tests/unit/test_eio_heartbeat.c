@@ -44,6 +44,22 @@ START_TEST(a_session_without_pong_is_unknown_exactly_interval_and_timeout_after_
 }
 END_TEST
 
+START_TEST(a_client_that_leaves_in_the_moment_its_time_is_up_is_not_answered)
+{
+	struct eio_sid sid = shake_hands(eio, START_MS);
+	uint64_t end_ms = START_MS + INTERVAL_MS + TIMEOUT_MS;
+	static struct fake_get get;
+
+	eio_tick(eio, START_MS + INTERVAL_MS);
+	ck_assert_str_eq(poll(eio, &sid, &get, end_ms - 1), "2");
+	ck_assert_str_eq(poll(eio, &sid, &get, end_ms - 1), "(held)");
+	/* Whoever says this frees the GET. */
+	eio_poll_abort(eio, &sid, &get, end_ms);
+	ck_assert(!get.is_finished);
+	ck_assert_uint_eq(closed, 1);
+}
+END_TEST
+
 START_TEST(a_pong_in_the_last_millisecond_keeps_the_session)
 {
 	struct eio_sid sid = shake_hands(eio, START_MS);
@@ -159,6 +175,7 @@ main(void)
 	tcase_add_test(tests, the_ping_comes_one_interval_after_the_open_and_after_each_pong);
 	tcase_add_test(
 	    tests, a_session_without_pong_is_unknown_exactly_interval_and_timeout_after_its_open);
+	tcase_add_test(tests, a_client_that_leaves_in_the_moment_its_time_is_up_is_not_answered);
 	tcase_add_test(tests, a_pong_in_the_last_millisecond_keeps_the_session);
 	tcase_add_test(tests, data_does_not_stand_for_a_pong_and_pings_come_on_a_busy_link);
 	tcase_add_test(tests, early_and_repeated_pongs_change_nothing);
