@@ -218,10 +218,13 @@ on_leave(const struct emitted *e)
 {
 	struct json_out out = { 0 };
 	struct uuid session;
+	struct seat *s;
 
 	if (!own_session(e, &session))
 		return;
-	seat_leave(place_seat(e->place, &session));
+	s = place_seat(e->place, &session);
+	seat_give_up_joins(s);
+	seat_leave(s);
 	json_out_open(&out, '{');
 	json_out_key(&out, "session_id");
 	json_out_uuid(&out, &session);

@@ -67,16 +67,28 @@ place_refuse_joins(struct place *p, struct rejoin *joins, enum error err)
 	rejoins_free(joins);
 }
 
-/* It left meanwhile, and the last word is what counts. */
+/* It left meanwhile, and the last word is what counts: only who waits for an ack is told. */
 static void
 fail_gone(struct place *p, const struct rejoin *j)
 {
 	struct json_out error = { 0 };
 
+	if (!j->has_ack)
+		return;
 	live_write_error(&error, ERROR_invalid_session, NULL);
-	if (j->has_ack)
-		place_fail(p, json_out_span(&error), true, j->ack_id);
+	place_fail(p, json_out_span(&error), true, j->ack_id);
 	json_out_fini(&error);
+}
+
+void
+seat_give_up_joins(struct seat *s)
+{
+	struct rejoin *joins = s->joins;
+
+	s->joins = NULL;
+	for (const struct rejoin *j = joins; j; j = j->next)
+		fail_gone(s->place, j);
+	rejoins_free(joins);
 }
 
 static void

@@ -88,6 +88,8 @@ bool seat_keep_join(struct seat *, const struct seat_wish *);
 /* What was kept is told that error; the seat is not touched. Takes the list. */
 void place_refuse_joins(struct place *, struct rejoin *, enum error);
 void rejoins_free(struct rejoin *);
+/* The client leaves: what it said before the seat was in comes to nothing, as acks are told. */
+void seat_give_up_joins(struct seat *);
 /* Who is in already: other filters than now take effect, and `joined` comes in any case. */
 void seat_join_again(struct seat *, const struct seat_wish *);
 /* The seat is in: what was said to it meanwhile. */

@@ -215,6 +215,23 @@ class Stories(FiltersTest):
         self.assertEqual(self.info()["active_clients"], 1)
         self.assertEqual(self.nodes_heard(client), [])
 
+    def test_who_leaves_before_it_is_in_has_each_join_answered(self):
+        client = self.open()
+        self.server.graphd.freeze()
+        try:
+            for ack in (-1, -2):
+                client.emit("join_session", {"session_id": self.session}, ack=ack)
+            client.emit("leave_session", {"session_id": self.session}, ack=-3)
+            client.await_acks(3, 3)
+        finally:
+            self.server.graphd.thaw()
+        for ack in (-1, -2):
+            self.assertEqual(client.acks[ack][0]["error"]["code"], "INVALID_SESSION")
+        self.assertEqual(client.acks[-3][0]["session_id"], self.session)
+        self.assertNotIn("joined", client.names())
+        self.join(client, subtree=self.right)
+        self.assertEqual(self.info()["active_clients"], 1)
+
     def test_other_sessions_of_the_socket_keep_their_filters(self):
         client = self.open()
         self.join(client, subtree=self.left)
