@@ -255,6 +255,6 @@ void room_free(struct room *);
 void room_tick(struct room *, uint64_t now_ms);
 /* Subscribes anew if it is time, so that graphd answers it. */
 void room_ask_sync(struct room *, uint64_t now_ms);
-/* All who are counted and have come in. */
+/* All who are counted and whom graphd has let in, though they may still wait to hear of it. */
 void room_each_counted(
     const struct room *, void (*fn)(void *context, struct member *), void *context);

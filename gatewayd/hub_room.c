@@ -54,6 +54,13 @@ room_each_counted(const struct room *r, void (*fn)(void *context, struct member 
 {
 	const struct link *const lists[] = { &r->waiting, &r->slow };
 
+	LIST_EACH(at, &r->joining)
+	{
+		struct member *m = LIST_OF(at, struct member, link);
+
+		if (m->joiner->answered)
+			fn(context, m);
+	}
 	for (size_t i = 0; i < 2; i++) {
 		LIST_EACH(at, lists[i])
 		{

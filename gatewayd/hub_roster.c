@@ -84,13 +84,6 @@ strike_ours(struct room *r)
 {
 	r->n_unlisted = 0;
 	room_each_counted(r, strike, r);
-	LIST_EACH(at, &r->joining)
-	{
-		struct member *m = LIST_OF(at, struct member, link);
-
-		if (m->joiner->answered)
-			strike(r, m);
-	}
 }
 
 static void

@@ -55,6 +55,26 @@ START_TEST(a_new_graphd_is_reminded_of_those_who_are_elsewhere)
 }
 END_TEST
 
+START_TEST(who_was_let_in_and_is_still_coming_in_is_reported_to_a_new_graphd)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	hear_of(EVENT_session_connected, "A", "null", 1);
+	join_counted(&ann, "A", &fake_transport);
+	turn();
+	fake_answer(
+	    &fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":true}");
+	ck_assert_uint_eq(ann.n_joined, 0); /* its announcement was lost */
+	restart();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
+	ck_assert_str_eq(fake_open(&fake, COMMAND_join)->args,
+	    "{\"client_id\":\"A\",\"connection\":2,\"back\":true,\"quiet\":true}");
+	ck_assert_ptr_null(reminder());
+	pass(250);
+	ck_assert_uint_eq(ann.n_joined, 1);
+}
+END_TEST
+
 START_TEST(who_left_while_graphd_was_away_is_among_them)
 {
 	join_plainly(&cem);
@@ -237,6 +257,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
+	tcase_add_test(t, who_was_let_in_and_is_still_coming_in_is_reported_to_a_new_graphd);
 	tcase_add_test(t, who_left_while_graphd_was_away_is_among_them);
 	tcase_add_test(t, who_is_here_takes_no_place_on_the_list);
 	tcase_add_test(t, who_is_here_twice_is_read_up_once_and_counts_once);
