@@ -9,26 +9,6 @@
 
 enum { DRAIN_STEP_MS = 50 };
 
-/* One member of the room, in whatever state; NULL when nobody is in. */
-static struct member *
-anybody(struct room *r)
-{
-	struct link *const lists[] = { &r->waiting, &r->slow, &r->joining };
-
-	for (size_t i = 0; i < 3; i++) {
-		if (!list_is_empty(lists[i]))
-			return LIST_OF(lists[i]->next, struct member, link);
-	}
-	LIST_EACH(at, &r->groups)
-	{
-		struct group *g = LIST_OF(at, struct group, in_room);
-
-		if (g->n)
-			return g->members[g->n - 1];
-	}
-	return NULL;
-}
-
 static void
 drain_some(struct hub *hub, size_t n)
 {
@@ -37,7 +17,7 @@ drain_some(struct hub *hub, size_t n)
 	for (size_t i = 0; n && (r = table_next(&hub->rooms, &i));) {
 		struct member *m;
 
-		for (; n && (m = anybody(r)); n--)
+		for (; n && (m = room_anybody(r)); n--)
 			member_evict(m, "drain");
 	}
 }

@@ -250,6 +250,8 @@ struct room *hub_room(struct hub *, const struct uuid *id);
 void hub_want_start(struct room *);
 /* graphd knows no such session, or no longer: everybody goes. */
 void room_end(struct room *);
+/* One member, in whatever state; NULL when nobody is in. */
+struct member *room_anybody(const struct room *);
 void room_evict_all(struct room *, const char *reason);
 void room_free(struct room *);
 void room_tick(struct room *, uint64_t now_ms);

@@ -80,28 +80,36 @@ room_each_counted(const struct room *r, void (*fn)(void *context, struct member 
 	}
 }
 
-/* Everybody but those who are still joining. */
+struct member *
+room_anybody(const struct room *r)
+{
+	const struct link *const lists[] = { &r->waiting, &r->slow, &r->joining };
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!list_is_empty(lists[i]))
+			return LIST_OF(lists[i]->next, struct member, link);
+	}
+	LIST_EACH(at, &r->groups)
+	{
+		const struct group *g = LIST_OF(at, struct group, in_room);
+
+		if (g->n)
+			return g->members[g->n - 1];
+	}
+	return NULL;
+}
+
 void
 room_evict_all(struct room *r, const char *reason)
 {
-	struct link *const lists[] = { &r->waiting, &r->slow };
+	struct member *m;
 
 	/* First of all, since it may turn members slow. */
 	LIST_EACH(at, &r->groups)
 	group_flush(LIST_OF(at, struct group, in_room));
-	for (size_t i = 0; i < 2; i++) {
-		while (!list_is_empty(lists[i]))
-			member_evict(LIST_OF(lists[i]->next, struct member, link), reason);
-	}
-	for (struct link *at = r->groups.next, *next; at != &r->groups; at = next) {
-		struct group *g = LIST_OF(at, struct group, in_room);
-
-		next = at->next;
-		g->users++;
-		while (g->n)
-			member_evict(g->members[g->n - 1], reason);
-		group_release(g);
-	}
+	/* Whoever goes may take others along, and with them their groups: no list is walked. */
+	while ((m = room_anybody(r)))
+		member_evict(m, reason);
 }
 
 void

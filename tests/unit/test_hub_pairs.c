@@ -129,6 +129,23 @@ START_TEST(who_finds_no_place_may_take_others_along_that_would_find_none)
 }
 END_TEST
 
+START_TEST(an_ended_session_takes_both_though_they_hear_different_names)
+{
+	struct join j = { .session = session };
+
+	memset(twins, 0, sizeof twins);
+	for (size_t i = 0; i < 2 * PAIRS; i++) {
+		twins[i].other = &twins[i ^ 1];
+		hub_join(
+		    hub, &twins[i].member, &twin_transport, i & 1 ? NAMES_DASH : NAMES_COLON, &j);
+	}
+	sync_at(0);
+	memset(&log_id, 0, sizeof log_id);
+	sync_at(1);
+	ck_all_gone();
+}
+END_TEST
+
 START_TEST(an_ended_session_takes_all_of_them)
 {
 	join_pairs(false);
@@ -152,5 +169,6 @@ main(void)
 	tcase_add_test(tc, who_waited_in_vain_for_graphd_may_take_others_along_that_wait);
 	tcase_add_test(tc, who_finds_no_place_may_take_others_along_that_would_find_none);
 	tcase_add_test(tc, an_ended_session_takes_all_of_them);
+	tcase_add_test(tc, an_ended_session_takes_both_though_they_hear_different_names);
 	return run_tests(tc);
 }
