@@ -105,7 +105,7 @@ static void
 on_rejoined(void *user, struct span id, bool is_error, struct span answer)
 {
 	struct place *p = user;
-	int64_t n_clients = 0, seq = 0;
+	int64_t n_clients = 0;
 	struct rejoin j;
 	struct seat *s;
 
@@ -123,12 +123,12 @@ on_rejoined(void *user, struct span id, bool is_error, struct span answer)
 		j.change.names = seat_names(s);
 	j.change.dialect = place_dialect(p, j.change.names);
 	json_find_integer(answer, "active_clients", &n_clients);
-	json_find_integer(answer, "seq", &seq);
 	j.change.active_clients = (uint64_t)n_clients;
+	/* Not graphd's seq: of what that stands behind some may still be on its way here. */
 	if (hub_is_change(&s->member, &j.change))
 		make_change(s, &j);
 	else
-		place_emit_joined(p, &j.session, j.change.active_clients, (uint64_t)seq, NULL,
+		place_emit_joined(p, &j.session, j.change.active_clients, hub_seq(&s->member), NULL,
 		    j.has_ack, j.ack_id);
 }
 
