@@ -134,6 +134,7 @@ on_tick(struct loop_timer *timer)
 	}
 	if (is_whole) {
 		hub->next_tick_ms = now_ms + TICK_MS;
+		hub->reports_rest = false;
 		give_memory_back(hub);
 	}
 	set_tick(hub, now_ms);

@@ -98,6 +98,7 @@ struct hub {
 	struct link answering;	/* surveys with answers for graphd */
 	struct link reports;	/* to graphd, that wait for room among the requests */
 	struct link reported;	/* those that graphd has not answered yet */
+	bool reports_rest;	/* until the next tick: graphd has too much to do just now */
 	uint64_t survey_number; /* of the last one; 0: none yet */
 	size_t n_joining;
 	size_t n_joined; /* since memory was last given back */

@@ -90,10 +90,12 @@ on_answer(void *arg, enum error status, struct span body)
 
 	(void)body;
 	r->asked = 0;
-	if (status == ERROR_backend_unavailable)
+	if (status == ERROR_backend_unavailable || status == ERROR_overloaded) {
+		r->hub->reports_rest = status == ERROR_overloaded;
 		take_back(r->hub);
-	else
+	} else {
 		report_free(r);
+	}
 }
 
 static bool
@@ -116,7 +118,7 @@ send_report(struct report *r)
 void
 hub_send_reports(struct hub *hub)
 {
-	while (!list_is_empty(&hub->reports)) {
+	while (!hub->reports_rest && !list_is_empty(&hub->reports)) {
 		struct report *r = LIST_OF(hub->reports.next, struct report, link);
 
 		if (!send_report(r))

@@ -44,6 +44,28 @@ START_TEST(what_graphd_does_not_answer_is_told_again_in_the_same_order)
 }
 END_TEST
 
+START_TEST(what_graphd_had_no_time_for_is_told_again_a_moment_later)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	bring_in_as(&bob, "B", 2);
+	hub_leave(hub, &ann.member);
+	hub_leave(hub, &bob.member);
+	fake_answer(&fake, COMMAND_leave, ERROR_overloaded, "{\"error\":{}}");
+	for (int i = 0; i < 5; i++)
+		turn();
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 2);
+	pass(1100);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 4);
+	ck_assert_ptr_nonnull(strstr(fake_open(&fake, COMMAND_leave)->args, "\"A\""));
+	fake_answer(&fake, COMMAND_leave, OK, "{}");
+	fake_answer(&fake, COMMAND_leave, OK, "{}");
+	pass(1100);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 4);
+}
+END_TEST
+
 START_TEST(of_a_client_graphd_never_heard_of_no_leave_is_told)
 {
 	join_plainly(&cem);
@@ -70,6 +92,7 @@ main(void)
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, reports_wait_for_room_among_the_requests_and_keep_their_order);
 	tcase_add_test(t, what_graphd_does_not_answer_is_told_again_in_the_same_order);
+	tcase_add_test(t, what_graphd_had_no_time_for_is_told_again_a_moment_later);
 	tcase_add_test(t, of_a_client_graphd_never_heard_of_no_leave_is_told);
 	return run_tests(t);
 }
