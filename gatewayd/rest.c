@@ -114,10 +114,10 @@ rest_ask(struct rest_call *c, enum command command, struct span args)
 		wait_for_clients(c, &question);
 	c->command = command;
 	c->number = upstream_ask(c->rest->settings.upstream, &question, answered, c);
-	if (c->number == 0)
-		rest_fail(c, ERROR_overloaded);
-	else
+	if (c->number)
 		http_hold(c->http, peer_gone, c);
+	else
+		rest_fail(c, c->refused ? c->refused : ERROR_overloaded);
 }
 
 static enum error

@@ -154,6 +154,7 @@ answer_refused(struct rest_call *c, enum error err, struct span body)
 	error_write(&error, c->refused, &c->why);
 	reply_error(c->rest, c->http, error_rows[c->refused].status, json_out_span(&error), graph);
 	json_out_fini(&error);
+	refusal_fini(&c->why);
 }
 
 /* What graphd refused: {"error":{…},"graph"?:…}, or nothing when it was not reached. */

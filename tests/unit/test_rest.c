@@ -173,6 +173,31 @@ START_TEST(a_command_refused_here_brings_the_graph_of_its_session)
 }
 END_TEST
 
+static void
+ignore_answer(void *arg, enum error status, struct span body)
+{
+	(void)arg;
+	(void)status;
+	(void)body;
+}
+
+START_TEST(what_is_refused_here_is_refused_for_that_however_busy_graphd_is)
+{
+	struct upstream_question q = { .command = COMMAND_get_dirty, .deadline_ms = 60000 };
+	const char *answer;
+
+	while (upstream_ask(upstream, &q, ignore_answer, NULL))
+		;
+	answer = fetch("POST", API "/commands/execute", "",
+	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"Undo\"}");
+	ck_assert_int_eq(status_of(answer), 400);
+	ck_assert_ptr_nonnull(strstr(answer, "UNKNOWN_COMMAND"));
+	answer = fetch("GET", S, "", "");
+	ck_assert_int_eq(status_of(answer), 503);
+	ck_assert_ptr_nonnull(strstr(answer, "OVERLOADED"));
+}
+END_TEST
+
 START_TEST(every_error_of_graphd_has_its_status_and_comes_as_it_is)
 {
 	static const char body[] =
@@ -448,6 +473,7 @@ main(void)
 	    sizeof(refused) / sizeof(*refused));
 	tcase_add_loop_test(t, a_command_refused_here_brings_the_graph_of_its_session, 0,
 	    sizeof(refused_commands) / sizeof(*refused_commands));
+	tcase_add_test(t, what_is_refused_here_is_refused_for_that_however_busy_graphd_is);
 	tcase_add_test(t, every_error_of_graphd_has_its_status_and_comes_as_it_is);
 	tcase_add_test(t, errors_are_problems_for_those_who_want_them);
 	tcase_add_test(t, the_caller_is_named_by_body_query_header_or_password);
