@@ -106,7 +106,7 @@ struct member {
 	bool passed_over; /* its filter left out what came last: it has not been told of its seq */
 	uint64_t
 	    seq; /* last durable event delivered, or passed over by its filter; stale when live */
-	uint64_t since_ms;	       /* JOINING: began then; SLOW: last progress */
+	uint64_t since_ms;	       /* JOINING: its last step; SLOW: last progress */
 	uint64_t number;	       /* graphd's, in order of joining */
 	uint64_t connection;	       /* tells it from an older one of the same client */
 	const char *client_id, *actor; /* the transport's; NULL when not counted */

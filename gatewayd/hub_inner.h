@@ -188,7 +188,7 @@ void member_evict(struct member *, const char *reason);
 /* hub_join.c */
 /* Whether graphd knows a counted member, or is about to. */
 bool member_is_reported(const struct member *);
-/* It does not come in, and is told so. */
+/* It does not come in, and is told so; so is graphd, where it has let it in or still may. */
 void joiner_refuse(struct member *, enum error);
 /* What was not sent to graphd yet will not be. Whether graphd may have heard of the member, joining
  * or in. */

@@ -57,6 +57,8 @@ joiner_refuse(struct member *m, enum error err)
 	const struct transport *transport = m->group->transport;
 	struct join_result result = { .error = err };
 
+	if (err == ERROR_backend_unavailable && joiner_withdraw(m))
+		member_report_left(m, m->may_return);
 	member_clear(m);
 	transport->joined(m, &result);
 }
@@ -100,7 +102,6 @@ on_joined(void *arg, enum error status, struct span body)
 
 	j->asked = 0;
 	if (status) {
-		m->counted = false;
 		joiner_refuse(m, status);
 		return;
 	}
@@ -151,10 +152,9 @@ start(struct member *m, struct link *refused)
 		return;
 	}
 	m->joiner->asked = member_join(m, on_joined);
-	if (!m->joiner->asked) {
-		m->counted = false;
+	m->since_ms = clock_now_ms();
+	if (!m->joiner->asked)
 		set_apart(m, refused);
-	}
 }
 
 void
@@ -180,12 +180,7 @@ room_start_joiners(struct room *r)
 void
 room_fail_joiners(struct room *r, enum error err)
 {
-	while (!list_is_empty(&r->joining)) {
-		struct member *m = LIST_OF(r->joining.next, struct member, link);
-
-		m->counted = m->counted && m->joiner->answered;
-		joiner_refuse(m, err);
-	}
+	fail_all(&r->joining, err);
 }
 
 void
@@ -200,8 +195,7 @@ room_expire_joiners(struct room *r, uint64_t now_ms)
 		next = at->next;
 		if (m->joiner->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
 			enter(m);
-		else if (!(r->synced && r->hears) && !member_is_reported(m) &&
-		    now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
+		else if (now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
 			set_apart(m, &late);
 	}
 	fail_all(&late, ERROR_backend_unavailable);

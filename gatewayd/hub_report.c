@@ -44,7 +44,10 @@ uint64_t
 member_join(struct member *m, upstream_reply_fn *fn)
 {
 	struct json_out args = { 0 };
-	struct upstream_question q = { .command = COMMAND_join, .session = m->room->id };
+	/* The hub gives up before: it knows then whether the question was sent. */
+	struct upstream_question q = { .command = COMMAND_join,
+		.session = m->room->id,
+		.deadline_ms = 2 * LIMIT_DEADLINE_MS };
 	uint64_t number;
 
 	write_args(&args, m, NULL);

@@ -66,6 +66,52 @@ START_TEST(what_graphd_had_no_time_for_is_told_again_a_moment_later)
 }
 END_TEST
 
+START_TEST(a_join_that_is_not_answered_in_time_is_taken_back)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	join_counted(&ann, "A", &fake_transport);
+	turn();
+	pass(LIMIT_DEADLINE_MS + 100);
+	ck_assert_int_eq(ann.result.error, ERROR_backend_unavailable);
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_join));
+	/* graphd may have the question, and let the client in when it comes to it. */
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\",\"connection\":2}");
+	/* It never had this one. */
+	fake.is_away = true;
+	join_counted(&bob, "B", &fake_transport);
+	turn();
+	pass(LIMIT_DEADLINE_MS + 100);
+	ck_assert_int_eq(bob.result.error, ERROR_backend_unavailable);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
+}
+END_TEST
+
+static void
+on_drained(void *context)
+{
+	(void)context;
+}
+
+START_TEST(who_is_turned_away_by_the_drain_while_it_joins_is_reported_gone)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	join_counted(&ann, "A", &fake_transport);
+	join_counted(&bob, "B", &fake_transport);
+	turn();
+	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":true}");
+	hub_drain(hub, 0, on_drained, NULL);
+	pass(50);
+	ck_assert_int_eq(ann.result.error, ERROR_backend_unavailable);
+	ck_assert_int_eq(bob.result.error, ERROR_backend_unavailable);
+	ck_assert_ptr_null(fake_open(&fake, COMMAND_join));
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 2);
+}
+END_TEST
+
 START_TEST(of_a_client_graphd_never_heard_of_no_leave_is_told)
 {
 	join_plainly(&cem);
@@ -93,6 +139,8 @@ main(void)
 	tcase_add_test(t, reports_wait_for_room_among_the_requests_and_keep_their_order);
 	tcase_add_test(t, what_graphd_does_not_answer_is_told_again_in_the_same_order);
 	tcase_add_test(t, what_graphd_had_no_time_for_is_told_again_a_moment_later);
+	tcase_add_test(t, a_join_that_is_not_answered_in_time_is_taken_back);
+	tcase_add_test(t, who_is_turned_away_by_the_drain_while_it_joins_is_reported_gone);
 	tcase_add_test(t, of_a_client_graphd_never_heard_of_no_leave_is_told);
 	return run_tests(t);
 }
