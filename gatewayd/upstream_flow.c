@@ -22,6 +22,7 @@ static struct metric resent = { .name = "gatewayd_requests_resent_total",
 static struct metric expired = { .name = "gatewayd_requests_expired_total",
 	.help = "Requests that graphd did not answer in time.",
 	.type = "counter" };
+
 /* Sending. */
 
 /* A long body is cut into frames of the same message; an empty one is one empty frame. */
@@ -151,6 +152,18 @@ deadline_due(struct loop_timer *t)
 	upstream_set_deadline(u);
 }
 
+/* Numbers are given in the order of asking; nearly always it belongs at the end. */
+static void
+put_back(struct upstream_requests *q, struct upstream_request *p)
+{
+	struct link *before = q->unsent.prev;
+
+	while (before != &q->unsent &&
+	    LIST_OF(before, struct upstream_request, unsent)->number > p->number)
+		before = before->prev;
+	list_append(before->next, &p->unsent);
+}
+
 /*
  * A new link: what was sent on the old one was lost or will not be answered. All of it is sent
  * again, in the old order; each change carries a key by which graphd knows it if it was done
@@ -160,17 +173,16 @@ deadline_due(struct loop_timer *t)
 static void
 resend_all(struct upstream *u)
 {
-	struct link *next;
-
 	list_init(&u->requests.unsent);
-	for (struct link *at = u->requests.by_deadline.next; at != &u->requests.by_deadline;
-	     at = next) {
+	LIST_EACH(at, &u->requests.by_deadline)
+	{
 		struct upstream_request *p = LIST_OF(at, struct upstream_request, by_deadline);
-		next = at->next;
+
 		p->unsent = (struct link){ 0 };
 		p->attempt++;
 		json_out_fini(&p->body);
-		list_append(&u->requests.unsent, &p->unsent);
+		put_back(&u->requests, p);
+		resent.value += p->was_sent;
 	}
 }
 
@@ -187,7 +199,6 @@ void
 upstream_linked(struct upstream *u)
 {
 	upstream_end_once(u);
-	resent.value += (int64_t)upstream_requests_count(&u->requests);
 	resend_all(u);
 	u->is_linked = true;
 	/* Its answer tells whether the two understand each other; then what waits is sent. */

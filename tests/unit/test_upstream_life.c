@@ -1,6 +1,23 @@
 /* What happens when graphd comes, goes, and comes again. */
 
+#include "common/metrics.h"
 #include "upstream_fixture.h"
+
+static int
+count_resent(void)
+{
+	static const char name[] = "\ngatewayd_requests_resent_total ";
+	struct json_out out = { 0 };
+	const char *at;
+	int n;
+
+	metrics_print(&out);
+	at = memmem(out.bytes, out.n, name, sizeof(name) - 1);
+	ck_assert_ptr_nonnull(at);
+	n = (int)strtol(at + sizeof(name) - 1, NULL, 10);
+	json_out_fini(&out);
+	return n;
+}
 
 static void
 restart_fake(void)
@@ -13,8 +30,10 @@ START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
 {
 	struct asked q;
 	struct answer a;
+	int resent;
 
 	RUN_UNTIL_READY(upstream);
+	resent = count_resent();
 	fake_stop();
 	RUN_UNTIL(n_down == 1);
 	ck_assert(!upstream_is_ready(upstream));
@@ -28,6 +47,7 @@ START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
 	RUN_UNTIL(a.n == 1);
 	ck_assert_int_eq(a.status, OK);
 	ck_assert_int_eq(n_restarted, 1);
+	ck_assert_int_eq(count_resent(), resent); /* it was sent once */
 	answer_fini(&a);
 	frames_fini(&q.frames);
 }
@@ -58,6 +78,32 @@ START_TEST(what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key)
 	answer_fini(&b);
 	frames_fini(&before.frames);
 	frames_fini(&after.frames);
+}
+END_TEST
+
+START_TEST(what_is_sent_again_keeps_its_order_whatever_its_deadlines)
+{
+	static const enum command asked[] = { COMMAND_create_node, COMMAND_delete_node,
+		COMMAND_undo, COMMAND_redo };
+	static const int64_t deadlines_ms[] = { 9000, 4000, 12000, 3000 };
+	static struct answer a[4];
+	struct asked q;
+	int resent = count_resent();
+
+	RUN_UNTIL_READY(upstream);
+	for (size_t i = 0; i < 4; i++)
+		ask(asked[i], "{}", deadlines_ms[i], &a[i]);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 4; i++) {
+			await(&q, command_rows[asked[i]].name);
+			frames_fini(&q.frames);
+		}
+		if (round == 0)
+			restart_fake();
+	}
+	ck_assert_int_eq(count_resent(), resent + 4);
+	for (size_t i = 0; i < 4; i++)
+		answer_fini(&a[i]);
 }
 END_TEST
 
@@ -151,6 +197,7 @@ main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, what_is_asked_while_graphd_is_away_waits_for_it);
 	tcase_add_test(t, what_was_in_flight_at_a_restart_is_sent_once_more_with_the_same_key);
+	tcase_add_test(t, what_is_sent_again_keeps_its_order_whatever_its_deadlines);
 	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_comes_again_as_a_whole);
 	tcase_add_test(t, another_contract_version_is_not_served);
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
