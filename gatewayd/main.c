@@ -130,7 +130,6 @@ open_rest(struct gateway *g)
 		    .allow_any = g->options.n_origins == 0 && is_loopback(g->options.address) },
 		.hosts = g->options.hosts,
 		.n_hosts = g->options.n_hosts,
-		.deadline_ms = g->options.deadline_ms,
 		.max_websockets = g->options.max_websockets,
 		.live = { .hub = g->hub,
 		    .websocket = transport_ws_accept,

@@ -203,7 +203,7 @@ read_option(struct options *o, enum option_id id, const char *value)
 		o->max_websockets = read_number("max-websockets", value, 1, 1000000);
 		break;
 	case OPTION_DEADLINE:
-		o->deadline_ms = read_number("deadline-ms", value, 10, 600000);
+		o->graphd.deadline_ms = read_number("deadline-ms", value, 10, 600000);
 		break;
 	case OPTION_DRAIN:
 		o->drain_ms = read_number("drain", value, 0, 600000);
@@ -243,7 +243,7 @@ options_read(struct options *o, int argc, char **argv)
 		.port = 5000,
 		.max_connections = LIMIT_CONNECTIONS,
 		.max_websockets = LIMIT_WEBSOCKETS,
-		.deadline_ms = LIMIT_DEADLINE_MS,
+		.graphd.deadline_ms = LIMIT_DEADLINE_MS,
 		.drain_ms = 10000,
 		.log_level = LOG_INFO };
 	opterr = 0;

@@ -104,11 +104,9 @@ wait_for_clients(const struct rest_call *c, struct upstream_question *question)
 void
 rest_ask(struct rest_call *c, enum command command, struct span args)
 {
-	struct upstream_question question = { .command = command,
-		.session = c->session,
-		.caller = c->caller,
-		.args = args,
-		.deadline_ms = c->rest->settings.deadline_ms };
+	struct upstream_question question = {
+		.command = command, .session = c->session, .caller = c->caller, .args = args
+	};
 
 	if (c->match.route->flags & ROUTE_WAITS)
 		wait_for_clients(c, &question);

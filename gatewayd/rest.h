@@ -35,7 +35,6 @@ struct rest_settings {
 	struct cors cors;
 	const char *const *hosts; /* what Host may say; borrowed */
 	size_t n_hosts;		  /* 0: anything */
-	int64_t deadline_ms;	  /* 0: LIMIT_DEADLINE_MS */
 	size_t max_websockets;	  /* live clients of all kinds; 0: no bound */
 	struct rest_live live;
 };

@@ -81,7 +81,7 @@ deliver_reply(struct upstream *u, uint64_t number, struct span status, struct sp
 		return;
 	}
 	json_out_bytes(&p->body, body);
-	upstream_requests_delay(&u->requests, p, clock_now_ms() + LIMIT_DEADLINE_MS);
+	upstream_requests_delay(&u->requests, p, clock_now_ms() + (uint64_t)u->deadline_ms);
 }
 
 /* [] [packed answer head] [body]… */
@@ -199,7 +199,7 @@ complete_caller(struct upstream *u, const struct upstream_question *q, char key[
 	struct uuid random;
 
 	caller.gateway = span_of(u->gateway_id);
-	caller.deadline_ms = q->deadline_ms ? q->deadline_ms : LIMIT_DEADLINE_MS;
+	caller.deadline_ms = q->deadline_ms ? q->deadline_ms : u->deadline_ms;
 	if (caller.key.n > 0 || kind == COMMAND_READS || kind == COMMAND_REPORTS)
 		return caller;
 	uuid_random(&random);
@@ -298,6 +298,7 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
 	u->loop = loop;
 	u->events = *handlers;
 	u->is_feed = at->is_feed;
+	u->deadline_ms = at->deadline_ms ? at->deadline_ms : LIMIT_DEADLINE_MS;
 	u->gateway_id = xstrdup(gateway_id);
 	u->zmq = zmq_ctx_new();
 	upstream_requests_init(&u->requests);

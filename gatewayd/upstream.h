@@ -27,13 +27,14 @@ struct upstream_question {
 	struct uuid session;  /* nil: none */
 	struct caller caller; /* gateway and deadline_ms are filled in here */
 	struct span args;     /* JSON object, copied */
-	int64_t deadline_ms;  /* 0: LIMIT_DEADLINE_MS */
+	int64_t deadline_ms;  /* 0: that of the endpoints */
 	bool once; /* it ends, backend_unavailable, when the link breaks; else it is sent again */
 };
 
 struct upstream_endpoints {
 	const char *requests, *events;
 	bool is_feed; /* events is the feed for gateways, not what everybody reads (proto/wire.h) */
+	int64_t deadline_ms; /* of questions that say nothing else; 0: LIMIT_DEADLINE_MS */
 };
 
 struct upstream_events {

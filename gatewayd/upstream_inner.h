@@ -18,7 +18,8 @@ struct subscription {
 struct upstream {
 	struct loop *loop;
 	struct upstream_events events;
-	bool is_feed; /* sub reads the feed */
+	bool is_feed;	     /* sub reads the feed */
+	int64_t deadline_ms; /* of questions that say nothing else */
 	void *zmq;
 	struct loop_zmq dealer, sub, monitor;
 	struct upstream_requests requests;

@@ -45,9 +45,9 @@ start_rest(const struct rest_settings *given)
 	memset(&fake, 0, sizeof(fake));
 	loop = loop_new();
 	fake_start();
-	upstream =
-	    upstream_new(loop, &(struct upstream_endpoints){ fake.requests, fake.events, false },
-		"gateway-1", NULL, &events);
+	upstream = upstream_new(loop,
+	    &(struct upstream_endpoints){ fake.requests, fake.events, false, 2000 }, "gateway-1",
+	    NULL, &events);
 	assets = assets_new("gatewayd/assets");
 	if (!assets)
 		assets = assets_new(NULL);

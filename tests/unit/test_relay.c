@@ -67,7 +67,7 @@ set_up(void)
 	loop = loop_new();
 	fake_start();
 	upstream =
-	    upstream_new(loop, &(struct upstream_endpoints){ fake.requests, fake.events, false },
+	    upstream_new(loop, &(struct upstream_endpoints){ fake.requests, fake.events, false, 0 },
 		"gateway-1", NULL, &events);
 	relaying = (struct relay_settings){
 		.loop = loop, .upstream = upstream, .max = 3, .answer_ms = 300, .unknown = unknown

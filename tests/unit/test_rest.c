@@ -5,7 +5,7 @@
 static void
 set_up(void)
 {
-	start_rest(&(struct rest_settings){ .cors.allow_any = true, .deadline_ms = 2000 });
+	start_rest(&(struct rest_settings){ .cors.allow_any = true });
 }
 
 #define API "/api/v1"

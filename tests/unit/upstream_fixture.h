@@ -78,9 +78,9 @@ set_up_reading(bool is_feed)
 	n_up = n_restarted = n_forgotten = n_down = n_events = n_turns = 0;
 	loop = loop_new();
 	fake_start();
-	upstream =
-	    upstream_new(loop, &(struct upstream_endpoints){ fake.requests, fake.events, is_feed },
-		"gateway-1", NULL, &events);
+	upstream = upstream_new(loop,
+	    &(struct upstream_endpoints){ fake.requests, fake.events, is_feed, 0 }, "gateway-1",
+	    NULL, &events);
 	ck_assert_ptr_nonnull(upstream);
 }
 
