@@ -140,6 +140,7 @@ open_rest(struct gateway *g)
 		    .socketio = transport_sio_request } };
 	struct transport_sio_settings socketio = { .hub = g->hub,
 		.recover_all = g->options.recover_all,
+		.max_clients = g->options.max_websockets,
 		.max_relayed = g->options.max_websockets };
 
 	g->assets = assets_new(g->options.assets);

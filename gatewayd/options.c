@@ -47,7 +47,7 @@ static const char usage_text[] =
     "                         any while listening on loopback, else none\n"
     "  --allow-host HOST      what the Host field may say; repeatable. Without it: anything\n"
     "  --max-connections N    HTTP connections at a time (20000)\n"
-    "  --max-websockets N     WebSockets at a time (16000)\n"
+    "  --max-websockets N     live clients at a time, of Socket.IO or otherwise (16000)\n"
     "  --deadline-ms MS       how long graphd may take for an answer (5000)\n"
     "  --drain MS             how long ending may take after SIGTERM (10000)\n"
     "  --curve-certificate F  this gateway's certificate, for a bus between hosts (graphctl "

@@ -35,7 +35,7 @@ struct rest_settings {
 	struct cors cors;
 	const char *const *hosts; /* what Host may say; borrowed */
 	size_t n_hosts;		  /* 0: anything */
-	size_t max_websockets;	  /* live clients of all kinds; 0: no bound */
+	size_t max_websockets;	  /* memberships of live clients; 0: no bound */
 	struct rest_live live;
 };
 

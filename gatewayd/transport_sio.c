@@ -72,6 +72,7 @@ transport_sio_new(const struct transport_sio_settings *settings)
 	};
 
 	memcpy(s.eio.home, settings->home, EIO_HOME_BYTES);
+	s.eio.max_sessions = settings->max_clients;
 	t->loop = s.loop;
 	t->relay = open_relay(settings->hub, &s.eio, settings->max_relayed);
 	t->seats = sio_seats_new(settings->hub, settings->recover_all);

@@ -12,6 +12,7 @@ struct transport_sio_settings {
 	struct hub *hub;
 	bool recover_all;
 	uint8_t home[EIO_HOME_BYTES]; /* this gateway among the others */
+	unsigned max_clients;	      /* further handshakes are refused */
 	size_t max_relayed;	      /* requests and WebSockets of sessions that are elsewhere */
 };
 struct transport_sio *transport_sio_new(const struct transport_sio_settings *);
