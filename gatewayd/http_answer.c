@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/metrics.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +16,28 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STREAM_BLOCK_BYTES = 4096 };
+enum { STREAM_BLOCK_BYTES = 4096, STATUS_CLASSES = 5 };
+
+#define RESPONSES(class) \
+	{ \
+		.name = "gatewayd_http_responses_total{status=\"" class "\"}", \
+		.help = "Answers given, by class of status.", .type = "counter" \
+	}
+static struct metric responses[STATUS_CLASSES] = { RESPONSES("1xx"), RESPONSES("2xx"),
+	RESPONSES("3xx"), RESPONSES("4xx"), RESPONSES("5xx") };
+
+void
+http_add_response_metrics(void)
+{
+	for (size_t i = 0; i < STATUS_CLASSES; i++)
+		metrics_add(&responses[i]);
+}
+
+void
+http_count_response(int status)
+{
+	responses[status / 100 - 1].value++;
+}
 
 void
 http_add_header(struct http_request *r, const char *name, struct span value)
@@ -66,6 +88,7 @@ answer(struct http_request *r, int status, const char *content_type, struct MHD_
 		add_header(response, extra->name, extra->value);
 	if (r->close_after)
 		add_header(response, "Connection", "close");
+	http_count_response(status);
 	r->status = status;
 	r->response = response;
 	r->gone = NULL;

@@ -48,6 +48,7 @@ http_abort(struct http_connection *c, enum error err)
 	send(c->fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
 	send(c->fd, body.bytes, body.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	json_out_fini(&body);
+	http_count_response(error_rows[err].status);
 }
 
 /* The library reads the end of the connection and drops it. */
@@ -366,4 +367,5 @@ void
 http_add_metrics(void)
 {
 	metrics_add(&open_connections);
+	http_add_response_metrics();
 }

@@ -102,6 +102,9 @@ void http_abort(struct http_connection *, enum error);
 void http_set_deadline(struct http_connection *, uint64_t at_ms);
 /* Answers with an error and closes. */
 void http_refuse(struct http_request *, enum error, const char *what);
+/* Of any kind, by the class of its status. */
+void http_count_response(int status);
+void http_add_response_metrics(void);
 /* What the library asked for, when there is an answer. */
 enum MHD_Result http_give_answer(struct http_request *);
 void http_suspend(struct http_connection *, enum http_state);

@@ -1,19 +1,9 @@
 #include "gatewayd/rest_inner.h"
 
-#include "common/metrics.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATUS_CLASSES = 6, TAG_MAX = 48, STATE_HASH_TEXT = 32 };
-
-#define RESPONSES(class) \
-	{ \
-		.name = "gatewayd_http_responses_total{status=\"" class "\"}", \
-		.help = "Answers given, by class of status.", .type = "counter" \
-	}
-static struct metric responses[STATUS_CLASSES] = { RESPONSES("0xx"), RESPONSES("1xx"),
-	RESPONSES("2xx"), RESPONSES("3xx"), RESPONSES("4xx"), RESPONSES("5xx") };
+enum { TAG_MAX = 48, STATE_HASH_TEXT = 32 };
 
 static bool
 wants_problem(const struct http_request *r)
@@ -35,10 +25,6 @@ void
 rest_reply(struct rest *rest, struct http_request *r, int status, const char *content_type,
     char *body, size_t n)
 {
-	struct metric *class = &responses[status / 100];
-
-	metrics_add(class);
-	class->value++;
 	rest_add_headers(rest, r);
 	http_reply(r, status, content_type, body, n);
 }

@@ -1,3 +1,4 @@
+#include "common/metrics.h"
 #include "tests/unit/http_fixture.h"
 
 /* What must be refused before anything looks at the request, one row for each way to be wrong. */
@@ -321,6 +322,36 @@ START_TEST(a_connection_beyond_the_limit_is_told_to_come_later)
 }
 END_TEST
 
+static bool
+has_metric(const char *line)
+{
+	struct json_out out = { 0 };
+	bool found;
+
+	metrics_print(&out);
+	found = memmem(out.bytes, out.n, line, strlen(line)) != NULL;
+	json_out_fini(&out);
+	return found;
+}
+
+START_TEST(every_answer_is_counted_by_its_class)
+{
+	static const char *const heads[] = { "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /ok HTTP/1.1\r\nHost: y\r\nHost: x\r\n\r\n",
+		"GET /ok HTTP/1.1\r\nHost: too slow" };
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+		int fd = dial();
+
+		say(fd, heads[i]);
+		hear(fd);
+		close(fd);
+	}
+	ck_assert(has_metric("gatewayd_http_responses_total{status=\"2xx\"} 1\n"));
+	ck_assert(has_metric("gatewayd_http_responses_total{status=\"4xx\"} 2\n"));
+}
+END_TEST
+
 START_TEST(an_address_in_use_is_told_by_errno)
 {
 	struct http_settings settings = { .address = "127.0.0.1", .port = http_port(http) };
@@ -360,6 +391,7 @@ main(void)
 	tcase_add_test(t, many_requests_use_one_connection_until_it_is_told_to_close);
 	tcase_add_test(t, pipelined_requests_are_answered_in_order);
 	tcase_add_test(t, a_connection_beyond_the_limit_is_told_to_come_later);
+	tcase_add_test(t, every_answer_is_counted_by_its_class);
 	tcase_add_test(t, an_address_in_use_is_told_by_errno);
 	return run_tests(t);
 }
