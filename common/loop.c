@@ -26,6 +26,7 @@ struct loop {
 	int epoll_fd;
 	bool stop, again;
 	uint64_t return_us; /* the next wait's bound; 0: none */
+	bool is_coarse;	    /* there is no waiting for less than a millisecond */
 
 	/* What epoll_wait() gave in this turn; loop_remove() blots out what is still to come of it.
 	 */
@@ -298,18 +299,24 @@ loop_signal(struct loop *l, int signal, void (*fn)(void *arg, int signal), void 
 	}
 }
 
-/* epoll_wait() counts in milliseconds, which is too coarse for what returns sooner. */
+/* epoll_wait() counts in milliseconds, which is too coarse for what returns sooner. Where the
+ * kernel is older than the finer call, or a container's filter is, it has to do. */
 static int
 wait_for_events(struct loop *l, int timeout_ms)
 {
+	int soon_ms = (int)((l->return_us + 999) / 1000), n;
 	struct timespec soon = { 0, (long)(l->return_us * 1000) };
 	bool is_soon = l->return_us > 0 && l->return_us < 1000000 &&
 	    (timeout_ms < 0 || l->return_us < (uint64_t)timeout_ms * 1000);
 
 	l->return_us = 0;
-	if (is_soon)
-		return epoll_pwait2(l->epoll_fd, l->events, LOOP_EVENTS, &soon, NULL);
-	return epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, timeout_ms);
+	if (is_soon && !l->is_coarse) {
+		n = epoll_pwait2(l->epoll_fd, l->events, LOOP_EVENTS, &soon, NULL);
+		l->is_coarse = n < 0 && (errno == ENOSYS || errno == EPERM);
+		if (!l->is_coarse)
+			return n;
+	}
+	return epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, is_soon ? soon_ms : timeout_ms);
 }
 
 void

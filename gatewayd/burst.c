@@ -43,21 +43,24 @@ burst_has_ring(const struct burst *b)
 	return b->state == HAS_RING;
 }
 
-/* A filter may allow the making of a ring and not its use. Returns 0 or a negative errno. */
+/* A filter may allow the making of a ring and not its use, and the first kernels that have rings
+ * know no sends: then it is not the descriptor that is found wrong. Returns 0 or a negative errno.
+ */
 static int
 try_ring(struct io_uring *ring)
 {
 	struct io_uring_cqe *answer;
 	int n;
 
-	io_uring_prep_nop(io_uring_get_sqe(ring));
+	io_uring_prep_send(io_uring_get_sqe(ring), -1, "", 0, SEND_FLAGS);
 	n = io_uring_submit_and_wait(ring, 1);
 	if (n < 0)
 		return n;
 	if (io_uring_peek_cqe(ring, &answer) != 0)
 		return -ENODATA;
+	n = answer->res;
 	io_uring_cqe_seen(ring, answer);
-	return 0;
+	return n == -EBADF ? 0 : -EOPNOTSUPP;
 }
 
 static void

@@ -4,12 +4,18 @@
 #include "dice.h"
 #include "run_tests.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct loop *loop;
@@ -301,6 +307,36 @@ START_TEST(a_wait_can_be_bounded_more_finely_than_by_timers)
 }
 END_TEST
 
+/* As a kernel before 5.11, or a container's filter that is older than the call. */
+static void
+forbid(unsigned call, int err)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(rules) / sizeof(*rules), rules };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(where_the_finer_wait_is_not_to_be_had_a_coarse_one_does)
+{
+	uint64_t began_us = clock_now_us();
+
+	forbid(SYS_epoll_pwait2, _i ? EPERM : ENOSYS);
+	for (int i = 0; i < 3; i++) {
+		loop_return_in(loop, 300);
+		loop_turn(loop, -1);
+	}
+	ck_assert_uint_ge(clock_now_us() - began_us, 3 * 300);
+	ck_assert_uint_lt(clock_now_us() - began_us, 1000000);
+}
+END_TEST
+
 START_TEST(turn_ends_run_in_their_order_and_the_loop_runs_until_stopped)
 {
 	struct loop_hook a = { .run = hook_a }, b = { .run = hook_b };
@@ -352,6 +388,7 @@ main(void)
 	tcase_add_test(c, random_timers_fire_in_the_order_of_their_times);
 	tcase_add_test(c, the_loop_sleeps_until_a_timer_is_due);
 	tcase_add_test(c, a_wait_can_be_bounded_more_finely_than_by_timers);
+	tcase_add_loop_test(c, where_the_finer_wait_is_not_to_be_had_a_coarse_one_does, 0, 2);
 	tcase_add_test(c, turn_ends_run_in_their_order_and_the_loop_runs_until_stopped);
 	tcase_add_test(c, signals_arrive_in_a_turn);
 	return run_tests(c);
