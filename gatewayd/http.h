@@ -59,6 +59,10 @@ struct span http_path(const struct http_request *);
 struct span http_query(const struct http_request *); /* behind the '?', not decoded */
 /* The value of a header that may come once; {NULL,0} when absent. name in any case. */
 struct span http_header(const struct http_request *, const char *name);
+/* Of a list, which may come in several lines: the token as it is written there, {NULL,0} when it is
+ * in none; and whether one of them holds this text. */
+struct span http_header_listed(const struct http_request *, const char *name, const char *token);
+bool http_header_holds(const struct http_request *, const char *name, struct span text);
 struct span http_body(const struct http_request *);
 bool http_is_upgrade(
     const struct http_request *); /* to websocket, RFC 6455 section 4.2.1, method GET */

@@ -48,21 +48,31 @@ is_field_value(struct span s)
 	return true;
 }
 
+/* The first field of that name from *i on, which moves behind it; NULL: there is none. */
+static const struct http_field *
+next_field(const struct http_head *head, struct span name, size_t *i)
+{
+	while (*i < head->n_fields) {
+		const struct http_field *f = &head->fields[(*i)++];
+		if (f->name.n == name.n && strncasecmp(f->name.p, name.p, name.n) == 0)
+			return f;
+	}
+	return NULL;
+}
+
 struct span
 http_field_find(const struct http_head *head, const char *name)
 {
-	size_t n = strlen(name);
+	size_t i = 0;
+	const struct http_field *f = next_field(head, span_of(name), &i);
 
-	for (size_t i = 0; i < head->n_fields; i++) {
-		const struct http_field *f = &head->fields[i];
-		if (f->name.n == n && strncasecmp(f->name.p, name, n) == 0)
-			return f->value;
-	}
-	return (struct span){ 0 };
+	return f ? f->value : (struct span){ 0 };
 }
 
-bool
-http_list_next(struct span *list, struct span *item)
+/* Takes the next item off a comma list, without the white space around it. False when there is none
+ * left. */
+static bool
+next_item(struct span *list, struct span *item)
 {
 	const char *at = list->p, *end, *stop;
 
@@ -73,21 +83,34 @@ http_list_next(struct span *list, struct span *item)
 	*list = stop ? (struct span){ stop + 1, (size_t)(end - stop) - 1 } : (struct span){ 0 };
 	if (!stop)
 		stop = end;
-	while (at < stop && (*at == ' ' || *at == '\t'))
+	while (at < stop && (*at == ' ' || *at == '	'))
 		at++;
-	while (stop > at && (stop[-1] == ' ' || stop[-1] == '\t'))
+	while (stop > at && (stop[-1] == ' ' || stop[-1] == '	'))
 		stop--;
 	*item = (struct span){ at, (size_t)(stop - at) };
 	return true;
 }
 
-bool
-http_list_has(struct span list, const char *token)
+struct span
+http_field_listed(const struct http_head *head, const char *name, const char *token)
 {
-	struct span item;
+	const struct http_field *f;
+	struct span list, item;
 
-	while (http_list_next(&list, &item))
-		if (is_named(item, token))
+	for (size_t i = 0; (f = next_field(head, span_of(name), &i));)
+		for (list = f->value; next_item(&list, &item);)
+			if (is_named(item, token))
+				return item;
+	return (struct span){ 0 };
+}
+
+bool
+http_field_holds(const struct http_head *head, const char *name, struct span text)
+{
+	const struct http_field *f;
+
+	for (size_t i = 0; (f = next_field(head, span_of(name), &i));)
+		if (memmem(f->value.p, f->value.n, text.p, text.n))
 			return true;
 	return false;
 }

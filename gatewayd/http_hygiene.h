@@ -29,11 +29,13 @@ struct http_head {
 enum error http_check_head(struct http_head *, const char **what);
 /* {NULL,0} when absent; the first when it comes more than once. name in lower case. */
 struct span http_field_find(const struct http_head *, const char *name);
-/* Takes the next item off a comma list, without the white space around it. False when there is none
- * left. */
-bool http_list_next(struct span *list, struct span *item);
-/* Whether a comma list of tokens holds this one, whatever the case. token in lower case. */
-bool http_list_has(struct span list, const char *token);
+/*
+ * Fields of one name are one list, in however many lines it comes (RFC 9110 section 5.3). The token
+ * as it is written there, whatever the case; {NULL,0} when no line has it. Both in lower case.
+ */
+struct span http_field_listed(const struct http_head *, const char *name, const char *token);
+/* Whether one of its lines holds this text. */
+bool http_field_holds(const struct http_head *, const char *name, struct span text);
 /* Bytes of one percent-encoded run; false for a bad escape or NUL. out holds text.n bytes at least.
  */
 bool http_percent_decode(struct span text, bool plus_is_space, char *out, size_t *n);

@@ -35,6 +35,18 @@ http_header(const struct http_request *r, const char *name)
 }
 
 struct span
+http_header_listed(const struct http_request *r, const char *name, const char *token)
+{
+	return http_field_listed(&r->head, name, token);
+}
+
+bool
+http_header_holds(const struct http_request *r, const char *name, struct span text)
+{
+	return http_field_holds(&r->head, name, text);
+}
+
+struct span
 http_body(const struct http_request *r)
 {
 	return (struct span){ r->body, r->body_n };
@@ -52,11 +64,11 @@ http_is_upgrade(const struct http_request *r)
 {
 	struct span key = http_header(r, "sec-websocket-key");
 
-	return r->method == HTTP_GET && span_is(r->head.version, "HTTP/1.1") &&
-	    http_list_has(http_header(r, "connection"), "upgrade") &&
-	    http_list_has(http_header(r, "upgrade"), "websocket") &&
-	    span_is(http_header(r, "sec-websocket-version"), "13") && key.n == 24 &&
-	    key.p[22] == '=' && key.p[23] == '=';
+	return key.n == 24 && key.p[22] == '=' && key.p[23] == '=' && r->method == HTTP_GET &&
+	    span_is(r->head.version, "HTTP/1.1") &&
+	    http_header_listed(r, "connection", "upgrade").p &&
+	    http_header_listed(r, "upgrade", "websocket").p &&
+	    span_is(http_header(r, "sec-websocket-version"), "13");
 }
 
 bool

@@ -2,7 +2,6 @@
 
 #include "common/limits.h"
 #include "common/utf8.h"
-#include "gatewayd/http_hygiene.h"
 
 #include <ctype.h>
 #include <nettle/base64.h>
@@ -111,6 +110,6 @@ rest_caller(struct rest_call *c)
 	if (!err)
 		err = find_key(c);
 	find_traceparent(c);
-	c->caller.minimal = http_list_has(http_header(c->http, "prefer"), "return=minimal");
+	c->caller.minimal = http_header_listed(c->http, "prefer", "return=minimal").p;
 	return err;
 }

@@ -133,22 +133,16 @@ ask_for_page(struct rest_call *c, const struct join *join, uint64_t limit)
 	json_out_fini(&args);
 }
 
-static bool
-accepts(const struct rest_call *c, const char *type)
-{
-	struct span accept = http_header(c->http, "accept");
-
-	return accept.p && memmem(accept.p, accept.n, type, strlen(type));
-}
-
 void
 rest_events(struct rest_call *c)
 {
 	enum { USUAL_PAGE = 1000 };
 	const struct rest_live *live = &c->rest->settings.live;
 	uint64_t limit = USUAL_PAGE, wait_ms = 0;
-	bool is_ndjson = accepts(c, "application/x-ndjson");
-	bool is_stream = is_ndjson || accepts(c, "text/event-stream"), is_poll, is_filtered;
+	bool is_ndjson = http_header_holds(c->http, "accept", SPAN("application/x-ndjson"));
+	bool is_stream =
+	    is_ndjson || http_header_holds(c->http, "accept", SPAN("text/event-stream"));
+	bool is_poll, is_filtered;
 	struct join join;
 	enum error err = read_join(c, &join);
 

@@ -8,9 +8,7 @@ enum { TAG_MAX = 48, STATE_HASH_TEXT = 32 };
 static bool
 wants_problem(const struct http_request *r)
 {
-	struct span accept = http_header(r, "accept");
-
-	return accept.p && memmem(accept.p, accept.n, "application/problem+json", 24);
+	return http_header_holds(r, "accept", SPAN("application/problem+json"));
 }
 
 void
@@ -206,11 +204,11 @@ make_tag(struct rest_call *c, struct span body)
 static bool
 is_known_tag(const struct http_request *r, struct span tag)
 {
-	struct span known = http_header(r, "if-none-match");
 	bool is_read = http_method(r) == HTTP_GET || http_method(r) == HTTP_HEAD;
 
-	return is_read && known.p &&
-	    (span_is(known, "*") || memmem(known.p, known.n, tag.p, tag.n));
+	return is_read &&
+	    (span_is(http_header(r, "if-none-match"), "*") ||
+		http_header_holds(r, "if-none-match", tag));
 }
 
 /* {"session_id":…,"template_id":…,<the answer's members> */

@@ -8,7 +8,6 @@
 #include "common/mem.h"
 #include "common/owner.h"
 #include "gatewayd/graph_v1.h"
-#include "gatewayd/http_hygiene.h"
 #include "gatewayd/transport.h"
 
 #include <stdlib.h>
@@ -222,21 +221,10 @@ taken(void *arg, int fd, struct span extra)
 	arrival_free(a);
 }
 
-/* To the letter: the client compares with what it offered. */
-static bool
-offers(struct span list, const char *subprotocol)
-{
-	struct span item;
-
-	while (http_list_next(&list, &item))
-		if (span_is(item, subprotocol))
-			return true;
-	return false;
-}
-
 void
 transport_ws_accept(struct hub *hub, struct http_request *request, const struct join *join)
 {
+	const char *subprotocol = SUBPROTOCOL;
 	struct arrival *a;
 
 	if (!live_check_join(request, join))
@@ -252,8 +240,9 @@ transport_ws_accept(struct hub *hub, struct http_request *request, const struct 
 	a->join.actor = own(join->actor);
 	a->join.log_id = own(join->log_id);
 	a->join.events = own(join->events);
-	http_upgrade(request,
-	    offers(http_header(request, "sec-websocket-protocol"), SUBPROTOCOL) ? SUBPROTOCOL
-										: NULL,
-	    taken, a);
+	/* What is not written just so would not be taken for what was offered. */
+	if (!span_is(
+		http_header_listed(request, "sec-websocket-protocol", SUBPROTOCOL), SUBPROTOCOL))
+		subprotocol = NULL;
+	http_upgrade(request, subprotocol, taken, a);
 }

@@ -78,7 +78,8 @@ check_head(struct span text)
 		assert(!head.is_chunked || head.content_length < 0);
 	if (err == ERROR_invalid_request)
 		assert(what);
-	http_list_has(http_field_find(&head, "connection"), "upgrade");
+	http_field_listed(&head, "connection", "upgrade");
+	http_field_holds(&head, "accept", SPAN("text/event-stream"));
 }
 
 int

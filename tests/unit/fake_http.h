@@ -27,9 +27,10 @@ struct http_request {
 };
 
 struct span
-http_header(const struct http_request *r, const char *name)
+http_header_listed(const struct http_request *r, const char *name, const char *token)
 {
-	return span_of(strcmp(name, "sec-websocket-protocol") == 0 ? r->protocols : NULL);
+	ck_assert_str_eq(name, "sec-websocket-protocol");
+	return span_of(r->protocols && strstr(r->protocols, token) ? token : NULL);
 }
 
 void

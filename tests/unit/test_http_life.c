@@ -326,6 +326,21 @@ START_TEST(an_upgrade_hands_over_the_socket_and_what_came_behind)
 }
 END_TEST
 
+START_TEST(an_upgrade_may_say_in_several_lines_what_it_wants)
+{
+	int fd = dial();
+
+	say(fd,
+	    "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n"
+	    "Upgrade: h2c\r\nUpgrade: a, WebSocket\r\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	RUN_UNTIL(taken_fd != -2);
+	ck_assert_int_ge(taken_fd, 0);
+	close(taken_fd);
+	close(fd);
+}
+END_TEST
+
 START_TEST(an_incomplete_handshake_is_no_upgrade)
 {
 	static const char *const handshakes[] = {
@@ -394,6 +409,25 @@ START_TEST(header_values_are_found_in_any_case_without_the_space_around_them)
 }
 END_TEST
 
+START_TEST(a_list_is_one_in_however_many_lines_it_comes)
+{
+	int fd = dial();
+	struct http_request *r = hold(fd,
+	    "GET /hold HTTP/1.1\r\nHost: x\r\nPrefer: wait=5\r\nA: b\r\n"
+	    "prefer: x , Return=Minimal\r\nPrefer:\r\n\r\n");
+
+	ck_assert(span_is(http_header_listed(r, "prefer", "wait=5"), "wait=5"));
+	ck_assert(span_is(http_header_listed(r, "prefer", "return=minimal"), "Return=Minimal"));
+	ck_assert_ptr_null(http_header_listed(r, "prefer", "minimal").p);
+	ck_assert_ptr_null(http_header_listed(r, "absent", "minimal").p);
+	ck_assert(http_header_holds(r, "prefer", SPAN("=Min")));
+	ck_assert(!http_header_holds(r, "a", SPAN("=Min")));
+	reply_text(r, 200, "");
+	hear(fd);
+	close(fd);
+}
+END_TEST
+
 START_TEST(head_is_answered_with_the_length_alone)
 {
 	int fd = dial();
@@ -427,9 +461,11 @@ main(void)
 	tcase_add_test(t, a_stream_gives_what_there_is_when_it_is_woken);
 	tcase_add_test(t, a_peer_that_leaves_a_stream_is_noticed);
 	tcase_add_test(t, an_upgrade_hands_over_the_socket_and_what_came_behind);
+	tcase_add_test(t, an_upgrade_may_say_in_several_lines_what_it_wants);
 	tcase_add_loop_test(t, an_incomplete_handshake_is_no_upgrade, 0, 5);
 	tcase_add_test(t, query_values_are_decoded_and_the_last_one_counts);
 	tcase_add_test(t, header_values_are_found_in_any_case_without_the_space_around_them);
+	tcase_add_test(t, a_list_is_one_in_however_many_lines_it_comes);
 	tcase_add_test(t, head_is_answered_with_the_length_alone);
 	return run_tests(t);
 }
