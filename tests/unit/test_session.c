@@ -132,15 +132,21 @@ START_TEST(an_aborted_step_never_happened)
 }
 END_TEST
 
-START_TEST(a_step_without_edits_is_dropped)
+START_TEST(a_step_without_edits_is_kept_when_it_is_told_only)
 {
 	struct session *s = new_session();
+	struct step *step;
 
-	begin_as(s, "ann", STEP_DO, COMMAND_link_node);
+	begin_as(s, "ann", STEP_MARK, COMMAND_link_node);
 	ck_assert_ptr_null(session_end(s, SPAN("{}")));
 	ck_assert_uint_eq(s->ordinal, 0);
 	ck_assert_uint_eq(s->seq, 0);
+	begin_as(s, "ann", STEP_DO, COMMAND_link_node);
+	step = session_end(s, SPAN("{}"));
+	ck_assert_uint_eq(s->ordinal, 1);
+	ck_assert_uint_eq(s->seq, 1);
 	ck_assert(!session_can_undo(s));
+	free_step(step);
 	session_free(s);
 }
 END_TEST
@@ -366,7 +372,7 @@ main(void)
 	tcase_add_loop_test(tests, replaying_the_stored_steps_gives_the_same_session, 0, SEEDS);
 	tcase_add_loop_test(tests, steps_taken_back_newest_first_leave_no_trace, 0, SEEDS);
 	tcase_add_test(tests, an_aborted_step_never_happened);
-	tcase_add_test(tests, a_step_without_edits_is_dropped);
+	tcase_add_test(tests, a_step_without_edits_is_kept_when_it_is_told_only);
 	tcase_add_test(tests, a_step_is_complete_and_numbered);
 	tcase_add_test(tests, saving_makes_clean_and_undo_gives_the_clean_state_back);
 	tcase_add_test(tests, closing_is_a_step_and_can_be_taken_back);
