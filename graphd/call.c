@@ -146,8 +146,13 @@ call_take_back(struct call *c, struct span scope, enum step_kind kind)
 				: session_redo(c->session, &request, actor, &entry, c->why);
 	if (err)
 		return err;
-	if (entry)
+	if (entry) {
 		target = entry->command_id;
+	} else {
+		/* A step of nothing, so that its key is still known after a restart. */
+		request.kind = STEP_MARK;
+		session_begin(c->session, &request);
+	}
 	sessions_bind(c->sessions, c->session);
 	json_out_key(c->result, "command_id");
 	json_out_uuid(c->result, &target);

@@ -98,8 +98,8 @@ void session_abort(struct session *);
 
 /*
  * Closes the step: numbers it, moves history, and returns it: returns owned, with seqs, result and
- * all edits complete (ADD content included). An open step with neither edits nor events is
- * dropped and NULL returned. result: JSON or {NULL,0}.
+ * all edits complete (ADD content included). An open step with neither edits nor events nor a key
+ * is dropped and NULL returned. result: JSON or {NULL,0}.
  */
 struct step *session_end(struct session *, struct span result);
 

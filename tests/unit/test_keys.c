@@ -63,6 +63,27 @@ START_TEST(a_refusal_is_remembered_under_its_key)
 }
 END_TEST
 
+START_TEST(an_undo_that_found_nothing_to_do_does_nothing_when_it_is_repeated)
+{
+	char *first;
+	size_t nodes;
+
+	d->caller.minimal = true;
+	d->caller.key = SPAN("once");
+	first = xstrdup(ask(d, COMMAND_undo, &s, "{}"));
+	ck_assert_int_eq(d->error, OK);
+	ck_assert_uint_eq(d->n_heard, 0);
+	d->caller.key = (struct span){ NULL, 0 };
+	make(d, &s, "phase", &root);
+	nodes = graph_count(session_of(d, &s)->graph);
+	domain_restart(d);
+	d->caller.key = SPAN("once");
+	ck_assert_str_eq(ask(d, COMMAND_undo, &s, "{}"), first);
+	ck_assert_uint_eq(graph_count(session_of(d, &s)->graph), nodes);
+	free(first);
+}
+END_TEST
+
 START_TEST(a_command_id_chosen_by_the_client_is_the_commands_id)
 {
 	const char *id = "\"22222222-2222-4222-8222-222222222222\"";
@@ -217,6 +238,7 @@ main(void)
 	tcase_add_test(tc, a_repeated_key_gets_the_first_answer_and_does_nothing);
 	tcase_add_test(tc, a_key_used_for_something_else_is_refused);
 	tcase_add_test(tc, a_refusal_is_remembered_under_its_key);
+	tcase_add_test(tc, an_undo_that_found_nothing_to_do_does_nothing_when_it_is_repeated);
 	tcase_add_test(tc, a_command_id_chosen_by_the_client_is_the_commands_id);
 	tcase_add_test(tc, a_session_is_created_once_for_a_key_over_a_restart_too);
 	tcase_add_test(tc, a_key_whose_commit_failed_counts_as_never_used);
