@@ -39,10 +39,8 @@ reply_free(struct reply *r)
 void
 batch_clear(struct batch *b)
 {
-	for (size_t i = 0; i < b->n_steps; i++) {
-		step_fini(b->steps[i].step);
-		free(b->steps[i].step);
-	}
+	for (size_t i = 0; i < b->n_steps; i++)
+		step_free(b->steps[i].step);
 	for (struct link *l; (l = list_take(&b->replies));)
 		reply_free(LIST_OF(l, struct reply, link));
 	events_due_clear(&b->events);

@@ -239,9 +239,7 @@ give_up(struct call *c)
 		session_abort(s);
 	else if (s && out->step)
 		session_revert(s, out->step);
-	if (out->step)
-		step_fini(out->step);
-	free(out->step);
+	step_free(out->step);
 	out->step = NULL;
 	if (s)
 		s->warnings = NULL;

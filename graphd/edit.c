@@ -206,6 +206,14 @@ edit_fini(struct edit *e)
 	e->key = e->value_before = e->value_after = e->name_before = e->name_after = NULL;
 }
 
+void
+edits_free(struct edit *edits, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		edit_fini(&edits[i]);
+	free(edits);
+}
+
 static void
 swap_texts(char **a, char **b)
 {

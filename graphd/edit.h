@@ -75,9 +75,11 @@ struct content *content_pack(const struct content *);
 /* Deep copy. with_added: the content of an ADD as well, which is otherwise left out. */
 void edit_copy(struct edit *to, const struct edit *from, bool with_added);
 /* Deep copies in one allocation, to be kept and not to be applied; the content of an ADD is left
- * out. edit_fini() is due for each and free(3) for all. */
+ * out. edits_free() is due. */
 struct edit *edits_pack(const struct edit *from, size_t n);
 /* Frees what the edit owns, not the struct. */
 void edit_fini(struct edit *);
+/* Frees a whole array of them. */
+void edits_free(struct edit *, size_t n);
 /* In place: ADD becomes REMOVE, before becomes after. */
 void edit_invert(struct edit *);

@@ -38,9 +38,7 @@ history_entry_free(struct history_entry *entry)
 {
 	if (!entry)
 		return;
-	for (size_t i = 0; i < entry->n_edits; i++)
-		edit_fini(&entry->edits[i]);
-	free(entry->edits);
+	edits_free(entry->edits, entry->n_edits);
 	free(entry);
 }
 
@@ -105,9 +103,9 @@ history_find(const struct history *h, bool redo, const struct uuid *command_id, 
 
 /* Doubled when the number is a power of two. */
 static void
-note(struct rollback *rb, struct change change)
+note(struct rollback *rb, struct history_change change)
 {
-	struct change *old;
+	struct history_change *old;
 
 	if (!rb)
 		return;
@@ -134,7 +132,7 @@ history_put(struct history *h, struct history_entry *entry, bool redo, struct ro
 	if (redo)
 		history_redo_changed(h);
 	list_append(list, &entry->link);
-	note(rb, (struct change){ .kind = CHANGE_PUT, .redo = redo, .entry = entry });
+	note(rb, (struct history_change){ .kind = HISTORY_PUT, .redo = redo, .entry = entry });
 	if (++*count_of(h, redo) > LIMIT_UNDO_DEPTH)
 		history_take(h, entry_of(list->next), redo, true, rb);
 }
@@ -147,7 +145,7 @@ history_take(
 
 	list_remove(&entry->link);
 	--*count_of(h, redo);
-	note(rb, (struct change){ CHANGE_TAKEN, redo, final, entry, next });
+	note(rb, (struct history_change){ HISTORY_TAKEN, redo, final, entry, next });
 	if (final && !rb)
 		history_entry_free(entry);
 }
@@ -168,7 +166,7 @@ history_clear_redo(struct history *h, const char *actor, struct rollback *rb)
 			history_take(h, entry, true, true, rb);
 		} else if (!entry->mine_only) {
 			entry->mine_only = true;
-			note(rb, (struct change){ .kind = CHANGE_HIDDEN, .entry = entry });
+			note(rb, (struct history_change){ .kind = HISTORY_HIDDEN, .entry = entry });
 		}
 	}
 }
@@ -180,14 +178,6 @@ history_clear(struct history *h, struct rollback *rb)
 		history_take(h, entry_of(h->undo.prev), false, true, rb);
 	while (!list_is_empty(&h->redo))
 		history_take(h, entry_of(h->redo.prev), true, true, rb);
-}
-
-static void
-edits_free(struct edit *edits, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		edit_fini(&edits[i]);
-	free(edits);
 }
 
 void

@@ -121,14 +121,6 @@ find_lineage(struct long_step *l)
 	lineage_note_ancestors(l->lineage, &l->head);
 }
 
-static void
-part_fini(struct step *part)
-{
-	for (size_t i = 0; i < part->n_edits; i++)
-		edit_fini(&part->edits[i]);
-	free(part->edits);
-}
-
 /* Its edits are owned; what the head owns is borrowed. False: an edit is not one. */
 static bool
 read_part(const struct long_step *l, size_t i, struct step *part)
@@ -161,7 +153,7 @@ tell_part(struct telling *t, size_t i)
 		t->paths->passed = t->step->marks[i].edit;
 	if (!t->damaged)
 		goes_on = step_part_events(&part, t->after, t->paths, t->fn, t->context);
-	part_fini(&part);
+	edits_free(part.edits, part.n_edits);
 	return goes_on;
 }
 

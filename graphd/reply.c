@@ -19,23 +19,14 @@ outcome_init(struct outcome *out)
 	memset(out, 0, sizeof(*out));
 }
 
-static void
-free_step(struct step *step)
-{
-	if (!step)
-		return;
-	step_fini(step);
-	free(step);
-}
-
 void
 outcome_clear(struct outcome *out)
 {
 	struct json_out body = out->body, texts = out->texts;
 
-	free_step(out->step);
+	step_free(out->step);
 	for (size_t i = 0; i < 2; i++)
-		free_step(out->more_steps[i]);
+		step_free(out->more_steps[i]);
 	free(out->tail);
 	graph_free(out->tree_graph);
 	json_out_clear(&body);

@@ -24,9 +24,7 @@ static void
 rollback_free(struct rollback *rb)
 {
 	list_remove(&rb->link);
-	for (size_t i = 0; i < rb->n_edits; i++)
-		edit_fini(&rb->edits[i]);
-	free(rb->edits);
+	edits_free(rb->edits, rb->n_edits);
 	if (rb->changes != rb->few)
 		free(rb->changes);
 	key_entries_free(&rb->keys);
@@ -37,14 +35,14 @@ void
 rollback_settle(struct rollback *rb)
 {
 	for (size_t i = 0; i < rb->n_changes; i++)
-		if (rb->changes[i].kind == CHANGE_TAKEN && rb->changes[i].final)
+		if (rb->changes[i].kind == HISTORY_TAKEN && rb->changes[i].final)
 			history_entry_free(rb->changes[i].entry);
 	rollback_free(rb);
 }
 
 /* list_append() puts before the link it is given; that of the list itself is the end. */
 static void
-put_back(struct history *h, const struct change *change)
+put_back(struct history *h, const struct history_change *change)
 {
 	history_redo_changed(h);
 	list_append(change->next, &change->entry->link);
@@ -52,7 +50,7 @@ put_back(struct history *h, const struct change *change)
 }
 
 static void
-take_back(struct history *h, const struct change *change)
+take_back(struct history *h, const struct history_change *change)
 {
 	list_remove(&change->entry->link);
 	--*(change->redo ? &h->n_redo : &h->n_undo);
@@ -77,18 +75,18 @@ void
 rollback_run(struct session *s, struct rollback *rb)
 {
 	for (size_t i = rb->n_changes; i-- > 0;) {
-		const struct change *change = &rb->changes[i];
+		const struct history_change *change = &rb->changes[i];
 		switch (change->kind) {
-		case CHANGE_PUT:
+		case HISTORY_PUT:
 			take_back(&s->history, change);
 			/* An entry that this step made itself, and not one that it moved. */
 			if (change->entry != rb->moved)
 				history_entry_free(change->entry);
 			break;
-		case CHANGE_TAKEN:
+		case HISTORY_TAKEN:
 			put_back(&s->history, change);
 			break;
-		case CHANGE_HIDDEN:
+		case HISTORY_HIDDEN:
 			history_redo_changed(&s->history);
 			change->entry->mine_only = false;
 			break;

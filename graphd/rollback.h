@@ -7,14 +7,14 @@
 
 #include "graphd/session.h"
 
-enum change_kind {
-	CHANGE_PUT,    /* an entry went to the end of a list */
-	CHANGE_TAKEN,  /* an entry left a list */
-	CHANGE_HIDDEN, /* a redo entry was taken from session scope */
+enum history_change_kind {
+	HISTORY_PUT,	/* an entry went to the end of a list */
+	HISTORY_TAKEN,	/* an entry left a list */
+	HISTORY_HIDDEN, /* a redo entry was taken from session scope */
 };
 
-struct change {
-	enum change_kind kind;
+struct history_change {
+	enum history_change_kind kind;
 	bool redo;  /* which list */
 	bool final; /* TAKEN: the entry is in no list afterwards, and goes with this record */
 	struct history_entry *entry;
@@ -28,9 +28,9 @@ struct rollback {
 	uint64_t ordinal, active_us;
 	char clean_hash[33];
 	bool closed;
-	struct change *changes; /* = few until there are more */
+	struct history_change *changes; /* = few until there are more */
 	size_t n_changes;
-	struct change few[ROLLBACK_FEW];
+	struct history_change few[ROLLBACK_FEW];
 	/* The entry that an undo or redo moved, as it was before. */
 	struct history_entry *moved;
 	struct edit *edits;

@@ -35,20 +35,12 @@ keys_free(struct session *s)
 	free(s->keys);
 }
 
-static void
-step_free(struct step *step)
-{
-	step_fini(step);
-	free(step);
-}
-
 void
 session_free(struct session *s)
 {
 	if (!s)
 		return;
-	if (s->open)
-		step_free(s->open);
+	step_free(s->open);
 	session_settled(s, UINT64_MAX);
 	list_remove(&s->by_activity);
 	assert(list_is_empty(&s->clients)); /* whoever keeps them lets go of them first */
@@ -211,8 +203,7 @@ session_end(struct session *s, struct span result)
 	/* A command that found everything as it was asked for is told and remembered all the same.
 	 */
 	if (!step || (step->n_edits == 0 && step_event_count(step) == 0 && !step->key)) {
-		if (step)
-			step_free(step);
+		step_free(step);
 		return NULL;
 	}
 	step->result = xspandup(result);

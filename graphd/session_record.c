@@ -10,14 +10,6 @@ name_or_empty(const char *text)
 	return text ? text : "";
 }
 
-static void
-edits_free(struct edit *edits, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		edit_fini(&edits[i]);
-	free(edits);
-}
-
 static bool
 is_only_marks(const struct edit *edits, size_t n)
 {

@@ -45,6 +45,8 @@ struct step {
 
 /* Frees what it owns, not the struct. */
 void step_fini(struct step *);
+/* Frees both; NULL is ignored. */
+void step_free(struct step *);
 
 /* Binary, versioned, self-contained; appended to out as plain bytes. Does not cover checksums: the
  * store adds those. */

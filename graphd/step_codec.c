@@ -11,9 +11,7 @@ enum { STEP_WITHOUT_ANCESTORS = 1, STEP_FORMAT = 2 };
 void
 step_fini(struct step *step)
 {
-	for (size_t i = 0; i < step->n_edits; i++)
-		edit_fini(&step->edits[i]);
-	free(step->edits);
+	edits_free(step->edits, step->n_edits);
 	free(step->ancestors);
 	if (!step->packed) {
 		free(step->actor);
@@ -24,6 +22,15 @@ step_fini(struct step *step)
 	free(step->key);
 	free(step->reply);
 	*step = (struct step){ .kind = STEP_DO };
+}
+
+void
+step_free(struct step *step)
+{
+	if (!step)
+		return;
+	step_fini(step);
+	free(step);
 }
 
 /* A command is stored by its name: its number changes when the table grows. */
