@@ -5,22 +5,6 @@
 
 #include <stdlib.h>
 
-/* Children first: a node that is removed must have none. */
-static enum error
-remove_all(struct session *s)
-{
-	const struct node *root, *next;
-	enum error err = OK;
-
-	while (!err && (root = graph_first_root(s->graph)))
-		for (const struct node *n = graph_deepest_first(root); n && !err; n = next) {
-			struct edit edit = { .kind = EDIT_REMOVE, .node = *node_id(n) };
-			next = graph_walk_up(n, root);
-			err = session_edit(s, &edit);
-		}
-	return err;
-}
-
 /* The edit holds both states as text, so that undo brings back name, blueprint and members. */
 static char *
 meta_text(const struct meta *meta)
@@ -83,7 +67,7 @@ add_node(struct session *s, struct import_node *node, struct refusal *why)
 enum error
 import_apply(struct session *s, struct import *im, struct refusal *why)
 {
-	enum error err = remove_all(s);
+	enum error err = session_clear(s);
 
 	if (!err)
 		err = apply_meta(s, im);

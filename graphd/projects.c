@@ -205,32 +205,6 @@ project_view_take_graph(struct call *c, struct project_view *v)
 	return c->outcome->tree_graph;
 }
 
-static enum error
-remove_tree(struct session *s, const struct node *root)
-{
-	const struct node *next;
-	enum error err = OK;
-
-	for (const struct node *n = graph_deepest_first(root); n && !err; n = next) {
-		struct edit edit = { .kind = EDIT_REMOVE, .node = *node_id(n) };
-
-		next = n == root ? NULL : graph_walk_up(n, root);
-		err = session_edit(s, &edit);
-	}
-	return err;
-}
-
-enum error
-project_clear(struct session *s)
-{
-	const struct node *root;
-	enum error err = OK;
-
-	while (!err && (root = graph_first_root(s->graph)))
-		err = remove_tree(s, root);
-	return err;
-}
-
 enum error
 project_copy(const struct graph *from, struct session *s)
 {
@@ -288,7 +262,7 @@ project_begin(struct call *c, struct session *s, const struct meta *meta)
 
 	if (!s->open)
 		call_begin(c, s, had_project ? STEP_DO : STEP_MARK);
-	err = project_clear(s);
+	err = session_clear(s);
 	return err ? err : call_meta(c, s, meta);
 }
 

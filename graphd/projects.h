@@ -57,7 +57,5 @@ enum error project_target(struct call *, const struct uuid *session_id, struct s
 /* The mark by which clients hear of the graph that was loaded. */
 enum error project_loaded(struct session *s);
 
-/* Edits of the open step: every node goes, children first; and every node of from comes, parents
- * first. */
-enum error project_clear(struct session *s);
+/* Edits of the open step: every node of from comes, parents first. */
 enum error project_copy(const struct graph *from, struct session *s);

@@ -265,7 +265,6 @@ server_run_lanes(struct server *s)
 		struct lane *lane = LIST_OF(l, struct lane, link);
 		struct link *ask;
 
-		next = l->next;
 		/* Held while it runs, so that it is not freed underneath; what runs may hold it
 		 * once more. */
 		lane->holds++;

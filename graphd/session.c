@@ -166,6 +166,32 @@ session_edit(struct session *s, struct edit *e)
 	return session_apply(s, e);
 }
 
+enum error
+session_remove(struct session *s, const struct node *top)
+{
+	const struct node *next;
+	enum error err = OK;
+
+	for (const struct node *n = graph_deepest_first(top); n && !err; n = next) {
+		struct edit edit = { .kind = EDIT_REMOVE, .node = *node_id(n) };
+
+		next = graph_walk_up(n, top);
+		err = session_edit(s, &edit);
+	}
+	return err;
+}
+
+enum error
+session_clear(struct session *s)
+{
+	const struct node *root;
+	enum error err = OK;
+
+	while (!err && (root = graph_first_root(s->graph)))
+		err = session_remove(s, root);
+	return err;
+}
+
 /* Makes the edit's opposite in the graph; the edit is spoilt by that. */
 static void
 take_back(struct session *s, struct edit *e)

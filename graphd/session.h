@@ -93,6 +93,10 @@ void session_begin(struct session *, const struct step_request *);
  */
 enum error session_edit(struct session *, struct edit *);
 
+/* Edits of the open step that remove a node and all below it, or every node: children first. */
+enum error session_remove(struct session *, const struct node *top);
+enum error session_clear(struct session *);
+
 /* Inverts and forgets the open step's edits: nothing happened. */
 void session_abort(struct session *);
 

@@ -58,6 +58,8 @@ cmd_cleanup_sessions(struct call *c, const struct cleanup_sessions_args *a)
 	if (err)
 		return err;
 	removed = end_some(c, hours);
+	if (c->outcome->unfinished)
+		return OK;
 	/* Those that end are among the sessions until that is on disk, and are not counted. */
 	sessions_each(c->sessions, count, &left);
 	json_out_key(c->result, "sessions_removed");
