@@ -214,7 +214,7 @@ long_step_events(
 	struct telling t = { .step = l, .after = after, .fn = fn, .context = context };
 	size_t from;
 
-	if (l->head.last_seq <= after)
+	if (l->head.last_seq <= after || l->head.last_seq + 1 == l->head.first_seq)
 		return true;
 	from = part_with(l, after + 1);
 	if (with_paths && l->head.has_ancestors)

@@ -1,4 +1,5 @@
-"""Graphs of 100,000 nodes: whole, beside others' commands, and as one node's children.
+"""Graphs of 100,000 nodes: whole, beside others' commands, as one node's children, and the events
+that they came by.
 
 The figures are printed; what is asserted is generous, because machines that run tests are busy.
 """
@@ -180,6 +181,39 @@ class Wide(Big):
             self.post(f"/sessions/{self.session}/undo", {}, MINIMAL)
         children = self.tree(query=f"?node_id={top}&depth=1")["roots"][0]["children"]
         self.assertEqual([c["id"] for c in children], self.kids)
+
+
+class Events(Big):
+    PAGE = 1000
+    FEW = 4 * PAGE
+    PAGES = 200 if LONG else 40
+
+    def page(self, session, since):
+        """Milliseconds."""
+        started = time.perf_counter()
+        reply = self.get(f"/sessions/{session}/events?since={since}&limit={self.PAGE}")
+        took_ms = (time.perf_counter() - started) * 1000
+        self.assertEqual(reply.status, 200, reply)
+        self.assertIn(b'"seq":%d,' % (since + 1), reply.body[:200])
+        return took_ms
+
+    def test_a_page_of_a_big_step_costs_what_it_costs_of_a_small_one(self):
+        """At places all over it, as readers are who come back; and for two of them in turn."""
+        small, big = self.load(self.fan(self.FEW)), self.load(self.fan(NODES))
+        times = {small: [], big: []}
+        for i in range(self.PAGES):
+            for session, n in ((small, self.FEW), (big, NODES)):
+                for since in (i * 997, n - 1 - i * 1009):
+                    times[session].append(self.page(session, since % (n - self.PAGE)))
+        few, many = (statistics.median(times[s]) for s in (small, big))
+        print(f"\na page of {self.PAGE} events of a step of {self.FEW} {few:.2f} ms, of {NODES} "
+              f"{many:.2f} ms, ratio {many / few:.2f} (goal {RATIO_GOAL})")
+        self.assertLessEqual(many / few, RATIO_LIMIT)
+
+    def fan(self, n):
+        top = new_id()
+        return [{"id": top, "type": "job", "name": "Top"}] + [
+            {"id": new_id(), "type": "task", "name": "N", "parent_id": top} for _ in range(n - 1)]
 
 
 if __name__ == "__main__":

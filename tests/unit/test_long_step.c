@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { SEEDS = 6, TRIES = 1500, READINGS = 60, MOST = 64 };
+enum { SEEDS = 3, TRIES = 1500, READINGS = 25, DAMAGES = 60, MOST = 64 };
 
 struct text {
 	enum event event;
@@ -226,7 +226,7 @@ START_TEST(no_damage_does_harm)
 	struct texts all = { .most = SIZE_MAX };
 
 	step_encode(step, &bytes);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < DAMAGES; i++) {
 		size_t where = roll(&d, (uint32_t)bytes.n);
 		char was = bytes.bytes[where];
 		struct long_step *l;

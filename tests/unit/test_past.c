@@ -80,6 +80,7 @@ static void
 tear_down_long(void)
 {
 	forget_heard(d);
+	free(d->heard);
 	d->heard = heard;
 	d->n_heard = n_heard;
 	d->store->ops = plain;

@@ -19,7 +19,7 @@ struct heard {
 	char *body; /* owned */
 };
 
-static struct heard heard[4096];
+static struct heard heard[2 * LIMIT_STEP_EVENTS];
 static size_t n_heard, n_messages;
 
 static void *
@@ -236,6 +236,63 @@ START_TEST(an_event_too_long_to_be_published_is_told_of_by_a_sync)
 }
 END_TEST
 
+/* A graph of so many nodes below one root instead of what there was. */
+static void
+load(int n_nodes)
+{
+	char *args = xmalloc((size_t)n_nodes * 64 + 64), *at = args;
+
+	at = stpcpy(at, "{\"graph\":{\"nodes\":[");
+	for (int i = 0; i < n_nodes; i++)
+		at += sprintf(at, "%s{\"id\":\"n%d\",\"type\":\"x\"%s}", i ? "," : "", i,
+		    i ? ",\"parent_id\":\"n0\"" : "");
+	sprintf(at, "]}}");
+	client_expect(&f, "OK", "LoadGraph", session, MINIMAL, args);
+	free(args);
+}
+
+/* The events besides those of the nodes: the removed root's, and the one that ends the command. */
+START_TEST(the_longest_step_that_is_published_is_published_whole)
+{
+	load(LIMIT_STEP_EVENTS - 2);
+	hear_until(feed, EVENT_command_executed);
+	ck_assert_int_eq(heard[0].event, EVENT_command_executing);
+	ck_assert_uint_eq(n_heard, 1 + LIMIT_STEP_EVENTS);
+	ck_assert_uint_eq(heard[n_heard - 1].seq, heard[0].seq + LIMIT_STEP_EVENTS);
+}
+END_TEST
+
+START_TEST(a_longer_step_is_told_of_by_one_sync_and_what_follows_comes_behind_it)
+{
+	void *tap = tap_new(&f, session), *dash = subscriber(true);
+	struct tapped told;
+	uint64_t seq;
+
+	hear_until(dash, EVENT_sync);
+	forget();
+	load(LIMIT_STEP_EVENTS - 1);
+	hear_until(dash, EVENT_sync);
+	ck_assert_uint_eq(n_heard, 2);
+	ck_assert_int_eq(heard[0].event, EVENT_command_executing);
+	seq = heard[0].seq + LIMIT_STEP_EVENTS + 1;
+	ck_assert_uint_eq(heard[1].seq, seq);
+	client_expect(&f, "OK", "CreateNode", session, MINIMAL, "{\"blueprint_type_id\":\"x\"}");
+	hear_until(dash, EVENT_command_executed);
+	for (size_t i = 0; i < n_heard; i++)
+		ck_assert_int_ne(heard[i].event, EVENT_node_updated);
+	ck_assert_uint_eq(heard[n_heard - 1].seq, seq + 2);
+	told = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(told.name, "command:executing");
+	told = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(told.name, "command:executing");
+	told = tap_next(&f, tap, 5000);
+	ck_assert_str_eq(told.name, "graph:node-created");
+	ck_assert_uint_eq(told.seq, seq + 1);
+	zmq_close(tap);
+	zmq_close(dash);
+}
+END_TEST
+
 START_TEST(who_wants_dash_events_hears_of_updated_parents)
 {
 	void *dash = subscriber(true);
@@ -276,6 +333,8 @@ main(void)
 	tcase_add_test(t, many_events_travel_in_messages_of_bounded_length);
 	tcase_add_test(t, an_event_beyond_the_limit_is_a_message_of_its_own);
 	tcase_add_test(t, an_event_too_long_to_be_published_is_told_of_by_a_sync);
+	tcase_add_test(t, the_longest_step_that_is_published_is_published_whole);
+	tcase_add_test(t, a_longer_step_is_told_of_by_one_sync_and_what_follows_comes_behind_it);
 	tcase_add_test(t, who_wants_dash_events_hears_of_updated_parents);
 	tcase_add_test(t, beacons_tell_the_seq_on_the_feed_too);
 	return run_tests(t);
