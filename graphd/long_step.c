@@ -17,8 +17,8 @@ struct long_step {
 	struct step head;
 	struct span bytes; /* owned */
 	size_t n_edits;
-	struct mark_at *marks; /* of the parts, and one more at the end of the last */
-	size_t n_parts;
+	struct mark_at *marks;	 /* of the parts found so far, and one more behind the last */
+	size_t n_parts;		 /* at least one */
 	struct lineage *lineage; /* once paths were wanted, of several edits; else NULL */
 };
 
@@ -56,34 +56,42 @@ long_step_bytes(const struct long_step *l)
 	    (l->lineage ? lineage_bytes(l->lineage) : 0);
 }
 
-static struct mark_at
-mark_here(const struct long_step *l, const struct reader *r, size_t edit, uint64_t seq)
+static struct reader
+reader_at(const struct long_step *l, const struct mark_at *mark)
 {
-	return (struct mark_at){ (size_t)((const char *)r->at - l->bytes.p), edit, seq };
+	return reader_of((struct span){ l->bytes.p + mark->byte, l->bytes.n - mark->byte });
 }
 
-/* One pass over all edits, of which nothing is kept. */
-static bool
-find_marks(struct long_step *l, struct reader *r)
+static size_t
+place_of(const struct long_step *l, const struct reader *r)
 {
-	uint64_t seq = l->head.first_seq;
-	struct edit e;
+	return (size_t)((const char *)r->at - l->bytes.p);
+}
+
+/* The next part's edits are passed over, and nothing of them is kept. False: one of them is none.
+ */
+static bool
+find_part(struct long_step *l)
+{
+	const struct mark_at *from = &l->marks[l->n_parts];
+	struct mark_at to = *from;
+	struct reader r = reader_at(l, from);
 	bool good = true;
 
-	l->marks = xmalloc((l->bytes.n / LONG_STEP_MARK_BYTES + 2) * sizeof(*l->marks));
-	l->marks[0] = mark_here(l, r, 0, seq);
-	r->brief = true;
-	for (size_t i = 0; i < l->n_edits && good; i++) {
-		struct mark_at here = mark_here(l, r, i, seq);
+	r.brief = true;
+	while (good && to.edit < l->n_edits && to.byte - from->byte < LONG_STEP_MARK_BYTES) {
+		struct edit e;
 
-		if (here.byte - l->marks[l->n_parts].byte >= LONG_STEP_MARK_BYTES)
-			l->marks[++l->n_parts] = here;
-		good = step_decode_edit(r, &e);
-		seq += edit_event_count(&e);
+		good = step_decode_edit(&r, &e);
+		to.edit++;
+		to.seq += edit_event_count(&e);
+		to.byte = place_of(l, &r);
 		edit_fini(&e);
 	}
-	l->marks[++l->n_parts] = mark_here(l, r, l->n_edits, seq);
-	return good && reader_is_done(r);
+	if (!good || (to.edit == l->n_edits && !reader_is_done(&r)))
+		return false;
+	l->marks[++l->n_parts] = to;
+	return true;
 }
 
 struct long_step *
@@ -93,17 +101,32 @@ long_step_new(struct span bytes)
 	struct reader r;
 
 	l->bytes = (struct span){ xspandup(bytes), bytes.n };
+	l->marks = xcalloc(bytes.n / LONG_STEP_MARK_BYTES + 2, sizeof(*l->marks));
 	r = reader_of(l->bytes);
-	if (step_decode_head(&r, &l->head, &l->n_edits) && find_marks(l, &r))
-		return l;
+	if (step_decode_head(&r, &l->head, &l->n_edits)) {
+		l->marks[0] = (struct mark_at){ place_of(l, &r), 0, l->head.first_seq };
+		if (find_part(l))
+			return l;
+	}
 	long_step_free(l);
 	return NULL;
 }
 
-static struct reader
-reader_at(const struct long_step *l, const struct mark_at *mark)
+/* Finds what parts there are up to that one. */
+static bool
+has_part(struct telling *t, size_t i)
 {
-	return reader_of((struct span){ l->bytes.p + mark->byte, l->bytes.n - mark->byte });
+	struct long_step *l = t->step;
+
+	while (i >= l->n_parts && l->marks[l->n_parts].edit < l->n_edits && !t->damaged)
+		t->damaged = !find_part(l);
+	return i < l->n_parts && !t->damaged;
+}
+
+static bool
+is_last(const struct long_step *l, size_t part)
+{
+	return l->marks[part + 1].edit == l->n_edits;
 }
 
 static void
@@ -131,7 +154,7 @@ read_part(const struct long_step *l, size_t i, struct step *part)
 
 	*part = l->head;
 	part->first_seq = from->seq;
-	if (i + 1 < l->n_parts)
+	if (!is_last(l, i))
 		part->last_seq = to->seq - 1;
 	if (n > 0)
 		part->edits = xmalloc(n * sizeof(*part->edits));
@@ -169,33 +192,36 @@ unite_before(const struct telling *t, size_t part)
 }
 
 static void
-tell_with_paths(struct telling *t, size_t from)
+tell_with_paths(struct telling *t, size_t i)
 {
 	struct long_step *l = t->step;
 	struct paths paths;
-	size_t last = l->n_parts - 1;
 
 	if (l->n_edits > 1 && !l->lineage)
 		find_lineage(l);
 	t->paths = &paths;
 	paths_init(&paths, &l->head, l->lineage);
-	while (from < last && tell_part(t, from))
-		from++;
+	while (has_part(t, i) && !is_last(l, i) && tell_part(t, i))
+		i++;
 	paths_fini(&paths);
-	if (from < last)
+	if (!has_part(t, i) || !is_last(l, i))
 		return;
 	paths_init(&paths, &l->head, l->lineage);
-	unite_before(t, last);
-	tell_part(t, last);
+	unite_before(t, i);
+	tell_part(t, i);
 	paths_fini(&paths);
 }
 
 /* The last part that does not begin behind the seq. */
 static size_t
-part_with(const struct long_step *l, uint64_t seq)
+part_with(struct telling *t, uint64_t seq)
 {
-	size_t low = 0, high = l->n_parts - 1;
+	struct long_step *l = t->step;
+	size_t low = 0, high;
 
+	while (l->marks[l->n_parts].seq <= seq && has_part(t, l->n_parts))
+		;
+	high = l->n_parts - 1;
 	while (low < high) {
 		size_t middle = low + (high - low + 1) / 2;
 
@@ -212,15 +238,15 @@ long_step_events(
     struct long_step *l, uint64_t after, bool with_paths, step_event_fn *fn, void *context)
 {
 	struct telling t = { .step = l, .after = after, .fn = fn, .context = context };
-	size_t from;
+	size_t i;
 
 	if (l->head.last_seq <= after || l->head.last_seq + 1 == l->head.first_seq)
 		return true;
-	from = part_with(l, after + 1);
+	i = part_with(&t, after + 1);
 	if (with_paths && l->head.has_ancestors)
-		tell_with_paths(&t, from);
+		tell_with_paths(&t, i);
 	else
-		while (from < l->n_parts && tell_part(&t, from))
-			from++;
+		while (has_part(&t, i) && tell_part(&t, i))
+			i++;
 	return !t.damaged;
 }

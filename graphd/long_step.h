@@ -1,8 +1,8 @@
 #pragma once
 /*
  * A long step as the journal has it, whose events can be told from any seq on without decoding all
- * of it: its bytes, and marks among them at which its edits are known by number and seq. What is
- * told is what step_events() tells of the whole step, byte for byte.
+ * of it: its bytes, and marks among them at which its edits are known by number and seq, found as
+ * far as it was read. What is told is what step_events() tells of the whole step, byte for byte.
  */
 
 #include "graphd/step.h"
@@ -14,7 +14,7 @@ enum {
 
 struct long_step;
 
-/* Copies the bytes. NULL when they are not a step. */
+/* Copies the bytes. NULL when they do not begin as those of a step do. */
 struct long_step *long_step_new(struct span bytes);
 void long_step_free(struct long_step *);
 /* Without its edits; lives as long as the long step. */
