@@ -48,22 +48,14 @@ lineage_bytes(const struct lineage *l)
 	    l->newest.capacity * sizeof(*l->newest.slots);
 }
 
-/* The table goes on holding the same object for the node: it has the newest state, and the one
- * before it moves behind. */
-static void
-add(struct lineage *l, const struct uuid *node, const struct uuid *parent, size_t since)
+static struct kinship *
+new_kinship(struct lineage *l, struct kinship value)
 {
 	struct kinship *k = arena_take(&l->arena, sizeof *k);
-	struct kinship *newest = table_find(&l->newest, node);
 
+	*k = value;
 	l->n_kinships++;
-	if (newest) {
-		*k = *newest;
-		*newest = (struct kinship){ *node, *parent, k, since };
-	} else {
-		*k = (struct kinship){ *node, *parent, NULL, since };
-		table_add(&l->newest, k);
-	}
+	return k;
 }
 
 /* As it was before the first edit: what is said first counts. */
@@ -71,7 +63,23 @@ static void
 add_if_new(struct lineage *l, const struct uuid *node, const struct uuid *parent)
 {
 	if (!table_find(&l->newest, node))
-		add(l, node, parent, 0);
+		table_add(&l->newest, new_kinship(l, (struct kinship){ *node, *parent, NULL, 0 }));
+}
+
+/* The table goes on holding the same object for the node: it has the newest state, and the one
+ * before it moves behind. */
+static void
+add(struct lineage *l, const struct uuid *node, const struct uuid *parent)
+{
+	struct kinship *newest = table_find(&l->newest, node);
+	struct kinship now = { *node, *parent, NULL, l->n_edits };
+
+	if (newest) {
+		now.before = new_kinship(l, *newest);
+		*newest = now;
+	} else {
+		table_add(&l->newest, new_kinship(l, now));
+	}
 }
 
 void
@@ -81,7 +89,7 @@ lineage_note(struct lineage *l, const struct edit *e)
 		add_if_new(l, &e->node, &e->before.parent);
 	l->n_edits++;
 	if (e->kind == EDIT_ADD || e->kind == EDIT_MOVE)
-		add(l, &e->node, &e->after.parent, l->n_edits);
+		add(l, &e->node, &e->after.parent);
 }
 
 void
