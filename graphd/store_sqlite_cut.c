@@ -1,5 +1,5 @@
 /* Folds the older part of a session's journal into a snapshot. */
-#include "graphd/store_sqlite.h"
+#include "graphd/store_sqlite_heads.h"
 
 #include "common/log.h"
 

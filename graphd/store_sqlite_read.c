@@ -1,4 +1,4 @@
-#include "graphd/store_sqlite.h"
+#include "graphd/store_sqlite_heads.h"
 
 #include "common/log.h"
 #include "common/mem.h"

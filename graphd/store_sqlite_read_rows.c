@@ -1,5 +1,5 @@
 /* Sessions, snapshots and projects: what lies beside the journal. */
-#include "graphd/store_sqlite.h"
+#include "graphd/store_sqlite_heads.h"
 
 #include "common/log.h"
 

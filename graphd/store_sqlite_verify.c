@@ -1,6 +1,6 @@
 /* Looks at every record, row, snapshot and revision once, in the order in which they lie in the
  * file. */
-#include "graphd/store_sqlite.h"
+#include "graphd/store_sqlite_heads.h"
 
 #include "common/mem.h"
 

@@ -3,7 +3,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/owner.h"
-#include "graphd/store_sqlite.h"
+#include "graphd/store_sqlite_heads.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* A work as one transaction: the rows of its changes, or a part of a snapshot. */
 
 #include "graphd/failpoint.h"
-#include "graphd/store_sqlite.h"
+#include "graphd/store_sqlite_heads.h"
 
 /* Runs a statement whose parameters are bound; it is ready for the next time. */
 static int
