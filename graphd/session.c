@@ -226,8 +226,7 @@ session_end(struct session *s, struct span result)
 	bool recorded;
 
 	s->open = NULL;
-	/* A command that found everything as it was asked for is told and remembered all the same.
-	 */
+	/* A command that found everything as it was asked for is told and remembered too. */
 	if (!step || (step->n_edits == 0 && step_event_count(step) == 0 && !step->key)) {
 		step_free(step);
 		return NULL;

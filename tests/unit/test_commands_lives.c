@@ -132,6 +132,8 @@ read_past(void)
 	ck_assert_str_eq(d->body, p->body);
 }
 
+static char *format(const char *args, ...) __attribute__((format(printf, 1, 2)));
+
 static char *
 format(const char *args, ...)
 {
