@@ -62,8 +62,7 @@ START_TEST(who_was_let_in_and_is_still_coming_in_is_reported_to_a_new_graphd)
 	hear_of(EVENT_session_connected, "A", "null", 1);
 	join_counted(&ann, "A", &fake_transport);
 	turn();
-	fake_answer(
-	    &fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":true}");
+	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":0,\"announced\":true}");
 	ck_assert_uint_eq(ann.n_joined, 0); /* its announcement was lost */
 	restart();
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 2);
