@@ -63,6 +63,12 @@ mem_keep_pages(void)
 	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 }
 
+void
+mem_give_back(void)
+{
+	malloc_trim(0);
+}
+
 char *
 xstrdup(const char *text)
 {

@@ -20,6 +20,8 @@ void *xrealloc(void *old, size_t n, size_t size_bytes);
  * of it again.
  */
 void mem_keep_pages(void);
+/* What was freed goes back to the kernel now, all pages of it that hold nothing else. */
+void mem_give_back(void);
 char *xstrdup(const char *);
 /* Returns owned: the bytes and a NUL after them. NULL when s.p is NULL. */
 char *xspandup(struct span s);

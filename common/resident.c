@@ -63,6 +63,7 @@ resident_drop_files(void)
 struct rest {
 	struct loop_timer look;
 	struct loop *loop;
+	void (*give_back)(void);
 	uint64_t used_us; /* CPU of the process, when it was last looked at */
 	bool has_worked;  /* since the pages were last given back */
 };
@@ -88,6 +89,7 @@ on_look(struct loop_timer *timer)
 	if (r->used_us - before_us >= REST_US) {
 		r->has_worked = true;
 	} else if (r->has_worked) {
+		r->give_back();
 		resident_drop_files();
 		r->has_worked = false;
 	}
@@ -95,12 +97,17 @@ on_look(struct loop_timer *timer)
 }
 
 void
-resident_run(struct loop *loop)
+resident_run(struct loop *loop, void (*give_back)(void))
 {
 	struct rest r = {
-		.look.due = on_look, .loop = loop, .used_us = cpu_us(), .has_worked = true
+		.look.due = on_look,
+		.loop = loop,
+		.give_back = give_back,
+		.used_us = cpu_us(),
+		.has_worked = true,
 	};
 
+	give_back();
 	resident_drop_files();
 	loop_set_timer(loop, &r.look, clock_now_ms() + RESIDENT_LOOK_MS);
 	loop_run(loop);

@@ -20,7 +20,7 @@ size_t resident_drop_files(void);
  * loop_run(), with the pages given back at once, and again whenever the process comes to rest, that
  * is when it uses less than one per cent of a core for RESIDENT_LOOK_MS, for the first time or
  * after it has used more. So what a burst runs through does not stay, and who is busy is left
- * alone.
+ * alone. give_back does the same for what the allocator keeps of memory that was freed.
  */
 enum { RESIDENT_LOOK_MS = 1500 };
-void resident_run(struct loop *);
+void resident_run(struct loop *, void (*give_back)(void));

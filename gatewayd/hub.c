@@ -6,7 +6,6 @@
 #include "common/owner.h"
 
 #include <assert.h>
-#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -104,7 +103,7 @@ give_memory_back(struct hub *hub)
 	if (hub->n_joining || hub->n_joined < TRIM_JOINS)
 		return;
 	hub->n_joined = 0;
-	malloc_trim(0);
+	mem_give_back();
 }
 
 /* Joiners are looked at more often: stock clients wait for one second and no longer. */

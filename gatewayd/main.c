@@ -302,7 +302,7 @@ main(int argc, char **argv)
 	open_upstream(&g);
 	open_rest(&g);
 	listen_for_requests(&g);
-	resident_run(g.loop);
+	resident_run(g.loop, mem_give_back);
 	http_free(g.http);
 	transport_sio_free(g.socketio);
 	hub_free(g.hub);

@@ -2,6 +2,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/resident.h"
+#include "graphd/allocator.h"
 #include "graphd/ballast.h"
 #include "graphd/blueprint.h"
 #include "graphd/options.h"
@@ -113,7 +114,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	loop_signal(loop, SIGINT, on_signal, server);
 	log_info("graphd", "ready: requests on %s, events on %s, %zu sessions", o->server.requests,
 	    o->server.events, sessions_count(sessions));
-	resident_run(loop);
+	resident_run(loop, allocator_give_back);
 	good = store->ops->close(store) && !server_has_failed(server);
 	server_free(server);
 	return good;

@@ -1,6 +1,7 @@
 #include "common/resident.h"
 
 #include "common/clock.h"
+#include "common/mem.h"
 #include "run_tests.h"
 
 #include <fcntl.h>
@@ -115,14 +116,26 @@ on_burst(struct loop_timer *timer)
 	loop_set_timer(b->loop, timer, clock_now_ms() + 50);
 }
 
+static size_t n_given;
+
+static void
+give_back(void)
+{
+	n_given++;
+	mem_give_back();
+}
+
 START_TEST(who_comes_to_rest_after_a_burst_gives_back_what_it_touched)
 {
 	struct burst b = { .timer.due = on_burst, .loop = loop_new(), .mapped = map(PROT_READ) };
 	uint64_t began_ms = clock_now_ms();
 
 	loop_set_timer(b.loop, &b.timer, began_ms + 50);
-	resident_run(b.loop);
+	n_given = 0;
+	resident_run(b.loop, give_back);
 	ck_assert_uint_ge(clock_now_ms() - began_ms, RESIDENT_LOOK_MS);
+	/* What was freed goes with it: at once, and at rest. */
+	ck_assert_uint_eq(n_given, 2);
 	ck_assert_uint_gt(b.n, 0);
 	loop_cancel_timer(b.loop, &b.timer);
 	loop_free(b.loop);
