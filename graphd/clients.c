@@ -23,13 +23,44 @@ clients_new(struct sessions *sessions, uint64_t grace_ms)
 	return c;
 }
 
+static struct berth *
+berth_new(struct member *m)
+{
+	for (const struct berth *b = m->berths; b; b = b->next)
+		if (b == &m->own)
+			return xcalloc(1, sizeof(*b));
+	m->own = (struct berth){ 0 };
+	return &m->own;
+}
+
 void
-berth_free(struct berth **at)
+berth_free(struct member *m, struct berth **at)
 {
 	struct berth *b = *at;
 
 	*at = b->next;
-	free(b);
+	if (b != &m->own)
+		free(b);
+}
+
+const char *
+clients_id_of(const struct client *client)
+{
+	return ((const struct member *)(const void *)client)->client_id;
+}
+
+bool
+clients_is_away(const struct client *client)
+{
+	return ((const struct member *)(const void *)client)->absence;
+}
+
+const char *
+clients_gateway_of(const struct client *client)
+{
+	const struct member *m = (const struct member *)(const void *)client;
+
+	return m->gateway ? m->gateway->id.p : NULL;
 }
 
 void
@@ -43,13 +74,12 @@ static void
 leave_berths(struct member *m)
 {
 	while (m->berths)
-		berth_free(&m->berths);
+		berth_free(m, &m->berths);
 }
 
 static void
 end_absence(struct member *m)
 {
-	m->client.is_away = false;
 	if (!m->absence)
 		return;
 	list_remove(&m->absence->link);
@@ -65,7 +95,6 @@ begin_absence(struct clients *c, struct member *m, uint64_t until_ms, bool is_re
 
 	if (m->absence)
 		return;
-	m->client.is_away = true;
 	m->absence = xcalloc(1, sizeof(*m->absence));
 	m->absence->member = m;
 	m->absence->until_ms = until_ms;
@@ -79,17 +108,16 @@ begin_absence(struct clients *c, struct member *m, uint64_t until_ms, bool is_re
 static void
 set_actor(struct member *m, struct span actor)
 {
-	if (m->client.actor != m->client.client_id)
+	if (m->client.actor != m->client_id)
 		free(m->client.actor);
-	m->client.actor =
-	    span_is(actor, m->client.client_id) ? m->client.client_id : xspandup(actor);
+	m->client.actor = span_is(actor, m->client_id) ? m->client_id : xspandup(actor);
 }
 
 void
 client_free(struct clients *c, struct member *m)
 {
 	if (c->gone)
-		c->gone(c->gone_context, m->session, span_of(m->client.client_id));
+		c->gone(c->gone_context, m->session, span_of(m->client_id));
 	table_remove(&c->members, &m->key);
 	leave_berths(m);
 	end_absence(m);
@@ -139,14 +167,6 @@ clients_find(const struct clients *c, const struct session *s, struct span clien
 	return m ? &m->client : NULL;
 }
 
-const char *
-clients_gateway_of(const struct client *client)
-{
-	const struct member *m = (const struct member *)(const void *)client;
-
-	return m->gateway ? m->gateway->id.p : NULL;
-}
-
 /* The clock makes it rise over restarts too. */
 static uint64_t
 next_number(struct clients *c, uint64_t now_us)
@@ -165,7 +185,6 @@ member_new(struct clients *c, struct session *s, const struct client_facts *fact
 	m->session = s;
 	m->key.p = (char *)m + offsetof(struct member, session);
 	m->key.n = sizeof(s) + id.n;
-	m->client.client_id = m->client_id;
 	m->client.since_us = facts->now_us;
 	m->client.number = next_number(c, facts->now_us);
 	table_add(&c->members, m);
@@ -208,8 +227,8 @@ add_berth(struct clients *c, struct member *m, const struct client_facts *facts)
 	else if (*find_berth(m, gateway, facts->connection))
 		return;
 	if (count_berths(m) >= LIMIT_CONNECTIONS_PER_CLIENT)
-		berth_free(&m->berths);
-	b = xcalloc(1, sizeof(*b));
+		berth_free(m, &m->berths);
+	b = berth_new(m);
 	b->gateway = gateway;
 	b->connection = facts->connection;
 	*find_berth(m, gateway, facts->connection) = b;
@@ -274,7 +293,7 @@ leave_berth(const struct clients *c, struct member *m, const struct client_leave
 	at = find_berth(m, gateway, leave->connection);
 	if (!*at)
 		return false;
-	berth_free(at);
+	berth_free(m, at);
 	return true;
 }
 

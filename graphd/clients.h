@@ -52,8 +52,12 @@ enum error clients_remind(
 const struct client *clients_find(
     const struct clients *, const struct session *, struct span client_id);
 
-/* Where it joined last; NULL: no gateway was named. Lives as long as the client. */
+/* What these give lives as long as the client. */
+const char *clients_id_of(const struct client *);
+/* Where it joined last; NULL: no gateway was named. */
 const char *clients_gateway_of(const struct client *);
+/* Its connection broke off; it may come back. */
+bool clients_is_away(const struct client *);
 
 struct client_leave {
 	struct span client_id, gateway;

@@ -43,6 +43,7 @@ struct showing {
 struct member {
 	struct client client;	 /* first: the session's list links it */
 	struct berth *berths;	 /* none while it is away */
+	struct berth own;	 /* one of them, if any: hardly anybody has more */
 	struct gateway *gateway; /* where it joined last; NULL: none was named */
 	struct absence *absence; /* NULL: it is here */
 	struct showing *showing; /* NULL: nothing */
@@ -68,8 +69,8 @@ struct clients {
 struct member *clients_member(
     const struct clients *, const struct session *, struct span client_id);
 void client_free(struct clients *, struct member *);
-/* Takes it out of its member. */
-void berth_free(struct berth **);
+/* Takes one of its berths from it. */
+void berth_free(struct member *, struct berth **);
 
 /* clients_gateways.c */
 /* The record of a gateway, borrowed, made if need be; NULL for one without a name. */

@@ -125,7 +125,7 @@ loses_berths(struct member *m)
 		return false;
 	for (struct berth **at = &m->berths; *at;) {
 		if ((*at)->gateway && (*at)->gateway->silent)
-			berth_free(at);
+			berth_free(m, at);
 		else
 			at = &(*at)->next;
 	}

@@ -19,12 +19,12 @@ struct meta {
 	char *extra; /* unknown members of an imported file: JSON members without braces; or NULL */
 };
 
+/* Its id, and whether it is away, clients.h says. */
 struct client {
 	struct link link;
-	char *client_id, *actor; /* perhaps the same */
+	char *actor; /* perhaps its id */
 	uint64_t since_us;
 	uint64_t number; /* rises from each that joins to the next, in any session */
-	bool is_away;	 /* its connection broke off; it may come back */
 };
 
 /* A remembered answer. */

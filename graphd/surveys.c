@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/table.h"
+#include "graphd/clients.h"
 
 #include <stdlib.h>
 
@@ -189,7 +190,7 @@ panel_get(struct surveys *all, const struct uuid *session)
 static bool
 is_wanted(const struct survey_wish *w, const struct client *client)
 {
-	return !w->client_id.p || span_is(w->client_id, client->client_id);
+	return !w->client_id.p || span_is(w->client_id, clients_id_of(client));
 }
 
 static size_t
@@ -218,7 +219,7 @@ ask_everybody(struct survey *s, const struct survey_wish *w)
 
 		if (!is_wanted(w, client))
 			continue;
-		r->client_id = span_of(xstrdup(client->client_id));
+		r->client_id = span_of(xstrdup(clients_id_of(client)));
 		r->actor = xstrdup(client->actor);
 		table_add(&s->by_client, r);
 		s->n++;

@@ -25,7 +25,7 @@ announce_change(void *context, const struct client_change *change)
 	const struct expiry *e = context;
 	struct announce_who who = { .now_us = e->now_us,
 		.actor = span_of(change->client->actor),
-		.client = span_of(change->client->client_id) };
+		.client = span_of(clients_id_of(change->client)) };
 	enum event event = change->gone ? EVENT_session_disconnected : EVENT_presence_update;
 	struct outcome out;
 	struct json_out *text;

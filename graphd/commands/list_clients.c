@@ -15,7 +15,7 @@ cmd_list_clients(struct call *c, const struct list_clients_args *a)
 
 		json_out_open(out, '{');
 		json_out_key(out, "client_id");
-		json_out_string(out, client->client_id);
+		json_out_string(out, clients_id_of(client));
 		json_out_key(out, "actor");
 		json_out_string(out, client->actor);
 		json_out_key(out, "gateway");
@@ -23,7 +23,7 @@ cmd_list_clients(struct call *c, const struct list_clients_args *a)
 		json_out_key(out, "since");
 		json_out_time(out, client->since_us);
 		json_out_key(out, "away");
-		json_out_bool(out, client->is_away);
+		json_out_bool(out, clients_is_away(client));
 		json_out_close(out, '}');
 	}
 	json_out_close(out, ']');
