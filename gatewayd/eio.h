@@ -134,7 +134,10 @@ size_t eio_queued_bytes(const struct eio_session *);
 const struct eio_sid *eio_session_sid(const struct eio_session *);
 /* The application's part of the session: zeroed at first, and gone with it. */
 void *eio_user(struct eio_session *);
+struct eio_session *eio_session_of(const void *user);
 struct eio *eio_of(const struct eio_session *);
+/* That of its struct eio_app. */
+void *eio_context(const struct eio_session *);
 /* The latest time that was passed in. */
 uint64_t eio_now_ms(const struct eio *);
 /* "ping timeout" and so on, as stock servers call it. */

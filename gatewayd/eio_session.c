@@ -215,6 +215,18 @@ eio_user(struct eio_session *s)
 	return s->user;
 }
 
+struct eio_session *
+eio_session_of(const void *user)
+{
+	return OWNER_OF((uintptr_t)user, struct eio_session, user);
+}
+
+void *
+eio_context(const struct eio_session *s)
+{
+	return s->eio->app->context;
+}
+
 struct eio *
 eio_of(const struct eio_session *s)
 {

@@ -5,7 +5,6 @@
  */
 
 #include "common/json_out.h"
-#include "common/list.h"
 #include "gatewayd/http.h"
 #include "gatewayd/hub.h"
 
@@ -41,8 +40,7 @@ enum error live_read(struct span object, enum live_do, struct span client_id, st
 
 /* The questions of one client; zeroed memory holds none. */
 struct live_asks {
-	struct link list;
-	unsigned n;
+	struct live_ask *newest;
 };
 /* id: as live_ask() was given it. answer: the reply's members without the graph, or with is_error
  * the error object. */

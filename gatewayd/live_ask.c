@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 struct live_ask {
-	struct link link;
 	struct live_asks *asks;
+	struct live_ask *older, *newer;
+	unsigned n; /* of the newest: how many there are */
 	uint64_t number;
 	live_answer_fn *answer;
 	void *user;
@@ -17,11 +18,39 @@ struct live_ask {
 	size_t id_bytes;
 };
 
+static unsigned
+count(const struct live_asks *asks)
+{
+	return asks->newest ? asks->newest->n : 0;
+}
+
+static void
+link_ask(struct live_asks *asks, struct live_ask *a)
+{
+	a->asks = asks;
+	a->n = count(asks) + 1;
+	a->older = asks->newest;
+	if (a->older)
+		a->older->newer = a;
+	asks->newest = a;
+}
+
+static void
+unlink_ask(struct live_ask *a)
+{
+	struct live_asks *asks = a->asks;
+	unsigned left = count(asks) - 1;
+
+	*(a->newer ? &a->newer->older : &asks->newest) = a->older;
+	if (a->older)
+		a->older->newer = a->newer;
+	if (asks->newest)
+		asks->newest->n = left;
+}
+
 static void
 ask_free(struct live_ask *a)
 {
-	list_remove(&a->link);
-	a->asks->n--;
 	free(a->id);
 	free(a);
 }
@@ -53,11 +82,9 @@ on_reply(void *arg, enum error status, struct span body)
 	struct live_ask *a = arg;
 
 	/* The answer may end the client, which must not find this question among its own. */
-	list_remove(&a->link);
-	a->asks->n--;
+	unlink_ask(a);
 	give_answer(a, status, body);
-	free(a->id);
-	free(a);
+	ask_free(a);
 }
 
 bool
@@ -66,21 +93,18 @@ live_ask(struct hub *hub, struct live_asks *asks, const struct upstream_question
 {
 	struct live_ask *a;
 
-	if (asks->n >= LIMIT_ASKS_PER_CLIENT)
+	if (count(asks) >= LIMIT_ASKS_PER_CLIENT)
 		return false;
-	if (!asks->list.next)
-		list_init(&asks->list);
 	a = xcalloc(1, sizeof *a);
-	a->asks = asks;
 	a->answer = answer;
 	a->user = user;
 	a->id = xspandup(id);
 	a->id_bytes = id.n;
-	asks->n++;
-	list_append(&asks->list, &a->link);
+	link_ask(asks, a);
 	a->number = upstream_ask(hub_upstream(hub), q, on_reply, a);
 	if (a->number)
 		return true;
+	unlink_ask(a);
 	ask_free(a);
 	return false;
 }
@@ -88,12 +112,11 @@ live_ask(struct hub *hub, struct live_asks *asks, const struct upstream_question
 void
 live_forget(struct live_asks *asks, struct hub *hub)
 {
-	struct link *at;
+	struct live_ask *a;
 
-	while (asks->list.next && (at = list_take(&asks->list))) {
-		struct live_ask *a = LIST_OF(at, struct live_ask, link);
-
+	while ((a = asks->newest)) {
 		upstream_forget(hub_upstream(hub), a->number);
+		unlink_ask(a);
 		ask_free(a);
 	}
 }

@@ -21,8 +21,6 @@ open_client(void *context, struct eio_session *session, const struct eio_request
 	struct sio *sio = context;
 	struct sio_client *c = eio_user(session);
 
-	c->sio = sio;
-	c->session = session;
 	c->waiting = xcalloc(1, sizeof(*c->waiting));
 	c->waiting->client = c;
 	c->waiting->at_ms = eio_now_ms(eio_of(session)) + sio->settings.connect_timeout_ms;
@@ -56,19 +54,20 @@ static void
 unlink_socket(struct sio_socket *s)
 {
 	struct sio_socket **at = &s->client->sockets;
+	struct sio *sio = sio_of(s->client);
 
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
 	s->state = SIO_GONE;
-	s->next = s->client->sio->socket_graves;
-	s->client->sio->socket_graves = s;
+	s->next = sio->socket_graves;
+	sio->socket_graves = s;
 }
 
 void
 sio_end_socket(struct sio_socket *s, enum sio_reason reason)
 {
-	const struct sio_app *app = s->client->sio->app;
+	const struct sio_app *app = sio_of(s->client)->app;
 
 	unlink_socket(s);
 	app->disconnect(app->context, s, reason);
@@ -80,7 +79,6 @@ close_client(void *context, struct eio_session *session, enum eio_reason reason)
 	struct sio_client *c = eio_user(session);
 	struct sio *sio = context;
 
-	c->session = NULL;
 	stop_waiting(c);
 	sio_partial_free(c->partial);
 	c->partial = NULL;
@@ -174,10 +172,10 @@ sio_send_control(struct sio_client *c, enum sio_type type, struct span ns, struc
 {
 	struct shared_bytes *b;
 
-	if (!c->session)
+	if (!eio_is_open(sio_session(c)))
 		return;
 	b = sio_encode_control(type, ns, payload);
-	eio_send(c->session, b);
+	eio_send(sio_session(c), b);
 	shared_bytes_unref(b);
 }
 
@@ -238,7 +236,7 @@ void
 sio_send(struct sio_socket *s, struct shared_bytes *message)
 {
 	if (s->state == SIO_CONNECTED)
-		eio_send(s->client->session, message);
+		eio_send(sio_session(s->client), message);
 }
 
 void
@@ -283,8 +281,8 @@ sio_disconnect(struct sio_socket *s)
 void
 sio_close(struct sio_client *c)
 {
-	if (c->session)
-		eio_send_away(c->session);
+	if (eio_is_open(sio_session(c)))
+		eio_send_away(sio_session(c));
 }
 
 bool
@@ -296,7 +294,7 @@ sio_is_connected(const struct sio_socket *s)
 struct span
 sio_namespace(const struct sio_socket *s)
 {
-	return span_of(s->client->sio->settings.namespaces[s->ns]);
+	return span_of(sio_of(s->client)->settings.namespaces[s->ns]);
 }
 
 const char *
@@ -308,13 +306,15 @@ sio_socket_id(const struct sio_socket *s)
 void *
 sio_websocket(const struct sio_socket *s)
 {
-	return s->state == SIO_CONNECTED ? eio_websocket(s->client->session) : NULL;
+	return s->state == SIO_CONNECTED ? eio_websocket(sio_session(s->client)) : NULL;
 }
 
 size_t
 sio_queued_bytes(const struct sio_socket *s)
 {
-	return s->client->session ? eio_queued_bytes(s->client->session) : 0;
+	const struct eio_session *session = sio_session(s->client);
+
+	return eio_is_open(session) ? eio_queued_bytes(session) : 0;
 }
 
 struct sio_client *
@@ -328,7 +328,7 @@ sio_first_socket(struct eio_session *session)
 {
 	const struct sio_client *c = eio_user(session);
 
-	return c->session ? c->sockets : NULL;
+	return c->sockets;
 }
 
 struct sio_socket *
@@ -337,16 +337,22 @@ sio_next_socket(const struct sio_socket *s)
 	return s->next;
 }
 
-void
-sio_set_data(struct sio_socket *s, void *data)
+void *
+sio_user(struct sio_socket *s)
 {
-	s->data = data;
+	return s->user;
+}
+
+struct sio_socket *
+sio_socket_of(const void *user)
+{
+	return OWNER_OF((uintptr_t)user, struct sio_socket, user);
 }
 
 void *
-sio_data(const struct sio_socket *s)
+sio_context(const struct sio_socket *s)
 {
-	return s->data;
+	return sio_of(s->client)->app->context;
 }
 
 void

@@ -51,6 +51,7 @@ struct sio_event {
 
 struct sio_app {
 	void *context;
+	size_t user_bytes; /* of its own with each socket: see sio_user() */
 	/* As in struct eio_app; may be absent. */
 	const char *(*admit)(void *context, const struct eio_request *);
 	/* May be absent. The request is the handshake's. */
@@ -109,8 +110,11 @@ struct sio_client *sio_client_of(const struct sio_socket *);
 /* The sockets of one session of sio_eio(), accepted or not; NULL at the end. */
 struct sio_socket *sio_first_socket(struct eio_session *);
 struct sio_socket *sio_next_socket(const struct sio_socket *);
-void sio_set_data(struct sio_socket *, void *data);
-void *sio_data(const struct sio_socket *);
+/* The application's part of the socket: zeroed at first, and gone with it. */
+void *sio_user(struct sio_socket *);
+struct sio_socket *sio_socket_of(const void *user);
+/* That of the struct sio_app. */
+void *sio_context(const struct sio_socket *);
 void sio_client_set_data(struct sio_client *, void *data);
 void *sio_client_data(const struct sio_client *);
 /* "client namespace disconnect" and so on, as stock servers call it. */

@@ -100,14 +100,12 @@ give(struct place *p, uint64_t number, enum error error, struct span arguments)
 void
 sio_seats_acked(void *context, struct sio_socket *socket, uint64_t id, const struct sio_event *ack)
 {
-	struct place *p = sio_data(socket);
+	struct place *p = sio_user(socket);
 	struct json_out arguments = { 0 };
 	struct arena arena;
 	enum error error;
 
 	(void)context;
-	if (!p)
-		return;
 	arena_init(&arena);
 	error = read_ack(ack, &arena, &arguments);
 	if (!give(p, id, error, json_out_span(&arguments)))

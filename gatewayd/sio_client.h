@@ -5,15 +5,17 @@
 #include "common/mem.h"
 #include "gatewayd/sio.h"
 
+#include <stdalign.h>
+
 enum sio_state { SIO_CONNECTING, SIO_CONNECTED, SIO_GONE };
 
 struct sio_socket {
 	struct sio_socket *next; /* of its client; of the graves once it is gone */
 	struct sio_client *client;
-	void *data;
 	char id[EIO_SID_TEXT + 1];
-	uint16_t ns;   /* index in the settings */
-	uint8_t state; /* enum sio_state */
+	uint16_t ns;		     /* index in the settings */
+	uint8_t state;		     /* enum sio_state */
+	alignas(void *) char user[]; /* the application's */
 };
 
 /* Exists until the first namespace is joined. */
@@ -34,8 +36,6 @@ struct sio_partial {
 
 /* Lies in its session, and goes with it. */
 struct sio_client {
-	struct sio *sio;
-	struct eio_session *session; /* NULL: ended */
 	struct sio_socket *sockets;
 	struct sio_waiting *waiting;
 	struct sio_partial *partial;
@@ -51,6 +51,18 @@ struct sio {
 	struct sio_socket *socket_graves;
 	struct arena arena; /* of one packet */
 };
+
+static inline struct eio_session *
+sio_session(const struct sio_client *c)
+{
+	return eio_session_of(c);
+}
+
+static inline struct sio *
+sio_of(const struct sio_client *c)
+{
+	return eio_context(sio_session(c));
+}
 
 /* Engine.IO's message callback. */
 void sio_message_in(void *context, struct eio_session *, struct span bytes, bool is_binary);

@@ -24,13 +24,11 @@ struct door {
 void
 place_refuse_connect(struct place *p, enum error err, const char *message)
 {
-	struct sio_socket *socket = p->socket;
 	char data[64];
 
 	snprintf(data, sizeof data, "{\"code\":\"%s\"}", error_rows[err].code);
-	sio_set_data(socket, NULL);
-	place_free(p);
-	sio_refuse(socket, message, span_of(data));
+	place_fini(p);
+	sio_refuse(place_socket(p), message, span_of(data));
 }
 
 /*
@@ -74,7 +72,7 @@ place_accept(struct place *p, const struct uuid *log_id, uint64_t seq)
 	char history[UUID_TEXT + 1];
 
 	if (!p->recovers) {
-		sio_accept(p->socket, (struct span){ 0 });
+		sio_accept(place_socket(p), (struct span){ 0 });
 		return;
 	}
 	if (log_id) {
@@ -83,7 +81,7 @@ place_accept(struct place *p, const struct uuid *log_id, uint64_t seq)
 			snprintf(p->pid + EIO_SID_TEXT + 1, SIO_PID_SPACE - EIO_SID_TEXT - 1,
 			    "%s:%llu", history, (unsigned long long)seq);
 	}
-	sio_accept(p->socket, span_of(p->pid));
+	sio_accept(place_socket(p), span_of(p->pid));
 }
 
 bool
@@ -295,14 +293,13 @@ name_socket(struct place *p)
 		new_pid(p);
 	if (p->recovers) {
 		id_of_pid(p->pid, id);
-		sio_set_id(p->socket, span_of(id));
+		sio_set_id(place_socket(p), span_of(id));
 	}
 }
 
 /* Where the socket wants to be: auth first, then the handshake's query. */
 static void
-connect_with(
-    struct sio_seats *app, struct sio_socket *socket, struct span auth, struct arena *arena)
+connect_with(struct sio_socket *socket, struct span auth, struct arena *arena)
 {
 	static const struct door nothing;
 	const struct door *query = sio_client_data(sio_client_of(socket));
@@ -312,12 +309,12 @@ connect_with(
 	};
 	struct span actor = member_text(arena, auth, "actor"),
 		    session_id = member_text(arena, auth, "session_id"), value;
-	struct place *p;
+	struct place *p = sio_user(socket);
 	const char *fault = NULL;
 
 	actor = actor.n ? actor : span_of(d->actor);
-	p = place_new(app, socket, actor);
-	p->recovers = sio_seats_recover_all(app) || is_true(span_of(d->recover)) ||
+	p->actor = actor.n ? xspandup(actor) : NULL;
+	p->recovers = sio_seats_recover_all(place_app(p)) || is_true(span_of(d->recover)) ||
 	    (json_find(auth, "recover", &value) && is_true(value));
 	session_id = session_id.p ? session_id : span_of(d->session_id);
 	if (!names_read(span_of(d->names), &w.names) || !since_read(span_of(d->since), &w) ||
@@ -348,7 +345,8 @@ sio_seats_connect(void *context, struct sio_socket *socket, struct span auth)
 {
 	struct arena arena;
 
+	(void)context;
 	arena_init(&arena);
-	connect_with(context, socket, auth, &arena);
+	connect_with(socket, auth, &arena);
 	arena_fini(&arena);
 }

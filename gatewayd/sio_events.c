@@ -13,8 +13,7 @@ place_emit(struct place *p, const char *name, struct span json)
 {
 	struct sio_message message = { .type = SIO_EVENT, .name = span_of(name), .args = json };
 
-	if (p->socket)
-		sio_emit(p->socket, &message, NULL);
+	sio_emit(place_socket(p), &message, NULL);
 }
 
 void
@@ -37,10 +36,9 @@ place_emit_joined(struct place *p, const struct uuid *session, uint64_t active_c
 	json_out_uint(&out, seq);
 	json_out_close(&out, '}');
 	message.args = json_out_span(&out);
-	if (p->socket)
-		sio_emit(p->socket, &message, NULL);
-	if (has_ack && p->socket)
-		sio_ack(p->socket, ack_id, json_out_span(&out), NULL);
+	sio_emit(place_socket(p), &message, NULL);
+	if (has_ack)
+		sio_ack(place_socket(p), ack_id, json_out_span(&out), NULL);
 	json_out_fini(&out);
 }
 
@@ -61,7 +59,7 @@ ack_error(struct place *p, uint64_t ack_id, struct span error)
 	json_out_key(&out, "error");
 	json_out_raw(&out, error);
 	json_out_close(&out, '}');
-	sio_ack(p->socket, ack_id, json_out_span(&out), NULL);
+	sio_ack(place_socket(p), ack_id, json_out_span(&out), NULL);
 	json_out_fini(&out);
 }
 
@@ -169,7 +167,7 @@ on_answer(void *user, struct span id, bool is_error, struct span answer)
 	if (is_error)
 		place_fail(p, answer, has_ack, ack_id);
 	else if (has_ack)
-		sio_ack(p->socket, ack_id, answer, NULL);
+		sio_ack(place_socket(p), ack_id, answer, NULL);
 }
 
 static void
@@ -233,7 +231,7 @@ on_leave(const struct emitted *e)
 	json_out_close(&out, '}');
 	place_emit(e->place, "left", json_out_span(&out));
 	if (e->event->has_ack)
-		sio_ack(e->place->socket, e->event->ack_id, json_out_span(&out), NULL);
+		sio_ack(place_socket(e->place), e->event->ack_id, json_out_span(&out), NULL);
 	json_out_fini(&out);
 }
 
@@ -242,7 +240,7 @@ on_ping(const struct emitted *e)
 {
 	place_emit(e->place, "pong", (struct span){ 0 });
 	if (e->event->has_ack)
-		sio_ack(e->place->socket, e->event->ack_id, (struct span){ 0 }, NULL);
+		sio_ack(place_socket(e->place), e->event->ack_id, (struct span){ 0 }, NULL);
 }
 
 static void
@@ -367,11 +365,9 @@ void
 sio_seats_event(void *context, struct sio_socket *socket, const struct sio_event *event)
 {
 	struct arena arena;
-	struct emitted e = { .place = sio_data(socket), .event = event, .arena = &arena };
+	struct emitted e = { .place = sio_user(socket), .event = event, .arena = &arena };
 
 	(void)context;
-	if (!e.place)
-		return;
 	arena_init(&arena);
 	e.data = first_argument(&arena, event->args);
 	handle(&e);

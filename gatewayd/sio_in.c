@@ -11,7 +11,7 @@
 static void
 break_off(struct sio_client *c)
 {
-	eio_close(c->session, EIO_PARSE_ERROR);
+	eio_close(sio_session(c), EIO_PARSE_ERROR);
 }
 
 /* The index in the settings, or n_namespaces. */
@@ -38,7 +38,7 @@ sio_find_socket(const struct sio_client *c, size_t ns)
 static void
 take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault fault)
 {
-	struct sio *sio = c->sio;
+	struct sio *sio = sio_of(c);
 	size_t ns = find_namespace(sio, p->ns);
 	struct sio_socket *s;
 	struct eio_sid id;
@@ -58,7 +58,7 @@ take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault f
 		    c, SIO_CONNECT_ERROR, p->ns, SPAN("{\"message\":\"Invalid auth\"}"));
 		return;
 	}
-	s = xcalloc(1, sizeof(*s));
+	s = xcalloc(1, sizeof(*s) + sio->app->user_bytes);
 	s->client = c;
 	s->ns = (uint16_t)ns;
 	random_bytes(id.bytes, sizeof(id.bytes));
@@ -72,7 +72,7 @@ static void
 take_event(struct sio_socket *s, const struct sio_packet *p,
     const struct sio_attachments *attachments, enum json_fault fault)
 {
-	struct sio *sio = s->client->sio;
+	struct sio *sio = sio_of(s->client);
 	struct sio_event event = {
 		.attachments = *attachments, .has_ack = p->has_id, .ack_id = p->id, .fault = fault
 	};
@@ -90,7 +90,7 @@ static void
 take_ack(struct sio_socket *s, const struct sio_packet *p,
     const struct sio_attachments *attachments, enum json_fault fault)
 {
-	const struct sio_app *app = s->client->sio->app;
+	const struct sio_app *app = sio_of(s->client)->app;
 	struct sio_event ack = { .attachments = *attachments, .fault = fault };
 
 	if (fault == JSON_OK)
@@ -103,8 +103,8 @@ static void
 take_packet(struct sio_client *c, const struct sio_packet *p,
     const struct sio_attachments *attachments, enum json_fault fault)
 {
-	const struct sio_app *app = c->sio->app;
-	struct sio_socket *s = sio_find_socket(c, find_namespace(c->sio, p->ns));
+	const struct sio_app *app = sio_of(c)->app;
+	struct sio_socket *s = sio_find_socket(c, find_namespace(sio_of(c), p->ns));
 
 	if (p->type == SIO_CONNECT) {
 		take_connect(c, p, fault);
@@ -126,7 +126,7 @@ take_packet(struct sio_client *c, const struct sio_packet *p,
 static void
 begin_partial(struct sio_client *c, const struct sio_packet *p, struct span text)
 {
-	struct sio_socket *s = sio_find_socket(c, find_namespace(c->sio, p->ns));
+	struct sio_socket *s = sio_find_socket(c, find_namespace(sio_of(c), p->ns));
 	struct sio_partial *partial;
 
 	if (!s || s->state != SIO_CONNECTED) {
@@ -150,7 +150,7 @@ take_attachment(struct sio_client *c, struct span bytes)
 
 	/* A packet may be as big as a message, however many it is made of. */
 	if (!partial ||
-	    partial->total_bytes + bytes.n > eio_settings(c->sio->eio)->max_payload_bytes) {
+	    partial->total_bytes + bytes.n > eio_settings(sio_of(c)->eio)->max_payload_bytes) {
 		break_off(c);
 		return;
 	}
@@ -162,7 +162,7 @@ take_attachment(struct sio_client *c, struct span bytes)
 	attachments = (struct sio_attachments){ partial->items, partial->n };
 	sio_packet_parse((struct span){ partial->text, partial->n_text }, &p);
 	/* The server may have ended the socket in the meantime: nobody is left to hear it. */
-	if (sio_find_socket(c, find_namespace(c->sio, p.ns)))
+	if (sio_find_socket(c, find_namespace(sio_of(c), p.ns)))
 		take_packet(c, &p, &attachments, JSON_OK);
 	sio_partial_free(partial);
 }

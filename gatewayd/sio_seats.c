@@ -67,6 +67,24 @@ encode(unsigned dialect, const struct delivery *d)
 	return sio_encode(&message);
 }
 
+struct sio_socket *
+place_socket(const struct place *p)
+{
+	return sio_socket_of(p);
+}
+
+struct sio_seats *
+place_app(const struct place *p)
+{
+	return sio_context(place_socket(p));
+}
+
+struct hub *
+place_hub(const struct place *p)
+{
+	return place_app(p)->hub;
+}
+
 static struct seat *
 seat_of(const struct member *m)
 {
@@ -76,26 +94,26 @@ seat_of(const struct member *m)
 static void
 deliver(struct member *m, struct shared_bytes *bytes)
 {
-	struct place *p = seat_of(m)->place;
-	void *ws = sio_websocket(p->socket);
+	struct sio_socket *socket = place_socket(seat_of(m)->place);
+	void *ws = sio_websocket(socket);
 
 	if (ws)
 		ws_send(ws, bytes);
 	else
-		sio_send(p->socket, bytes);
+		sio_send(socket, bytes);
 }
 
 /* Frames can be joined only where they are bytes of a stream: not in a poll's answer. */
 static bool
 takes_stream(const struct member *m)
 {
-	return sio_websocket(seat_of(m)->place->socket) != NULL;
+	return sio_websocket(place_socket(seat_of(m)->place)) != NULL;
 }
 
 static size_t
 owed(const struct member *m)
 {
-	struct sio_socket *socket = seat_of(m)->place->socket;
+	struct sio_socket *socket = place_socket(seat_of(m)->place);
 	void *ws = sio_websocket(socket);
 
 	return ws ? ws_owed(ws) : sio_queued_bytes(socket);
@@ -120,7 +138,7 @@ static void
 evict(struct member *m, const char *reason)
 {
 	struct seat *s = seat_of(m);
-	struct sio_socket *socket = s->place->socket;
+	struct sio_socket *socket = place_socket(s->place);
 	bool closed = strcmp(reason, "closed") == 0;
 
 	seat_free(s);
@@ -128,25 +146,13 @@ evict(struct member *m, const char *reason)
 		sio_close(sio_client_of(socket));
 }
 
-struct place *
-place_new(struct sio_seats *app, struct sio_socket *socket, struct span actor)
-{
-	struct place *p = xcalloc(1, sizeof *p);
-
-	p->app = app;
-	p->socket = socket;
-	p->actor = actor.n ? xspandup(actor) : NULL;
-	sio_set_data(socket, p);
-	return p;
-}
-
 void
-place_free(struct place *p)
+place_fini(struct place *p)
 {
-	live_forget(&p->asks, p->app->hub);
+	live_forget(&p->asks, place_hub(p));
 	free(p->actor);
 	free(p->pid);
-	free(p);
+	*p = (struct place){ 0 };
 }
 
 static void
@@ -164,8 +170,8 @@ refuse_seat(struct seat *s, enum error err)
 	if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
 		place_refuse_connect(p, err, error_rows[err].text);
 	else
-		sio_close(sio_client_of(
-		    p->socket)); /* a refusal would be for good; this way the client tries again */
+		/* A refusal would be for good; this way the client tries again. */
+		sio_close(sio_client_of(place_socket(p)));
 }
 
 /* From here on a recovering client knows where it is, before it has heard a single event. */
@@ -217,16 +223,10 @@ static const struct transport by_event = {
 	.evict = evict,
 };
 
-struct hub *
-place_hub(const struct place *p)
-{
-	return p->app->hub;
-}
-
 const char *
 place_client_id(const struct place *p)
 {
-	return sio_socket_id(p->socket);
+	return sio_socket_id(place_socket(p));
 }
 
 struct seat *
@@ -258,7 +258,7 @@ place_dialect(const struct place *p, enum names names)
 {
 	unsigned dialect = 0;
 
-	dialect |= span_is(sio_namespace(p->socket), "/graph") ? DIALECT_GRAPH : 0;
+	dialect |= span_is(sio_namespace(place_socket(p)), "/graph") ? DIALECT_GRAPH : 0;
 	dialect |= names == NAMES_DASH ? DIALECT_DASH : 0;
 	dialect |= p->recovers ? DIALECT_OFFSET : 0;
 	return dialect;
@@ -294,14 +294,14 @@ seat_take(struct place *p, const struct seat_wish *w)
 	s->keeps_pid = w->keeps_pid;
 	if (w->by_event)
 		seat_keep_join(s, w);
-	hub_join(p->app->hub, &s->member, w->by_event ? &by_event : &by_connect,
+	hub_join(place_hub(p), &s->member, w->by_event ? &by_event : &by_connect,
 	    place_dialect(p, w->names), &j);
 }
 
 void
 seat_leave(struct seat *s)
 {
-	hub_leave(s->place->app->hub, &s->member);
+	hub_leave(place_hub(s->place), &s->member);
 	seat_free(s);
 }
 
@@ -326,18 +326,15 @@ comes_back_after(enum sio_reason reason)
 static void
 on_disconnect(void *context, struct sio_socket *socket, enum sio_reason reason)
 {
-	struct place *p = sio_data(socket);
+	struct place *p = sio_user(socket);
 
 	(void)context;
-	if (!p)
-		return;
 	while (p->seats) {
 		if (comes_back_after(reason))
-			hub_lose(p->app->hub, &p->seats->member);
+			hub_lose(place_hub(p), &p->seats->member);
 		seat_leave(p->seats);
 	}
-	sio_set_data(socket, NULL);
-	place_free(p);
+	place_fini(p);
 }
 
 struct sio_seats *
@@ -349,6 +346,7 @@ sio_seats_new(struct hub *hub, bool recover_all)
 	app->recover_all = recover_all;
 	app->app = (struct sio_app){
 		.context = app,
+		.user_bytes = sizeof(struct place),
 		.open = sio_seats_open,
 		.connect = sio_seats_connect,
 		.event = sio_seats_event,
@@ -383,10 +381,8 @@ sio_seats_progress(void *context, struct eio_session *session)
 	struct sio_seats *app = context;
 
 	for (struct sio_socket *s = sio_first_socket(session); s; s = sio_next_socket(s)) {
-		struct place *p = sio_data(s);
+		const struct place *p = sio_user(s);
 
-		if (!p)
-			continue;
 		for (struct seat *seat = p->seats, *next; seat; seat = next) {
 			next = seat->next;
 			hub_progress(app->hub, &seat->member);

@@ -19,10 +19,8 @@ enum {
 	SIO_OFFSET_SPACE = UUID_TEXT + 32,
 };
 
-/* A socket's state of ours. */
+/* A socket's state of ours; lies in it. */
 struct place {
-	struct sio_seats *app;
-	struct sio_socket *socket;
 	struct seat *seats; /* in the order they were taken */
 	struct live_asks asks;
 	char *pid;   /* owned; NULL unless recovers */
@@ -51,6 +49,8 @@ const struct sio_app *sio_seats_app(struct sio_seats *);
 /* For the I/O layer: a client has been written to; its seats may be fed on. */
 void sio_seats_progress(void *context, struct eio_session *);
 
+struct sio_seats *place_app(const struct place *);
+struct sio_socket *place_socket(const struct place *);
 struct hub *place_hub(const struct place *);
 /* How the others know it: the socket's id. */
 const char *place_client_id(const struct place *);
@@ -108,8 +108,8 @@ void sio_seats_connect(void *context, struct sio_socket *, struct span auth);
 void place_accept(struct place *, const struct uuid *log_id, uint64_t seq);
 /* Answers CONNECT with an error, for good; the place is gone. */
 void place_refuse_connect(struct place *, enum error, const char *message);
-struct place *place_new(struct sio_seats *, struct sio_socket *, struct span actor);
-void place_free(struct place *);
+/* What the place holds is freed; its socket goes by itself. */
+void place_fini(struct place *);
 bool sio_seats_recover_all(const struct sio_seats *);
 
 /* sio_events.c: the event callback of struct sio_app. */

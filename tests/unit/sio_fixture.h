@@ -104,7 +104,8 @@ on_close(void *context, struct sio_client *c, enum sio_reason reason)
 	closes++;
 }
 
-static const struct sio_app app = { .open = on_open,
+static const struct sio_app app = { .user_bytes = sizeof(void *),
+	.open = on_open,
 	.connect = on_connect,
 	.event = on_event,
 	.acked = on_acked,

@@ -180,15 +180,18 @@ START_TEST(leaving_one_namespace_leaves_the_others_and_their_data)
 	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 	struct sio_socket *root = client->sockets;
+	void **data;
 
 	ck_assert(ws_text(s, &ws, "40/graph", START_MS));
-	sio_set_data(client->sockets, &ws);
+	data = sio_user(client->sockets);
+	*data = &ws;
 	ck_assert_ptr_ne(client->sockets, root);
 	ck_assert(ws_text(s, &ws, "41", START_MS)); /* not the newest */
 	ck_assert(!sio_is_connected(root));
 	ck_assert_uint_eq(sio_next_deadline(sio), 0); /* to be freed */
 	ck_assert_ptr_null(sio_websocket(root));
-	ck_assert_ptr_eq(sio_data(client->sockets), &ws);
+	ck_assert_ptr_eq(sio_user(client->sockets), data);
+	ck_assert_ptr_eq(*data, &ws);
 	sio_tick(sio, START_MS);
 	ck_assert_uint_gt(sio_next_deadline(sio), START_MS);
 	forget(&ws.out);
