@@ -7,11 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct hub *
+graph_v1_hub(const struct graph_v1 *c)
+{
+	return ws_context(c->ws);
+}
+
+static void
+drop_early(struct graph_v1 *c)
+{
+	if (c->early)
+		json_out_fini(c->early);
+	free(c->early);
+	c->early = NULL;
+}
+
 void
 graph_v1_fini(struct graph_v1 *c)
 {
-	live_forget(&c->asks, c->hub);
-	json_out_fini(&c->early);
+	live_forget(&c->asks, graph_v1_hub(c));
+	drop_early(c);
 	free(c->actor);
 }
 
@@ -72,13 +87,16 @@ is_meant(const struct graph_v1 *c, struct span object, struct arena *arena)
 	if (!json_find(object, "session_id", &value) || json_type(value) == JSON_NULL)
 		return true;
 	return json_type(value) == JSON_STRING && uuid_parse(json_text(arena, value), &session) &&
-	    uuid_equal(&session, &c->session);
+	    uuid_equal(&session, hub_session(&c->member));
 }
 
 static void
 ask(struct graph_v1 *c, struct span id, enum live_do what, struct span object, struct arena *arena)
 {
-	struct upstream_question q = { .session = c->session, .caller.actor = span_of(c->actor) };
+	struct upstream_question q = {
+		.session = *hub_session(&c->member),
+		.caller.actor = span_of(c->actor),
+	};
 	struct json_out args = { 0 };
 	struct refusal why = { 0 };
 	enum error err;
@@ -88,7 +106,7 @@ ask(struct graph_v1 *c, struct span id, enum live_do what, struct span object, s
 		err = ERROR_invalid_session;
 	if (!err && !c->is_joined)
 		err = refuse(&why, ERROR_invalid_state, NULL, "The session is not joined yet.");
-	if (!err && !live_ask(c->hub, &c->asks, &q, id, on_answer, c))
+	if (!err && !live_ask(graph_v1_hub(c), &c->asks, &q, id, on_answer, c))
 		err = ERROR_overloaded;
 	if (err)
 		send_error(c, id, err, &why);
@@ -113,7 +131,8 @@ take_client_answer(struct graph_v1 *c, struct span id, struct span object)
 	if (!json_find_integer(object, "ask", &number)) {
 		refuse(&why, ERROR_invalid_request, "ask", "ask must be that of the question.");
 		send_error(c, id, ERROR_invalid_request, &why);
-	} else if (hub_answer(c->hub, c->member, (uint64_t)number, OK, json_out_span(&arguments))) {
+	} else if (hub_answer(graph_v1_hub(c), &c->member, (uint64_t)number, OK,
+		       json_out_span(&arguments))) {
 		send_answer(c, id, false, SPAN("{}"));
 	} else {
 		hub_count_stray_answer();
@@ -161,10 +180,14 @@ take_object(struct graph_v1 *c, struct span object, struct arena *arena)
 static bool
 keep_early(struct graph_v1 *c, struct span message)
 {
-	if (c->early.n + sizeof message.n + message.n > LIMIT_QUEUE_BYTES)
+	size_t kept = c->early ? c->early->n : 0;
+
+	if (kept + sizeof message.n + message.n > LIMIT_QUEUE_BYTES)
 		return false;
-	json_out_bytes(&c->early, (struct span){ (const char *)&message.n, sizeof message.n });
-	json_out_bytes(&c->early, message);
+	if (!c->early)
+		c->early = xcalloc(1, sizeof *c->early);
+	json_out_bytes(c->early, (struct span){ (const char *)&message.n, sizeof message.n });
+	json_out_bytes(c->early, message);
 	return true;
 }
 
@@ -192,7 +215,7 @@ take_message(struct graph_v1 *c, struct span bytes, bool is_binary)
 void
 graph_v1_joined(struct graph_v1 *c)
 {
-	struct span rest = json_out_span(&c->early), message = rest;
+	struct span rest = c->early ? json_out_span(c->early) : (struct span){ 0 }, message = rest;
 
 	c->is_joined = true;
 	while (rest.n) {
@@ -202,7 +225,7 @@ graph_v1_joined(struct graph_v1 *c)
 		rest.p = message.p + message.n;
 		rest.n -= sizeof message.n + message.n;
 	}
-	json_out_fini(&c->early);
+	drop_early(c);
 }
 
 void

@@ -8,20 +8,20 @@
 #include "gatewayd/live.h"
 #include "gatewayd/ws.h"
 
-/* One client's talk, in zeroed memory. What it is made of is set before the first message; the
- * socket, hub and member are borrowed. */
+/* One client, in zeroed memory. What it is made of is set before the first message; the socket is
+ * borrowed. */
 struct graph_v1 {
-	struct ws *ws;
-	struct hub *hub;
-	struct member *member;
-	struct uuid session;
-	char id[UUID_TEXT + 1];
-	char *actor; /* owned; NULL: none */
-	bool is_joined;
+	struct member member;
+	struct ws *ws; /* its context is the hub */
 	struct live_asks asks;
-	struct json_out early; /* messages that came before, each behind its length (size_t) */
+	char *actor;		/* owned; NULL: none */
+	struct json_out *early; /* owned: messages that came before it had joined, each behind its
+				   length (size_t); NULL: none */
+	char id[UUID_TEXT + 1];
+	bool is_joined;
 };
 
+struct hub *graph_v1_hub(const struct graph_v1 *);
 void graph_v1_fini(struct graph_v1 *);
 /* A message came. What comes before the client has joined is kept for then. */
 void graph_v1_take(struct graph_v1 *, struct span message, bool is_binary);

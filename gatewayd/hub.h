@@ -15,7 +15,7 @@
 struct hub;
 struct room;
 struct group;
-struct joiner;
+struct behind;
 struct member;
 
 enum names { NAMES_COLON, NAMES_DASH };
@@ -87,28 +87,26 @@ enum member_state {
 	MEMBER_LIVE,	/* its seq is the room's */
 };
 
-/* A client's membership in one session; embedded in the transport's own client object, zeroed
- * before use. */
+/*
+ * A client's membership in one session; embedded in the transport's own client object, zeroed
+ * before use. There are many, and nearly all of them are live: what the other states need besides
+ * hangs from it, and goes when the member is live.
+ */
 struct member {
-	struct link link; /* in the room's list of its state; live ones are in their group */
-	struct room *room;
 	struct group *group;
-	struct joiner *joiner; /* JOINING: what it comes in with; else NULL */
+	struct behind *behind; /* NULL when it is live, or out */
 	uint32_t place;	       /* in the group, when live */
-	uint32_t slow_owed;    /* SLOW: what it owed when it was last looked at */
 	uint8_t state;	       /* enum member_state */
-	bool counted;	       /* graphd has been told of it */
-	bool may_return;
-	bool has_since;
-	bool wants_dash;  /* it hears node-updated, which graphd publishes on demand */
-	bool lost;	  /* WAITING, SLOW: its place is in another history, or is no longer kept */
-	bool is_unlisted; /* the room's roster does without it, since it is here */
-	bool passed_over; /* its filter left out what came last: it has not been told of its seq */
-	uint64_t
-	    seq; /* last durable event delivered, or passed over by its filter; stale when live */
-	uint64_t since_ms;	       /* JOINING: its last step; SLOW: last progress */
-	uint64_t number;	       /* graphd's, in order of joining */
-	uint64_t connection;	       /* tells it from an older one of the same client */
+	bool counted : 1;      /* graphd has been told of it */
+	bool may_return : 1;
+	bool has_since : 1;
+	bool wants_dash : 1; /* it hears node-updated, which graphd publishes on demand */
+	bool lost : 1; /* WAITING, SLOW: its place is in another history, or is no longer kept */
+	bool is_unlisted : 1; /* the room's roster does without it, since it is here */
+	bool passed_over : 1; /* its filter left out what came last: it has not been told of its seq
+			       */
+	uint64_t number;      /* graphd's, in order of joining */
+	uint64_t connection;  /* tells it from an older one of the same client */
 	const char *client_id, *actor; /* the transport's; NULL when not counted */
 };
 
@@ -178,7 +176,7 @@ void hub_progress(struct hub *, struct member *);
 bool hub_answer(struct hub *, struct member *, uint64_t number, enum error, struct span arguments);
 /* For answers that none of a client's members was asked for. */
 void hub_count_stray_answer(void);
-/* The last event delivered to it, whatever its state. */
+/* The last event delivered to it, or passed over by its filter; of a member that is not out. */
 uint64_t hub_seq(const struct member *);
 const struct uuid *hub_session(const struct member *);
 /* A Join by hand must name it. */

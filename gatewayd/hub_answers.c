@@ -94,7 +94,7 @@ find_asked(struct member *m, uint64_t number, struct survey **s)
 
 	if (m->state == MEMBER_OUT)
 		return NULL;
-	LIST_EACH(at, &m->room->surveys)
+	LIST_EACH(at, &member_room(m)->surveys)
 	{
 		*s = LIST_OF(at, struct survey, in_room);
 		if ((*s)->number != number || clock_now_ms() >= (*s)->until_ms)

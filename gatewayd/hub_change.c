@@ -30,7 +30,7 @@ regroup(struct member *m, const struct change *c)
 		group_flush(old);
 	if (m->state == MEMBER_LIVE)
 		member_set_state(m, MEMBER_WAITING);
-	m->group = group_get(m->room, old->transport, c->dialect, &c->filter);
+	m->group = group_get(old->room, old->transport, c->dialect, &c->filter);
 	group_release(old);
 	member_want_dash(
 	    m, c->names == NAMES_DASH && filter_wants(c->filter.events, EVENT_node_updated));
@@ -39,7 +39,7 @@ regroup(struct member *m, const struct change *c)
 void
 hub_change(struct hub *hub, struct member *m, const struct change *c)
 {
-	struct room *r = m->room;
+	struct room *r = member_room(m);
 	struct join_result result = { .active_clients = c->active_clients, .log_id = r->log_id };
 	bool other_history = !uuid_is_nil(&c->log_id) && !uuid_equal(&c->log_id, &r->log_id);
 
@@ -48,11 +48,11 @@ hub_change(struct hub *hub, struct member *m, const struct change *c)
 	regroup(m, c);
 	m->has_since |= c->has_since;
 	if (c->has_since)
-		m->seq = c->since;
+		m->behind->seq = c->since;
 	m->lost = other_history || (m->lost && !c->has_since);
 	/* What it is told now takes the place of a mark. */
 	m->passed_over = false;
-	result.seq = c->has_since || m->lost ? r->seq : m->seq;
+	result.seq = c->has_since || m->lost ? r->seq : m->behind->seq;
 	m->group->transport->joined(m, &result);
 	if (m->state == MEMBER_WAITING)
 		member_settle(m);

@@ -35,11 +35,11 @@ feed_waiting(struct room *r, const struct delivery *d)
 	struct encodings e = { .delivery = d };
 
 	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 		struct shared_bytes *bytes = NULL;
 
 		next = at->next;
-		if (m->lost || m->seq + 1 != d->seq)
+		if (m->lost || m->behind->seq + 1 != d->seq)
 			continue;
 		if (filter_passes(&m->group->filter, d->event, d->path))
 			bytes = encodings_get(&e, m->group->transport, m->group->dialect);
@@ -96,15 +96,15 @@ void
 room_settle(struct room *r, uint64_t newest)
 {
 	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
 		next = at->next;
 		if (m->lost)
 			continue;
 		/* Nobody who is behind that is ahead of history. */
-		if (m->seq <= newest)
+		if (m->behind->seq <= newest)
 			m->has_since = false;
-		if (m->seq == r->seq)
+		if (m->behind->seq == r->seq)
 			member_set_state(m, MEMBER_LIVE);
 	}
 }
@@ -155,10 +155,10 @@ find_lost(struct room *r, const struct page *page)
 
 	LIST_EACH(at, &r->waiting)
 	{
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
-		m->lost |= m->seq + 1 < page->first_seq ||
-		    (m->seq > page->newest && m->seq > r->known_seq);
+		m->lost |= m->behind->seq + 1 < page->first_seq ||
+		    (m->behind->seq > page->newest && m->behind->seq > r->known_seq);
 		found |= m->lost;
 	}
 	return found;
@@ -213,12 +213,13 @@ next_since(const struct room *r, uint64_t *since)
 		return true;
 	LIST_EACH(at, &r->waiting)
 	{
-		const struct member *m = LIST_OF(at, struct member, link);
+		const struct member *m = member_at(at);
 
 		if (m->lost)
 			continue;
-		if (m->seq < *since || (!found && m->seq > r->seq && m->has_since)) {
-			*since = m->seq;
+		if (m->behind->seq < *since ||
+		    (!found && m->behind->seq > r->seq && m->has_since)) {
+			*since = m->behind->seq;
 			found = true;
 		}
 	}

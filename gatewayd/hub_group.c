@@ -147,7 +147,6 @@ group_remove(struct group *g, struct member *m)
 	struct member *last = g->members[--g->n];
 
 	assert(g->members[m->place] == m);
-	m->seq = g->n_pending ? g->pending_since : g->room->seq;
 	m->passed_over = g->told_seq != g->room->seq || g->mark_pending;
 	g->members[m->place] = last;
 	last->place = m->place;

@@ -45,6 +45,22 @@ struct joiner {
 	struct uuid log_id;		   /* the history the client knows; nil: whichever */
 };
 
+/* What is kept of a member while it is not live. */
+struct behind {
+	struct link link; /* in the room's list of its state */
+	struct member *member;
+	struct joiner *joiner; /* JOINING: what it comes in with; else NULL */
+	uint64_t seq;	       /* last durable event delivered, or passed over by its filter */
+	uint64_t since_ms;     /* JOINING: its last step; SLOW: last progress */
+	uint32_t slow_owed;    /* SLOW: what it owed when it was last looked at */
+};
+
+static inline struct member *
+member_at(const struct link *at)
+{
+	return LIST_OF(at, struct behind, link)->member;
+}
+
 /* An event that came before the ones it follows: kept until the gap is filled. */
 struct held_event {
 	struct link link;
@@ -70,7 +86,7 @@ struct room {
 	struct link groups;		    /* all */
 	struct link whole;		    /* those without a subtree */
 	struct table subtrees;		    /* struct subtree */
-	struct link joining, waiting, slow; /* struct member */
+	struct link joining, waiting, slow; /* struct behind */
 	struct link starting;		    /* in hub.starting: joiners are to be looked at */
 	struct link held;		    /* struct held_event, by seq */
 	struct link surveys;		    /* struct survey: members of ours are being asked */
@@ -113,6 +129,13 @@ struct hub {
 	void (*drained)(void *);
 	void *drain_context;
 };
+
+/* Of a member that is not out. */
+static inline struct room *
+member_room(const struct member *m)
+{
+	return m->group->room;
+}
 
 /* The bytes of one event in the dialects that were asked for so far. */
 struct encodings {
@@ -173,6 +196,8 @@ bool room_ask_graph(struct room *);
 void room_restart(struct room *, const struct uuid *log_id, uint64_t seq);
 
 /* hub_member.c */
+/* It begins to join; it has its group. Takes the joiner. */
+void member_begin(struct member *, struct joiner *);
 void member_set_state(struct member *, enum member_state);
 /* Node-updated comes on demand: subscribes and unsubscribes. */
 void member_want_dash(struct member *, bool wants);

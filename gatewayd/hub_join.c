@@ -18,7 +18,14 @@ enum { ANNOUNCEMENT_MS = 200 }; /* how long behind graphd's answer an announceme
 bool
 member_is_reported(const struct member *m)
 {
-	return m->state != MEMBER_JOINING || m->joiner->asked || m->joiner->answered;
+	return m->state != MEMBER_JOINING || m->behind->joiner->asked ||
+	    m->behind->joiner->answered;
+}
+
+static struct joiner *
+joiner_of(const struct member *m)
+{
+	return m->behind ? m->behind->joiner : NULL;
 }
 
 static void
@@ -32,21 +39,25 @@ joiner_free(struct joiner *j)
 void
 joiner_drop(struct member *m)
 {
-	if (m->joiner && m->joiner->asked)
-		upstream_forget(m->room->hub->upstream, m->joiner->asked);
-	joiner_free(m->joiner);
-	m->joiner = NULL;
+	struct joiner *j = joiner_of(m);
+
+	if (!j)
+		return;
+	if (j->asked)
+		upstream_forget(member_room(m)->hub->upstream, j->asked);
+	joiner_free(j);
+	m->behind->joiner = NULL;
 }
 
 bool
 joiner_withdraw(struct member *m)
 {
-	struct joiner *j = m->joiner;
+	struct joiner *j = joiner_of(m);
 	bool was_sent;
 
 	if (!m->counted || !j || j->answered)
 		return m->counted;
-	was_sent = j->asked && upstream_forget(m->room->hub->upstream, j->asked);
+	was_sent = j->asked && upstream_forget(member_room(m)->hub->upstream, j->asked);
 	j->asked = 0;
 	return was_sent;
 }
@@ -67,15 +78,15 @@ joiner_refuse(struct member *m, enum error err)
 static void
 enter(struct member *m)
 {
-	struct room *r = m->room;
+	struct room *r = member_room(m);
 	const struct transport *transport = m->group->transport;
-	struct joiner *j = m->joiner;
+	struct joiner *j = m->behind->joiner;
 	struct join_result result = { .active_clients = j->active_clients, .log_id = r->log_id };
 	bool other_history = !uuid_is_nil(&j->log_id) && !uuid_equal(&j->log_id, &r->log_id);
 
-	m->joiner = NULL;
-	result.seq = j->answered && m->seq > r->seq ? m->seq : r->seq;
-	m->seq = m->has_since ? j->resume_seq : result.seq;
+	m->behind->joiner = NULL;
+	result.seq = j->answered && m->behind->seq > r->seq ? m->behind->seq : r->seq;
+	m->behind->seq = m->has_since ? j->resume_seq : result.seq;
 	member_set_state(m, MEMBER_WAITING);
 	if (j->announcement && transport->announces_first)
 		transport->deliver(m, j->announcement);
@@ -95,7 +106,7 @@ static void
 on_joined(void *arg, enum error status, struct span body)
 {
 	struct member *m = arg;
-	struct joiner *j = m->joiner;
+	struct joiner *j = m->behind->joiner;
 	struct span value;
 	int64_t n;
 	bool announced = true;
@@ -106,7 +117,7 @@ on_joined(void *arg, enum error status, struct span body)
 		return;
 	}
 	if (json_find_integer(body, "seq", &n))
-		m->seq = (uint64_t)n;
+		m->behind->seq = (uint64_t)n;
 	if (json_find_integer(body, "active_clients", &n))
 		j->active_clients = (uint64_t)n;
 	if (json_find_integer(body, "number", &n))
@@ -114,8 +125,8 @@ on_joined(void *arg, enum error status, struct span body)
 	if (json_find(body, "announced", &value))
 		announced = value.p[0] == 't';
 	j->answered = true;
-	m->since_ms = clock_now_ms();
-	roster_enter(m->room, m, j->active_clients);
+	m->behind->since_ms = clock_now_ms();
+	roster_enter(member_room(m), m, j->active_clients);
 	if (j->announcement || !announced ||
 	    !filter_wants(m->group->filter.events, EVENT_session_connected))
 		enter(m);
@@ -124,8 +135,8 @@ on_joined(void *arg, enum error status, struct span body)
 static void
 set_apart(struct member *m, struct link *list)
 {
-	list_remove(&m->link);
-	list_append(list, &m->link);
+	list_remove(&m->behind->link);
+	list_append(list, &m->behind->link);
 }
 
 /* Whoever is refused may take others along that joined with it: so nobody is while a list of theirs
@@ -134,7 +145,7 @@ static void
 fail_all(struct link *members, enum error err)
 {
 	while (!list_is_empty(members))
-		joiner_refuse(LIST_OF(members->next, struct member, link), err);
+		joiner_refuse(member_at(members->next), err);
 }
 
 /* refused: for those that there is no place for. */
@@ -147,13 +158,13 @@ start(struct member *m, struct link *refused)
 	}
 	if (member_is_reported(m))
 		return;
-	if (!m->room->hears) {
-		room_ask_sync(m->room, clock_now_ms());
+	if (!member_room(m)->hears) {
+		room_ask_sync(member_room(m), clock_now_ms());
 		return;
 	}
-	m->joiner->asked = member_join(m, on_joined);
-	m->since_ms = clock_now_ms();
-	if (!m->joiner->asked)
+	m->behind->joiner->asked = member_join(m, on_joined);
+	m->behind->since_ms = clock_now_ms();
+	if (!m->behind->joiner->asked)
 		set_apart(m, refused);
 }
 
@@ -172,7 +183,7 @@ room_start_joiners(struct room *r)
 	list_init(&refused);
 	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
 		next = at->next;
-		start(LIST_OF(at, struct member, link), &refused);
+		start(member_at(at), &refused);
 	}
 	fail_all(&refused, ERROR_overloaded);
 }
@@ -190,12 +201,12 @@ room_expire_joiners(struct room *r, uint64_t now_ms)
 
 	list_init(&late);
 	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
 		next = at->next;
-		if (m->joiner->answered && now_ms - m->since_ms >= ANNOUNCEMENT_MS)
+		if (m->behind->joiner->answered && now_ms - m->behind->since_ms >= ANNOUNCEMENT_MS)
 			enter(m);
-		else if (now_ms - m->since_ms >= LIMIT_DEADLINE_MS)
+		else if (now_ms - m->behind->since_ms >= LIMIT_DEADLINE_MS)
 			set_apart(m, &late);
 	}
 	fail_all(&late, ERROR_backend_unavailable);
@@ -211,17 +222,18 @@ room_show_joiners(struct room *r, const struct delivery *d)
 	arena_init(&arena);
 	client_id = json_find_text(&arena, d->body, "client_id");
 	for (struct link *at = r->joining.next, *next; at != &r->joining; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
 		next = at->next;
 		if (!m->client_id || !span_is(client_id, m->client_id))
 			continue;
 		is_one = true;
-		if (m->joiner->announcement)
+		if (m->behind->joiner->announcement)
 			continue;
 		if (filter_wants(m->group->filter.events, d->event))
-			m->joiner->announcement = m->group->transport->encode(m->group->dialect, d);
-		if (m->joiner->answered)
+			m->behind->joiner->announcement =
+			    m->group->transport->encode(m->group->dialect, d);
+		if (m->behind->joiner->answered)
 			enter(m);
 	}
 	arena_fini(&arena);
@@ -255,12 +267,10 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	struct room *r = hub_room(hub, &j->session);
 	struct filter filter = { .subtree = j->subtree };
 
-	assert(m->state == MEMBER_OUT && !m->room);
+	assert(m->state == MEMBER_OUT && !m->group);
 	if (!filter_parse(j->events, &filter.events))
 		filter.events = FILTER_ALL;
 	*m = (struct member){
-		.room = r,
-		.joiner = joiner_new(j),
 		.counted = j->counted,
 		.may_return = j->may_return,
 		.has_since = j->has_since,
@@ -272,11 +282,8 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	member_want_dash(
 	    m, j->names == NAMES_DASH && filter_wants(filter.events, EVENT_node_updated));
 	hub->n_members++;
-	m->state = MEMBER_JOINING;
-	m->since_ms = clock_now_ms();
-	hub->n_joining++;
 	hub->n_joined++;
-	list_append(&r->joining, &m->link);
+	member_begin(m, joiner_new(j));
 	if (r->synced || r->unknown || hub->draining)
 		hub_want_start(r);
 }

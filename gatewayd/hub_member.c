@@ -5,38 +5,84 @@
 
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/mem.h"
 #include "gatewayd/hub_inner.h"
+
+#include <stdlib.h>
+
+static struct behind *
+behind_new(struct member *m, uint64_t seq)
+{
+	struct behind *b = xcalloc(1, sizeof *b);
+
+	b->member = m;
+	b->seq = seq;
+	return b;
+}
+
+static void
+behind_free(struct member *m)
+{
+	free(m->behind);
+	m->behind = NULL;
+}
+
+void
+member_begin(struct member *m, struct joiner *joiner)
+{
+	struct room *r = member_room(m);
+
+	m->state = MEMBER_JOINING;
+	m->behind = behind_new(m, 0);
+	m->behind->joiner = joiner;
+	m->behind->since_ms = clock_now_ms();
+	r->hub->n_joining++;
+	list_append(&r->joining, &m->behind->link);
+}
+
+/* Out of the list or the group of its state. */
+static void
+come_from(struct member *m, enum member_state next)
+{
+	if (m->state != MEMBER_LIVE) {
+		list_remove(&m->behind->link);
+		return;
+	}
+	if (next != MEMBER_OUT)
+		m->behind = behind_new(m, hub_seq(m));
+	group_remove(m->group, m);
+}
 
 void
 member_set_state(struct member *m, enum member_state state)
 {
-	struct room *r = m->room;
+	struct room *r = member_room(m);
 	struct link *const lists[] = {
 		[MEMBER_JOINING] = &r->joining,
 		[MEMBER_WAITING] = &r->waiting,
 		[MEMBER_SLOW] = &r->slow,
 	};
 
-	if (m->state == MEMBER_LIVE)
-		group_remove(m->group, m);
-	else
-		list_remove(&m->link);
+	come_from(m, state);
 	r->hub->n_joining -= m->state == MEMBER_JOINING;
 	r->hub->n_joining += state == MEMBER_JOINING;
 	m->state = (uint8_t)state;
-	m->since_ms = clock_now_ms();
-	if (state == MEMBER_SLOW)
-		m->slow_owed = (uint32_t)m->group->transport->owed(m);
 	if (state == MEMBER_LIVE)
 		group_add(m->group, m);
-	else if (state != MEMBER_OUT)
-		list_append(lists[state], &m->link);
+	if (state == MEMBER_LIVE || state == MEMBER_OUT) {
+		behind_free(m);
+		return;
+	}
+	m->behind->since_ms = clock_now_ms();
+	if (state == MEMBER_SLOW)
+		m->behind->slow_owed = (uint32_t)m->group->transport->owed(m);
+	list_append(lists[state], &m->behind->link);
 }
 
 void
 member_want_dash(struct member *m, bool wants)
 {
-	struct room *r = m->room;
+	struct room *r = member_room(m);
 
 	if (wants == m->wants_dash)
 		return;
@@ -50,36 +96,35 @@ member_want_dash(struct member *m, bool wants)
 void
 member_clear(struct member *m)
 {
-	struct hub *hub = m->room->hub;
+	struct hub *hub = member_room(m)->hub;
 
-	roster_leave(m->room, m);
+	roster_leave(member_room(m), m);
 	member_forget_asked(m);
-	member_set_state(m, MEMBER_OUT);
 	joiner_drop(m);
+	member_set_state(m, MEMBER_OUT);
 	m->client_id = m->actor = NULL;
 	member_want_dash(m, false);
 	group_release(m->group);
 	m->group = NULL;
-	m->room = NULL;
 	hub->n_members--;
 }
 
 void
 member_settle(struct member *m)
 {
-	struct room *r = m->room;
+	struct room *r = member_room(m);
 
 	if (m->lost) {
 		room_fetch(r);
 		return;
 	}
-	if (m->seq == r->seq) {
+	if (m->behind->seq == r->seq) {
 		member_set_state(m, MEMBER_LIVE);
 		return;
 	}
-	if (m->seq > r->seq && r->known_seq < m->seq && !m->has_since)
-		r->known_seq = m->seq;
-	if (m->seq < r->seq || m->has_since)
+	if (m->behind->seq > r->seq && r->known_seq < m->behind->seq && !m->has_since)
+		r->known_seq = m->behind->seq;
+	if (m->behind->seq < r->seq || m->has_since)
 		room_fetch(r);
 }
 
@@ -88,7 +133,7 @@ member_feed(struct member *m, const struct delivery *d, struct shared_bytes *byt
 {
 	const struct transport *transport = m->group->transport;
 
-	m->seq = d->seq;
+	m->behind->seq = d->seq;
 	m->passed_over = !bytes;
 	if (!bytes)
 		return;
@@ -109,9 +154,9 @@ member_evict(struct member *m, const char *reason)
 	}
 	/* Whoever is sent to another gateway comes back at once. */
 	if (strcmp(reason, "drain") == 0)
-		hub_lose(m->room->hub, m);
+		hub_lose(member_room(m)->hub, m);
 	else
-		hub_leave(m->room->hub, m);
+		hub_leave(member_room(m)->hub, m);
 	transport->evict(m, reason);
 }
 
@@ -145,9 +190,9 @@ hub_progress(struct hub *hub, struct member *m)
 	(void)hub;
 	if (m->state != MEMBER_SLOW)
 		return;
-	m->since_ms = clock_now_ms();
-	m->slow_owed = (uint32_t)m->group->transport->owed(m);
-	if (m->slow_owed > LIMIT_QUEUE_BYTES / 4)
+	m->behind->since_ms = clock_now_ms();
+	m->behind->slow_owed = (uint32_t)m->group->transport->owed(m);
+	if (m->behind->slow_owed > LIMIT_QUEUE_BYTES / 4)
 		return;
 	member_set_state(m, MEMBER_WAITING);
 	member_settle(m);
@@ -156,9 +201,9 @@ hub_progress(struct hub *hub, struct member *m)
 uint64_t
 hub_seq(const struct member *m)
 {
-	if (m->state != MEMBER_LIVE)
-		return m->seq;
-	return m->group->n_pending ? m->group->pending_since : m->room->seq;
+	if (m->behind)
+		return m->behind->seq;
+	return m->group->n_pending ? m->group->pending_since : member_room(m)->seq;
 }
 
 uint64_t
@@ -170,5 +215,5 @@ hub_connection(const struct member *m)
 const struct uuid *
 hub_session(const struct member *m)
 {
-	return &m->room->id;
+	return &member_room(m)->id;
 }

@@ -156,10 +156,10 @@ static void
 settle_waiting(struct room *r)
 {
 	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
 		next = at->next;
-		if (m->seq == r->seq)
+		if (m->behind->seq == r->seq)
 			member_settle(m);
 	}
 }

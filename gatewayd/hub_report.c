@@ -46,7 +46,7 @@ member_join(struct member *m, upstream_reply_fn *fn)
 	struct json_out args = { 0 };
 	/* The hub gives up before: it knows then whether the question was sent. */
 	struct upstream_question q = { .command = COMMAND_join,
-		.session = m->room->id,
+		.session = member_room(m)->id,
 		.deadline_ms = 2 * LIMIT_DEADLINE_MS };
 	uint64_t number;
 
@@ -54,7 +54,7 @@ member_join(struct member *m, upstream_reply_fn *fn)
 	q.args = json_out_span(&args);
 	q.caller.actor = span_of(m->actor);
 	q.caller.client = span_of(m->client_id);
-	number = upstream_ask(m->room->hub->upstream, &q, fn, m);
+	number = upstream_ask(member_room(m)->hub->upstream, &q, fn, m);
 	json_out_fini(&args);
 	return number;
 }
@@ -161,7 +161,7 @@ report(const struct member *m, enum command command, const char *const flags[2])
 	struct json_out args = { 0 };
 
 	write_args(&args, m, flags);
-	room_report(m->room, m, command, json_out_span(&args));
+	room_report(member_room(m), m, command, json_out_span(&args));
 	json_out_fini(&args);
 }
 

@@ -78,7 +78,7 @@ begin_anew(struct room *r, const struct beginning *b)
 	write_resync(&body, r, b);
 	d.body = json_out_span(&body);
 	for (struct link *at = r->waiting.next, *next; at != &r->waiting; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 		struct shared_bytes *bytes;
 
 		next = at->next;
@@ -142,7 +142,7 @@ first_lost(const struct room *r)
 {
 	LIST_EACH(at, &r->waiting)
 	{
-		const struct member *m = LIST_OF(at, struct member, link);
+		const struct member *m = member_at(at);
 
 		if (m->lost)
 			return m;
@@ -192,9 +192,9 @@ room_restart(struct room *r, const struct uuid *log_id, uint64_t seq)
 	LIST_EACH(at, &r->groups)
 	take_aside(LIST_OF(at, struct group, in_room));
 	LIST_EACH(at, &r->waiting)
-	LIST_OF(at, struct member, link)->lost = true;
+	member_at(at)->lost = true;
 	LIST_EACH(at, &r->slow)
-	LIST_OF(at, struct member, link)->lost = true;
+	member_at(at)->lost = true;
 	room_drop_held(r);
 	r->log_id = *log_id;
 	r->seq = seq;

@@ -56,15 +56,15 @@ room_each_counted(const struct room *r, void (*fn)(void *context, struct member 
 
 	LIST_EACH(at, &r->joining)
 	{
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
-		if (m->joiner->answered)
+		if (m->behind->joiner->answered)
 			fn(context, m);
 	}
 	for (size_t i = 0; i < 2; i++) {
 		LIST_EACH(at, lists[i])
 		{
-			struct member *m = LIST_OF(at, struct member, link);
+			struct member *m = member_at(at);
 
 			if (m->counted)
 				fn(context, m);
@@ -87,7 +87,7 @@ room_anybody(const struct room *r)
 
 	for (size_t i = 0; i < 3; i++) {
 		if (!list_is_empty(lists[i]))
-			return LIST_OF(lists[i]->next, struct member, link);
+			return member_at(lists[i]->next);
 	}
 	LIST_EACH(at, &r->groups)
 	{
@@ -162,20 +162,20 @@ look_after_slow(struct room *r, uint64_t now_ms)
 
 	list_init(&stalled);
 	for (struct link *at = r->slow.next, *next; at != &r->slow; at = next) {
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
 		next = at->next;
 		/* A polling client has no other moment to tell that it has taken some. */
-		if (m->group->transport->owed(m) < m->slow_owed) {
+		if (m->group->transport->owed(m) < m->behind->slow_owed) {
 			hub_progress(r->hub, m);
-		} else if (now_ms - m->since_ms >= LIMIT_STALLED_MS) {
-			list_remove(&m->link);
-			list_append(&stalled, &m->link);
+		} else if (now_ms - m->behind->since_ms >= LIMIT_STALLED_MS) {
+			list_remove(&m->behind->link);
+			list_append(&stalled, &m->behind->link);
 		}
 	}
 	/* Whoever is sent away may take others along, so nobody is while the list is walked. */
 	while (!list_is_empty(&stalled))
-		member_evict(LIST_OF(stalled.next, struct member, link), "slow");
+		member_evict(member_at(stalled.next), "slow");
 }
 
 void

@@ -116,7 +116,7 @@ put_to_list(struct survey *s, struct link *list, const struct asking *q, struct 
 {
 	LIST_EACH(at, list)
 	{
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
 		/* Who was not reported yet is not known to graphd. */
 		if (member_is_reported(m))
@@ -223,7 +223,7 @@ tell_entered(struct survey *s, struct asked *a)
 void
 member_ask_entered(struct member *m)
 {
-	struct room *r = m->room;
+	struct room *r = member_room(m);
 
 	for (struct link *at = r->surveys.next, *next; at != &r->surveys; at = next) {
 		struct survey *s = LIST_OF(at, struct survey, in_room);
@@ -240,7 +240,7 @@ member_ask_entered(struct member *m)
 void
 member_forget_asked(struct member *m)
 {
-	struct room *r = m->room;
+	struct room *r = member_room(m);
 
 	for (struct link *at = r->surveys.next, *next; at != &r->surveys; at = next) {
 		struct survey *s = LIST_OF(at, struct survey, in_room);

@@ -14,11 +14,6 @@
 
 #define SUBPROTOCOL "graph.v1"
 
-struct client {
-	struct member member;
-	struct graph_v1 talk;
-};
-
 /* From the request until the connection is ours: a client and what it joins with. */
 struct arrival {
 	struct hub *hub;
@@ -28,45 +23,45 @@ struct arrival {
 
 static const struct transport ws_transport;
 
-static struct client *
+static struct graph_v1 *
 client_of(const struct member *m)
 {
-	return OWNER_OF((uintptr_t)m, struct client, member);
+	return OWNER_OF((uintptr_t)m, struct graph_v1, member);
 }
 
 static void
-client_free(struct client *c)
+client_free(struct graph_v1 *c)
 {
-	graph_v1_fini(&c->talk);
+	graph_v1_fini(c);
 	free(c);
 }
 
 static void
 on_message(struct ws *ws, struct span message, bool is_binary)
 {
-	struct client *c = ws_user(ws);
+	struct graph_v1 *c = ws_user(ws);
 
-	graph_v1_take(&c->talk, message, is_binary);
+	graph_v1_take(c, message, is_binary);
 }
 
 static void
 on_closed(struct ws *ws, enum ws_end why)
 {
-	struct client *c = ws_user(ws);
+	struct graph_v1 *c = ws_user(ws);
 
 	if (why == WS_PEER_CLOSED)
-		hub_leave(c->talk.hub, &c->member);
+		hub_leave(graph_v1_hub(c), &c->member);
 	else
-		hub_lose(c->talk.hub, &c->member);
+		hub_lose(graph_v1_hub(c), &c->member);
 	client_free(c);
 }
 
 static void
 on_progress(struct ws *ws)
 {
-	struct client *c = ws_user(ws);
+	struct graph_v1 *c = ws_user(ws);
 
-	hub_progress(c->talk.hub, &c->member);
+	hub_progress(graph_v1_hub(c), &c->member);
 }
 
 /* Down. */
@@ -86,26 +81,26 @@ encode(unsigned dialect, const struct delivery *d)
 static void
 deliver(struct member *m, struct shared_bytes *bytes)
 {
-	ws_send(client_of(m)->talk.ws, bytes);
+	ws_send(client_of(m)->ws, bytes);
 }
 
 static size_t
 owed(const struct member *m)
 {
-	return ws_owed(client_of(m)->talk.ws);
+	return ws_owed(client_of(m)->ws);
 }
 
 static void
-close_client(struct client *c, unsigned code, const char *reason)
+close_client(struct graph_v1 *c, unsigned code, const char *reason)
 {
-	ws_close(c->talk.ws, code, reason);
+	ws_close(c->ws, code, reason);
 	client_free(c);
 }
 
 static void
-refuse_member(struct client *c, enum error err)
+refuse_member(struct graph_v1 *c, enum error err)
 {
-	graph_v1_refuse(&c->talk, err);
+	graph_v1_refuse(c, err);
 	if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
 		close_client(c, WS_CODE_POLICY, error_rows[err].text);
 	else
@@ -115,7 +110,7 @@ refuse_member(struct client *c, enum error err)
 static void
 joined(struct member *m, const struct join_result *result)
 {
-	struct client *c = client_of(m);
+	struct graph_v1 *c = client_of(m);
 	struct json_out out = { 0 };
 
 	if (result->error) {
@@ -128,11 +123,11 @@ joined(struct member *m, const struct join_result *result)
 	json_out_key(&out, "seq");
 	json_out_uint(&out, result->seq);
 	json_out_key(&out, "data");
-	live_write_joined(&out, &c->talk.session, span_of(c->talk.id), result);
+	live_write_joined(&out, hub_session(m), span_of(c->id), result);
 	json_out_close(&out, '}');
-	graph_v1_send(&c->talk, &out);
+	graph_v1_send(c, &out);
 	json_out_fini(&out);
-	graph_v1_joined(&c->talk);
+	graph_v1_joined(c);
 }
 
 static void
@@ -150,12 +145,13 @@ evict(struct member *m, const char *reason)
 static void *
 start(struct hub *hub)
 {
-	static const struct ws_settings settings = {
+	struct ws_settings settings = {
 		.message_bytes = LIMIT_MESSAGE_BYTES,
 		.owed_bytes = LIMIT_QUEUE_BYTES,
 		.ping_ms = LIMIT_PING_MS,
 		.pong_ms = LIMIT_PONG_MS,
 		.close_ms = LIMIT_CLOSE_MS,
+		.context = hub,
 		.message = on_message,
 		.closed = on_closed,
 		.progress = on_progress,
@@ -204,18 +200,15 @@ taken(void *arg, int fd, struct span extra)
 {
 	struct arrival *a = arg;
 	struct join join = a->join;
-	struct client *c;
+	struct graph_v1 *c;
 
 	if (fd >= 0) {
 		c = xcalloc(1, sizeof *c);
-		c->talk.hub = a->hub;
-		c->talk.member = &c->member;
-		c->talk.session = a->join.session;
-		c->talk.actor = a->join.actor.n ? xspandup(a->join.actor) : NULL;
-		uuid_format(&a->id, c->talk.id);
-		c->talk.ws = ws_open(hub_transport(a->hub, &ws_transport), fd, extra, c);
-		join.client_id = span_of(c->talk.id);
-		join.actor = span_of(c->talk.actor);
+		c->actor = a->join.actor.n ? xspandup(a->join.actor) : NULL;
+		uuid_format(&a->id, c->id);
+		c->ws = ws_open(hub_transport(a->hub, &ws_transport), fd, extra, c);
+		join.client_id = span_of(c->id);
+		join.actor = span_of(c->actor);
 		hub_join(a->hub, &c->member, &ws_transport, join.names, &join);
 	}
 	arrival_free(a);

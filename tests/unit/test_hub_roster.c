@@ -91,7 +91,7 @@ START_TEST(who_is_here_takes_no_place_on_the_list)
 
 	join_plainly(&cem);
 	sync_at(0);
-	r = cem.member.room;
+	r = cem.member.group->room;
 	bring_in_as(&ann, "A", 1);
 	ck_assert_uint_eq(r->roster.n, 0);
 	ck_assert_uint_eq(r->n_unlisted, 1);
@@ -117,10 +117,10 @@ START_TEST(who_is_here_twice_is_read_up_once_and_counts_once)
 	pass(1100);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
 	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[{\"client_id\":\"A\"}]}");
-	ck_assert_uint_eq(cem.member.room->n_unlisted, 1);
+	ck_assert_uint_eq(cem.member.group->room->n_unlisted, 1);
 	hub_leave(hub, &ann.member);
 	hub_leave(hub, &again.member);
-	ck_assert_uint_eq(cem.member.room->n_unlisted, 0);
+	ck_assert_uint_eq(cem.member.group->room->n_unlisted, 0);
 	pass(3000);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
 	restart();
@@ -138,7 +138,7 @@ START_TEST(who_is_announced_while_it_is_here_is_counted_right_again)
 	pass(1100);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
 	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[{\"client_id\":\"A\"}]}");
-	ck_assert_uint_eq(cem.member.room->roster.n, 0);
+	ck_assert_uint_eq(cem.member.group->room->roster.n, 0);
 	pass(3000);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
 }
