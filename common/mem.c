@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum {
-	ARENA_BLOCK_BYTES = 8 * 1024,
+	ARENA_BLOCK_BYTES = 2 * 1024, /* enough for most requests; a held one keeps it */
 	KEPT_BYTES = 32 * 1024 * 1024,
 	MAPPED_BYTES = 4 * 1024 * 1024, /* what is bigger still comes from the kernel each time */
 };
@@ -160,7 +160,7 @@ arena_take(struct arena *a, size_t size_bytes)
 	size_t rounded = (size_bytes + unit - 1) / unit * unit;
 	struct arena_block *b = a->head;
 
-	if (size_bytes > ARENA_BLOCK_BYTES / 4)
+	if (size_bytes > ARENA_BLOCK_BYTES / 2)
 		return take_big(a, size_bytes);
 	if (!b || b->size - b->used < rounded) {
 		b = block_new(ARENA_BLOCK_BYTES);
