@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Hear all that happens in a session: tap.py ENDPOINT SESSION"""
+"""Hear what happens in a session: tap.py ENDPOINT SESSION. What is missing, ListEvents has."""
 import sys
 import zmq
 
