@@ -113,6 +113,8 @@ on_joined(void *arg, enum error status, struct span body)
 
 	j->asked = 0;
 	if (status) {
+		/* Not answered does not mean not heard. */
+		j->answered = status == ERROR_backend_unavailable;
 		joiner_refuse(m, status);
 		return;
 	}

@@ -138,6 +138,7 @@ upstream_monitor_ready(struct loop_zmq *z)
 			upstream_linked(u);
 		} else if (event == ZMQ_EVENT_DISCONNECTED) {
 			u->is_linked = false;
+			u->has_broken = true;
 			upstream_lost(u, "is away");
 			upstream_end_once(u);
 		}

@@ -45,7 +45,8 @@ struct upstream_events {
 	 * re-check every session). */
 	void (*up)(void *context, bool restarted);
 	void (*down)(void *context); /* not heard for LIMIT_BUS_SILENCE_MS */
-	/* graphd had not heard of us for too long and has announced our clients gone. */
+	/* graphd had not heard of us for too long and has announced our clients gone; or it may
+	 * have, and the link broke before it could say so. */
 	void (*forgotten)(void *context);
 	/* All events that this turn brought have been given. */
 	void (*turn)(void *context);

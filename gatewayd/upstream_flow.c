@@ -266,17 +266,17 @@ upstream_heard(struct upstream *u, struct span body)
 void
 upstream_greeted(struct upstream *u, struct span body)
 {
-	bool was_told;
+	bool was_told, may_be_unknown = u->has_broken;
 	struct span known;
 
 	upstream_heard(u, body);
 	was_told = u->is_told;
-	u->is_told = false;
-	/* After a restart everything is being reported already. */
-	if (!u->is_up || was_told || !json_find(json_trim(body), "known", &known) ||
-	    known.p[0] != 'f')
-		return;
-	if (u->events.forgotten)
+	u->is_told = u->has_broken = false;
+	if (json_find(json_trim(body), "known", &known) && known.p[0] == 'f')
+		may_be_unknown = true;
+	/* It says once that it does not know us: over a link that broke nobody may have heard it.
+	 * After a restart everything is being reported already. */
+	if (u->is_up && may_be_unknown && !was_told && u->events.forgotten)
 		u->events.forgotten(u->events.context);
 }
 

@@ -33,6 +33,7 @@ struct upstream {
 	bool is_up, is_linked, is_other_version;
 	bool is_other_endpoint; /* events come packed, or not, and the other was expected */
 	bool is_told; /* up() was called for this boot id, and no Hello has been answered since */
+	bool has_broken; /* the link, since a Hello was last answered */
 };
 
 /* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */

@@ -1,10 +1,11 @@
 """Who is here, over three gateways, when graphd is restarted: nobody hears of those who stay, and
 everybody of those who do not."""
 
+import time
 import unittest
 
 from harness import eventually
-from test_presence import ThreeGateways, comings_and_goings, told_of
+from test_presence import GRACE_MS, ThreeGateways, comings_and_goings, told_of
 
 
 class Restarts(ThreeGateways):
@@ -105,6 +106,30 @@ class Restarts(ThreeGateways):
         self.assertEqual(watcher.await_event(told_of(
             late.client_id, "session:connected"))["data"]["client_count"], 2)
         self.assert_here(watcher, late)
+
+    def test_a_graphd_that_stood_still_has_missed_nobody_and_counts_nobody_who_gave_up(self):
+        watchers = [self.watcher(gateway) for gateway in range(3)]
+        proxy = self.proxied(2)
+        away = self.stock(proxy.port, "websocket", recover=True)
+        for watcher in watchers:
+            watcher.await_event(told_of(away.client_id, "session:connected"))
+        self.server.graphd.freeze()
+        proxy.target = ("127.0.0.1", self.server.ports[0])
+        proxy.cut()
+        gives_up = self.closing(self.server.websocket(f"session_id={self.session}", joins=False))
+        refused = gives_up.await_event(lambda e: "error" in e)
+        self.assertEqual(refused["error"]["code"], "BACKEND_UNAVAILABLE")
+        self.server.graphd.thaw()
+        self.server.await_ready()
+        away.await_what("connect")
+        eventually(lambda: self.clients().keys() == {c.client_id for c in [*watchers, away]},
+                   what="those who stay, and nobody else")
+        time.sleep(GRACE_MS / 1000 + 0.3)
+        self.assert_here(*watchers, away)
+        known = {c.client_id for c in [*watchers, away]}
+        for watcher in watchers:
+            self.assertFalse([e for e in comings_and_goings(watcher)
+                              if e[0] == "session:disconnected" and e[1] in known])
 
 
 if __name__ == "__main__":

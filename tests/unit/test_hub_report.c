@@ -130,6 +130,44 @@ START_TEST(of_a_client_graphd_never_heard_of_no_leave_is_told)
 }
 END_TEST
 
+/* Nobody knows whether it was heard, so it is told in any case, behind the question. */
+START_TEST(a_join_that_graphd_does_not_answer_is_taken_back)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	join_counted(&ann, "A", &fake_transport);
+	turn();
+	fake_answer(&fake, COMMAND_join, ERROR_backend_unavailable, "");
+	ck_assert_int_eq(ann.result.error, ERROR_backend_unavailable);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\",\"connection\":2}");
+	/* Who was refused is not there. */
+	join_counted(&bob, "B", &fake_transport);
+	turn();
+	fake_answer(&fake, COMMAND_join, ERROR_too_many_clients, "");
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 1);
+}
+END_TEST
+
+START_TEST(who_waits_for_its_announcement_is_reported_again_like_all_others)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	join_counted(&ann, "A", &fake_transport);
+	turn();
+	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"announced\":true,\"seq\":0}");
+	ck_assert_uint_eq(ann.n_joined, 0);
+	/* This one's question is asked again by the upstream itself. */
+	join_counted(&bob, "B", &fake_transport);
+	turn();
+	hub_up(hub, true);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 3);
+	ck_assert_str_eq(fake.asks[fake.n - 1].args,
+	    "{\"client_id\":\"A\",\"connection\":2,\"back\":true,\"quiet\":true}");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -142,5 +180,7 @@ main(void)
 	tcase_add_test(t, a_join_that_is_not_answered_in_time_is_taken_back);
 	tcase_add_test(t, who_is_turned_away_by_the_drain_while_it_joins_is_reported_gone);
 	tcase_add_test(t, of_a_client_graphd_never_heard_of_no_leave_is_told);
+	tcase_add_test(t, a_join_that_graphd_does_not_answer_is_taken_back);
+	tcase_add_test(t, who_waits_for_its_announcement_is_reported_again_like_all_others);
 	return run_tests(t);
 }

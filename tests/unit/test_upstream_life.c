@@ -188,6 +188,32 @@ START_TEST(who_was_forgotten_hears_of_it_but_not_after_a_restart)
 }
 END_TEST
 
+/* It says so once, and the answer may have been lost with the link. */
+START_TEST(who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it)
+{
+	char boot_id[UUID_TEXT + 1];
+	struct asked none;
+
+	fake.known = "true";
+	RUN_UNTIL_READY(upstream);
+	memcpy(boot_id, fake.boot_id, sizeof(boot_id));
+	fake_stop();
+	RUN_UNTIL(n_down == 1);
+	fake_start();
+	memcpy(fake.boot_id, boot_id, sizeof(boot_id));
+	RUN_UNTIL((fake_asked(&none), n_forgotten == 1));
+	ck_assert_int_eq(n_restarted, 0);
+	/* Once for each link. */
+	clock_set(clock_now_ms() + 2 * LIMIT_BUS_HEARTBEAT_MS, 1);
+	for (int i = 0; i < 10; i++) {
+		loop_turn(loop, 5);
+		fake_asked(&none);
+	}
+	clock_set(0, 0);
+	ck_assert_int_eq(n_forgotten, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -202,5 +228,6 @@ main(void)
 	tcase_add_test(t, another_contract_version_is_not_served);
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
 	tcase_add_test(t, who_was_forgotten_hears_of_it_but_not_after_a_restart);
+	tcase_add_test(t, who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it);
 	return run_tests(t);
 }
