@@ -16,6 +16,11 @@ void clients_free(struct clients *);
 
 /* A gateway said Hello. True: it had done so before, and its connections are known. */
 bool clients_hear(struct clients *, struct span gateway, uint64_t now_ms);
+/*
+ * To be called once a second. Longer ago than that nobody could be heard, for this process stood
+ * still, or the machine did: that time counts against no gateway and nobody who is away.
+ */
+void clients_awake(struct clients *, uint64_t now_ms);
 /* Where other gateways reach it. It has been heard. */
 void clients_gateway_at(struct clients *, struct span gateway, struct span address);
 /* Each one that told an address and is not leaving; the spans live during the call. */

@@ -59,6 +59,7 @@ struct clients {
 	struct link showing, kept; /* struct showing */
 	struct link away;	   /* struct absence */
 	uint64_t last_number;	   /* given to a client */
+	uint64_t awake_ms;	   /* when last told so; 0: never */
 	bool has_missed;	   /* who was reminded of has been announced gone */
 	clients_gone_fn *gone;
 	void *gone_context;

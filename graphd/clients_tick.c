@@ -10,6 +10,12 @@
 /* Evenly spread rather than all at the beginning of a second: what moves is seen to move. */
 enum { PRESENCE_EVERY_MS = 1000 / LIMIT_PRESENCE_PER_S };
 
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool
 may_tell(struct showing *s, uint64_t now_ms)
 {
@@ -104,6 +110,22 @@ tell_expired(struct clients *c, uint64_t now_ms, clients_change_fn *fn, void *co
 	}
 }
 
+void
+clients_awake(struct clients *c, uint64_t now_ms)
+{
+	uint64_t since_ms = c->awake_ms ? now_ms - c->awake_ms : 0, still_ms;
+	struct gateway *g;
+
+	c->awake_ms = now_ms;
+	if (since_ms < 2 * LIMIT_BUS_HEARTBEAT_MS)
+		return;
+	still_ms = since_ms - LIMIT_BUS_HEARTBEAT_MS;
+	for (size_t i = 0; (g = table_next(&c->gateways, &i));)
+		g->heard_ms = earlier(g->heard_ms + still_ms, now_ms);
+	LIST_EACH(at, &c->away)
+	LIST_OF(at, struct absence, link)->until_ms += still_ms;
+}
+
 static bool
 mark_silent(struct clients *c, uint64_t now_ms)
 {
@@ -180,12 +202,6 @@ clients_tick(struct clients *c, uint64_t now_ms, clients_change_fn *fn, void *co
 	}
 	tell_kept(c, now_ms, fn, context);
 	tell_expired(c, now_ms, fn, context);
-}
-
-static uint64_t
-earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 uint64_t

@@ -69,6 +69,8 @@ struct dispatcher *dispatcher_new(struct sessions *, uint64_t grace_ms);
 void dispatcher_free(struct dispatcher *);
 /* Always gives an answer: a refusal is an outcome too. */
 void dispatch(struct dispatcher *, const struct request *, struct outcome *);
+/* To be called once a second: longer ago than that nobody could be heard. */
+void dispatch_awake(struct dispatcher *, uint64_t now_ms);
 /* What time did to the clients: those of gateways that were not heard for LIMIT_LEASE_MS are
  * announced gone, and so on. One outcome each; fn publishes it. */
 void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us,

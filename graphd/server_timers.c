@@ -21,10 +21,12 @@ static void
 on_heartbeat(struct loop_timer *timer)
 {
 	struct server *s = OWNER_OF(timer, struct server, heartbeat);
+	uint64_t now_ms = clock_now_ms();
 
+	dispatch_awake(s->dispatcher, now_ms);
 	guard_check(&s->guard);
 	bus_heartbeat(&s->bus);
-	loop_set_timer(s->loop, timer, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
+	loop_set_timer(s->loop, timer, now_ms + LIMIT_BUS_HEARTBEAT_MS);
 }
 
 /* Armed again at the end of the turn. Who seems silent may have spoken long ago, behind requests
@@ -33,12 +35,15 @@ static void
 on_expiry(struct loop_timer *timer)
 {
 	struct server *s = OWNER_OF(timer, struct server, expiry);
+	uint64_t now_ms = clock_now_ms();
 
+	/* Behind a time of standing still this may be due before the heartbeat. */
+	dispatch_awake(s->dispatcher, now_ms);
 	if (s->taken >= LIMIT_TURN_REQUESTS &&
 	    ++s->expiry_turns <= LIMIT_BUS_QUEUE / LIMIT_TURN_REQUESTS)
 		return;
 	s->expiry_turns = 0;
-	dispatch_expire(s->dispatcher, clock_now_ms(), clock_wall_us(), server_take_more, s);
+	dispatch_expire(s->dispatcher, now_ms, clock_wall_us(), server_take_more, s);
 }
 
 void

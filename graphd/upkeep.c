@@ -46,6 +46,12 @@ announce_change(void *context, const struct client_change *change)
 }
 
 void
+dispatch_awake(struct dispatcher *d, uint64_t now_ms)
+{
+	clients_awake(d->clients, now_ms);
+}
+
+void
 dispatch_expire(struct dispatcher *d, uint64_t now_ms, uint64_t now_us,
     void (*fn)(void *, struct outcome *), void *context)
 {

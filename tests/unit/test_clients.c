@@ -366,6 +366,36 @@ START_TEST(a_gateway_that_was_silent_may_come_back)
 }
 END_TEST
 
+/* Stopped, or on a machine that was: what was said meanwhile is still to be read. */
+START_TEST(time_in_which_nobody_could_be_heard_counts_against_nobody)
+{
+	dispatch_awake(d->dispatcher, d->now_ms);
+	join("c1", "g1");
+	join("c2", "g1");
+	ask(d, COMMAND_leave, &s, "{'client_id':'c2','connection':0,'away':true}");
+	forget_heard(d);
+	d->now_ms += 60000;
+	dispatch_awake(d->dispatcher, d->now_ms);
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+	ck_assert_uint_eq(d->n_heard, 0);
+	/* Once a second is no time at all, and silence is silence. */
+	for (int i = 0; i < 2; i++) {
+		d->now_ms += LIMIT_BUS_HEARTBEAT_MS + 500;
+		dispatch_awake(d->dispatcher, d->now_ms);
+	}
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+	ck_assert(at_is(d->heard[0].body, "client_id", "\"c1\""));
+	forget_heard(d);
+	d->now_ms += 1000;
+	dispatch_awake(d->dispatcher, d->now_ms);
+	d->now_ms += 1100;
+	dispatch_awake(d->dispatcher, d->now_ms);
+	dispatch_expire(d->dispatcher, d->now_ms, d->now_us, take_outcome, d);
+	ck_assert_str_eq(heard_names(d), "session:disconnected");
+}
+END_TEST
+
 START_TEST(the_same_client_in_two_sessions_counts_in_each)
 {
 	struct uuid other = start(d, "book"), first = s;
@@ -432,6 +462,7 @@ main(void)
 	tcase_add_test(tc, clients_of_an_ended_session_are_forgotten);
 	tcase_add_test(tc, a_session_has_only_so_many_clients);
 	tcase_add_test(tc, a_gateway_that_was_silent_may_come_back);
+	tcase_add_test(tc, time_in_which_nobody_could_be_heard_counts_against_nobody);
 	tcase_add_test(tc, the_same_client_in_two_sessions_counts_in_each);
 	tcase_add_test(tc, gateways_and_clients_have_ids_of_bounded_length);
 	return run_tests(tc);
