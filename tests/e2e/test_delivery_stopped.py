@@ -8,7 +8,7 @@ import unittest
 
 from audience import ENDS_ONLY, Audience, stamp
 from clients import API, MINIMAL, Http
-from harness import LONG, eventually
+from harness import GIVES_MEMORY_BACK, LONG, eventually
 from project_test import ProjectTest
 from received import TapReader, whole_history
 from worker import Worker
@@ -57,6 +57,7 @@ class Stopped(ProjectTest):
 
     gateways = 2
     fresh = True
+    server_options = {"env": GIVES_MEMORY_BACK}
 
     def setUp(self):
         super().setUp()
