@@ -46,7 +46,7 @@ struct upstream_events {
 	void (*up)(void *context, bool restarted);
 	void (*down)(void *context); /* not heard for LIMIT_BUS_SILENCE_MS */
 	/* graphd had not heard of us for too long and has announced our clients gone; or it may
-	 * have, and the link broke before it could say so. */
+	 * have, and the link broke, or it ended, before it could say so. Then before up(). */
 	void (*forgotten)(void *context);
 	/* All events that this turn brought have been given. */
 	void (*turn)(void *context);

@@ -231,6 +231,14 @@ note_endpoint(struct upstream *u, bool is_packed)
 	u->is_other_endpoint = is_other;
 }
 
+/* A Hello goes out once a second. */
+static void
+note_stillness(struct upstream *u, uint64_t now_ms)
+{
+	if (u->ticked_ms && now_ms - u->ticked_ms >= LIMIT_LEASE_MS - LIMIT_BUS_HEARTBEAT_MS)
+		u->was_still = true;
+}
+
 void
 upstream_heard(struct upstream *u, struct span body)
 {
@@ -251,6 +259,7 @@ upstream_heard(struct upstream *u, struct span body)
 		note_endpoint(u, span_is(value, "true"));
 	arena_fini(&arena);
 	u->heard_ms = clock_now_ms();
+	note_stillness(u, u->heard_ms);
 	restarted = !uuid_is_nil(&u->boot_id) && !uuid_equal(&u->boot_id, &boot_id);
 	u->boot_id = boot_id;
 	u->is_up = !u->is_other_version && !u->is_other_endpoint;
@@ -259,6 +268,9 @@ upstream_heard(struct upstream *u, struct span body)
 		return;
 	log_info("graphd", "%s", restarted ? "is here after a restart" : "is here");
 	u->is_told = restarted;
+	/* The one before may have announced our clients gone, which this one does not know. */
+	if (restarted && u->was_still && u->events.forgotten)
+		u->events.forgotten(u->events.context);
 	if (u->events.up)
 		u->events.up(u->events.context, restarted);
 }
@@ -271,7 +283,7 @@ upstream_greeted(struct upstream *u, struct span body)
 
 	upstream_heard(u, body);
 	was_told = u->is_told;
-	u->is_told = u->has_broken = false;
+	u->is_told = u->has_broken = u->was_still = false;
 	if (json_find(json_trim(body), "known", &known) && known.p[0] == 'f')
 		may_be_unknown = true;
 	/* It says once that it does not know us: over a link that broke nobody may have heard it.
@@ -298,6 +310,8 @@ tick_due(struct loop_timer *t)
 	struct upstream *u = OWNER_OF(t, struct upstream, tick);
 	uint64_t now_ms = clock_now_ms();
 
+	note_stillness(u, now_ms);
+	u->ticked_ms = now_ms;
 	if (u->is_up && now_ms - u->heard_ms > LIMIT_BUS_SILENCE_MS)
 		upstream_lost(u, "was not heard for too long");
 	if (u->is_linked)

@@ -25,7 +25,8 @@ struct upstream {
 	struct upstream_requests requests;
 	struct table subscriptions;
 	struct loop_timer tick, deadline, retry;
-	uint64_t heard_ms; /* 0: never, or not since the link broke */
+	uint64_t heard_ms;  /* 0: never, or not since the link broke */
+	uint64_t ticked_ms; /* when the tick was last due; 0: never */
 	struct uuid boot_id;
 	char *gateway_id; /* owned */
 	char *address;	  /* owned; where other gateways reach this one; NULL: nowhere */
@@ -34,6 +35,7 @@ struct upstream {
 	bool is_other_endpoint; /* events come packed, or not, and the other was expected */
 	bool is_told; /* up() was called for this boot id, and no Hello has been answered since */
 	bool has_broken; /* the link, since a Hello was last answered */
+	bool was_still;	 /* this process, since then, for so long that it may be given up */
 };
 
 /* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */

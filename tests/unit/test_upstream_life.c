@@ -214,6 +214,37 @@ START_TEST(who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it)
 }
 END_TEST
 
+/* The old one may have given us up, and the new one does not know: what is reported is news. */
+START_TEST(who_stood_still_before_a_restart_may_have_been_forgotten)
+{
+	struct asked none;
+	uint64_t now_ms;
+
+	RUN_UNTIL_READY(upstream);
+	now_ms = clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS;
+	clock_set(now_ms, 1);
+	loop_turn(loop, 0);
+	now_ms += LIMIT_LEASE_MS;
+	clock_set(now_ms, 1);
+	restart_fake();
+	fake.known = "false";
+	for (int i = 0; i < 1000 && n_restarted == 0; i++) {
+		loop_turn(loop, 5);
+		fake_asked(&none);
+		now_ms += 5;
+		clock_set(now_ms, 1);
+	}
+	ck_assert_int_eq(n_restarted, 1);
+	ck_assert_int_eq(n_forgotten, 1);
+	for (int i = 0; i < 5; i++) {
+		loop_turn(loop, 5);
+		fake_asked(&none);
+	}
+	clock_set(0, 0);
+	ck_assert_int_eq(n_forgotten, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -229,5 +260,6 @@ main(void)
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
 	tcase_add_test(t, who_was_forgotten_hears_of_it_but_not_after_a_restart);
 	tcase_add_test(t, who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it);
+	tcase_add_test(t, who_stood_still_before_a_restart_may_have_been_forgotten);
 	return run_tests(t);
 }
