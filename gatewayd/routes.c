@@ -90,7 +90,8 @@ find_param(struct span name)
 	return param;
 }
 
-/* One pattern against the segments; a parameter takes any segment that is not empty. */
+/* One pattern against the segments, which may hold any bytes; a parameter takes any segment that is
+ * not empty. */
 static bool
 is_match(const char *pattern, const struct span *segments, size_t n, struct span params[PARAMS])
 {
@@ -107,6 +108,7 @@ is_match(const char *pattern, const struct span *segments, size_t n, struct span
 			length = strcspn(pattern, "/");
 			params[find_param((struct span){ pattern + 1, length - 2 })] = segments[i];
 		} else if (strncmp(pattern, segments[i].p, length) != 0 ||
+		    strnlen(pattern, length) != length ||
 		    (pattern[length] != '/' && pattern[length] != '\0')) {
 			return false;
 		}

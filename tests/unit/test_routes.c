@@ -103,6 +103,19 @@ START_TEST(each_row_with_something_behind_it_is_not_found)
 }
 END_TEST
 
+/* A row ends with a NUL too, behind which there is another row or nothing at all. */
+START_TEST(a_nul_is_no_end_of_a_segment)
+{
+	for (size_t i = 0; i < n_routes; i++) {
+		const char *path = example(&routes[i]);
+		struct span longer = { path, strlen(path) + 1 };
+
+		ck_assert_msg(route_find(routes[i].method, longer, &arena, &match) != OK, "%s",
+		    routes[i].path);
+	}
+}
+END_TEST
+
 START_TEST(no_two_rows_mean_the_same)
 {
 	for (size_t i = 0; i < n_routes; i++)
@@ -208,6 +221,7 @@ main(void)
 	tcase_add_test(t, each_row_that_is_read_answers_head_too);
 	tcase_add_test(t, each_row_refuses_other_methods_and_names_its_own);
 	tcase_add_test(t, each_row_with_something_behind_it_is_not_found);
+	tcase_add_test(t, a_nul_is_no_end_of_a_segment);
 	tcase_add_test(t, no_two_rows_mean_the_same);
 	tcase_add_test(t, every_parameter_of_a_row_is_known);
 	tcase_add_test(t, an_id_that_cannot_exist_is_answered_like_one_that_does_not);
