@@ -134,6 +134,8 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	s->sessions = sessions;
 	s->store = sessions_store(sessions);
 	s->options = *options;
+	s->began_us = clock_now_us();
+	s->began_wall_us = clock_wall_us();
 	s->zmq = zmq_ctx_new();
 	s->dispatcher = dispatcher_new(sessions, options->grace_ms);
 	guard_init(&s->guard, s->loop, s->zmq);

@@ -16,7 +16,17 @@ enum { PATIENCE_MS = 5000 };
 void
 server_fixture_open(struct server_fixture *f, const char *store_spec)
 {
-	struct server_options options = { .snd_hwm = 10000, .grace_ms = LIMIT_GRACE_MS };
+	server_fixture_open_with_ttl(f, store_spec, 0);
+}
+
+void
+server_fixture_open_with_ttl(
+    struct server_fixture *f, const char *store_spec, uint64_t session_ttl_us)
+{
+	struct server_options options = { .snd_hwm = 10000,
+		.grace_ms = LIMIT_GRACE_MS,
+		.session_ttl_us = session_ttl_us,
+		.cleanup_every_ms = 1000 };
 	char message[256] = "";
 
 	memset(f, 0, sizeof *f);

@@ -29,6 +29,9 @@ struct server_fixture {
 };
 
 void server_fixture_open(struct server_fixture *, const char *store_spec);
+/* The same; sessions that nobody used for so long end, and are looked for every second. */
+void server_fixture_open_with_ttl(
+    struct server_fixture *, const char *store_spec, uint64_t session_ttl_us);
 void server_fixture_close(struct server_fixture *);
 
 void *client_new(struct server_fixture *, int type, const char *endpoint);

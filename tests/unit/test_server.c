@@ -360,6 +360,44 @@ START_TEST(sessions_end_a_few_at_a_time_and_the_answer_counts_them_all)
 }
 END_TEST
 
+enum { HOUR_MS = 3600 * 1000 };
+
+/* So many ms pass, by both clocks; sessions are looked after meanwhile. */
+static void
+let_pass(uint64_t *now_ms, uint64_t *wall_us, uint64_t ms)
+{
+	*now_ms += ms;
+	*wall_us += ms * 1000;
+	clock_set(*now_ms, *wall_us);
+	for (int i = 0; i < 5; i++)
+		loop_turn(f.loop, 5);
+}
+
+START_TEST(a_clock_that_is_set_ends_no_session_and_time_that_passes_does)
+{
+	uint64_t now_ms = clock_now_ms(), wall_us = clock_wall_us(),
+		 year_us = 8766ull * HOUR_MS * 1000;
+	char session[64], root[64];
+
+	clock_set(now_ms, wall_us);
+	server_fixture_close(&f);
+	server_fixture_open_with_ttl(&f, "memory", 24ull * HOUR_MS * 1000);
+	make_project(&f, session, root);
+	for (int jump = 0; jump < 3; jump++) {
+		/* Ten years on, back again, and ten years back. */
+		wall_us += jump == 0 ? 10 * year_us : -10 * year_us;
+		let_pass(&now_ms, &wall_us, HOUR_MS);
+		ck_assert_uint_eq(sessions_count(f.sessions), 1);
+	}
+	wall_us += 10 * year_us;
+	let_pass(&now_ms, &wall_us, 20 * HOUR_MS);
+	ck_assert_uint_eq(sessions_count(f.sessions), 1);
+	let_pass(&now_ms, &wall_us, 2 * HOUR_MS);
+	ck_assert_uint_eq(sessions_count(f.sessions), 0);
+	clock_set(0, 0);
+}
+END_TEST
+
 START_TEST(draining_goes_on_until_a_cleanup_is_over)
 {
 	struct answer a;
@@ -415,6 +453,7 @@ main(void)
 	tcase_add_test(served, a_repeat_under_the_same_key_gets_the_first_answer);
 	tcase_add_test(served, an_ended_session_is_heard_of_and_then_unknown);
 	tcase_add_test(served, sessions_end_a_few_at_a_time_and_the_answer_counts_them_all);
+	tcase_add_test(served, a_clock_that_is_set_ends_no_session_and_time_that_passes_does);
 	tcase_add_test(served, draining_goes_on_until_a_cleanup_is_over);
 	tcase_add_test(served, draining_answers_what_has_come_and_stops_the_loop);
 	return run_tests(served);
