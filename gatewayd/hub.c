@@ -251,10 +251,13 @@ hub_up(struct hub *hub, bool restarted)
 
 	/* ZeroMQ renews the subscriptions by itself, and each is answered with a sync. Until then
 	 * nobody comes in who would miss its own announcement. */
-	for (size_t i = 0; restarted && (r = table_next(&hub->rooms, &i));) {
-		r->hears = false;
-		r->asked_ms = 0;
-		room_rejoin(r, true);
+	for (size_t i = 0; (r = table_next(&hub->rooms, &i));) {
+		if (restarted) {
+			r->hears = false;
+			r->asked_ms = 0;
+			room_rejoin(r, true);
+		}
+		/* Who left while nothing was heard was announced to others only. */
 		roster_remind(r);
 	}
 }

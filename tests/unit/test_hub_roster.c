@@ -85,6 +85,20 @@ START_TEST(who_left_while_graphd_was_away_is_among_them)
 }
 END_TEST
 
+/* It may have left while nothing was heard; if it has not, nothing comes of it. */
+START_TEST(a_graphd_that_is_heard_again_is_reminded_too)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 1);
+	hear_of(EVENT_session_connected, "B", "null", 2);
+	hub_up(hub, false);
+	turn();
+	ck_assert_str_eq(reminder(), "{\"clients\":[{\"client_id\":\"B\"}]}");
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_join), 1);
+}
+END_TEST
+
 START_TEST(who_is_here_takes_no_place_on_the_list)
 {
 	const struct room *r;
@@ -258,6 +272,7 @@ main(void)
 	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
 	tcase_add_test(t, who_was_let_in_and_is_still_coming_in_is_reported_to_a_new_graphd);
 	tcase_add_test(t, who_left_while_graphd_was_away_is_among_them);
+	tcase_add_test(t, a_graphd_that_is_heard_again_is_reminded_too);
 	tcase_add_test(t, who_is_here_takes_no_place_on_the_list);
 	tcase_add_test(t, who_is_here_twice_is_read_up_once_and_counts_once);
 	tcase_add_test(t, who_is_announced_while_it_is_here_is_counted_right_again);
