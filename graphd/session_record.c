@@ -83,6 +83,8 @@ bool
 session_record(
     struct session *s, const struct step *step, struct edit *edits, size_t n, struct rollback *rb)
 {
+	/* First, since edits, which are given away, may be those of the step itself. */
+	note_marks(s, step);
 	switch (step->kind) {
 	case STEP_DO:
 		record_do(s, step, edits, n, rb);
@@ -96,7 +98,6 @@ session_record(
 		record_mark(s, step, rb);
 		break;
 	}
-	note_marks(s, step);
 	s->ordinal = step->ordinal;
 	s->seq = step->last_seq;
 	s->active_us = step->time_us;

@@ -323,6 +323,26 @@ START_TEST(a_file_comes_back_with_the_same_ids_and_state_hash)
 }
 END_TEST
 
+START_TEST(opening_what_is_there_already_leaves_only_marks_and_is_clean_after_a_restart_too)
+{
+	struct uuid node;
+
+	ask(d, COMMAND_delete_node, &s, "{'node_id':'%s'}", text_of(&root));
+	save();
+	node = make(d, &s, "phase", NULL);
+	ask(d, COMMAND_reset_dirty, &s, "{}");
+	ask(d, COMMAND_delete_node, &s, "{'node_id':'%s'}", text_of(&node));
+	ck_assert(at_is(ask(d, COMMAND_get_dirty, &s, "{}"), "is_dirty", "true"));
+	ask(d, COMMAND_open_project, NULL, "{'session_id':'%s','project_id':'%s'}", text_of(&s),
+	    text_of(&project));
+	ck_assert_int_eq(d->error, OK);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(at_is(ask(d, COMMAND_get_dirty, &s, "{}"), "is_dirty", "false"));
+		domain_restart(d);
+	}
+}
+END_TEST
+
 START_TEST(a_file_with_history_comes_in_once_for_a_key_over_a_restart_too)
 {
 	struct uuid first, again;
@@ -466,6 +486,8 @@ main(void)
 	tcase_add_test(tc, a_search_takes_time_for_the_text_and_not_for_each_place_of_it);
 	tcase_add_test(tc, a_search_goes_by_text_type_and_property_and_has_a_limit);
 	tcase_add_test(tc, a_file_comes_back_with_the_same_ids_and_state_hash);
+	tcase_add_test(
+	    tc, opening_what_is_there_already_leaves_only_marks_and_is_clean_after_a_restart_too);
 	tcase_add_test(tc, a_file_with_history_comes_in_once_for_a_key_over_a_restart_too);
 	tcase_add_test(tc, a_file_with_history_brings_undo_along);
 	tcase_add_test(tc, the_predecessors_files_come_in_and_go_out);
