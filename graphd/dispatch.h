@@ -37,7 +37,6 @@ struct outcome {
 	struct json_out body;	 /* the reply; unfinished while tail is set */
 	struct session *session; /* that it read or changed, or NULL */
 	struct step *step;	 /* made by it: owned, to be encoded, stored, published; or NULL */
-	struct step *more_steps[2]; /* further steps (a mark behind the step), in order; or NULL */
 	bool stores;  /* something else was put into the open batch (a project, a session row) */
 	bool created; /* the session is new: dropped again if the commit fails */
 	struct announcement announcements[OUTCOME_ANNOUNCEMENTS];

@@ -25,8 +25,6 @@ outcome_clear(struct outcome *out)
 	struct json_out body = out->body, texts = out->texts;
 
 	step_free(out->step);
-	for (size_t i = 0; i < 2; i++)
-		step_free(out->more_steps[i]);
 	free(out->tail);
 	graph_free(out->tree_graph);
 	json_out_clear(&body);

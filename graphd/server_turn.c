@@ -58,8 +58,8 @@ put_announcements(struct events_due *due, const struct outcome *o, bool first, b
 	}
 }
 
-/* The step is encoded for the store now, and for the bus when it is published, if anybody hears it.
- */
+/* Takes the step, which is encoded for the store now, and for the bus when it is published, if
+ * anybody hears it. */
 static void
 store_step(struct server *s, struct session *session, struct step *step)
 {
@@ -83,21 +83,10 @@ store_step(struct server *s, struct session *session, struct step *step)
 	batch_add_step(s->open, session, step);
 }
 
-static void
-store_steps(struct server *s, struct outcome *o)
-{
-	struct step *steps[3] = { o->step, o->more_steps[0], o->more_steps[1] };
-
-	o->step = o->more_steps[0] = o->more_steps[1] = NULL;
-	for (size_t i = 0; i < 3; i++)
-		if (steps[i])
-			store_step(s, o->session, steps[i]);
-}
-
 static bool
 changes_something(const struct outcome *o)
 {
-	return o->step || o->more_steps[0] || o->more_steps[1] || o->stores || o->created;
+	return o->step || o->stores || o->created;
 }
 
 /*
@@ -114,7 +103,9 @@ place(struct server *s, struct outcome *o, bool reported)
 
 	put_announcements(due, o, true, reported);
 	if (changed) {
-		store_steps(s, o);
+		if (o->step)
+			store_step(s, o->session, o->step);
+		o->step = NULL;
 		if (o->created)
 			batch_add_created(s->open, o->session);
 		s->open->stores |= o->stores;
