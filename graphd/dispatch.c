@@ -191,15 +191,24 @@ find_session(struct call *c)
 	return OK;
 }
 
+/* A graph that is loaded may bring its project with it; undoing that takes the project away, and
+ * doing it again gives it back. */
+static bool
+may_bring_project(const struct session *s, enum command command)
+{
+	bool takes_back = command == COMMAND_undo || command == COMMAND_redo;
+
+	return command == COMMAND_load_graph ||
+	    (takes_back && s->history.n_undo + s->history.n_redo > 0);
+}
+
 static enum error
 check_project(struct call *c)
 {
 	enum command command = c->request->command;
 
-	if (!c->session || !uuid_is_nil(&c->session->meta.project_id))
-		return OK;
-	/* A graph that is loaded may bring its project with it. */
-	if (command == COMMAND_load_graph)
+	if (!c->session || !uuid_is_nil(&c->session->meta.project_id) ||
+	    may_bring_project(c->session, command))
 		return OK;
 	if (lifecycle_has(command) || command == COMMAND_get_tree ||
 	    command == COMMAND_save_project)

@@ -2,7 +2,7 @@
 
 import unittest
 
-from project_test import ProjectTest, names_below
+from project_test import NOWHERE, ProjectTest, names_below
 
 
 class Session(ProjectTest):
@@ -44,6 +44,21 @@ class Session(ProjectTest):
         before = self.state()
         self.ok(self.redo())
         self.assertEqual(self.state(), before)
+
+    def test_a_graph_that_brought_its_project_is_taken_back_and_done_again(self):
+        bare = self.new_session()
+        graph = {"nodes": [{"id": "a", "type": "phase", "name": "A"}]}
+        self.assert_error(self.redo(bare), 400, "INVALID_STATE")
+        self.ok(self.post(f"/sessions/{bare}/load-graph",
+                          {"graph": graph, "template_id": "restomod"}))
+        loaded = self.state(bare)
+        self.ok(self.undo(bare))
+        self.assertIsNone(self.info(bare)["project_id"])
+        self.assert_error(self.execute(bare, "DeleteNode", node_id=NOWHERE), 400, "INVALID_STATE")
+        self.ok(self.redo(bare))
+        again = self.state(bare)
+        for field in ("state_hash", "project_id", "template_id", "undo_available"):
+            self.assertEqual(again[field], loaded[field])
 
     def test_an_odd_scope_is_refused_by_name(self):
         for scope in ("theirs", "", 7, [], True):
