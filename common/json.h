@@ -26,7 +26,7 @@ enum json_fault {
 	JSON_UTF8,	/* invalid, overlong or surrogate bytes */
 	JSON_NUL,	/* U+0000, as a byte or escaped */
 	JSON_SURROGATE, /* a lone \ud8xx escape */
-	JSON_NUMBER,	/* not finite as a double, or an integer beyond 2^53 - 1 */
+	JSON_NUMBER,	/* not finite as a double, or an integer beyond 2^53 */
 	JSON_DEPTH,
 	JSON_VALUES,
 	JSON_TEXT,
@@ -39,6 +39,10 @@ enum json_fault {
 const char *json_fault_name(enum json_fault);
 /* *offset (bytes) is where it went wrong; may be NULL. */
 enum json_fault json_scan(struct span text, const struct json_bounds *, size_t *offset);
+
+/* Whether only bounds and numbers can be why it was refused, so that it may be walked all the same:
+ * to see what it was about, not to keep anything of it. */
+bool json_is_readable(struct span text);
 
 enum json_type {
 	JSON_NULL,
@@ -79,5 +83,5 @@ bool json_find_integer(struct span object, const char *name, int64_t *out);
 struct span json_text(struct arena *, struct span value);
 /* The same for a key as json_next() gives it. */
 struct span json_key(struct arena *, struct span key);
-/* False when it is not an integer in the range of ±(2^53 - 1). 1.0 and 1e3 count as integers. */
+/* False when it is not an integer in the range of ±2^53. 1.0 and 1e3 count as integers. */
 bool json_integer(struct span value, int64_t *out);

@@ -124,7 +124,7 @@ json_skip_plain(const char *p, const char *end)
 }
 
 /*
- * Reads a number by the grammar and checks its range. *at moves behind it; in case of a fault, to
- * where that is.
+ * Reads a number by the grammar and, unless any will do, checks its range. *at moves behind it; in
+ * case of a fault, to where that is.
  */
-enum json_fault json_read_number(const char **at, const char *end);
+enum json_fault json_read_number(const char **at, const char *end, bool any);

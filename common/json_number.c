@@ -1,6 +1,6 @@
 #include "common/json_inner.h"
 
-#define INTEGER_MAX ((int64_t)9007199254740991) /* 2^53 - 1 */
+#define INTEGER_MAX ((int64_t)9007199254740992) /* 2^53: the greatest up to which none is lost */
 
 enum {
 	HUGE_EXPONENT =
@@ -189,7 +189,7 @@ to_integer(const struct number *number, int64_t *out)
 }
 
 enum json_fault
-json_read_number(const char **at, const char *end)
+json_read_number(const char **at, const char *end, bool any)
 {
 	const char *start = *at;
 	struct number number;
@@ -198,7 +198,7 @@ json_read_number(const char **at, const char *end)
 
 	if (fault)
 		return fault;
-	if (number.is_integer ? to_integer(&number, &integer) : is_finite(&number))
+	if (any || (number.is_integer ? to_integer(&number, &integer) : is_finite(&number)))
 		return JSON_OK;
 	*at = start;
 	return JSON_NUMBER;

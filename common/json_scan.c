@@ -27,7 +27,7 @@ struct scan {
 	const char *start, *at, *end;
 	const struct json_bounds *bounds;
 	size_t values;
-	bool done;
+	bool done, any_number;
 	unsigned depth;
 	uint32_t n_keys;
 	struct level levels[DEPTH_MAX];
@@ -327,7 +327,7 @@ read_literal(struct scan *s, const char *word)
 static enum json_fault
 read_number(struct scan *s)
 {
-	enum json_fault fault = json_read_number(&s->at, s->end);
+	enum json_fault fault = json_read_number(&s->at, s->end, s->any_number);
 
 	return fault ? fault : read_rest(s);
 }
@@ -359,23 +359,43 @@ read_value(struct scan *s)
 	}
 }
 
+static enum json_fault
+scan(struct scan *s, struct span text, const struct json_bounds *bounds)
+{
+	enum json_fault fault = JSON_OK;
+
+	assert(bounds->depth <= DEPTH_MAX && text.n <= UINT32_MAX);
+	s->start = s->at = text.n ? text.p : "";
+	s->end = s->at + text.n;
+	s->bounds = bounds;
+	s->values = 0;
+	s->done = false;
+	s->depth = 0;
+	s->n_keys = 0;
+	while (!fault && !s->done)
+		fault = read_value(s);
+	return fault;
+}
+
 enum json_fault
 json_scan(struct span text, const struct json_bounds *bounds, size_t *offset)
 {
 	struct scan s;
-	enum json_fault fault = JSON_OK;
+	enum json_fault fault;
 
-	assert(bounds->depth <= DEPTH_MAX && text.n <= UINT32_MAX);
-	s.start = s.at = text.n ? text.p : "";
-	s.end = s.at + text.n;
-	s.bounds = bounds;
-	s.values = 0;
-	s.done = false;
-	s.depth = 0;
-	s.n_keys = 0;
-	while (!fault && !s.done)
-		fault = read_value(&s);
+	s.any_number = false;
+	fault = scan(&s, text, bounds);
 	if (offset)
 		*offset = (size_t)(s.at - s.start);
 	return fault;
+}
+
+bool
+json_is_readable(struct span text)
+{
+	static const struct json_bounds none = { DEPTH_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX };
+	struct scan s;
+
+	s.any_number = true;
+	return scan(&s, text, &none) == JSON_OK;
 }

@@ -63,6 +63,8 @@ struct span http_header(const struct http_request *, const char *name);
  * in none; and whether one of them holds this text. */
 struct span http_header_listed(const struct http_request *, const char *name, const char *token);
 bool http_header_holds(const struct http_request *, const char *name, struct span text);
+/* Whether Accept names this type, and not with the weight 0. */
+bool http_accepts(const struct http_request *, const char *type);
 struct span http_body(const struct http_request *);
 bool http_is_upgrade(
     const struct http_request *); /* to websocket, RFC 6455 section 4.2.1, method GET */
@@ -80,6 +82,8 @@ void http_add_header(struct http_request *, const char *name, struct span value)
 /* Answers. Takes body (malloc'd; may be NULL). HEAD sends the length alone. The request is gone
  * afterwards. */
 void http_reply(struct http_request *, int status, const char *content_type, char *body, size_t n);
+/* What a status is called: "Not Found". */
+const char *http_reason(int status);
 /* Closes the connection after this answer. */
 void http_close_after(struct http_request *);
 

@@ -105,6 +105,12 @@ http_reply(struct http_request *r, int status, const char *content_type, char *b
 	    MHD_create_response_from_buffer(body ? n : 0, body ? body : "", mode));
 }
 
+const char *
+http_reason(int status)
+{
+	return MHD_get_reason_phrase_for((unsigned)status);
+}
+
 enum MHD_Result
 http_give_answer(struct http_request *r)
 {

@@ -69,17 +69,17 @@ http_field_find(const struct http_head *head, const char *name)
 	return f ? f->value : (struct span){ 0 };
 }
 
-/* Takes the next item off a comma list, without the white space around it. False when there is none
- * left. */
+/* Takes the next item off a list with this separator, without the white space around it. False when
+ * there is none left. */
 static bool
-next_item(struct span *list, struct span *item)
+next_item(struct span *list, char separator, struct span *item)
 {
 	const char *at = list->p, *end, *stop;
 
 	if (!list->n)
 		return false;
 	end = at + list->n;
-	stop = memchr(at, ',', list->n);
+	stop = memchr(at, separator, list->n);
 	*list = stop ? (struct span){ stop + 1, (size_t)(end - stop) - 1 } : (struct span){ 0 };
 	if (!stop)
 		stop = end;
@@ -95,13 +95,52 @@ struct span
 http_field_listed(const struct http_head *head, const char *name, const char *token)
 {
 	const struct http_field *f;
-	struct span list, item;
+	struct span list, item, part;
 
 	for (size_t i = 0; (f = next_field(head, span_of(name), &i));)
-		for (list = f->value; next_item(&list, &item);)
-			if (is_named(item, token))
-				return item;
+		for (list = f->value; next_item(&list, ',', &item);)
+			if (next_item(&item, ';', &part) && is_named(part, token))
+				return part;
 	return (struct span){ 0 };
+}
+
+/* q=0, q=0. and q=0.000 */
+static bool
+is_weight_zero(struct span parameter)
+{
+	struct span name, weight;
+
+	if (!next_item(&parameter, '=', &name) || !is_named(name, "q") ||
+	    !next_item(&parameter, '=', &weight))
+		return false;
+	for (size_t i = 0; i < weight.n; i++)
+		if (weight.p[i] != '0' && weight.p[i] != '.')
+			return false;
+	return weight.n > 0;
+}
+
+static bool
+is_accepted(struct span item, const char *type)
+{
+	struct span part;
+	bool is_meant = next_item(&item, ';', &part) && is_named(part, type);
+
+	while (is_meant && next_item(&item, ';', &part))
+		is_meant = !is_weight_zero(part);
+	return is_meant;
+}
+
+bool
+http_field_accepts(const struct http_head *head, const char *type)
+{
+	const struct http_field *f;
+	struct span list, item;
+
+	for (size_t i = 0; (f = next_field(head, SPAN("accept"), &i));)
+		for (list = f->value; next_item(&list, ',', &item);)
+			if (is_accepted(item, type))
+				return true;
+	return false;
 }
 
 bool

@@ -31,9 +31,13 @@ enum error http_check_head(struct http_head *, const char **what);
 struct span http_field_find(const struct http_head *, const char *name);
 /*
  * Fields of one name are one list, in however many lines it comes (RFC 9110 section 5.3). The token
- * as it is written there, whatever the case; {NULL,0} when no line has it. Both in lower case.
+ * as it is written there, whatever the case and whatever parameters it has; {NULL,0} when no line
+ * has it. Both in lower case.
  */
 struct span http_field_listed(const struct http_head *, const char *name, const char *token);
+/* Whether Accept names this type, in lower case, and does not give it the weight 0 (RFC 9110
+ * section 12.5.1). Ranges do not count: who takes anything gets what is usual. */
+bool http_field_accepts(const struct http_head *, const char *type);
 /* Whether one of its lines holds this text. */
 bool http_field_holds(const struct http_head *, const char *name, struct span text);
 /* Bytes of one percent-encoded run; false for a bad escape or NUL. out holds text.n bytes at least.

@@ -41,6 +41,12 @@ http_header_listed(const struct http_request *r, const char *name, const char *t
 }
 
 bool
+http_accepts(const struct http_request *r, const char *type)
+{
+	return http_field_accepts(&r->head, type);
+}
+
+bool
 http_header_holds(const struct http_request *r, const char *name, struct span text)
 {
 	return http_field_holds(&r->head, name, text);

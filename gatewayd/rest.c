@@ -140,14 +140,27 @@ echo_members(struct rest_call *c)
 	return OK;
 }
 
+void
+rest_turn_down(struct rest_call *c, enum error err)
+{
+	if (uuid_is_nil(&c->session) || c->caller.minimal) {
+		rest_fail(c, err);
+		return;
+	}
+	c->refused = err;
+	rest_ask(c, COMMAND_get_graph, SPAN("{}"));
+}
+
+/* The session is looked for first, but of two faults the body's is told. */
 static enum error
 prepare(struct rest_call *c, struct span *args)
 {
 	const struct route *route = c->match.route;
+	enum error no_session = rest_find_session(c);
 	enum error err = rest_read_body(c, route->flags);
 
 	if (!err)
-		err = rest_find_session(c);
+		err = no_session;
 	if (!err)
 		err = rest_caller(c);
 	if (!err)
@@ -171,7 +184,9 @@ dispatch(struct rest_call *c)
 		return;
 	}
 	err = prepare(c, &args);
-	if (err)
+	if (err && command_shows_graph(route->command))
+		rest_turn_down(c, err);
+	else if (err)
 		rest_fail(c, err);
 	else if (route->flags & ROUTE_WAITS && !upstream_is_ready(c->rest->settings.upstream))
 		rest_fail(c, ERROR_backend_unavailable);
@@ -236,6 +251,7 @@ route_request(struct rest *rest, struct http_request *r)
 	memset(c, 0, sizeof(*c));
 	c->rest = rest;
 	c->http = r;
+	c->caller.minimal = http_header_listed(r, "prefer", "return=minimal").p;
 	err = route_find(http_method(r), http_path(r), http_arena(r), &c->match);
 	if (!err)
 		err = check_query(c);

@@ -110,6 +110,5 @@ rest_caller(struct rest_call *c)
 	if (!err)
 		err = find_key(c);
 	find_traceparent(c);
-	c->caller.minimal = http_header_listed(c->http, "prefer", "return=minimal").p;
 	return err;
 }

@@ -96,14 +96,27 @@ find_key(struct rest_call *c, struct span value)
 	return OK;
 }
 
+/* What is refused for its size still says whose graph is to be shown with the refusal. */
+static void
+find_session_of_refused(struct rest_call *c)
+{
+	struct span text = http_body(c->http), value;
+
+	if (json_is_readable(text) && json_find(json_trim(text), "session_id", &value) &&
+	    json_type(value) == JSON_STRING)
+		uuid_parse(json_text(http_arena(c->http), value), &c->session);
+}
+
 static enum error
 read_request(struct rest_call *c, enum command *command, struct span *data)
 {
 	enum error err = scan_body(c);
 	struct span body;
 
-	if (err)
+	if (err) {
+		find_session_of_refused(c);
 		return err;
+	}
 	body = json_trim(http_body(c->http));
 	if (json_type(body) != JSON_OBJECT)
 		return refuse(
@@ -128,15 +141,10 @@ rest_execute(struct rest_call *c)
 	struct span data;
 	enum error err = read_request(c, &command, &data);
 
-	/* Clients blank their screen at an answer without a graph, so a refusal brings it too. */
-	if (err && !uuid_is_nil(&c->session) && !c->caller.minimal) {
-		c->refused = err;
-		rest_ask(c, COMMAND_get_graph, SPAN("{}"));
-	} else if (err) {
-		rest_fail(c, err);
-	} else {
+	if (err)
+		rest_turn_down(c, err);
+	else
 		rest_ask(c, command, data);
-	}
 }
 
 /*

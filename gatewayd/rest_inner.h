@@ -52,7 +52,10 @@ void rest_answer(struct rest_call *, enum error status, struct span body);
 /* Questions. */
 /* Asks graphd: session, caller and status must be set. */
 void rest_ask(struct rest_call *, enum command, struct span args);
-/* Who asks: from body, query and header fields. */
+/* Refuses a command, which brings the graph where the session is known: clients blank their screen
+ * at an answer without one. */
+void rest_turn_down(struct rest_call *, enum error);
+/* Who asks: from body, query and header fields; what is preferred is set from the beginning. */
 enum error rest_caller(struct rest_call *);
 /* Scans the body, when there must or may be one. */
 enum error rest_read_body(struct rest_call *, unsigned flags);

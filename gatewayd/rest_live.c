@@ -139,9 +139,8 @@ rest_events(struct rest_call *c)
 	enum { USUAL_PAGE = 1000 };
 	const struct rest_live *live = &c->rest->settings.live;
 	uint64_t limit = USUAL_PAGE, wait_ms = 0;
-	bool is_ndjson = http_header_holds(c->http, "accept", SPAN("application/x-ndjson"));
-	bool is_stream =
-	    is_ndjson || http_header_holds(c->http, "accept", SPAN("text/event-stream"));
+	bool is_ndjson = http_accepts(c->http, "application/x-ndjson");
+	bool is_stream = is_ndjson || http_accepts(c->http, "text/event-stream");
 	bool is_poll, is_filtered;
 	struct join join;
 	enum error err = read_join(c, &join);

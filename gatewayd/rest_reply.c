@@ -8,7 +8,7 @@ enum { TAG_MAX = 48, STATE_HASH_TEXT = 32 };
 static bool
 wants_problem(const struct http_request *r)
 {
-	return http_header_holds(r, "accept", SPAN("application/problem+json"));
+	return http_accepts(r, "application/problem+json");
 }
 
 void
@@ -34,7 +34,8 @@ rest_reply_text(struct rest *rest, struct http_request *r, int status, const cha
 	rest_reply(rest, r, status, content_type, xspandup(text), text.n);
 }
 
-/* RFC 9457: the same members, and title, status and detail besides. */
+/* RFC 9457: the same members, and type, title, status and detail besides. Of the type about:blank
+ * the title is the status in words (section 4.2.1). */
 static void
 write_problem(struct json_out *out, int status, struct span error)
 {
@@ -46,13 +47,15 @@ write_problem(struct json_out *out, int status, struct span error)
 	json_out_string(out, "about:blank");
 	json_out_key(out, "status");
 	json_out_int(out, status);
+	json_out_key(out, "title");
+	json_out_string(out, http_reason(status));
 	json_walk(&it, error);
 	while (json_next(&it, &key, &value)) {
 		json_out_key_text(out, key);
 		json_out_raw(out, value);
-		if (!span_is(key, "code") && !span_is(key, "message"))
+		if (!span_is(key, "message"))
 			continue;
-		json_out_key(out, span_is(key, "code") ? "title" : "detail");
+		json_out_key(out, "detail");
 		json_out_raw(out, value);
 	}
 }
@@ -120,9 +123,7 @@ rest_refuse(void *context, struct http_request *r, enum error err, const char *m
 static void
 add_preference(struct rest_call *c)
 {
-	enum command_kind kind = command_rows[c->command].kind;
-
-	if (c->caller.minimal && (kind == COMMAND_EDITS || kind == COMMAND_CHANGES))
+	if (c->caller.minimal && command_shows_graph(c->command))
 		http_add_header(c->http, "Preference-Applied", SPAN("return=minimal"));
 }
 

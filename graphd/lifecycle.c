@@ -12,19 +12,6 @@ lifecycle_has(enum command command)
 	    command == COMMAND_redo;
 }
 
-static bool
-replies_graph(enum command command)
-{
-	const struct command_row *row = &command_rows[command];
-
-	if (lifecycle_has(command))
-		return true;
-	for (const struct field_row *f = row->rets; f->name && row->kind == COMMAND_MANAGES; f++)
-		if (strcmp(f->name, "graph") == 0)
-			return true;
-	return false;
-}
-
 static struct json_out *
 announce(struct call *c, enum event event, bool first)
 {
@@ -172,7 +159,7 @@ static bool
 shows_graph(const struct call *c, const struct session *s)
 {
 	return s && !c->request->caller.minimal && !uuid_is_nil(&s->meta.project_id) &&
-	    replies_graph(c->request->command);
+	    command_shows_graph(c->request->command);
 }
 
 /* Clients blank their screen at an answer to a command that is without a graph. */

@@ -10,7 +10,7 @@
 
 /* Numbers longer than this are texts: no double needs so many digits. */
 enum { NUMBER_BYTES = 64 };
-static const int64_t INTEGER_MAX = (INT64_C(1) << 53) - 1;
+static const int64_t INTEGER_MAX = INT64_C(1) << 53;
 
 static bool
 is_one_of(struct span text, const char *const words[3])

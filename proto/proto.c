@@ -65,6 +65,19 @@ const struct event_row event_rows[EVENTS] = {
 #include "proto/events.def"
 };
 
+bool
+command_shows_graph(enum command command)
+{
+	const struct command_row *row = &command_rows[command];
+
+	if (row->kind == COMMAND_EDITS || command == COMMAND_undo || command == COMMAND_redo)
+		return true;
+	for (const struct field_row *f = row->rets; f->name && row->kind == COMMAND_MANAGES; f++)
+		if (strcmp(f->name, "graph") == 0)
+			return true;
+	return false;
+}
+
 enum command
 command_find(struct span name)
 {

@@ -110,6 +110,8 @@ extern const struct event_row event_rows[EVENTS];
 /* Indexed by enum error; [OK] is {"OK", "ok", "", 200}. */
 extern const struct error_row error_rows[ERRORS];
 
+/* Whether its reply carries the graph unless the caller wants it minimal. */
+bool command_shows_graph(enum command);
 /* COMMANDS, EVENTS or ERRORS when there is none of that name. */
 enum command command_find(struct span name);
 enum event event_find(struct span colon_name);

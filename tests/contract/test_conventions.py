@@ -1,5 +1,7 @@
 """Section 1 of the contract: errors, methods, CORS, preferences."""
 
+import http.client
+import json
 import unittest
 
 from clients import MINIMAL
@@ -92,6 +94,23 @@ class Errors(ProjectTest):
                 self.assertGreaterEqual(reply.status, 400)
                 self.assertEqual(reply.json["graph"]["roots"][0]["id"], self.root)
 
+    def test_so_does_one_for_a_body_that_cannot_be_taken(self):
+        here = f"/sessions/{self.session}"
+        replies = [self.post(f"{here}/{do}", body) for do in ("undo", "redo", "load-graph")
+                   for body in ("{", "[]", " ", '{"scope":9007199254740993}')]
+        for value in ("9007199254740993", "-1e400", "[" * 40 + "]" * 40):
+            # JSON it is, so who is asked can be read.
+            replies.append(self.post("/commands/execute", (
+                f'{{"command_type":"UpdateProperty","data":{{"value":[{value},1E-2]}},'
+                f'"session_id":"{self.session}"}}')))
+        for reply in replies:
+            with self.subTest(reply=reply):
+                self.assert_error(reply, 400, "INVALID_REQUEST")
+                self.assertEqual(reply.json["graph"]["roots"][0]["id"], self.root)
+        for body in ("{", '{"session_id":7,"a":9007199254740993}',
+                     json.dumps({"session_id": self.session})[:-1]):
+            self.assertNotIn("graph", self.post("/commands/execute", body).json, body)
+
     def test_an_error_can_be_had_as_a_problem_document(self):
         accept = {"Accept": "application/problem+json"}
         for reply, status, code in (
@@ -107,7 +126,16 @@ class Errors(ProjectTest):
                     "application/problem+json"), reply.headers)
                 self.assertEqual(reply.json["status"], status)
                 self.assertEqual(reply.json["code"], code)
-                self.assertTrue(reply.json["title"])
+                self.assertEqual(reply.json["title"], http.client.responses[status])
+
+    def test_the_type_of_a_problem_is_looked_for_as_accept_is_read(self):
+        for accept, wanted in (("text/html, Application/Problem+JSON ;q=0.2", True),
+                               ("application/json;q=0.5,application/problem+json", True),
+                               ("application/problem+json;q=0", False),
+                               ("application/problem+json; q=0.000, */*", False),
+                               ("application/problem+jsonp", False), ("*/*", False)):
+            reply = self.get("/nothing", {"Accept": accept})
+            self.assertEqual("problem" in reply.headers["content-type"], wanted, accept)
 
     def test_a_success_is_plain_json_even_for_who_would_take_a_problem(self):
         reply = self.get("/templates", {"Accept": "application/problem+json"})
@@ -250,10 +278,22 @@ class Preferences(ProjectTest):
             self.assertNotEqual(reply.headers.get("preference-applied"), "return=minimal")
 
     def test_a_preference_among_others_counts(self):
-        for value in ("respond-async, return=minimal", "RETURN=minimal", "wait=10,return=minimal"):
+        for value in ("respond-async, return=minimal", "RETURN=minimal", "wait=10,return=minimal",
+                      "return=minimal; why=so, wait=10"):
             reply = self.execute(self.session, "CreateNode", {"Prefer": value},
                                  blueprint_type_id="phase")
             self.assertNotIn("graph", reply.json, value)
+
+    def test_it_is_said_wherever_a_graph_was_left_out_and_nowhere_else(self):
+        here = f"/sessions/{self.session}"
+        project = {"template_id": "book", "project_name": "P"}
+        for path, body, has_graph in (
+                ("/projects", project, True), (f"{here}/load-graph", {"graph": {"roots": []}}, True),
+                (f"{here}/save", {}, False), (f"{here}/reset-dirty", {}, False)):
+            reply = self.post(path, body, MINIMAL)
+            self.assertIn(reply.status, (200, 201), path)
+            self.assertNotIn("graph", reply.json, path)
+            self.assertEqual("preference-applied" in reply.headers, has_graph, path)
 
 
 if __name__ == "__main__":

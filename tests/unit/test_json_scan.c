@@ -61,8 +61,8 @@ static const char *const accepted[] = {
 	"-0.000e99999999999",
 	"1e-400",
 	"1e-99999999999999999999999",
-	"9007199254740991",
-	"-9007199254740991",
+	"9007199254740992",
+	"-9007199254740992",
 	"9007199254740993.0",
 	"1e308",
 	"1.7976931348623157e308",
@@ -188,9 +188,9 @@ static const struct row refused[] = {
 	REFUSED("[-1e400]", JSON_NUMBER, 1),
 	REFUSED("1e309", JSON_NUMBER, 0),
 	REFUSED("1.7976931348623159e308", JSON_NUMBER, 0),
-	REFUSED("9007199254740992", JSON_NUMBER, 0),
 	REFUSED("9007199254740993", JSON_NUMBER, 0),
-	REFUSED("-9007199254740992", JSON_NUMBER, 0),
+	REFUSED("10000000000000000", JSON_NUMBER, 0),
+	REFUSED("-9007199254740993", JSON_NUMBER, 0),
 	REFUSED("[1,123456789012345678901234567890]", JSON_NUMBER, 3),
 	REFUSED("0.1e310", JSON_NUMBER, 0),
 	REFUSED("1e99999999999999999999", JSON_NUMBER, 0),
@@ -203,6 +203,25 @@ static const struct row refused[] = {
 	REFUSED("{\"\\/\":1,\"/\":2}", JSON_REPEATED, 8),
 	REFUSED("[{\"b\":{\"b\":1},\"b\":2}]", JSON_REPEATED, 14),
 };
+
+START_TEST(what_only_bounds_and_numbers_speak_against_is_readable)
+{
+	static const char *const readable[] = { "{\"a\":[12345678901234567890,-1e400,0.1E+999]}",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+		"{\"a\":1}" };
+	static const char *const not_readable[] = { "", "{", "[1e400", "[1e400x]", "[1e400.5]",
+		"[12345678901234567890.]", "{\"a\":1e400,\"a\":1}", "[1e400,01]", "\"\\u0000\"" };
+	struct span value;
+
+	for (size_t i = 0; i < sizeof(readable) / sizeof(*readable); i++)
+		ck_assert_msg(json_is_readable(span_of(readable[i])), "%s", readable[i]);
+	for (size_t i = 0; i < sizeof(not_readable) / sizeof(*not_readable); i++)
+		ck_assert_msg(!json_is_readable(span_of(not_readable[i])), "%s", not_readable[i]);
+	ck_assert(
+	    json_find(SPAN("{\"a\":1e400,\"b\":-12345678901234567890,\"c\":2}"), "c", &value));
+	ck_assert(span_is(value, "2"));
+}
+END_TEST
 
 START_TEST(what_rfc_8259_allows_is_accepted)
 {
@@ -390,6 +409,7 @@ main(void)
 	TCase *c = tcase_create("json_scan");
 
 	tcase_set_timeout(c, 60);
+	tcase_add_test(c, what_only_bounds_and_numbers_speak_against_is_readable);
 	tcase_add_loop_test(
 	    c, what_rfc_8259_allows_is_accepted, 0, (int)(sizeof(accepted) / sizeof(*accepted)));
 	tcase_add_loop_test(c, what_must_not_be_accepted_is_refused_by_name_and_place, 0,

@@ -104,10 +104,7 @@ static const struct {
 	{ "GET", API "/graph", "", "", 400, "Missing session_id" },
 	{ "GET", API "/graph?session_id=7", "", "", 404, "INVALID_SESSION" },
 	{ "POST", P "/save", "If-Match: 7\r\n", "", 400, "\"field\":\"If-Match\"" },
-	{ "POST", S "/undo", "Idempotency-Key: \r\n", "", 400, "\"field\":\"Idempotency-Key\"" },
-	{ "POST", S "/undo", "", "{\"actor\":7}", 400, "\"field\":\"actor\"" },
-	{ "POST", S "/undo?actor=a%0ab", "", "", 400, "\"field\":\"actor\"" },
-	{ "POST", S "/undo", "", "{\"client_id\":[]}", 400, "\"field\":\"client_id\"" },
+	{ "POST", S "/save?actor=a%0ab", "", "", 400, "\"field\":\"actor\"" },
 	{ "GET", S "/events?since=x", "", "", 400, "\"field\":\"since\"" },
 	{ "GET", S "/events?limit=0", "", "", 400, "\"field\":\"limit\"" },
 	{ "GET", S "/events?names=other", "", "", 400, "\"field\":\"names\"" },
@@ -138,36 +135,48 @@ START_TEST(what_is_wrong_is_refused_by_name_and_nobody_is_asked)
 }
 END_TEST
 
-/* Behind the session of an execute body, and the field that is at fault. */
+/* Commands whose session is known, and the field that is at fault. */
+#define EXECUTE API "/commands/execute"
+#define BODY(members) "{\"session_id\":\"" SESSION "\"" members "}"
 static const struct {
-	const char *members, *says;
+	const char *target, *fields, *body, *says;
 } refused_commands[] = {
-	{ "", "\"field\":\"command_type\"" },
-	{ ",\"command_type\":7", "\"field\":\"command_type\"" },
-	{ ",\"command_type\":\"GetTree\"", "UNKNOWN_COMMAND" },
-	{ ",\"command_type\":\"Undo\"", "UNKNOWN_COMMAND" },
-	{ ",\"command_type\":\"CreateNode\",\"data\":[]", "\"field\":\"data\"" },
-	{ ",\"command_type\":\"CreateNode\",\"command_id\":\"7\"", "\"field\":\"command_id\"" },
-	{ ",\"command_type\":\"CreateNode\",\"actor\":7", "\"field\":\"actor\"" },
+	{ EXECUTE, "", BODY(""), "\"field\":\"command_type\"" },
+	{ EXECUTE, "", BODY(",\"command_type\":7"), "\"field\":\"command_type\"" },
+	{ EXECUTE, "", BODY(",\"command_type\":\"GetTree\""), "UNKNOWN_COMMAND" },
+	{ EXECUTE, "", BODY(",\"command_type\":\"Undo\""), "UNKNOWN_COMMAND" },
+	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"data\":[]"), "\"field\":\"data\"" },
+	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"command_id\":\"7\""),
+	    "\"field\":\"command_id\"" },
+	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"actor\":7"),
+	    "\"field\":\"actor\"" },
+	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"data\":{\"index\":1e999}"),
+	    "JSON_NUMBER" },
+	{ S "/undo", "Idempotency-Key: \r\n", "", "\"field\":\"Idempotency-Key\"" },
+	{ S "/undo", "", "{\"actor\":7}", "\"field\":\"actor\"" },
+	{ S "/undo?actor=a%0ab", "", "", "\"field\":\"actor\"" },
+	{ S "/redo", "", "{\"client_id\":[]}", "\"field\":\"client_id\"" },
+	{ S "/redo", "", "{", "JSON_TRUNCATED" },
+	{ S "/load-graph", "", "[]", "must be a JSON object" },
 };
 
 START_TEST(a_command_refused_here_brings_the_graph_of_its_session)
 {
-	char body[300];
+	char fields[100];
 	struct asked q;
-	const char *answer;
+	const char *answer =
+	    fetch_through(&q, "POST", refused_commands[_i].target, refused_commands[_i].fields,
+		refused_commands[_i].body, "OK", "{\"graph\":{\"roots\":[]}}");
 
-	snprintf(
-	    body, sizeof(body), "{\"session_id\":\"" SESSION "\"%s}", refused_commands[_i].members);
-	answer = fetch_through(
-	    &q, "POST", API "/commands/execute", "", body, "OK", "{\"graph\":{\"roots\":[]}}");
 	ck_assert(asked_is(&q, "GetGraph", SESSION, "{}"));
 	ck_assert_int_eq(status_of(answer), 400);
 	ck_assert_ptr_nonnull(strstr(answer, refused_commands[_i].says));
 	ck_assert_ptr_nonnull(strstr(answer, "\"graph\":{\"roots\":[]}"));
 	frames_fini(&q.frames);
 	/* Those who do not want it get the error alone, and nobody is asked. */
-	answer = fetch("POST", API "/commands/execute", "Prefer: return=minimal\r\n", body);
+	snprintf(
+	    fields, sizeof(fields), "Prefer: return=minimal\r\n%s", refused_commands[_i].fields);
+	answer = fetch("POST", refused_commands[_i].target, fields, refused_commands[_i].body);
 	ck_assert(!fake_asked(&q));
 	ck_assert_ptr_nonnull(strstr(answer, refused_commands[_i].says));
 }
@@ -227,7 +236,8 @@ START_TEST(errors_are_problems_for_those_who_want_them)
 	ck_assert_int_eq(status_of(answer), 409);
 	ck_assert_ptr_nonnull(strstr(answer, "Content-Type: application/problem+json\r\n"));
 	ck_assert_ptr_nonnull(strstr(answer, "\"status\":409"));
-	ck_assert_ptr_nonnull(strstr(answer, "\"title\":\"UNDO_CONFLICT\""));
+	ck_assert_ptr_nonnull(strstr(answer, "\"code\":\"UNDO_CONFLICT\""));
+	ck_assert_ptr_nonnull(strstr(answer, "\"title\":\"Conflict\""));
 	ck_assert_ptr_nonnull(strstr(answer, "\"detail\":\"m\""));
 	ck_assert_ptr_nonnull(strstr(answer, "\"graph\":{}"));
 	frames_fini(&q.frames);
