@@ -118,28 +118,6 @@ rest_ask(struct rest_call *c, enum command command, struct span args)
 		rest_fail(c, c->refused ? c->refused : ERROR_overloaded);
 }
 
-static enum error
-echo_members(struct rest_call *c)
-{
-	struct json_out echo = { 0 };
-	struct span template_id, value;
-	enum error err;
-
-	json_find(c->body, "template_id", &value);
-	err = rest_text(c, "template_id", value, &template_id);
-	if (err)
-		return err;
-	json_out_open(&echo, '{');
-	json_out_key(&echo, "session_id");
-	json_out_uuid(&echo, &c->session);
-	json_out_key(&echo, "template_id");
-	json_out_text(&echo, template_id);
-	c->echo =
-	    (struct span){ arena_text(http_arena(c->http), json_out_span(&echo)) + 1, echo.n - 1 };
-	json_out_fini(&echo);
-	return OK;
-}
-
 void
 rest_turn_down(struct rest_call *c, enum error err)
 {
@@ -165,8 +143,6 @@ prepare(struct rest_call *c, struct span *args)
 		err = rest_caller(c);
 	if (!err)
 		err = rest_args(c, route->command, route->flags, args);
-	if (!err && route->flags & ROUTE_ECHO)
-		err = echo_members(c);
 	return err;
 }
 

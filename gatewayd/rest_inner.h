@@ -30,7 +30,6 @@ struct rest_call {
 	enum command command;
 	uint64_t number;
 	enum error refused; /* what was refused here, when only the graph is asked for; or OK */
-	struct span echo;   /* members to put in front of the answer's, or {NULL,0} */
 	int status;	    /* of success */
 };
 

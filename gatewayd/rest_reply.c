@@ -214,18 +214,22 @@ is_known_tag(const struct http_request *r, struct span tag)
 
 /* {"session_id":…,"template_id":…,<the answer's members> */
 static char *
-join_echo(struct span echo, struct span body, size_t *n)
+join_echo(const struct rest_call *c, struct span body, size_t *n)
 {
-	char *text = xmalloc(echo.n + body.n + 2);
+	struct json_out text = { 0 };
+	struct span result, template_id = { 0 };
 
-	text[0] = '{';
-	memcpy(text + 1, echo.p, echo.n);
-	*n = 1 + echo.n;
+	if (json_find(body, "result", &result))
+		json_find(result, "template_id", &template_id);
+	json_out_open(&text, '{');
+	json_out_key(&text, "session_id");
+	json_out_uuid(&text, &c->session);
+	json_out_key(&text, "template_id");
+	json_out_raw(&text, template_id.p ? template_id : SPAN("null"));
 	if (body.n > 2)
-		text[(*n)++] = ',';
-	memcpy(text + *n, body.p + 1, body.n - 1);
-	*n += body.n - 1;
-	return text;
+		json_out_bytes(&text, SPAN(","));
+	json_out_bytes(&text, (struct span){ body.p + 1, body.n - 1 });
+	return json_out_take(&text, n);
 }
 
 void
@@ -253,9 +257,9 @@ rest_answer(struct rest_call *c, enum error err, struct span body)
 	add_preference(c);
 	if (c->match.route->flags & ROUTE_UNWRAP && json_find(body, "file", &file))
 		body = file;
-	if (c->echo.p && body.n >= 2) {
+	if (c->match.route->flags & ROUTE_ECHO && body.n >= 2) {
 		size_t n;
-		char *text = join_echo(c->echo, body, &n);
+		char *text = join_echo(c, body, &n);
 		rest_reply(c->rest, c->http, c->status, "application/json", text, n);
 		return;
 	}

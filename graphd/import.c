@@ -287,6 +287,10 @@ read_document(struct import_reader *r, struct span document, struct blueprints *
 	if (blueprints && out->template_id)
 		out->blueprint = blueprints_find(blueprints, span_of(out->template_id));
 	r->blueprint = out->blueprint;
+	if (blueprints && out->template_id && !out->blueprint)
+		import_warn(r, NULL, "unknown_template",
+		    "There is no template %.*s here: no rule can be checked.",
+		    CLIP(span_of(out->template_id)));
 	err = read_nodes(r, graph);
 	if (!err)
 		err = import_link(r, graph->edges);
@@ -318,6 +322,24 @@ import_read(struct span document, struct blueprints *blueprints, struct span tem
 	if (err)
 		import_fini(out);
 	return err;
+}
+
+enum error
+import_check_template(const struct import *im, bool strict, struct refusal *why)
+{
+	if (!strict || !im->template_id || im->blueprint)
+		return OK;
+	return refuse(why, ERROR_invalid_template, "template_id", "There is no template %.*s here.",
+	    CLIP(span_of(im->template_id)));
+}
+
+const char *
+import_project_name(const struct import *im)
+{
+	if (im->project_name)
+		return im->project_name;
+	return im->n > 0 && *im->nodes->content->name ? im->nodes->content->name
+						      : "Imported project";
 }
 
 void

@@ -24,6 +24,10 @@ struct import {
 };
 
 void import_fini(struct import *);
+/* Refuses invalid_template: strict rules of a blueprint that is not here cannot be kept. */
+enum error import_check_template(const struct import *, bool strict, struct refusal *);
+/* What the file calls its project, else what the first root is called. Borrowed. */
+const char *import_project_name(const struct import *);
 /*
  * document: scanned JSON: a graph, or a file holding one under "graph". blueprints: finds the
  * blueprint that the file (or template_id, which wins; may be {NULL,0}) names, whose uuid forms of

@@ -34,6 +34,28 @@ import_is_shallow(struct span value)
 	return true;
 }
 
+/* In YAML a name may look like a number or like true, and counts as it is written. {NULL,0} for
+ * what cannot be a name. */
+static struct span
+name_of(struct import_reader *r, struct span value)
+{
+	if (!value.p)
+		return value;
+	switch (json_type(value)) {
+	case JSON_STRING:
+		return json_text(&r->arena, value);
+	case JSON_INTEGER:
+	case JSON_REAL:
+	case JSON_BOOL:
+		return value;
+	case JSON_NULL:
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		break;
+	}
+	return (struct span){ 0 };
+}
+
 static bool
 is_text(struct span value)
 {
@@ -200,11 +222,9 @@ read_properties(struct import_reader *r, const struct import_draft *d, struct co
 static struct span
 name_property(struct import_reader *r, const struct content *c)
 {
-	for (uint32_t i = 0; i < c->n_properties; i++) {
-		struct span value = span_of(c->properties[i].value);
-		if (strcmp(c->properties[i].key, "name") == 0 && is_text(value))
-			return json_text(&r->arena, value);
-	}
+	for (uint32_t i = 0; i < c->n_properties; i++)
+		if (strcmp(c->properties[i].key, "name") == 0)
+			return name_of(r, span_of(c->properties[i].value));
 	return (struct span){ 0 };
 }
 
@@ -213,14 +233,12 @@ name_property(struct import_reader *r, const struct content *c)
 static enum error
 read_name(struct import_reader *r, const struct import_draft *d, struct content *out)
 {
-	struct span name;
+	struct span given = name_of(r, d->members[MEMBER_NAME]), name = given;
 
-	if (is_text(d->members[MEMBER_NAME]))
-		name = json_text(&r->arena, d->members[MEMBER_NAME]);
-	else
+	if (!given.p)
 		name = name_property(r, out);
-	if (!name.n && !is_text(d->members[MEMBER_NAME]) && is_text(d->members[MEMBER_LABEL]))
-		name = json_text(&r->arena, d->members[MEMBER_LABEL]);
+	if (!given.p && !name.n)
+		name = name_of(r, d->members[MEMBER_LABEL]);
 	if (!name.p)
 		name = span_of(out->type);
 	if (name.n > LIMIT_NAME_BYTES)

@@ -43,7 +43,8 @@ static enum error
 fill_meta(struct call *c, const struct import_project_args *a, struct span document,
     const struct import *import, struct meta *meta)
 {
-	struct span name = import->project_name ? span_of(import->project_name) : a->project_name;
+	struct span name = a->project_name;
+	enum error err;
 
 	if (a->template_id.p && !blueprints_find(sessions_blueprints(c->sessions), a->template_id))
 		return refuse(
@@ -51,6 +52,8 @@ fill_meta(struct call *c, const struct import_project_args *a, struct span docum
 	if (!a->template_id.p && !import->template_id)
 		return refuse(
 		    c->why, ERROR_invalid_template, "template_id", "The file names no template.");
+	if (import->project_name || name.n == 0)
+		name = span_of(import_project_name(import));
 	if (name.n > LIMIT_NAME_BYTES)
 		return refuse(c->why, ERROR_limit_value, "project_name",
 		    "A name may have %d bytes.", LIMIT_NAME_BYTES);
@@ -58,11 +61,12 @@ fill_meta(struct call *c, const struct import_project_args *a, struct span docum
 		read_native(c, document, meta);
 	if (uuid_is_nil(&meta->project_id))
 		uuid_random(&meta->project_id);
-	meta->project_name = arena_text(c->arena, name.n > 0 ? name : SPAN("Imported project"));
+	meta->project_name = arena_text(c->arena, name);
 	meta->template_id = arena_text(
 	    c->arena, import->template_id ? span_of(import->template_id) : a->template_id);
 	meta->extra = import->extra;
-	return call_validation(c, "mode", a->mode, &meta->strict);
+	err = call_validation(c, "mode", a->mode, &meta->strict);
+	return err ? err : import_check_template(import, meta->strict, c->why);
 }
 
 static enum error

@@ -30,6 +30,8 @@ load(struct call *c, const struct load_graph_args *a, struct import *import)
 
 	if (!err)
 		err = call_validation(c, "mode", a->mode, &meta.strict);
+	if (!err)
+		err = import_check_template(import, meta.strict, c->why);
 	if (err)
 		return err;
 	if (uuid_is_nil(&meta.project_id))
@@ -37,7 +39,7 @@ load(struct call *c, const struct load_graph_args *a, struct import *import)
 	if (import->project_name)
 		meta.project_name = import->project_name;
 	if (!meta.project_name)
-		meta.project_name = arena_text(c->arena, SPAN("Imported project"));
+		meta.project_name = arena_text(c->arena, span_of(import_project_name(import)));
 	meta.extra = import->extra;
 	json_out_members(c->session->warnings, json_out_span(&import->warnings));
 	err = call_meta(c, c->session, &meta);
@@ -45,6 +47,8 @@ load(struct call *c, const struct load_graph_args *a, struct import *import)
 		err = import_apply(c->session, import, c->why);
 	json_out_key(c->result, "nodes");
 	json_out_uint(c->result, n);
+	json_out_key(c->result, "template_id");
+	json_out_string(c->result, c->session->meta.template_id);
 	return err;
 }
 

@@ -30,6 +30,9 @@ class Shapes(ProjectTest):
         body = self.load(self.shape_b())
         self.assertEqual(body["session_id"], self.session)
         self.assertEqual(body["template_id"], "restomod")
+        # What counts is told, not what was asked for.
+        body = self.load(self.shape_b(), template_id=None)
+        self.assertEqual((body["template_id"], body["result"]["template_id"]), ("restomod",) * 2)
         roots = body["graph"].get("roots")
         self.assertEqual(names_below(roots), ["Top", "Two", "One", "Leaf"])
         self.assertEqual([n["id"] for n in walk(roots)],

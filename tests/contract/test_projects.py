@@ -262,6 +262,35 @@ class Files(ProjectTest):
             self.assertEqual(reply.status, 400, reply)
             self.assertIn(reply.json["error"]["code"], ("INVALID_TEMPLATE", "INVALID_REQUEST"))
 
+    def test_a_project_is_called_as_its_first_root_unless_it_is_said(self):
+        nodes = [{"id": "a", "type": "scene", "name": "The storm"},
+                 {"id": "b", "type": "scene", "name": "The calm"}]
+        for file, more, name in (
+                ({"graph": {"nodes": nodes}}, {}, "The storm"),
+                ({"graph": {"nodes": nodes}}, {"project_name": "Mine"}, "Mine"),
+                ({"graph": {"nodes": nodes}, "project_name": "Its own"}, {"project_name": "Mine"},
+                 "Its own"),
+                ({"graph": {"nodes": []}}, {}, "Imported project")):
+            body = {"file": file, "template_id": "book", **more}
+            made = self.ok(self.post("/projects/import", body), 201)
+            saved = self.ok(self.get(f"/projects/{made['project_id']}"))
+            self.assertEqual(saved["name"], name)
+
+    def test_a_template_that_is_not_here_is_a_warning_and_no_ground_for_strict_rules(self):
+        file = {"graph": {"nodes": [{"id": "a", "type": "any", "name": "A"}]},
+                "template_id": "elsewhere"}
+        made = self.ok(self.post("/projects/import", file), 201)
+        (warning,) = made["warnings"]
+        self.assertEqual(warning["rule"], "unknown_template")
+        self.assertIn("elsewhere", warning["message"])
+        self.assertEqual(self.info(made["session_id"])["template_id"], "elsewhere")
+        reply = self.post("/projects/import", {"file": file, "mode": "strict"})
+        self.assert_error(reply, 400, "INVALID_TEMPLATE", "template_id")
+        inner = {"nodes": file["graph"]["nodes"], "template_id": "elsewhere"}
+        reply = self.post(f"/sessions/{self.session}/load-graph", {"graph": inner,
+                                                                   "mode": "strict"})
+        self.assert_error(reply, 400, "INVALID_TEMPLATE", "template_id")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -237,11 +237,22 @@ START_TEST(names_come_from_the_first_place_that_has_one)
 	    "{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":\"n\",\"label\":\"l\","
 	    "\"properties\":{\"name\":\"p\"}},"
 	    "{\"id\":\"b\",\"type\":\"t\",\"label\":\"l\",\"properties\":{\"name\":\"p\\u0041\"}},"
-	    "{\"id\":\"c\",\"type\":\"t\",\"label\":\"l\",\"properties\":{\"name\":7}},"
+	    "{\"id\":\"c\",\"type\":\"t\",\"label\":\"l\",\"properties\":{\"name\":[7]}},"
 	    "{\"id\":\"d\",\"type\":\"t\",\"label\":null,\"name\":null},"
 	    "{\"id\":\"e\",\"type\":\"t\",\"name\":\"\",\"label\":\"l\"}]}",
 	    "n pA l t  ");
 	ck_assert_str_eq(im.nodes[1].content->extra, "\"label\":\"l\"");
+	clean();
+}
+END_TEST
+
+START_TEST(what_yaml_takes_for_a_number_is_a_name_all_the_same)
+{
+	expect_forest("{\"nodes\":[{\"id\":\"a\",\"type\":\"t\",\"name\":2024},"
+		      "{\"id\":\"b\",\"type\":\"t\",\"properties\":{\"name\":true}},"
+		      "{\"id\":\"c\",\"type\":\"t\",\"name\":[],\"label\":1.50}]}",
+	    "2024 true 1.50 ");
+	ck_assert_uint_eq(im.warnings.n, 0);
 	clean();
 }
 END_TEST
@@ -333,6 +344,7 @@ main(void)
 	tcase_add_test(c, cycles_are_refused_with_a_node_on_them);
 	tcase_add_test(c, ids_that_are_no_uuids_become_the_uuid_of_their_name_everywhere);
 	tcase_add_test(c, names_come_from_the_first_place_that_has_one);
+	tcase_add_test(c, what_yaml_takes_for_a_number_is_a_name_all_the_same);
 	tcase_add_test(c, unknown_members_of_every_level_are_kept);
 	tcase_add_test(c, uuid_forms_of_types_and_properties_become_plain_ids);
 	return run_tests(c);

@@ -328,10 +328,11 @@ START_TEST(load_graph_answers_with_session_and_template_too)
 {
 	struct asked q;
 	const char *answer = fetch_through(&q, "POST", S "/load-graph", "",
-	    "{\"graph\":{\"roots\":[]},\"template_id\":\"book\"}", "OK", "{\"success\":true}");
+	    "{\"graph\":{\"roots\":[]},\"template_id\":\"other\"}", "OK",
+	    "{\"success\":true,\"result\":{\"template_id\":\"book\"}}");
 
 	ck_assert_ptr_nonnull(strstr(
-	    answer, "{\"session_id\":\"" SESSION "\",\"template_id\":\"book\",\"success\":true}"));
+	    answer, "{\"session_id\":\"" SESSION "\",\"template_id\":\"book\",\"success\":true,"));
 	frames_fini(&q.frames);
 	answer = fetch_through(
 	    &q, "GET", P "/export?format=native", "", "", "OK", "{\"file\":{\"a\":1}}");
