@@ -191,6 +191,20 @@ keep_early(struct graph_v1 *c, struct span message)
 	return true;
 }
 
+/* What is refused for its size or a number in it is JSON all the same, and somebody waits for the
+ * answer. */
+static struct span
+id_of_refused(struct span bytes)
+{
+	struct span object = json_trim(bytes), id;
+	int64_t number;
+
+	if (!json_is_readable(bytes) || json_type(object) != JSON_OBJECT ||
+	    !json_find(object, "id", &id))
+		return SPAN("null");
+	return json_type(id) == JSON_STRING || json_integer(id, &number) ? id : SPAN("null");
+}
+
 static void
 take_message(struct graph_v1 *c, struct span bytes, bool is_binary)
 {
@@ -205,7 +219,7 @@ take_message(struct graph_v1 *c, struct span bytes, bool is_binary)
 	else
 		err = live_scan(bytes, &object, &why);
 	if (err)
-		send_error(c, SPAN("null"), err, &why);
+		send_error(c, is_binary ? SPAN("null") : id_of_refused(bytes), err, &why);
 	else
 		take_object(c, object, &arena);
 	refusal_fini(&why);

@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "gatewayd/filter.h"
+#include "gatewayd/problem.h"
 
 #include <stdlib.h>
 
@@ -93,19 +94,20 @@ live_write_error(struct json_out *out, enum error err, const char *message)
 void
 live_refuse(struct http_request *request, enum error err, const char *field, const char *message)
 {
-	struct json_out out = { 0 };
+	struct json_out error = { 0 }, out = { 0 };
 	struct refusal why = { 0 };
+	const char *content_type;
 	char *body;
 	size_t n;
 
 	refuse(&why, err, field, "%s", message ? message : error_rows[err].text);
-	json_out_open(&out, '{');
-	json_out_key(&out, "error");
-	error_write(&out, err, &why);
-	json_out_close(&out, '}');
+	error_write(&error, err, &why);
+	content_type = problem_write(
+	    request, error_rows[err].status, json_out_span(&error), (struct span){ 0 }, &out);
 	refusal_fini(&why);
+	json_out_fini(&error);
 	body = json_out_take(&out, &n);
-	http_reply(request, error_rows[err].status, "application/json", body, n);
+	http_reply(request, error_rows[err].status, content_type, body, n);
 }
 
 bool

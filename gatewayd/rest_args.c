@@ -97,8 +97,8 @@ parse_number(struct span text, uint64_t *out)
 			return false;
 		*out = *out * 10 + (uint64_t)(text.p[i] - '0');
 	}
-	/* 2^53 has 16 digits, as has everything else that JSON holds exactly. */
-	return text.n > 0 && text.n <= 16 && *out < (uint64_t)1 << 53;
+	/* 2^53 has 16 digits, and everything that JSON holds exactly has no more. */
+	return text.n > 0 && text.n <= 16 && *out <= (uint64_t)1 << 53;
 }
 
 enum error

@@ -158,7 +158,8 @@ rest_events(struct rest_call *c)
 		err = ERROR_overloaded;
 	is_stream = is_stream && live->sse;
 	is_filtered = join.events.p || !uuid_is_nil(&join.subtree);
-	is_poll = !is_stream && (wait_ms || is_filtered) && live->poll;
+	/* graphd gives pages of all events, under their names with a colon. */
+	is_poll = !is_stream && (wait_ms || is_filtered || join.names == NAMES_DASH) && live->poll;
 	if (err) {
 		rest_fail(c, err);
 		return;

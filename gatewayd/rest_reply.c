@@ -1,15 +1,11 @@
 #include "gatewayd/rest_inner.h"
 
+#include "gatewayd/problem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { TAG_MAX = 48, STATE_HASH_TEXT = 32 };
-
-static bool
-wants_problem(const struct http_request *r)
-{
-	return http_accepts(r, "application/problem+json");
-}
 
 void
 rest_add_headers(struct rest *rest, struct http_request *r)
@@ -34,59 +30,18 @@ rest_reply_text(struct rest *rest, struct http_request *r, int status, const cha
 	rest_reply(rest, r, status, content_type, xspandup(text), text.n);
 }
 
-/* RFC 9457: the same members, and type, title, status and detail besides. Of the type about:blank
- * the title is the status in words (section 4.2.1). */
-static void
-write_problem(struct json_out *out, int status, struct span error)
-{
-	struct json_iter it;
-	struct span key, value;
-
-	json_out_open(out, '{');
-	json_out_key(out, "type");
-	json_out_string(out, "about:blank");
-	json_out_key(out, "status");
-	json_out_int(out, status);
-	json_out_key(out, "title");
-	json_out_string(out, http_reason(status));
-	json_walk(&it, error);
-	while (json_next(&it, &key, &value)) {
-		json_out_key_text(out, key);
-		json_out_raw(out, value);
-		if (!span_is(key, "message"))
-			continue;
-		json_out_key(out, "detail");
-		json_out_raw(out, value);
-	}
-}
-
 /* error: the error object; graph: what stands beside it, or {NULL,0}. */
 static void
 reply_error(
     struct rest *rest, struct http_request *r, int status, struct span error, struct span graph)
 {
 	struct json_out out = { 0 };
-	bool is_problem = wants_problem(r);
+	const char *content_type = problem_write(r, status, error, graph, &out);
 	char *body;
 	size_t n;
 
-	if (is_problem) {
-		write_problem(&out, status, error);
-	} else {
-		json_out_open(&out, '{');
-		json_out_key(&out, "error");
-		json_out_raw(&out, error);
-	}
-	if (graph.p) {
-		json_out_key(&out, "graph");
-		json_out_raw(&out, graph);
-	}
-	json_out_close(&out, '}');
-	if (status == 503 || status == 429)
-		http_add_header(r, "Retry-After", SPAN("1"));
 	body = json_out_take(&out, &n);
-	rest_reply(
-	    rest, r, status, is_problem ? "application/problem+json" : "application/json", body, n);
+	rest_reply(rest, r, status, content_type, body, n);
 }
 
 void
@@ -153,9 +108,8 @@ answer_error(struct rest_call *c, enum error err, struct span body)
 		return;
 	}
 	json_find(body, "graph", &graph);
-	if (!graph.p && !wants_problem(c->http)) {
-		if (error_rows[err].status == 503 || error_rows[err].status == 429)
-			http_add_header(c->http, "Retry-After", SPAN("1"));
+	if (!graph.p && !problem_is_wanted(c->http)) {
+		problem_add_retry(c->http, error_rows[err].status);
 		rest_reply_text(c->rest, c->http, error_rows[err].status, "application/json", body);
 		return;
 	}

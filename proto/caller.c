@@ -192,6 +192,46 @@ get_member(
 	return OK;
 }
 
+/* Whether a UUID's text has capitals: the case is bit 5 of a byte in which bit 6 is set. */
+static bool
+has_capitals(const char text[UUID_TEXT])
+{
+	const uint64_t letter = 0x4040404040404040;
+	static const size_t at[] = { 0, 8, 16, 24, UUID_TEXT - sizeof(uint64_t) };
+	uint64_t capitals = 0, word;
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
+		memcpy(&word, text + at[i], sizeof word);
+		capitals |= word & letter & ~(word << 1);
+	}
+	return capitals != 0;
+}
+
+/* The same id in another spelling is the same id, and what is remembered under it must be found. */
+static void
+spell_id(struct arena *arena, struct caller *c)
+{
+	struct uuid id;
+	char *text;
+
+	if (!c->key_is_command_id || c->key.n != UUID_TEXT || !has_capitals(c->key.p) ||
+	    !uuid_parse(c->key, &id))
+		return;
+	text = arena_take(arena, UUID_TEXT + 1);
+	uuid_format(&id, text);
+	c->key.p = text;
+}
+
+static enum error
+get_packed(struct span text, struct arena *arena, struct caller *c, struct refusal *why)
+{
+	if (!unpack(text, c))
+		return refuse(
+		    why, ERROR_invalid_request, "caller", "The packed caller is damaged.");
+	spell_id(arena, c);
+	return OK;
+}
+
 enum error
 caller_get(struct span text, struct arena *arena, struct caller *c, struct refusal *why)
 {
@@ -202,9 +242,7 @@ caller_get(struct span text, struct arena *arena, struct caller *c, struct refus
 	if (text.n == 0)
 		return OK;
 	if (caller_is_packed(text))
-		return unpack(text, c)
-		    ? OK
-		    : refuse(why, ERROR_invalid_request, "caller", "The packed caller is damaged.");
+		return get_packed(text, arena, c, why);
 	text = json_trim(text);
 	if (json_type(text) != JSON_OBJECT)
 		return refuse(why, ERROR_invalid_request, "caller",
@@ -216,5 +254,6 @@ caller_get(struct span text, struct arena *arena, struct caller *c, struct refus
 		if (err)
 			return err;
 	}
+	spell_id(arena, c);
 	return OK;
 }

@@ -141,6 +141,17 @@ class Streams(ProjectTest):
         stream = self.closing(self.server.sse(NOWHERE))
         self.assertEqual(stream.status, 404)
 
+    def test_what_is_refused_is_a_problem_document_for_who_wants_one(self):
+        for kind in ("text/event-stream", "application/x-ndjson", "application/json"):
+            for path, status in ((f"{NOWHERE}/events?wait=10", 404),
+                                 (f"{NOWHERE}/events?events=graph:*", 404),
+                                 (f"{self.session}/events?events=nonsense", 400)):
+                with self.subTest(kind=kind, path=path):
+                    accept = {"Accept": f"{kind}, application/problem+json"}
+                    reply = self.get(f"/sessions/{path}", accept)
+                    self.assertEqual((reply.status, reply.json["status"]), (status, status))
+                    self.assertEqual(reply.headers["content-type"], "application/problem+json")
+
 
 class Replay(ProjectTest):
     def test_everything_behind_since_comes_once_and_in_order_and_then_goes_on(self):
@@ -263,6 +274,12 @@ class Filters(ProjectTest):
 
 
 class DashNames(ProjectTest):
+    def test_a_page_has_them_too(self):
+        self.create()
+        for more in ("", "&wait=10", "&events=node-*", "&limit=1"):
+            page = self.ok(self.get(f"/sessions/{self.session}/events?since=1&names=dash{more}"))
+            self.assertEqual(page["events"][0]["event"], "node-created", more)
+
     def test_the_older_names_carry_the_same_payloads(self):
         ann, bob = self.websocket(query="names=dash"), self.websocket()
         node = self.create("phase", "P")

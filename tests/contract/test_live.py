@@ -1,5 +1,6 @@
 """All who listen to a session hear one order; nobody else hears any of it."""
 
+import json
 import unittest
 
 from harness import eventually
@@ -191,6 +192,16 @@ class Requests(ProjectTest):
                 failed = ann.await_event("command:failed")
                 self.assertEqual(failed["data"]["error"]["message"],
                                  reply.json["error"]["message"])
+
+    def test_what_is_refused_for_a_number_or_its_size_is_answered_under_its_id(self):
+        ann = self.websocket()
+        for id_, data in (('"a"', "9007199254740993"), ("7", "1e999"), ("8", "[" * 60 + "]" * 60)):
+            ann.send(f'{{"do":"presence","data":{data},"id":{id_}}}')
+            answer = ann.await_event(lambda e: "error" in e)
+            self.assertEqual((answer["id"], answer["error"]["code"]),
+                             (json.loads(id_), "INVALID_REQUEST"))
+        ann.send('{"do":"presence","data":1,"id":1e999}')
+        self.assertIsNone(ann.await_event(lambda e: "error" in e)["id"])
 
     def test_a_session_that_is_named_must_be_the_connections(self):
         other, _ = self.new_project()

@@ -51,6 +51,16 @@ class CommandIds(ProjectTest):
         self.assertEqual(self.node(reply["node_id"], other)["name"], "There")
         self.assertIsNone(self.node(reply["node_id"]))
 
+    def test_an_id_in_capitals_is_the_same_id(self):
+        ann, id_ = self.websocket(), "abcdef01-2345-4789-8bcd-ef0123456789"
+        first = self.ok(self.send(id_.upper(), blueprint_type_id="phase"))
+        self.assertEqual(first["command_id"], id_)
+        mixed = ann.ask("execute", command_type="CreateNode", command_id=id_[:9] + id_[9:].upper(),
+                        data={"blueprint_type_id": "phase"})["ok"]
+        again = self.ok(self.send(id_, blueprint_type_id="phase"))
+        self.assertEqual({mixed["node_id"], again["node_id"]}, {first["node_id"]})
+        self.assertEqual(self.info()["node_count"], 2)
+
     def test_ids_hold_over_a_websocket_too(self):
         ann, id_ = self.websocket(), new_id()
         ask = {"command_type": "CreateNode", "command_id": id_,

@@ -53,6 +53,13 @@ http_reply(struct http_request *r, int status, const char *content_type, char *b
 	free(body);
 }
 
+const char *
+http_reason(int status)
+{
+	ck_assert_int_ge(status, 400);
+	return "Reason";
+}
+
 void
 http_hold(struct http_request *r, void (*gone)(void *arg), void *arg)
 {

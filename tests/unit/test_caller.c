@@ -169,6 +169,34 @@ START_TEST(an_empty_caller_is_valid_and_a_wrong_one_is_named)
 }
 END_TEST
 
+START_TEST(an_id_is_read_in_small_letters_and_any_other_key_as_it_is)
+{
+	static const char small[] = "0a1b2c3d-4e5f-4a6b-8c7d-9e8f0a1b2c3d";
+	struct caller in = { .key_is_command_id = true }, out;
+	char key[] = "0a1b2c3d-4e5f-4a6b-8c7d-9e8f0a1b2c3d";
+
+	for (size_t i = 0; i <= UUID_TEXT; i++) {
+		memcpy(key, small, sizeof key);
+		if (i < UUID_TEXT && key[i] >= 'a')
+			key[i] -= 'a' - 'A';
+		in.key = span_of(key);
+		json_out_clear(&text);
+		i % 2 ? caller_put(&in, &text) : caller_pack(&in, &text);
+		ck_assert_int_eq(caller_get(json_out_span(&text), &arena, &out, &why), OK);
+		ck_assert(span_is(out.key, small));
+	}
+	key[0] = 'A';
+	in.key_is_command_id = false;
+	json_out_clear(&text);
+	caller_put(&in, &text);
+	check_that_it_comes_back(&in);
+	in = (struct caller){ .key = SPAN("NO-UUID"), .key_is_command_id = true };
+	json_out_clear(&text);
+	caller_put(&in, &text);
+	check_that_it_comes_back(&in);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -181,5 +209,6 @@ main(void)
 	tcase_add_test(tc, a_damaged_packed_caller_is_refused);
 	tcase_add_test(tc, packed_texts_are_utf8_without_nul_and_keep_their_limits);
 	tcase_add_test(tc, an_empty_caller_is_valid_and_a_wrong_one_is_named);
+	tcase_add_test(tc, an_id_is_read_in_small_letters_and_any_other_key_as_it_is);
 	return run_tests(tc);
 }

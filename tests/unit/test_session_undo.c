@@ -232,6 +232,7 @@ main(void)
 {
 	TCase *tests = tcase_create("session_undo");
 
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_value_that_another_changed_since_is_a_conflict);
 	tcase_add_test(tests, a_new_node_that_another_changed_since_is_a_conflict);
 	tcase_add_test(tests, a_new_node_that_got_a_child_since_is_a_conflict);
