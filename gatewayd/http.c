@@ -168,9 +168,11 @@ start_daemon(struct http *h, int fd)
 	unsigned flags =
 	    MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | resume;
 
+	/* Strict, the library answers a request without Host by itself, in HTML and with the head
+	 * twice; what it would refuse is refused by http_check_head(). */
 	return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
 	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
 	    MHD_OPTION_CONNECTION_LIMIT, h->settings.max_connections + SPARE_CONNECTIONS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (h->settings.keepalive_ms + 999) / 1000,
 	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
