@@ -15,13 +15,15 @@ count(void *context, const struct store_session *row, size_t clients)
 static enum error
 read_hours(struct call *c, const struct cleanup_sessions_args *a, double *hours)
 {
+	struct span value = a->max_inactive_hours;
+
 	*hours = 24;
-	if (a->max_inactive_hours.p && json_type(a->max_inactive_hours) != JSON_INTEGER &&
-	    json_type(a->max_inactive_hours) != JSON_REAL)
+	if (!value.p || json_type(value) == JSON_NULL)
+		return OK;
+	if (json_type(value) != JSON_INTEGER && json_type(value) != JSON_REAL)
 		return refuse(c->why, ERROR_invalid_request, "max_inactive_hours",
 		    "max_inactive_hours must be a number.");
-	if (a->max_inactive_hours.p)
-		*hours = strtod(arena_text(c->arena, a->max_inactive_hours), NULL);
+	*hours = strtod(arena_text(c->arena, value), NULL);
 	if (!(*hours >= 0))
 		return refuse(c->why, ERROR_invalid_request, "max_inactive_hours",
 		    "max_inactive_hours must not be negative.");

@@ -2,20 +2,24 @@
 
 #include <stdio.h>
 
-/* The request's session, or a live one on the project it names. */
+/* The request's session, the one that is named, or a live one on the project. */
 static enum error
-find(struct call *c, const struct uuid *project, struct session **out)
+find(struct call *c, const struct save_project_args *a, struct session **out)
 {
+	const struct uuid *project = &a->project_id;
 	enum error err = OK;
 
 	*out = c->session;
-	if (!*out && uuid_is_nil(project))
+	if (!*out && uuid_is_nil(project) && uuid_is_nil(&a->session_id))
 		return refuse(c->why, ERROR_invalid_request, "project_id",
 		    "Missing project_id or session_id");
-	if (!*out)
+	if (!*out && !uuid_is_nil(&a->session_id))
+		err = sessions_get(c->sessions, &a->session_id, out);
+	else if (!*out)
 		err = project_session(c->sessions, project, out);
 	if (err)
-		return err;
+		return refuse(c->why, err, uuid_is_nil(&a->session_id) ? NULL : "session_id", "%s",
+		    error_rows[err].text);
 	if (!*out || (!uuid_is_nil(project) && !uuid_equal(project, &(*out)->meta.project_id)))
 		return refuse(c->why, ERROR_project_not_found, "project_id",
 		    "No session is open on the project.");
@@ -72,7 +76,7 @@ cmd_save_project(struct call *c, const struct save_project_args *a)
 {
 	struct session *s;
 	uint64_t revision;
-	enum error err = find(c, &a->project_id, &s);
+	enum error err = find(c, a, &s);
 
 	if (!err)
 		err = projects_revision(

@@ -82,6 +82,24 @@ class Saved(ProjectTest):
         self.create()
         self.assertEqual(self.ok(self.save())["revision"], 2)
 
+    def test_of_several_sessions_on_a_project_the_one_that_is_named_is_saved(self):
+        self.create("phase", "Here")
+        self.ok(self.save())
+        others = [self.ok(self.post(f"/projects/{self.project}/open"))["session_id"]
+                  for _ in range(2)]
+        path = f"/projects/{self.project}/save"
+        for i, session in enumerate([self.session, *others]):
+            self.ok(self.execute(session, "CreateNode", blueprint_type_id="phase", name=f"N{i}"))
+        for i, session in enumerate([self.session, *others]):
+            self.assertEqual(self.ok(self.post(path, {"session_id": session}))["session_id"],
+                             session)
+            saved = self.ok(self.get(f"/projects/{self.project}"))
+            self.assertEqual(names_below(saved["graph"]["roots"])[-1], f"N{i}")
+        self.assert_error(self.post(path, {"session_id": NOWHERE}), 404, "INVALID_SESSION",
+                          "session_id")
+        stranger, _ = self.new_project()
+        self.assert_error(self.post(path, {"session_id": stranger}), 404, "PROJECT_NOT_FOUND")
+
     def test_if_match_guards_against_lost_revisions(self):
         first = self.save()
         self.assertEqual(self.ok(first)["revision"], 1)
