@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-/* A value stands some levels deep in requests and in what is stored, which have LIMIT_JSON_DEPTH.
- */
-enum { VALUE_DEPTH = LIMIT_JSON_DEPTH - 8 };
+/* As deep as a request can make it, in which it stands one level deep at least, so that what was
+ * exported comes in again. Members of a file lie three levels deep in meta_read()'s text. */
+enum { VALUE_DEPTH = LIMIT_JSON_DEPTH - 1 };
 
 void
 import_uuid(struct span text, struct uuid *out)

@@ -240,6 +240,18 @@ class Files(ProjectTest):
         self.ok(self.http.delete(f"{API}/sessions/{self.session}"))
         self.assert_comes_in_with_history(roots)
 
+    def test_so_is_the_deepest_value_that_a_command_may_set(self):
+        value = json.loads("[" * 30 + "]" * 30)
+        self.do("UpdateProperty", node_id=self.root, property_id="notes", value=value)
+        self.refuse(400, "INVALID_REQUEST", "UpdateProperty", node_id=self.root,
+                    property_id="notes", value=[value])
+        for query in ("?format=native", "?format=predecessor"):
+            file = {**self.ok(self.export(query)), "unknown": value}
+            made = self.ok(self.post("/projects/import", file), 201)
+            self.assertEqual(made["graph"]["roots"], self.roots())
+            again = self.ok(self.get(f"/projects/{made['project_id']}/export{query}"))
+            self.assertEqual(again["graph"], file["graph"])
+
     def test_a_yaml_file_comes_in_too(self):
         file = ("templates: [restomod.yaml]\nversion: '1.0'\nnodes:\n"
                 "  top:\n    id: top\n    type: project_root\n    name: Från YAML\n"

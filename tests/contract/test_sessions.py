@@ -151,7 +151,8 @@ class Cleanup(ProjectTest):
         self.assertEqual(self.info(busy)["active_clients"], 1)
 
     def test_cleanup_spares_what_was_used_lately(self):
-        for body in ({}, {"max_inactive_hours": None}, {"max_inactive_hours": 1}, {"max_inactive_hours": 0.5}):
+        for hours in (None, 1, 0.5):
+            body = {"max_inactive_hours": hours}
             self.assertEqual(self.ok(self.post("/sessions/cleanup", body))["sessions_removed"], 0)
         self.assertEqual(self.ok(self.http.request("POST", f"{API}/sessions/cleanup"))
                          ["sessions_removed"], 0)

@@ -46,8 +46,8 @@ START_TEST(deep_values_are_refused_wherever_they_stand)
 {
 	char open[64], close[64], text[512];
 
-	for (size_t n = LIMIT_JSON_DEPTH - 8; n <= LIMIT_JSON_DEPTH - 7; n++) {
-		enum error err = n == LIMIT_JSON_DEPTH - 8 ? OK : ERROR_invalid_graph;
+	for (size_t n = LIMIT_JSON_DEPTH - 1; n <= LIMIT_JSON_DEPTH; n++) {
+		enum error err = n == LIMIT_JSON_DEPTH - 1 ? OK : ERROR_invalid_graph;
 		memset(open, '[', n);
 		memset(close, ']', n);
 		snprintf(text, sizeof(text),
