@@ -104,13 +104,15 @@ begin_absence(struct clients *c, struct member *m, uint64_t until_ms, bool is_re
 	list_append(before->next, &m->absence->link);
 }
 
-/* Who has no name of its own goes by its id. actor {NULL,0}: it has none at all. */
+/* Who has no name of its own goes by its id. An empty actor: it has none at all. */
 static void
 set_actor(struct member *m, struct span actor)
 {
 	if (m->client.actor != m->client_id)
 		free(m->client.actor);
-	m->client.actor = span_is(actor, m->client_id) ? m->client_id : xspandup(actor);
+	m->client.actor = NULL;
+	if (actor.n > 0)
+		m->client.actor = span_is(actor, m->client_id) ? m->client_id : xspandup(actor);
 }
 
 void

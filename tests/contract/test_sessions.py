@@ -132,6 +132,13 @@ class Sessions(ProjectTest):
         self.assertRegex(clients[0]["since"], TIME)
         self.assertEqual(self.info()["active_clients"], 1)
 
+    def test_who_gave_no_name_has_none(self):
+        self.websocket()
+        (client,) = self.ok(self.get(f"/sessions/{self.session}/clients"))["clients"]
+        self.assertIsNone(client["actor"])
+        asked = self.post(f"/sessions/{self.session}/ask", {"event": "e", "timeout_ms": 1})
+        self.assertIsNone(self.ok(asked)["answers"][0]["actor"])
+
     def test_a_client_that_leaves_is_no_longer_counted(self):
         client = self.websocket()
         client.close()
