@@ -188,9 +188,9 @@ room_rejoin(struct room *r, bool quiet)
 	/* Whoever is still asked about is so again by itself. */
 	LIST_EACH(at, &r->joining)
 	{
-		struct member *m = LIST_OF(at, struct member, link);
+		struct member *m = member_at(at);
 
-		if (m->joiner->answered)
+		if (m->behind->joiner->answered)
 			rejoin(flags, m);
 	}
 }
