@@ -53,6 +53,13 @@ http_reply(struct http_request *r, int status, const char *content_type, char *b
 	free(body);
 }
 
+bool
+http_accepts(const struct http_request *r, const char *type)
+{
+	ck_assert(r && type);
+	return false;
+}
+
 const char *
 http_reason(int status)
 {
