@@ -137,25 +137,24 @@ END_TEST
 
 /* Commands whose session is known, and the field that is at fault. */
 #define EXECUTE API "/commands/execute"
+#define FIELD(name) "\"field\":\"" name "\""
 #define BODY(members) "{\"session_id\":\"" SESSION "\"" members "}"
+#define CREATE(members) BODY(",\"command_type\":\"CreateNode\"," members)
 static const struct {
 	const char *target, *fields, *body, *says;
 } refused_commands[] = {
-	{ EXECUTE, "", BODY(""), "\"field\":\"command_type\"" },
-	{ EXECUTE, "", BODY(",\"command_type\":7"), "\"field\":\"command_type\"" },
+	{ EXECUTE, "", BODY(""), FIELD("command_type") },
+	{ EXECUTE, "", BODY(",\"command_type\":7"), FIELD("command_type") },
 	{ EXECUTE, "", BODY(",\"command_type\":\"GetTree\""), "UNKNOWN_COMMAND" },
 	{ EXECUTE, "", BODY(",\"command_type\":\"Undo\""), "UNKNOWN_COMMAND" },
-	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"data\":[]"), "\"field\":\"data\"" },
-	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"command_id\":\"7\""),
-	    "\"field\":\"command_id\"" },
-	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"actor\":7"),
-	    "\"field\":\"actor\"" },
-	{ EXECUTE, "", BODY(",\"command_type\":\"CreateNode\",\"data\":{\"index\":1e999}"),
-	    "JSON_NUMBER" },
-	{ S "/undo", "Idempotency-Key: \r\n", "", "\"field\":\"Idempotency-Key\"" },
-	{ S "/undo", "", "{\"actor\":7}", "\"field\":\"actor\"" },
-	{ S "/undo?actor=a%0ab", "", "", "\"field\":\"actor\"" },
-	{ S "/redo", "", "{\"client_id\":[]}", "\"field\":\"client_id\"" },
+	{ EXECUTE, "", CREATE("\"data\":[]"), FIELD("data") },
+	{ EXECUTE, "", CREATE("\"command_id\":\"7\""), FIELD("command_id") },
+	{ EXECUTE, "", CREATE("\"actor\":7"), FIELD("actor") },
+	{ EXECUTE, "", CREATE("\"data\":{\"index\":1e999}"), "JSON_NUMBER" },
+	{ S "/undo", "Idempotency-Key: \r\n", "", FIELD("Idempotency-Key") },
+	{ S "/undo", "", "{\"actor\":7}", FIELD("actor") },
+	{ S "/undo?actor=a%0ab", "", "", FIELD("actor") },
+	{ S "/redo", "", "{\"client_id\":[]}", FIELD("client_id") },
 	{ S "/redo", "", "{", "JSON_TRUNCATED" },
 	{ S "/load-graph", "", "[]", "must be a JSON object" },
 };
