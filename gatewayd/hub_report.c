@@ -185,12 +185,4 @@ room_rejoin(struct room *r, bool quiet)
 	const char *flags[2] = { "back", quiet ? "quiet" : NULL };
 
 	room_each_counted(r, rejoin, flags);
-	/* Whoever is still asked about is so again by itself. */
-	LIST_EACH(at, &r->joining)
-	{
-		struct member *m = member_at(at);
-
-		if (m->behind->joiner->answered)
-			rejoin(flags, m);
-	}
 }
