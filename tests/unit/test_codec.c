@@ -129,6 +129,65 @@ START_TEST(a_content_with_too_many_properties_is_bad)
 }
 END_TEST
 
+static struct uuid
+id_of(uint8_t n)
+{
+	return (struct uuid){ { [15] = n } };
+}
+
+/* Reads it so and expects nothing behind it. */
+static struct edit
+read_so(const struct json_out *out, bool brief)
+{
+	struct reader r = reader_of_out(out);
+	struct edit e;
+
+	r.brief = brief;
+	read_edit(&r, &e);
+	ck_assert(reader_is_done(&r));
+	return e;
+}
+
+START_TEST(a_brief_reading_passes_over_all_but_places_and_what_counts)
+{
+	struct property property = { (char *)"p", (char *)"[1]" };
+	struct content content = { .type = (char *)"t",
+		.name = (char *)"n",
+		.extra = (char *)"",
+		.properties = &property,
+		.n_properties = 1 };
+	const struct edit edits[] = {
+		{ .kind = EDIT_ADD, .after = { id_of(1), id_of(2), 3 }, .content = &content },
+		{ .kind = EDIT_REMOVE, .before = { id_of(1), id_of(0), 0 }, .content = &content },
+		{ .kind = EDIT_MOVE,
+		    .before = { id_of(1), id_of(2), 3 },
+		    .after.parent = id_of(4) },
+		{ .kind = EDIT_PROPERTY, .key = (char *)"k", .value_after = (char *)"2" },
+		{ .kind = EDIT_META, .value_before = (char *)"{}", .value_after = (char *)"{ }" },
+		{ .kind = EDIT_MARK, .mark = MARK_SAVED, .value_after = (char *)"\"revision\":1" },
+	};
+
+	for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+		struct json_out out = { 0 };
+		struct edit whole, brief;
+
+		code_edit(&out, &edits[i]);
+		whole = read_so(&out, false);
+		brief = read_so(&out, true);
+		ck_assert_int_eq(brief.kind, whole.kind);
+		ck_assert_int_eq(brief.mark, whole.mark);
+		ck_assert(uuid_equal(&brief.before.parent, &whole.before.parent));
+		ck_assert(uuid_equal(&brief.after.parent, &whole.after.parent));
+		ck_assert_ptr_null(brief.content);
+		ck_assert_ptr_null(brief.key);
+		ck_assert(!brief.value_after == (brief.kind != EDIT_META));
+		edit_fini(&whole);
+		edit_fini(&brief);
+		json_out_fini(&out);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -141,5 +200,6 @@ main(void)
 	tcase_add_test(tests, texts_that_cannot_be_are_bad);
 	tcase_add_test(tests, a_count_that_the_rest_cannot_hold_is_bad);
 	tcase_add_test(tests, a_content_with_too_many_properties_is_bad);
+	tcase_add_test(tests, a_brief_reading_passes_over_all_but_places_and_what_counts);
 	return run_tests(tests);
 }
