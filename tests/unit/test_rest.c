@@ -82,6 +82,9 @@ START_TEST(each_url_asks_what_its_row_says)
 }
 END_TEST
 
+#define EXECUTE API "/commands/execute"
+#define FIELD(name) "\"field\":\"" name "\""
+
 /* What is refused without asking. */
 static const struct {
 	const char *method, *target, *fields, *body;
@@ -98,25 +101,24 @@ static const struct {
 	{ "POST", API "/projects", "", "{\"a\":1e999}", 400, "JSON_NUMBER" },
 	{ "POST", API "/projects", "", "{\"a\":\"\\u0000\"}", 400, "JSON_NUL" },
 	{ "POST", API "/projects", "", "{\"a\":1,\"a\":2}", 400, "JSON_REPEATED" },
-	{ "GET", API "/sessions?limit=x", "", "", 400, "\"field\":\"limit\"" },
-	{ "GET", API "/sessions?limit=-1", "", "", 400, "\"field\":\"limit\"" },
-	{ "GET", API "/sessions?cursor=%ff", "", "", 400, "\"field\":\"cursor\"" },
+	{ "GET", API "/sessions?limit=x", "", "", 400, FIELD("limit") },
+	{ "GET", API "/sessions?limit=-1", "", "", 400, FIELD("limit") },
+	{ "GET", API "/sessions?cursor=%ff", "", "", 400, FIELD("cursor") },
 	{ "GET", API "/graph", "", "", 400, "Missing session_id" },
 	{ "GET", API "/graph?session_id=7", "", "", 404, "INVALID_SESSION" },
-	{ "POST", P "/save", "If-Match: 7\r\n", "", 400, "\"field\":\"If-Match\"" },
-	{ "POST", S "/save?actor=a%0ab", "", "", 400, "\"field\":\"actor\"" },
-	{ "GET", S "/events?since=x", "", "", 400, "\"field\":\"since\"" },
-	{ "GET", S "/events?limit=0", "", "", 400, "\"field\":\"limit\"" },
-	{ "GET", S "/events?names=other", "", "", 400, "\"field\":\"names\"" },
-	{ "GET", S "/events?subtree=", "", "", 400, "\"field\":\"subtree\"" },
-	{ "GET", S "/events?subtree=x", "", "", 400, "\"field\":\"subtree\"" },
+	{ "POST", P "/save", "If-Match: 7\r\n", "", 400, FIELD("If-Match") },
+	{ "POST", S "/save?actor=a%0ab", "", "", 400, FIELD("actor") },
+	{ "GET", S "/events?since=x", "", "", 400, FIELD("since") },
+	{ "GET", S "/events?limit=0", "", "", 400, FIELD("limit") },
+	{ "GET", S "/events?names=other", "", "", 400, FIELD("names") },
+	{ "GET", S "/events?subtree=", "", "", 400, FIELD("subtree") },
+	{ "GET", S "/events?subtree=x", "", "", 400, FIELD("subtree") },
 	{ "GET", "/ws?session_id=" SESSION, "", "", 404, "NOT_FOUND" },
-	{ "POST", API "/projects/import", "", "", 400, "\"field\":\"file\"" },
-	{ "POST", API "/commands/execute", "", "", 400, "JSON_TRUNCATED" },
-	{ "POST", API "/commands/execute", "", "{}", 400, "\"field\":\"session_id\"" },
-	{ "POST", API "/commands/execute", "", "{\"session_id\":7}", 400,
-	    "\"field\":\"session_id\"" },
-	{ "POST", API "/commands/execute", "", "{\"session_id\":\"7\"}", 404, "INVALID_SESSION" },
+	{ "POST", API "/projects/import", "", "", 400, FIELD("file") },
+	{ "POST", EXECUTE, "", "", 400, "JSON_TRUNCATED" },
+	{ "POST", EXECUTE, "", "{}", 400, FIELD("session_id") },
+	{ "POST", EXECUTE, "", "{\"session_id\":7}", 400, FIELD("session_id") },
+	{ "POST", EXECUTE, "", "{\"session_id\":\"7\"}", 404, "INVALID_SESSION" },
 	{ "POST", API "/sessions", "", "null", 400, "must be a JSON object, not null" },
 };
 
@@ -126,18 +128,14 @@ START_TEST(what_is_wrong_is_refused_by_name_and_nobody_is_asked)
 	const char *answer =
 	    fetch(refused[_i].method, refused[_i].target, refused[_i].fields, refused[_i].body);
 
-	ck_assert_msg(status_of(answer) == refused[_i].status, "%s %s: %s", refused[_i].method,
-	    refused[_i].target, answer);
-	ck_assert_msg(strstr(answer, refused[_i].says), "%s %s: %s", refused[_i].method,
-	    refused[_i].target, answer);
+	ck_assert_msg(status_of(answer) == refused[_i].status && strstr(answer, refused[_i].says),
+	    "%s %s: %s", refused[_i].method, refused[_i].target, answer);
 	ck_assert_ptr_nonnull(strstr(answer, "{\"error\":{\"code\":\""));
 	ck_assert(!fake_asked(&q));
 }
 END_TEST
 
 /* Commands whose session is known, and the field that is at fault. */
-#define EXECUTE API "/commands/execute"
-#define FIELD(name) "\"field\":\"" name "\""
 #define BODY(members) "{\"session_id\":\"" SESSION "\"" members "}"
 #define CREATE(members) BODY(",\"command_type\":\"CreateNode\"," members)
 static const struct {
