@@ -133,6 +133,10 @@ rewrite(struct rewriting *w, struct span text)
 		return false;
 	}
 	forget_key(&step);
+	/* All of it was before the session, also by a clock that is ahead of ours: nothing may seem
+	 * to have been used in the future. */
+	if (step.time_us >= w->session->created_us)
+		step.time_us = w->session->created_us - 1;
 	step.session = w->session->id;
 	step.log_id = w->session->log_id;
 	step.epoch = w->session->epoch;
