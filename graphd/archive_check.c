@@ -78,6 +78,9 @@ is_edit(const struct edit *e)
 {
 	size_t most = e->kind == EDIT_PROPERTY ? LIMIT_VALUE_BYTES : LIMIT_IMPORT_BYTES;
 
+	/* Nil stands for no node. */
+	if (e->kind != EDIT_META && e->kind != EDIT_MARK && uuid_is_nil(&e->node))
+		return false;
 	/* The details of a mark are spliced into its event and its meta into everything: objects
 	 * only. */
 	if ((e->kind == EDIT_MARK || e->kind == EDIT_META) && e->value_after &&

@@ -15,6 +15,7 @@ static void
 set_up(void)
 {
 	edit = (struct edit){ .kind = EDIT_ADD, .content = xcalloc(1, sizeof(*edit.content)) };
+	edit.node.bytes[0] = 1;
 	edit.content->type = xstrdup("phase");
 	edit.content->name = xstrdup("Müller");
 	edit.content->extra = xstrdup("\"a\":1,\"b\":[2]");
@@ -113,6 +114,13 @@ START_TEST(details_of_marks_must_be_objects)
 }
 END_TEST
 
+START_TEST(a_node_must_have_an_id)
+{
+	edit.node.bytes[0] = 0;
+	ck_assert(!archive_is_sound(&step));
+}
+END_TEST
+
 START_TEST(limits_hold_for_files_too)
 {
 	char long_name[LIMIT_NAME_BYTES + 2];
@@ -147,6 +155,7 @@ main(void)
 	tcase_add_test(tc, values_must_be_json);
 	tcase_add_test(tc, what_is_spliced_into_answers_holds_no_blanks);
 	tcase_add_test(tc, details_of_marks_must_be_objects);
+	tcase_add_test(tc, a_node_must_have_an_id);
 	tcase_add_test(tc, limits_hold_for_files_too);
 	tcase_add_test(tc, a_command_that_is_none_is_refused);
 	return run_tests(tc);
