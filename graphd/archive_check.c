@@ -39,7 +39,22 @@ is_value(const char *json, size_t max_bytes)
 		is_minified(span_of(json)));
 }
 
-/* Members without their braces. */
+/* What answers and events say of a node themselves: said twice it would mean two things. */
+static bool
+says_what_is_said(struct span object)
+{
+	static const char *const taken[] = { "id", "type", "blueprint_type_id", "name",
+		"properties", "children", "parent_id", "indicator_id", "indicator_set", "indicator",
+		"icon_id" };
+	struct span value;
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		if (json_find(object, taken[i], &value))
+			return true;
+	return false;
+}
+
+/* The unknown members of a node, without their braces. */
 static bool
 are_members(const char *members)
 {
@@ -53,7 +68,7 @@ are_members(const char *members)
 	json_out_bytes(&object, span_of(members));
 	json_out_bytes(&object, (struct span){ "}", 2 });
 	text = object.bytes;
-	sound = is_value(text, LIMIT_IMPORT_BYTES);
+	sound = is_value(text, LIMIT_IMPORT_BYTES) && !says_what_is_said(span_of(text));
 	json_out_fini(&object);
 	return sound;
 }
@@ -73,6 +88,31 @@ is_content(const struct content *c)
 	    is_text(c->indicator_set, LIMIT_NAME_BYTES) && are_members(c->extra);
 }
 
+/* Spliced into answers and events: objects only, and of a mark what its event tells besides what
+ * all events do. The value is JSON. */
+static bool
+are_details(const struct edit *e)
+{
+	static const char *const told[][2] = {
+		[MARK_SAVED] = { "revision" },
+		[MARK_LOADED] = { "graph", "graph_omitted" },
+		[MARK_CLOSED] = { "reason" },
+	};
+	struct span details = span_of(e->value_after), key, value;
+	struct json_iter it;
+
+	if (!details.p || (e->kind != EDIT_META && e->kind != EDIT_MARK))
+		return true;
+	if (json_type(details) != JSON_OBJECT)
+		return false;
+	json_walk(&it, details);
+	while (e->kind == EDIT_MARK && json_next(&it, &key, &value))
+		if (!(told[e->mark][0] && span_is(key, told[e->mark][0])) &&
+		    !(told[e->mark][1] && span_is(key, told[e->mark][1])))
+			return false;
+	return true;
+}
+
 static bool
 is_edit(const struct edit *e)
 {
@@ -81,14 +121,9 @@ is_edit(const struct edit *e)
 	/* Nil stands for no node. */
 	if (e->kind != EDIT_META && e->kind != EDIT_MARK && uuid_is_nil(&e->node))
 		return false;
-	/* The details of a mark are spliced into its event and its meta into everything: objects
-	 * only. */
-	if ((e->kind == EDIT_MARK || e->kind == EDIT_META) && e->value_after &&
-	    *e->value_after != '{')
-		return false;
 	return is_text(e->key, LIMIT_JSON_KEY_BYTES) && is_value(e->value_before, most) &&
 	    is_value(e->value_after, most) && is_text(e->name_before, LIMIT_NAME_BYTES) &&
-	    is_text(e->name_after, LIMIT_NAME_BYTES) && is_content(e->content);
+	    is_text(e->name_after, LIMIT_NAME_BYTES) && is_content(e->content) && are_details(e);
 }
 
 bool

@@ -114,6 +114,31 @@ START_TEST(details_of_marks_must_be_objects)
 }
 END_TEST
 
+START_TEST(nothing_is_said_a_second_time)
+{
+	struct edit mark = { .kind = EDIT_MARK, .mark = MARK_SAVED };
+	const char *bad[] = { "{\"seq\":1}", "{\"revision\":1,\"session_id\":\"x\"}",
+		"{\"reason\":\"x\"}" };
+
+	put(&edit.content->extra, "\"label\":\"x\",\"children\":[]");
+	ck_assert(!archive_is_sound(&step));
+	put(&edit.content->extra, "\"label\":\"x\"");
+	ck_assert(archive_is_sound(&step));
+	step.edits = &mark;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		mark.value_after = (char *)(uintptr_t)bad[i];
+		ck_assert_msg(!archive_is_sound(&step), "%s", bad[i]);
+	}
+	mark.mark = MARK_CLOSED;
+	ck_assert(archive_is_sound(&step));
+	mark.mark = MARK_CLEAN;
+	ck_assert(!archive_is_sound(&step));
+	mark.mark = MARK_LOADED;
+	mark.value_after = (char[]){ "{\"graph\":null,\"graph_omitted\":true}" };
+	ck_assert(archive_is_sound(&step));
+}
+END_TEST
+
 START_TEST(a_node_must_have_an_id)
 {
 	edit.node.bytes[0] = 0;
@@ -155,6 +180,7 @@ main(void)
 	tcase_add_test(tc, values_must_be_json);
 	tcase_add_test(tc, what_is_spliced_into_answers_holds_no_blanks);
 	tcase_add_test(tc, details_of_marks_must_be_objects);
+	tcase_add_test(tc, nothing_is_said_a_second_time);
 	tcase_add_test(tc, a_node_must_have_an_id);
 	tcase_add_test(tc, limits_hold_for_files_too);
 	tcase_add_test(tc, a_command_that_is_none_is_refused);
