@@ -255,10 +255,10 @@ room_fetch(struct room *r)
 	}
 	json_out_close(&args, '}');
 	q.args = json_out_span(&args);
-	metrics_add(&reads);
-	reads.value++;
 	r->reads_paths = r->subtrees.n;
 	/* When there is no place for another request just now, the tick tries again. */
 	r->reading = upstream_ask(r->hub->upstream, &q, on_page, r);
+	metrics_add(&reads);
+	reads.value += r->reading != 0;
 	json_out_fini(&args);
 }

@@ -3,14 +3,9 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
-#include "common/metrics.h"
 #include "common/owner.h"
 
 #include <stdlib.h>
-
-static struct metric relayed = { .name = "gatewayd_relayed_requests_total",
-	.help = "Requests sent on to the gateway that has their session.",
-	.type = "counter" };
 
 static void
 take_list(struct relay *relay, enum error status, struct span body)
@@ -56,7 +51,7 @@ relay_new(const struct relay_settings *settings)
 	homes_init(&relay->homes);
 	relay->splices = splices_new(settings->loop);
 	list_init(&relay->calls);
-	metrics_add(&relayed);
+	relay_call_add_metrics();
 	relay->refresh.due = refresh_due;
 	loop_set_timer(settings->loop, &relay->refresh, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
 	return relay;
@@ -135,7 +130,6 @@ relay_request(struct relay *relay, struct http_request *request, const uint8_t i
 	memcpy(call->home, id, EIO_HOME_BYTES);
 	list_append(&relay->calls, &call->link);
 	relay->n_calls++;
-	relayed.value++;
 	http_hold(request, on_gone, call);
 	home = homes_find(&relay->homes, id);
 	if (home) {

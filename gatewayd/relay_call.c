@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/owner.h"
 
 #include <errno.h>
@@ -16,6 +17,16 @@
 #include <unistd.h>
 
 enum { READ_BYTES = 16 * 1024, HEAD_END_BYTES = 4 };
+
+static struct metric relayed = { .name = "gatewayd_relayed_requests_total",
+	.help = "Requests sent on to the gateway that has their session.",
+	.type = "counter" };
+
+void
+relay_call_add_metrics(void)
+{
+	metrics_add(&relayed);
+}
 
 void
 relay_call_free(struct relay_call *call)
@@ -269,6 +280,7 @@ has_connected(struct relay_call *call)
 	if (getsockopt(call->fd, SOL_SOCKET, SO_ERROR, &err, &size) != 0 || err != 0)
 		return false;
 	call->is_connected = true;
+	relayed.value++;
 	loop_set_timer(call->relay->settings.loop, &call->timer,
 	    clock_now_ms() + call->relay->settings.answer_ms);
 	return true;

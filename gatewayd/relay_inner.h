@@ -38,6 +38,7 @@ struct relay_call {
 	int status;
 };
 
+void relay_call_add_metrics(void);
 /* Connects and sends the request. */
 void relay_call_start(struct relay_call *, const struct home *);
 /* The session is nowhere: answers so, and frees the call. */

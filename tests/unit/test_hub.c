@@ -1,6 +1,7 @@
 #include "hub_reading_fixture.h"
 
 #include "common/limits.h"
+#include "metric_value.h"
 
 START_TEST(a_member_hears_what_comes_after_it_joined)
 {
@@ -237,6 +238,8 @@ START_TEST(a_question_that_found_no_place_is_asked_again)
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_events), 0);
 	fake.is_full = false;
 	pass(1000);
+	/* What was not asked is not counted. */
+	ck_assert_int_eq(metric_value("gatewayd_journal_reads_total"), 1);
 	answer_page(2, 3, 3, 1);
 	turn();
 	ck_heard(&ann, "joined 1;node_created 2;node_created 3;");

@@ -1,6 +1,7 @@
 #include "tests/unit/graphd_fixture.h"
 
 #include "gatewayd/relay.h"
+#include "tests/unit/metric_value.h"
 
 #include <netinet/in.h>
 
@@ -227,6 +228,7 @@ START_TEST(a_home_that_is_not_registered_or_does_not_listen_is_unknown)
 	say(fd, get);
 	RUN_UNTIL((serve_list(), n_unknown == 2));
 	ck_assert_int_eq(status_of(hear(fd)), 400);
+	ck_assert_int_eq(metric_value("gatewayd_relayed_requests_total"), 0);
 	close(fd);
 }
 END_TEST

@@ -1,23 +1,9 @@
 /* What happens when graphd comes, goes, and comes again. */
 
-#include "common/metrics.h"
+#include "metric_value.h"
 #include "upstream_fixture.h"
 
-static int
-count_resent(void)
-{
-	static const char name[] = "\ngatewayd_requests_resent_total ";
-	struct json_out out = { 0 };
-	const char *at;
-	int n;
-
-	metrics_print(&out);
-	at = memmem(out.bytes, out.n, name, sizeof(name) - 1);
-	ck_assert_ptr_nonnull(at);
-	n = (int)strtol(at + sizeof(name) - 1, NULL, 10);
-	json_out_fini(&out);
-	return n;
-}
+#define RESENT "gatewayd_requests_resent_total"
 
 static void
 restart_fake(void)
@@ -30,10 +16,10 @@ START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
 {
 	struct asked q;
 	struct answer a;
-	int resent;
+	int64_t resent;
 
 	RUN_UNTIL_READY(upstream);
-	resent = count_resent();
+	resent = metric_value(RESENT);
 	fake_stop();
 	RUN_UNTIL(n_down == 1);
 	ck_assert(!upstream_is_ready(upstream));
@@ -47,7 +33,7 @@ START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
 	RUN_UNTIL(a.n == 1);
 	ck_assert_int_eq(a.status, OK);
 	ck_assert_int_eq(n_restarted, 1);
-	ck_assert_int_eq(count_resent(), resent); /* it was sent once */
+	ck_assert_int_eq(metric_value(RESENT), resent); /* it was sent once */
 	answer_fini(&a);
 	frames_fini(&q.frames);
 }
@@ -88,7 +74,7 @@ START_TEST(what_is_sent_again_keeps_its_order_whatever_its_deadlines)
 	static const int64_t deadlines_ms[] = { 9000, 4000, 12000, 3000 };
 	static struct answer a[4];
 	struct asked q;
-	int resent = count_resent();
+	int64_t resent = metric_value(RESENT);
 
 	RUN_UNTIL_READY(upstream);
 	for (size_t i = 0; i < 4; i++)
@@ -101,7 +87,7 @@ START_TEST(what_is_sent_again_keeps_its_order_whatever_its_deadlines)
 		if (round == 0)
 			restart_fake();
 	}
-	ck_assert_int_eq(count_resent(), resent + 4);
+	ck_assert_int_eq(metric_value(RESENT), resent + 4);
 	for (size_t i = 0; i < 4; i++)
 		answer_fini(&a[i]);
 }
