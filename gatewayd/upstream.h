@@ -38,18 +38,15 @@ struct upstream_endpoints {
 };
 
 struct upstream_events {
-	/* An event of a session that is subscribed to. name and body live during the call. */
+	/* An event of a session that is subscribed to. Header and body live during the call. */
 	void (*event)(void *context, const struct uuid *session, const struct wire_header *,
 	    struct span body);
 	/* graphd was heard for the first time, or again, or has another boot id (restarted:
 	 * re-check every session). */
 	void (*up)(void *context, bool restarted);
-	void (*down)(void *context); /* not heard for LIMIT_BUS_SILENCE_MS */
 	/* graphd had not heard of us for too long and has announced our clients gone; or it may
 	 * have, and the link broke, or it ended, before it could say so. Then before up(). */
 	void (*forgotten)(void *context);
-	/* All events that this turn brought have been given. */
-	void (*turn)(void *context);
 	void *context;
 };
 

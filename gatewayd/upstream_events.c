@@ -75,8 +75,6 @@ on_events(struct loop_zmq *z)
 		frames_fini(&f);
 		left -= n > 0 ? n : 1;
 	}
-	if (u->events.turn)
-		u->events.turn(u->events.context);
 	return left <= 0;
 }
 

@@ -300,8 +300,6 @@ upstream_lost(struct upstream *u, const char *why)
 		return;
 	u->is_up = false;
 	log_warn("graphd", "%s", why);
-	if (u->events.down)
-		u->events.down(u->events.context);
 }
 
 static void

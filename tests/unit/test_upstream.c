@@ -224,7 +224,6 @@ START_TEST(events_of_subscribed_sessions_arrive_and_no_others)
 	RUN_UNTIL(n_events == 1);
 	ck_assert_str_eq(last_event, "{\"n\":1}");
 	ck_assert_uint_eq(last_seq, 7);
-	ck_assert_int_ge(n_turns, 1);
 	/* Malformed ones are dropped, and the next good one is heard. */
 	header.event = EVENTS;
 	fake_publish(full, &header, SPAN("{\"n\":2}"));

@@ -21,8 +21,7 @@ START_TEST(what_is_asked_while_graphd_is_away_waits_for_it)
 	RUN_UNTIL_READY(upstream);
 	resent = metric_value(RESENT);
 	fake_stop();
-	RUN_UNTIL(n_down == 1);
-	ck_assert(!upstream_is_ready(upstream));
+	RUN_UNTIL(!upstream_is_ready(upstream));
 	ask(COMMAND_create_node, "{\"held\":true}", 4000, &a);
 	for (int i = 0; i < 5; i++)
 		loop_turn(loop, 5);
@@ -145,7 +144,6 @@ START_TEST(silence_is_noticed_and_a_heartbeat_ends_it)
 	/* The clock jumps; the link stands and says nothing. */
 	clock_set(now_ms + LIMIT_BUS_SILENCE_MS + 1500, 1);
 	loop_turn(loop, 0);
-	ck_assert_int_eq(n_down, 1);
 	ck_assert(!upstream_is_ready(upstream));
 	clock_set(0, 0);
 	fake_heartbeat();
@@ -184,7 +182,7 @@ START_TEST(who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it)
 	RUN_UNTIL_READY(upstream);
 	memcpy(boot_id, fake.boot_id, sizeof(boot_id));
 	fake_stop();
-	RUN_UNTIL(n_down == 1);
+	RUN_UNTIL(!upstream_is_ready(upstream));
 	fake_start();
 	memcpy(fake.boot_id, boot_id, sizeof(boot_id));
 	RUN_UNTIL((fake_asked(&none), n_forgotten == 1));

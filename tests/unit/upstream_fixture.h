@@ -4,7 +4,7 @@
 #include "tests/unit/graphd_fixture.h"
 
 static struct upstream *upstream;
-static int n_up, n_restarted, n_forgotten, n_down, n_events, n_turns;
+static int n_up, n_restarted, n_forgotten, n_events;
 static char last_event[200];
 static uint64_t last_seq;
 
@@ -24,13 +24,6 @@ on_forgotten(void *context)
 }
 
 static inline void
-on_down(void *context)
-{
-	(void)context;
-	n_down++;
-}
-
-static inline void
 on_event(
     void *context, const struct uuid *session, const struct wire_header *header, struct span body)
 {
@@ -39,13 +32,6 @@ on_event(
 	n_events++;
 	last_seq = header->seq;
 	snprintf(last_event, sizeof(last_event), "%.*s", (int)body.n, body.p);
-}
-
-static inline void
-on_turn(void *context)
-{
-	(void)context;
-	n_turns++;
 }
 
 /* The answers to one question. */
@@ -68,14 +54,12 @@ on_reply(void *arg, enum error status, struct span body)
 static inline void
 set_up_reading(bool is_feed)
 {
-	struct upstream_events events = { .event = on_event,
-		.up = on_up,
-		.down = on_down,
-		.turn = on_turn,
-		.forgotten = on_forgotten };
+	struct upstream_events events = {
+		.event = on_event, .up = on_up, .forgotten = on_forgotten
+	};
 
 	memset(&fake, 0, sizeof(fake));
-	n_up = n_restarted = n_forgotten = n_down = n_events = n_turns = 0;
+	n_up = n_restarted = n_forgotten = n_events = 0;
 	loop = loop_new();
 	fake_start();
 	upstream = upstream_new(loop,
