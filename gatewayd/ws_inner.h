@@ -2,6 +2,7 @@
 /* What the parts of a WebSocket connection share: ws.c owns the socket, ws_in.c reads frames,
  * ws_out.c writes. */
 
+#include "common/limits.h"
 #include "common/list.h"
 #include "gatewayd/burst.h"
 #include "gatewayd/outbox.h"
@@ -31,7 +32,7 @@ struct ws {
 	bool is_shut;	      /* our direction is */
 };
 
-enum { WS_READ_BYTES = 16 * 1024, WS_PONGS = 64 };
+enum { WS_PONGS = 64 };
 enum {
 	WS_OP_CONTINUE = 0,
 	WS_OP_TEXT = 1,
@@ -57,7 +58,7 @@ struct ws_server {
 	struct shared_bytes *ping; /* the frame, made once */
 	struct ws_in *spare;	   /* one reader kept between messages */
 	size_t n;
-	char buffer[WS_READ_BYTES]; /* what one read(2) brings */
+	char buffer[LIMIT_TURN_READ_BYTES]; /* what one read(2) brings */
 };
 
 /* ws.c */
