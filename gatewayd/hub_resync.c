@@ -195,6 +195,9 @@ room_restart(struct room *r, const struct uuid *log_id, uint64_t seq)
 	member_at(at)->lost = true;
 	LIST_EACH(at, &r->slow)
 	member_at(at)->lost = true;
+	/* Whoever is coming in was told a place in the old one. */
+	LIST_EACH(at, &r->joining)
+	member_at(at)->behind->seq = 0;
 	room_drop_held(r);
 	r->log_id = *log_id;
 	r->seq = seq;

@@ -204,6 +204,22 @@ START_TEST(a_history_that_is_replaced_once_more_meanwhile_is_told_once)
 }
 END_TEST
 
+START_TEST(who_was_let_in_under_another_history_begins_where_this_one_is)
+{
+	join_plainly(&bob);
+	sync_at(60);
+	join_counted(&ann, "A", &fake_transport);
+	turn();
+	fake_answer(
+	    &fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":60,\"announced\":true}");
+	replace_history(5);
+	connected("A", 5);
+	durable(6);
+	turn();
+	ck_heard(&ann, "joined 5;session_connected 5;node_created 6;");
+}
+END_TEST
+
 START_TEST(a_graph_of_yet_another_history_takes_the_live_along)
 {
 	join_plainly(&ann);
@@ -305,6 +321,7 @@ main(void)
 	tcase_add_test(t, who_begins_anew_late_does_not_hold_up_the_others);
 	tcase_add_test(t, a_slow_member_begins_anew_once_it_has_drained);
 	tcase_add_test(t, a_history_that_is_replaced_once_more_meanwhile_is_told_once);
+	tcase_add_test(t, who_was_let_in_under_another_history_begins_where_this_one_is);
 	tcase_add_test(t, a_graph_of_yet_another_history_takes_the_live_along);
 	tcase_add_test(t, a_since_of_the_future_loses_nobody_else);
 	tcase_add_test(t, a_page_of_another_history_is_given_to_nobody);
