@@ -57,14 +57,14 @@ hub_send_answers(struct hub *hub)
 
 /* What graphd would refuse is found out here, or it would refuse the others' answers with it. */
 static enum error
-check_arguments(struct span arguments)
+check_arguments(const struct survey *s, struct span arguments)
 {
 	static const struct json_bounds bounds = { .depth = LIMIT_JSON_DEPTH + 1,
 		.values = LIMIT_JSON_VALUES,
 		.text_bytes = LIMIT_JSON_TEXT_BYTES,
 		.key_bytes = LIMIT_JSON_KEY_BYTES };
 
-	if (arguments.n > LIMIT_ANSWER_BYTES)
+	if (arguments.n > LIMIT_ANSWER_BYTES || s->answers.n + arguments.n > LIMIT_ANSWERS_BYTES)
 		return ERROR_limit_value;
 	return json_scan(arguments, &bounds, NULL) ? ERROR_invalid_request : OK;
 }
@@ -114,7 +114,7 @@ hub_answer(
 
 	if (!a)
 		return false;
-	write_answer(s, m, error ? error : check_arguments(arguments), arguments);
+	write_answer(s, m, error ? error : check_arguments(s, arguments), arguments);
 	survey_forget(s, a);
 	if (!link_is_in_list(&s->answering))
 		list_append(&hub->answering, &s->answering);

@@ -146,6 +146,36 @@ START_TEST(answers_wait_while_no_more_can_be_sent)
 }
 END_TEST
 
+START_TEST(no_more_is_kept_meanwhile_than_graphd_would_take)
+{
+	enum { CROWD = LIMIT_ANSWERS_BYTES / LIMIT_ANSWER_BYTES + 10 };
+	static struct fake_client crowd[CROWD];
+	static char ids[CROWD][8], text[LIMIT_ANSWER_BYTES + 1];
+	const char *told;
+	size_t n_whole = 0, n_errors = 0;
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		snprintf(ids[i], sizeof ids[i], "c%u", i);
+		bring_in(&crowd[i], ids[i], i + 1);
+	}
+	put_as(ASK_ID, NULL, 5000, CROWD);
+	snprintf(text, sizeof text, "[\"%0*d\"]", LIMIT_ANSWER_BYTES - 100, 7);
+	fake.is_full = true;
+	for (unsigned i = 0; i < CROWD; i++)
+		ck_assert(says(&crowd[i], text));
+	fake.is_full = false;
+	turn();
+	told = fake_open(&fake, COMMAND_answer)->args;
+	ck_assert_uint_le(strlen(told), LIMIT_ANSWERS_BYTES + LIMIT_ANSWER_BYTES);
+	for (const char *at = told; (at = strstr(at, "\"arguments\":")); at++)
+		n_whole++;
+	for (const char *at = told; (at = strstr(at, "\"error\":\"LIMIT_VALUE\"")); at++)
+		n_errors++;
+	ck_assert_uint_eq(n_whole + n_errors, CROWD);
+	ck_assert_uint_ge(n_errors, 9);
+}
+END_TEST
+
 START_TEST(an_end_with_questions_open_leaves_nothing_behind)
 {
 	all_in();
@@ -167,6 +197,7 @@ main(void)
 	tcase_add_test(t, answers_that_graphd_would_not_take_are_errors);
 	tcase_add_test(t, long_answers_travel_in_several_messages);
 	tcase_add_test(t, answers_wait_while_no_more_can_be_sent);
+	tcase_add_test(t, no_more_is_kept_meanwhile_than_graphd_would_take);
 	tcase_add_test(t, an_end_with_questions_open_leaves_nothing_behind);
 	return run_tests(t);
 }
