@@ -189,15 +189,17 @@ class WebSocket(Listener):
 
 
 class Sse(Listener):
-    """text/event-stream read from a bare socket, so that nothing is hidden by a library."""
+    """text/event-stream read from a bare socket, so that nothing is hidden by a library; or, as the
+    headers say, NDJSON."""
 
     def __init__(self, port, session_id, query="", headers=None, host="127.0.0.1", timeout_s=30):
         super().__init__()
         self.comments = 0
         self.socket = socket.create_connection((host, port), timeout_s)
         path = f"/api/v1/sessions/{session_id}/events?{query}"
-        lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Accept: text/event-stream"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}"]
+        headers = {"Accept": "text/event-stream", **(headers or {})}
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         self.socket.sendall("\r\n".join(lines + ["", ""]).encode())
         self.file = self.socket.makefile("rb")
         self.status = int(self.file.readline().split()[1])
@@ -226,10 +228,14 @@ class Sse(Listener):
 
     def _read(self):
         fields = {}
+        is_ndjson = "ndjson" in self.headers.get("content-type", "")
         try:
             for line in self._body():
                 line = line.decode().rstrip("\r\n")
-                if line.startswith(":"):
+                if is_ndjson:
+                    if line:
+                        self._hear(json.loads(line))
+                elif line.startswith(":"):
                     self.comments += 1
                 elif line:
                     name, _, value = line.partition(":")
