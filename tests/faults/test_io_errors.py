@@ -204,6 +204,9 @@ class ReadingTheJournal(PreloadTest):
     def test_a_disk_that_cannot_be_read_at_all_ends_graphd(self):
         self.begin()
         self.run_some(30)
+        # More pages than those that a start has read, which are still known.
+        for _ in range(20):
+            self.assertEqual(self.create(self.mirrors[0].session, "x" * 1000).status, 200)
         self.start_cold("read:1+")
         reply = self.http.get(f"{API}/sessions/{self.mirrors[0].session}/graph/tree")
         self.assertEqual(reply.status, 503)
