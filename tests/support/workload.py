@@ -14,8 +14,6 @@ from clients import API, MINIMAL, Http, WebSocket
 from model import Forest, served
 
 TYPE = "no_such_type"
-# Commands that change nothing, and then raise no event, when the graph is as they want it already.
-MAY_CHANGE_NOTHING = {"LinkNode", "MoveNode", "ReorderNode", "LoadGraph", "ApplyKit"}
 UNKNOWN_CODES = {"BACKEND_UNAVAILABLE", "OVERLOADED", "STORAGE_FAILED", "STORAGE_FULL", "INTERNAL"}
 MOST_NODES = 60
 
@@ -103,9 +101,14 @@ class Mirror:
         self.end_step()
 
     def on_command_executed(self, data):
+        if self.step and self.step[0][1].get("command_id") != data["command_id"]:
+            self.end_step()
         before, step = self.end_step()
         assert data["command_id"] not in self.executed, f"{data['command_id']} was done twice"
         self.executed[data["command_id"]] = (self.seq, data["command_type"], step)
+        # One that found nothing to do is told, and there is nothing to take back.
+        if not step:
+            return
         self.undo.append((data["command_id"], before, self.before))
         self.redo.clear()
 
@@ -207,13 +210,11 @@ class Command:
         if self.refusal:
             assert not found, f"{self.command_type} was refused with {self.refusal} and yet done"
             return None
-        assert found or self.command_type in MAY_CHANGE_NOTHING, \
-            f"{self.command_type} {id_}, acknowledged as seq {self.answer['seq']}, is lost"
-        if found:
-            seq, command_type, step = found
-            told = (self.answer["seq"], self.command_type)
-            assert (seq, command_type) == told, (found, self.answer)
-            self.check_step(step)
+        assert found, f"{self.command_type} {id_}, acknowledged as seq {self.answer['seq']}, is lost"
+        seq, command_type, step = found
+        told = (self.answer["seq"], self.command_type)
+        assert (seq, command_type) == told, (found, self.answer)
+        self.check_step(step)
         return None
 
     def check_history(self, mirror):
