@@ -55,8 +55,8 @@ server_set_expiry(struct server *s)
 		loop_set_timer(s->loop, &s->expiry, due_ms);
 }
 
-/* The time of day, but never later than by the time that has passed: a wall clock that is set forward
- * would end whatever is not in use at that moment. */
+/* The time of day, but never later than by the time that has passed: a wall clock that is set
+ * forward would end whatever is not in use at that moment. */
 static uint64_t
 cautious_now_us(const struct server *s)
 {
@@ -79,8 +79,8 @@ on_cleanup(struct loop_timer *timer)
 		loop_set_timer(s->loop, timer, clock_now_ms() + UNLOAD_EVERY_MS);
 		return;
 	}
-	n = dispatch_cleanup(s->dispatcher, cautious_now_us(s), s->options.session_ttl_us,
-	    server_take_more, s);
+	n = dispatch_cleanup(
+	    s->dispatcher, cautious_now_us(s), s->options.session_ttl_us, server_take_more, s);
 	if (n)
 		log_info("sessions", "ended %zu that nobody had used", n);
 	loop_set_timer(
