@@ -310,26 +310,38 @@ on_presence(const struct emitted *e)
 static const struct {
 	const char *name;
 	void (*handle)(const struct emitted *);
+	bool reads_nothing; /* whatever stands in it is the client's own affair */
 } handlers[] = {
-	{ "join_session", on_join },
-	{ "leave_session", on_leave },
-	{ "ping", on_ping },
-	{ "command:execute", on_execute },
-	{ "undo", on_undo },
-	{ "redo", on_redo },
-	{ "presence", on_presence },
+	{ "join_session", on_join, false },
+	{ "leave_session", on_leave, false },
+	{ "ping", on_ping, true },
+	{ "command:execute", on_execute, false },
+	{ "undo", on_undo, false },
+	{ "redo", on_redo, false },
+	{ "presence", on_presence, false },
 };
+
+/* Its JSON is of a kind that is not accepted here. */
+static void
+refuse_fault(const struct emitted *e)
+{
+	char message[64];
+
+	snprintf(message, sizeof(message), "The event is not acceptable JSON (%s).",
+	    json_fault_name(e->event->fault));
+	refuse_event(e, ERROR_invalid_request, message);
+}
 
 static void
 handle(const struct emitted *e)
 {
 	if (e->event->fault) {
-		refuse_event(e, ERROR_invalid_request, json_fault_name(e->event->fault));
+		refuse_fault(e);
 		return;
 	}
 	for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
 		if (span_is(e->event->name, handlers[i].name)) {
-			if (json_type(e->data) == JSON_OBJECT)
+			if (handlers[i].reads_nothing || json_type(e->data) == JSON_OBJECT)
 				handlers[i].handle(e);
 			else
 				refuse_event(

@@ -57,6 +57,20 @@ class Connections(GatewayTest):
         self.assertEqual(set(reply), {"sid"})
         self.assertTrue(ws.is_silent(0.05))
 
+    def test_a_ping_is_answered_whatever_stands_in_it(self):
+        ws, _ = self.socket()
+        for args in ("", ",1234567890", ',"x",2', ",null", ",[]", ',{"session_id":7}'):
+            ws.send_text(f'425["ping"{args}]')
+            self.assertEqual([ws.text_in(), ws.text_in()], ['42["pong"]', "435[]"], args)
+
+    def test_what_is_wrong_with_an_events_json_is_said_in_words(self):
+        ws, _ = self.socket()
+        ws.send_text('425["undo",{"x":9007199254740993}]')
+        heard = self.event(ws)
+        self.assertEqual(heard[0], "error")
+        self.assertRegex(heard[1]["message"], "^The event is not acceptable JSON .JSON_NUMBER.")
+        self.assertEqual(json.loads(ws.text_in()[3:]), [{"error": heard[1]}])
+
     def test_both_namespaces_serve_the_same(self):
         for namespace in ("", "/graph"):
             ws, _ = self.socket({"session_id": self.session}, namespace)
