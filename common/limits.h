@@ -41,9 +41,10 @@ enum {
 	LIMIT_NAME_BYTES = 1024,
 	LIMIT_TYPE_BYTES = 128,
 	LIMIT_BATCH_COMMANDS = 1000,
-	LIMIT_UNDO_DEPTH = 1000, /* per session */
-	LIMIT_KEYS = 10000,	 /* idempotency keys remembered per session */
-	LIMIT_KEY_BYTES = 255,	 /* one idempotency key */
+	LIMIT_UNDO_DEPTH = 1000,	     /* per session */
+	LIMIT_UNDO_BYTES = 64 * 1024 * 1024, /* per session, undo and redo; the newest stays */
+	LIMIT_KEYS = 10000,		     /* idempotency keys remembered per session */
+	LIMIT_KEY_BYTES = 255,		     /* one idempotency key */
 	LIMIT_ACTOR_BYTES = 128,
 	LIMIT_SESSIONS = 100000,
 	LIMIT_CLIENTS_PER_SESSION = 10000,

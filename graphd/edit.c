@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 enum { CONTENT_TEXTS = 6 };
+/* What each takes besides its texts, as edits_weight() counts it on every machine alike. */
+enum { EDIT_WEIGHT = 176, CONTENT_WEIGHT = 96, PROPERTY_WEIGHT = 16 };
 
 /* The plain texts of a content, for what is done to each of them. */
 static void
@@ -89,10 +91,10 @@ size_of_text(const char *text)
 }
 
 static size_t
-packed_size(const struct content *c)
+size_of_content_texts(const struct content *c)
 {
 	const char *texts[CONTENT_TEXTS];
-	size_t n = sizeof(*c) + c->n_properties * sizeof(*c->properties);
+	size_t n = 0;
 
 	texts_of(c, texts);
 	for (size_t i = 0; i < CONTENT_TEXTS; i++)
@@ -100,6 +102,12 @@ packed_size(const struct content *c)
 	for (uint32_t i = 0; i < c->n_properties; i++)
 		n += size_of_text(c->properties[i].key) + size_of_text(c->properties[i].value);
 	return n;
+}
+
+static size_t
+packed_size(const struct content *c)
+{
+	return sizeof(*c) + c->n_properties * sizeof(*c->properties) + size_of_content_texts(c);
 }
 
 /* Copies the text to *at and moves on behind it. */
@@ -189,6 +197,28 @@ edits_pack(const struct edit *from, size_t n)
 		e->name_after = pack_text(&at, from[i].name_after);
 	}
 	return edits;
+}
+
+static size_t
+content_weight(const struct content *c)
+{
+	return CONTENT_WEIGHT + c->n_properties * (size_t)PROPERTY_WEIGHT +
+	    size_of_content_texts(c);
+}
+
+size_t
+edits_weight(const struct edit *edits, size_t n)
+{
+	size_t weight = n * EDIT_WEIGHT;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct edit *e = &edits[i];
+
+		weight += size_of_texts(e);
+		if (e->content && e->kind != EDIT_ADD)
+			weight += content_weight(e->content);
+	}
+	return weight;
 }
 
 void

@@ -81,5 +81,8 @@ struct edit *edits_pack(const struct edit *from, size_t n);
 void edit_fini(struct edit *);
 /* Frees a whole array of them. */
 void edits_free(struct edit *, size_t n);
+/* About what they take in memory when they are kept without the content of an ADD. It depends on
+ * nothing but what they say, so that it is the same wherever and however they came to be. */
+size_t edits_weight(const struct edit *, size_t n);
 /* In place: ADD becomes REMOVE, before becomes after. */
 void edit_invert(struct edit *);

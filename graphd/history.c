@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { ENTRY_WEIGHT = 128 }; /* besides its edits, on every machine alike */
+
 static struct history_entry *
 entry_of(struct link *l)
 {
@@ -17,7 +19,8 @@ history_init(struct history *h)
 {
 	list_init(&h->undo);
 	list_init(&h->redo);
-	h->n_undo = h->n_redo = 0;
+	h->n_undo = h->n_redo = h->weight = 0;
+	h->weight_limit = LIMIT_UNDO_BYTES;
 	h->cleared_for = NULL;
 }
 
@@ -51,7 +54,7 @@ history_fini(struct history *h)
 		history_entry_free(entry_of(l));
 	while ((l = list_take(&h->redo)))
 		history_entry_free(entry_of(l));
-	h->n_undo = h->n_redo = 0;
+	h->n_undo = h->n_redo = h->weight = 0;
 	history_redo_changed(h);
 }
 
@@ -125,16 +128,86 @@ count_of(struct history *h, bool redo)
 }
 
 void
-history_put(struct history *h, struct history_entry *entry, bool redo, struct rollback *rb)
+history_link(struct history *h, struct history_entry *entry, bool redo, struct link *before)
 {
-	struct link *list = redo ? &h->redo : &h->undo;
-
 	if (redo)
 		history_redo_changed(h);
-	list_append(list, &entry->link);
+	/* list_append() puts before the link it is given; that of the list itself is the end. */
+	list_append(before, &entry->link);
+	++*count_of(h, redo);
+	entry->weight = ENTRY_WEIGHT + edits_weight(entry->edits, entry->n_edits);
+	h->weight += entry->weight;
+}
+
+void
+history_unlink(struct history *h, struct history_entry *entry, bool redo)
+{
+	list_remove(&entry->link);
+	--*count_of(h, redo);
+	h->weight -= entry->weight;
+}
+
+static struct history_entry *
+older(struct history_entry *a, struct history_entry *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a->ordinal < b->ordinal ? a : b;
+}
+
+/* Both lists are in the order of their ordinals, since what comes into one comes to its end. */
+static const struct history_entry *
+newest_of(const struct history *h)
+{
+	const struct history_entry *undo = list_is_empty(&h->undo) ? NULL : entry_of(h->undo.prev);
+	const struct history_entry *redo = list_is_empty(&h->redo) ? NULL : entry_of(h->redo.prev);
+
+	if (!undo || !redo)
+		return undo ? undo : redo;
+	return undo->ordinal > redo->ordinal ? undo : redo;
+}
+
+/* The oldest of those that may go for their weight, or NULL. What redo in session scope cannot take
+ * stands before what it can. */
+static struct history_entry *
+next_to_go(const struct history *h, bool *redo)
+{
+	const struct history_entry *newest = newest_of(h);
+	struct history_entry *undo = list_is_empty(&h->undo) ? NULL : entry_of(h->undo.next);
+	struct history_entry *hidden = list_is_empty(&h->redo) ? NULL : entry_of(h->redo.next);
+	struct history_entry *oldest;
+
+	if (undo == newest)
+		undo = NULL;
+	if (hidden == newest || (hidden && !hidden->mine_only))
+		hidden = NULL;
+	oldest = older(undo, hidden);
+	*redo = oldest && oldest == hidden;
+	return oldest;
+}
+
+/* What is too much goes, the oldest first. It depends on nothing but the lists, so that reading
+ * them back entry by entry, the undo list first, finds nothing more to take. */
+static void
+shed(struct history *h, struct rollback *rb)
+{
+	struct history_entry *oldest;
+	bool redo;
+
+	while (h->n_undo > LIMIT_UNDO_DEPTH)
+		history_take(h, entry_of(h->undo.next), false, true, rb);
+	while (h->n_redo > LIMIT_UNDO_DEPTH)
+		history_take(h, entry_of(h->redo.next), true, true, rb);
+	while (h->weight > h->weight_limit && (oldest = next_to_go(h, &redo)))
+		history_take(h, oldest, redo, true, rb);
+}
+
+void
+history_put(struct history *h, struct history_entry *entry, bool redo, struct rollback *rb)
+{
+	history_link(h, entry, redo, redo ? &h->redo : &h->undo);
 	note(rb, (struct history_change){ .kind = HISTORY_PUT, .redo = redo, .entry = entry });
-	if (++*count_of(h, redo) > LIMIT_UNDO_DEPTH)
-		history_take(h, entry_of(list->next), redo, true, rb);
+	shed(h, rb);
 }
 
 void
@@ -143,8 +216,7 @@ history_take(
 {
 	struct link *next = entry->link.next;
 
-	list_remove(&entry->link);
-	--*count_of(h, redo);
+	history_unlink(h, entry, redo);
 	note(rb, (struct history_change){ HISTORY_TAKEN, redo, final, entry, next });
 	if (final && !rb)
 		history_entry_free(entry);

@@ -1,6 +1,10 @@
 #pragma once
 /*
- * Undo and redo of one session: two stacks of steps, LIMIT_UNDO_DEPTH deep, the oldest going first.
+ * Undo and redo of one session: two stacks of steps, each LIMIT_UNDO_DEPTH deep and both together
+ * LIMIT_UNDO_BYTES heavy, the oldest going first. The weight is never brought down by what redo in
+ * session scope would take, or redos would not lead to where as many undos began; nor by the
+ * entry that moved last, so that the last command can be undone however heavy it is.
+ *
  * An entry's edits are those that last ran, so their inverse is exact in the state they left. A
  * redo puts the entry back on top.
  *
@@ -22,11 +26,13 @@ struct history_entry {
 	size_t n_edits;
 	bool mine_only; /* redo list: a newer command of somebody else took it from session scope */
 	uint64_t ordinal; /* of the step that ran last */
+	size_t weight;	  /* as it was counted when the entry came into its list */
 };
 
 struct history {
 	struct link undo, redo;
 	size_t n_undo, n_redo;
+	size_t weight, weight_limit; /* of all entries; LIMIT_UNDO_BYTES, or less in tests */
 	/* Whose command cleared redo since anything was added to it, or NULL: it need not be looked
 	 * through again. */
 	char *cleared_for;

@@ -40,22 +40,6 @@ rollback_settle(struct rollback *rb)
 	rollback_free(rb);
 }
 
-/* list_append() puts before the link it is given; that of the list itself is the end. */
-static void
-put_back(struct history *h, const struct history_change *change)
-{
-	history_redo_changed(h);
-	list_append(change->next, &change->entry->link);
-	++*(change->redo ? &h->n_redo : &h->n_undo);
-}
-
-static void
-take_back(struct history *h, const struct history_change *change)
-{
-	list_remove(&change->entry->link);
-	--*(change->redo ? &h->n_redo : &h->n_undo);
-}
-
 static void
 restore_moved(struct rollback *rb)
 {
@@ -74,17 +58,20 @@ restore_moved(struct rollback *rb)
 void
 rollback_run(struct session *s, struct rollback *rb)
 {
+	/* First, for it is weighed as it goes back into its list. */
+	if (rb->moved)
+		restore_moved(rb);
 	for (size_t i = rb->n_changes; i-- > 0;) {
 		const struct history_change *change = &rb->changes[i];
 		switch (change->kind) {
 		case HISTORY_PUT:
-			take_back(&s->history, change);
+			history_unlink(&s->history, change->entry, change->redo);
 			/* An entry that this step made itself, and not one that it moved. */
 			if (change->entry != rb->moved)
 				history_entry_free(change->entry);
 			break;
 		case HISTORY_TAKEN:
-			put_back(&s->history, change);
+			history_link(&s->history, change->entry, change->redo, change->next);
 			break;
 		case HISTORY_HIDDEN:
 			history_redo_changed(&s->history);
@@ -92,8 +79,6 @@ rollback_run(struct session *s, struct rollback *rb)
 			break;
 		}
 	}
-	if (rb->moved)
-		restore_moved(rb);
 	s->active_us = rb->active_us;
 	s->closed = rb->closed;
 	memcpy(s->clean_hash, rb->clean_hash, sizeof(s->clean_hash));

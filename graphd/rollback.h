@@ -47,6 +47,10 @@ void rollback_settle(struct rollback *);
 /* Takes the step's changes back; the graph is the caller's. Frees the record. */
 void rollback_run(struct session *, struct rollback *);
 
+/* Into a list before that link (the list itself: its end), and out of it: counted and weighed. */
+void history_link(struct history *, struct history_entry *, bool redo, struct link *before);
+void history_unlink(struct history *, struct history_entry *, bool redo);
+
 /* Called while a step is put on record. rollback NULL: nothing is kept. */
 void history_put(struct history *, struct history_entry *, bool redo, struct rollback *);
 /* Unlinks it; final: for good, freed now when nothing is kept. */

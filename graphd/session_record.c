@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static const char *
@@ -40,8 +41,20 @@ record_do(
 	history_put(&s->history, entry, false, rb);
 }
 
+/* For one that is no longer kept here, as in steps of a time when more was: the step says it all.
+ */
+static struct history_entry *
+target_entry(const struct step *step)
+{
+	struct history_entry *entry = history_entry_new(span_of(name_or_empty(step->scope_owner)));
+
+	entry->command_id = step->target_id;
+	entry->type = step->type;
+	return entry;
+}
+
 /* An undo takes its entry from the undo list to the redo list; a redo takes it back. */
-static bool
+static void
 record_move(
     struct session *s, const struct step *step, struct edit *edits, size_t n, struct rollback *rb)
 {
@@ -49,12 +62,13 @@ record_move(
 	struct history_entry *entry = history_find(
 	    &s->history, from_redo, &step->target_id, name_or_empty(step->scope_owner));
 
-	if (!entry)
-		return false;
-	history_take(&s->history, entry, from_redo, false, rb);
+	assert(entry || !rb); /* whoever does it now has just found it */
+	if (entry)
+		history_take(&s->history, entry, from_redo, false, rb);
+	else
+		entry = target_entry(step);
 	history_entry_set(entry, edits, n, step->ordinal, rb);
 	history_put(&s->history, entry, !from_redo, rb);
-	return true;
 }
 
 /* A mark that changes the graph as well, as opening a project does, is a border no undo crosses. */
@@ -79,7 +93,7 @@ note_marks(struct session *s, const struct step *step)
 	}
 }
 
-bool
+void
 session_record(
     struct session *s, const struct step *step, struct edit *edits, size_t n, struct rollback *rb)
 {
@@ -91,8 +105,7 @@ session_record(
 		break;
 	case STEP_UNDO:
 	case STEP_REDO:
-		if (!record_move(s, step, edits, n, rb))
-			return false;
+		record_move(s, step, edits, n, rb);
 		break;
 	case STEP_MARK:
 		record_mark(s, step, rb);
@@ -101,7 +114,6 @@ session_record(
 	s->ordinal = step->ordinal;
 	s->seq = step->last_seq;
 	s->active_us = step->time_us;
-	return true;
 }
 
 static bool
@@ -167,21 +179,16 @@ replay_edits(struct session *s, struct step *step)
 }
 
 /* Gives the step's edits to the history, and those that are only marks back to nobody. */
-static bool
+static void
 replay_record(struct session *s, struct step *step)
 {
-	struct edit *edits = step->edits;
-	size_t n = step->n_edits;
-	bool fits;
-
-	if (step->kind == STEP_MARK)
-		return session_record(s, step, NULL, 0, NULL);
-	fits = session_record(s, step, edits, n, NULL);
-	if (!fits)
-		edits_free(edits, n);
+	if (step->kind == STEP_MARK) {
+		session_record(s, step, NULL, 0, NULL);
+		return;
+	}
+	session_record(s, step, step->edits, step->n_edits, NULL);
 	step->edits = NULL;
 	step->n_edits = 0;
-	return fits;
 }
 
 bool
@@ -190,7 +197,9 @@ session_replay(struct session *s, struct step *step)
 	bool fits = step->ordinal == s->ordinal + 1 && step->first_seq == s->seq + 1 &&
 	    step->last_seq == s->seq + step_event_count(step);
 
-	fits = fits && replay_edits(s, step) && replay_record(s, step);
+	fits = fits && replay_edits(s, step);
+	if (fits)
+		replay_record(s, step);
 	if (fits && step->key && step->reply)
 		session_key_add(s, span_of(step->key), step->request_hash, OK, step->ordinal,
 		    span_of(step->reply));

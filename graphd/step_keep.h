@@ -7,8 +7,7 @@
 enum error session_apply(struct session *, struct edit *);
 /*
  * Puts a step whose edits are in the graph on record: history, clean hash, closed. edits: those
- * that the history shall hold; takes them. rollback NULL: it need not be taken back. False: the
- * entry that it undoes or does again is not there.
+ * that the history shall hold; takes them. rollback NULL: it need not be taken back.
  */
-bool session_record(
+void session_record(
     struct session *, const struct step *, struct edit *edits, size_t n_edits, struct rollback *);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 50, STEPS = 400, MAX_BACK = 12 };
+enum { SEEDS = 50, STEPS = 400, MAX_BACK = 12, LIGHT = 4000 };
 
 static const char *const actors[] = { "ann", "bob" };
 
@@ -143,7 +143,7 @@ redo_to_the_end(struct session *s, struct moment *before, size_t n)
 }
 
 static void
-run_seed(uint64_t seed, bool mine)
+run_seed(uint64_t seed, bool mine, size_t weight_limit)
 {
 	struct moment *before = xcalloc(LIMIT_UNDO_DEPTH + 1, sizeof(*before));
 	struct session *s = new_session();
@@ -151,9 +151,10 @@ run_seed(uint64_t seed, bool mine)
 	size_t n;
 
 	printf("seed %lu\n", (unsigned long)seed);
+	s->history.weight_limit = weight_limit;
 	live_through(s, &d, mine);
 	n = undo_to_the_start(s, before);
-	if (!mine) {
+	if (!mine && weight_limit == LIMIT_UNDO_BYTES) {
 		ck_assert_uint_eq(s->history.n_undo, 0);
 		ck_assert_uint_eq(graph_count(s->graph), 0);
 	}
@@ -164,13 +165,19 @@ run_seed(uint64_t seed, bool mine)
 
 START_TEST(undo_to_the_start_and_redo_to_the_end_give_every_state_again)
 {
-	run_seed((uint64_t)_i + 1, false);
+	run_seed((uint64_t)_i + 1, false, LIMIT_UNDO_BYTES);
 }
 END_TEST
 
 START_TEST(the_same_holds_when_each_takes_back_their_own)
 {
-	run_seed((uint64_t)_i + 1001, true);
+	run_seed((uint64_t)_i + 1001, true, LIMIT_UNDO_BYTES);
+}
+END_TEST
+
+START_TEST(the_same_holds_where_entries_go_for_their_weight)
+{
+	run_seed((uint64_t)_i + 2001, _i % 2, LIGHT);
 }
 END_TEST
 
@@ -273,6 +280,7 @@ main(void)
 	tcase_add_loop_test(
 	    tests, undo_to_the_start_and_redo_to_the_end_give_every_state_again, 0, SEEDS);
 	tcase_add_loop_test(tests, the_same_holds_when_each_takes_back_their_own, 0, SEEDS);
+	tcase_add_loop_test(tests, the_same_holds_where_entries_go_for_their_weight, 0, SEEDS);
 	tcase_add_test(tests, the_oldest_entry_goes_beyond_the_limit);
 	tcase_add_test(tests, a_new_command_clears_redo_for_all_and_leaves_others_their_own);
 	tcase_add_test(tests, mine_takes_the_newest_of_the_actor_and_nothing_else);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 50, STEPS = 400, IN_FLIGHT = 6 };
+enum { SEEDS = 50, STEPS = 400, IN_FLIGHT = 6, LIGHT = 4000 };
 
 static const char *const actors[] = { "ann", "bob", NULL };
 
@@ -53,6 +53,8 @@ START_TEST(replaying_the_stored_steps_gives_the_same_session)
 	struct dice d = dice_of((uint64_t)_i + 1);
 
 	printf("seed %d\n", _i + 1);
+	if (_i % 2)
+		s->history.weight_limit = again->history.weight_limit = LIGHT;
 	for (int i = 0; i < STEPS; i++) {
 		struct step *step = random_happening(s, &d), stored;
 		if (!step)
@@ -63,6 +65,7 @@ START_TEST(replaying_the_stored_steps_gives_the_same_session)
 		ck_assert(session_replay(again, &stored));
 		free_step(step);
 		ck_assert_uint_eq(s->seq, again->seq);
+		ck_assert_uint_eq(s->history.weight, again->history.weight);
 		ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
 		session_settled(s, s->ordinal);
 	}
@@ -79,12 +82,16 @@ START_TEST(steps_taken_back_newest_first_leave_no_trace)
 	struct dice d = dice_of((uint64_t)_i + 1);
 	struct step *steps[IN_FLIGHT];
 	char *before[IN_FLIGHT];
+	size_t weight[IN_FLIGHT];
 
 	printf("seed %d\n", _i + 1);
+	if (_i % 2)
+		s->history.weight_limit = LIGHT;
 	for (int i = 0; i < STEPS / 4; i++) {
 		size_t n = 0;
 		for (uint32_t wanted = roll(&d, IN_FLIGHT); n < wanted; n++) {
 			before[n] = snapshot_text(s);
+			weight[n] = s->history.weight;
 			steps[n] = random_happening(s, &d);
 			if (!steps[n]) {
 				free(before[n]);
@@ -95,6 +102,7 @@ START_TEST(steps_taken_back_newest_first_leave_no_trace)
 		while (n-- > 0) {
 			session_revert(s, steps[n]);
 			assert_same_snapshots(snapshot_text(s), before[n]);
+			ck_assert_uint_eq(s->history.weight, weight[n]);
 			ck_assert_ptr_null(graph_verify(s->graph));
 			free_step(steps[n]);
 		}

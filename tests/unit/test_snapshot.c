@@ -9,13 +9,14 @@
 #include <stdlib.h>
 
 static struct session *
-lived_session(uint64_t seed, int steps)
+lived_session_of(uint64_t seed, int steps, size_t weight_limit)
 {
 	static const char *const actors[] = { "ann", "bob" };
 	struct session *s = new_session();
 	struct dice d = dice_of(seed);
 	enum error err;
 
+	s->history.weight_limit = weight_limit;
 	for (int i = 0; i < steps; i++) {
 		const char *actor = actors[roll(&d, 2)];
 		if (roll(&d, 4))
@@ -29,6 +30,12 @@ lived_session(uint64_t seed, int steps)
 	session_key_add(s, SPAN("k1"), 5, OK, 1, SPAN("{\"a\":1}"));
 	session_key_add(s, SPAN("refused"), 6, ERROR_not_found, 0, SPAN("{}"));
 	return s;
+}
+
+static struct session *
+lived_session(uint64_t seed, int steps)
+{
+	return lived_session_of(seed, steps, LIMIT_UNDO_BYTES);
 }
 
 static struct session *
@@ -72,6 +79,21 @@ START_TEST(a_restored_session_is_the_same_and_goes_on_the_same)
 	assert_same_sessions(s, again);
 	ck_assert_int_eq(session_is_dirty(s), session_is_dirty(again));
 	ck_assert(uuid_equal(&s->meta.project_id, &again->meta.project_id));
+	go_through(undo_as, s, again);
+	go_through(redo_as, s, again);
+	session_free(s);
+	session_free(again);
+}
+END_TEST
+
+START_TEST(a_session_at_the_limit_of_weight_goes_on_the_same)
+{
+	struct session *s = lived_session_of((uint64_t)_i + 1, 200, 4000), *again = restored(s);
+
+	printf("seed %d\n", _i + 1);
+	again->history.weight_limit = s->history.weight_limit;
+	assert_same_sessions(s, again);
+	ck_assert_uint_eq(s->history.weight, again->history.weight);
 	go_through(undo_as, s, again);
 	go_through(redo_as, s, again);
 	session_free(s);
@@ -173,6 +195,7 @@ main(void)
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, a_restored_session_is_the_same_and_goes_on_the_same, 0, 20);
+	tcase_add_loop_test(tests, a_session_at_the_limit_of_weight_goes_on_the_same, 0, 20);
 	tcase_add_test(tests, answers_are_kept_and_refusals_are_not);
 	tcase_add_test(tests, an_empty_and_a_closed_session_come_back);
 	tcase_add_test(tests, a_chain_of_the_greatest_depth_comes_back);
