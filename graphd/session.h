@@ -55,6 +55,7 @@ struct session {
 	size_t n_clients;
 	struct table *keys; /* struct key_entry by key; NULL until first used */
 	struct link keys_by_age;
+	size_t keys_bytes;	   /* of the keys and their answers */
 	struct step *open;	   /* the step being made, or NULL */
 	struct json_out *warnings; /* array being written by the rules while a step is open */
 	uint64_t snapshot_ordinal; /* last step that a stored snapshot covers */
@@ -136,7 +137,7 @@ bool session_replay(struct session *, struct step *taken);
 
 /* The remembered answer, or NULL. */
 const struct key_entry *session_key_find(const struct session *, struct span key);
-/* Remembers one; ordinal 0 for a refusal. The oldest goes above LIMIT_KEYS. */
+/* Remembers one; ordinal 0 for a refusal. The oldest go above LIMIT_KEYS and LIMIT_KEYS_BYTES. */
 void session_key_add(struct session *, struct span key, uint64_t request_hash, enum error,
     uint64_t ordinal, struct span reply);
 

@@ -42,16 +42,41 @@ key_entry_new(struct span key, struct span reply)
 	return entry;
 }
 
+/* Into the table, and by age in front of that link (the list itself: as the newest). */
+static void
+keep(struct session *s, struct key_entry *entry, struct link *before)
+{
+	table_add(s->keys, entry);
+	list_append(before, &entry->age);
+	s->keys_bytes += entry->key.n + entry->reply.n;
+}
+
+static void
+let_go(struct session *s, struct key_entry *entry)
+{
+	table_remove(s->keys, &entry->key);
+	list_remove(&entry->age);
+	s->keys_bytes -= entry->key.n + entry->reply.n;
+}
+
 /* Forgets an answer; it is kept with the newest step until that is durable. */
 static void
 displace(struct session *s, struct key_entry *entry)
 {
-	table_remove(s->keys, &entry->key);
-	list_remove(&entry->age);
+	let_go(s, entry);
 	if (list_is_empty(&s->rollbacks))
 		free(entry);
 	else
 		list_append(&LIST_OF(s->rollbacks.prev, struct rollback, link)->keys, &entry->age);
+}
+
+/* For one more of so many bytes. */
+static void
+make_room(struct session *s, size_t n_bytes)
+{
+	while (s->keys->n >= LIMIT_KEYS ||
+	    (s->keys->n > 0 && s->keys_bytes + n_bytes > LIMIT_KEYS_BYTES))
+		displace(s, entry_of(s->keys_by_age.next));
 }
 
 void
@@ -67,15 +92,13 @@ session_key_add(struct session *s, struct span key, uint64_t request_hash, enum 
 	old = table_find(s->keys, &key);
 	if (old)
 		displace(s, old);
-	else if (s->keys->n >= LIMIT_KEYS)
-		displace(s, entry_of(s->keys_by_age.next));
+	make_room(s, key.n + reply.n);
 	entry = key_entry_new(key, reply);
 	entry->request_hash = request_hash;
 	entry->error = error;
 	entry->has_step = ordinal != 0;
 	entry->ordinal = ordinal ? ordinal : s->ordinal;
-	table_add(s->keys, entry);
-	list_append(&s->keys_by_age, &entry->age);
+	keep(s, entry, &s->keys_by_age);
 }
 
 /*
@@ -89,15 +112,13 @@ session_keys_revert(struct session *s, struct rollback *rb)
 		struct key_entry *newest = entry_of(s->keys_by_age.prev);
 		if (newest->ordinal < rb->ordinal)
 			break;
-		table_remove(s->keys, &newest->key);
-		list_remove(&newest->age);
+		let_go(s, newest);
 		free(newest);
 	}
 	while (!list_is_empty(&rb->keys)) {
 		struct link *age = rb->keys.prev;
 		list_remove(age);
-		table_add(s->keys, entry_of(age));
-		list_append(s->keys_by_age.next, age);
+		keep(s, entry_of(age), s->keys_by_age.next);
 	}
 }
 
@@ -112,8 +133,7 @@ session_unstored_take(struct session *s, struct link *answers)
 		next = l->next;
 		if (entry->has_step)
 			continue;
-		table_remove(s->keys, &entry->key);
-		list_remove(l);
+		let_go(s, entry);
 		list_append(answers, l);
 	}
 }

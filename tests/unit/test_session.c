@@ -1,8 +1,6 @@
 #include "graphd/session.h"
 
-#include "common/limits.h"
 #include "common/mem.h"
-#include "common/table.h"
 #include "graph_fixture.h"
 #include "run_tests.h"
 
@@ -257,53 +255,6 @@ START_TEST(meta_follows_its_edits_and_their_undo)
 }
 END_TEST
 
-START_TEST(the_oldest_answer_is_forgotten_beyond_the_limit)
-{
-	struct session *s = new_session();
-	char key[32];
-
-	for (int i = 0; i <= LIMIT_KEYS; i++) {
-		snprintf(key, sizeof(key), "%d", i);
-		session_key_add(s, span_of(key), (uint64_t)i, ERROR_not_found, 0, SPAN("{}"));
-	}
-	ck_assert_uint_eq(s->keys->n, LIMIT_KEYS);
-	ck_assert_ptr_null(session_key_find(s, SPAN("0")));
-	ck_assert_uint_eq(session_key_find(s, SPAN("1"))->request_hash, 1);
-	ck_assert_int_eq(session_key_find(s, SPAN("1"))->error, ERROR_not_found);
-	/* The same key again replaces the answer. */
-	session_key_add(s, SPAN("1"), 5, OK, 3, SPAN("{\"a\":1}"));
-	ck_assert_uint_eq(s->keys->n, LIMIT_KEYS);
-	ck_assert(span_is(session_key_find(s, SPAN("1"))->reply, "{\"a\":1}"));
-	session_free(s);
-}
-END_TEST
-
-START_TEST(an_answer_that_was_pushed_out_comes_back_with_the_step_taken_back)
-{
-	struct session *s = new_session();
-	struct step *step;
-	char key[32];
-
-	for (int i = 0; i < LIMIT_KEYS; i++) {
-		snprintf(key, sizeof(key), "%d", i);
-		session_key_add(s, span_of(key), 1, OK, 1, SPAN("{}"));
-	}
-	s->ordinal = 1;
-	step = do_edit(s, "ann", add_edit(1, 0, 0, "x"));
-	session_key_add(s, SPAN("new"), 1, OK, step->ordinal, SPAN("{}"));
-	ck_assert_ptr_null(session_key_find(s, SPAN("0")));
-	session_revert(s, step);
-	ck_assert_ptr_null(session_key_find(s, SPAN("new")));
-	ck_assert_ptr_nonnull(session_key_find(s, SPAN("0")));
-	/* It is the oldest again. */
-	session_key_add(s, SPAN("other"), 1, ERROR_not_found, 0, SPAN("{}"));
-	ck_assert_ptr_null(session_key_find(s, SPAN("0")));
-	ck_assert_ptr_nonnull(session_key_find(s, SPAN("1")));
-	free_step(step);
-	session_free(s);
-}
-END_TEST
-
 START_TEST(a_stored_step_whose_content_is_another_is_refused)
 {
 	struct session *s = new_session(), *again = new_session();
@@ -385,8 +336,6 @@ main(void)
 	tcase_add_test(tests, saving_makes_clean_and_undo_gives_the_clean_state_back);
 	tcase_add_test(tests, closing_is_a_step_and_can_be_taken_back);
 	tcase_add_test(tests, meta_follows_its_edits_and_their_undo);
-	tcase_add_test(tests, the_oldest_answer_is_forgotten_beyond_the_limit);
-	tcase_add_test(tests, an_answer_that_was_pushed_out_comes_back_with_the_step_taken_back);
 	tcase_add_test(tests, a_stored_step_whose_content_is_another_is_refused);
 	tcase_add_test(tests, a_stored_step_that_does_not_fit_is_refused);
 	tcase_add_test(tests, deleting_and_restoring_100000_nodes_is_one_step_each);
