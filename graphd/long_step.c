@@ -133,13 +133,17 @@ static void
 find_lineage(struct long_step *l)
 {
 	struct reader r = reader_at(l, &l->marks[0]);
-	struct edit e;
+	bool good = true;
 
 	l->lineage = lineage_new();
 	r.brief = true;
-	for (size_t i = 0; i < l->n_edits && step_decode_edit(&r, &e); i++) {
-		lineage_note(l->lineage, &e);
-		edit_fini(&e);
+	for (size_t i = 0; i < l->n_edits && good; i++) {
+		struct edit e;
+
+		good = step_decode_edit(&r, &e);
+		if (good)
+			lineage_note(l->lineage, &e);
+		edit_fini(&e); /* half of it may have been read */
 	}
 	lineage_note_ancestors(l->lineage, &l->head);
 }
