@@ -43,22 +43,29 @@ berth_free(struct member *m, struct berth **at)
 		free(b);
 }
 
+/* What is shown of a member is its first part. */
+static const struct member *
+member_of(const struct client *client)
+{
+	return (const struct member *)(const void *)client;
+}
+
 const char *
 clients_id_of(const struct client *client)
 {
-	return ((const struct member *)(const void *)client)->client_id;
+	return member_of(client)->client_id;
 }
 
 bool
 clients_is_away(const struct client *client)
 {
-	return ((const struct member *)(const void *)client)->absence;
+	return member_of(client)->absence;
 }
 
 const char *
 clients_gateway_of(const struct client *client)
 {
-	const struct member *m = (const struct member *)(const void *)client;
+	const struct member *m = member_of(client);
 
 	return m->gateway ? m->gateway->id.p : NULL;
 }
