@@ -75,6 +75,8 @@ enum {
 	LIMIT_BUS_QUEUE =
 	    10000, /* messages: SNDHWM and RCVHWM; a quarter of it where they are packed */
 	LIMIT_PACK_BYTES = 16 * 1024, /* events in one message; a longer event goes by itself */
+	LIMIT_ROW_BYTES = 32 * 1024,  /* requests or answers in one message; longer ones go alone */
+	LIMIT_ROW_REQUESTS = 32,      /* sent before the turn is over */
 	LIMIT_REQUEST_ID_BYTES = 128,
 	LIMIT_WAITING_REQUESTS =
 	    4096,	       /* held back behind a big answer or a commit; OVERLOADED beyond */

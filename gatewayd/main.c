@@ -200,6 +200,7 @@ listen_for_requests(struct gateway *g)
 		.context = g->rest };
 
 	g->http = http_new(g->loop, &settings);
+	upstream_gather(g->upstream);
 	if (!g->http)
 		log_fatal("http", "cannot listen on %s port %u: %s", g->options.address,
 		    g->options.port, strerror(errno));

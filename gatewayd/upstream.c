@@ -63,11 +63,14 @@ finish_with(struct upstream *u, struct upstream_request *p, enum error status, s
 }
 
 static void
-deliver_reply(struct upstream *u, uint64_t number, struct span status, struct span body)
+deliver_reply(struct upstream *u, struct span name, struct span status, struct span body)
 {
-	struct upstream_request *p = upstream_requests_find(&u->requests, number);
+	struct upstream_request *p;
 	bool is_part = span_is(status, WIRE_STATUS_PART);
+	uint64_t number;
 
+	memcpy(&number, name.p, sizeof(number));
+	p = upstream_requests_find(&u->requests, number);
 	if (number == UPSTREAM_HELLO_NUMBER) {
 		if (span_is(status, WIRE_STATUS_OK))
 			upstream_greeted(u, body);
@@ -84,24 +87,37 @@ deliver_reply(struct upstream *u, uint64_t number, struct span status, struct sp
 	upstream_requests_delay(&u->requests, p, clock_now_ms() + (uint64_t)u->deadline_ms);
 }
 
-/* [] [packed answer head] [body]… */
-static void
+static bool
+take_row(struct upstream *u, struct span left)
+{
+	struct span head, body, name, status;
+	bool good = true;
+
+	while (good && left.n > 0) {
+		good = wire_row_take(&left, &head, &body) &&
+		    wire_answer_head_get(head, &name, &status);
+		if (good)
+			deliver_reply(u, name, status, body);
+	}
+	return good;
+}
+
+/* [] [row], or [] [packed answer head] [body]… False: it is neither. */
+static bool
 take_reply(struct upstream *u, const struct frames *f)
 {
 	enum { HEAD = 1, BODY };
-	struct span number, status, body;
-	uint64_t n;
+	struct span name, status, row;
 	char *owned;
 
+	if (wire_row_get(frames_at(f, HEAD), &row))
+		return take_row(u, row);
 	if (f->n <= BODY || f->too_long ||
-	    !wire_answer_head_get(frames_at(f, HEAD), &number, &status)) {
-		log_debug("graphd", "a reply of %zu frames that means nothing here", f->n);
-		return;
-	}
-	memcpy(&n, number.p, sizeof(n));
-	body = join_frames(f, BODY, &owned);
-	deliver_reply(u, n, status, body);
+	    !wire_answer_head_get(frames_at(f, HEAD), &name, &status))
+		return false;
+	deliver_reply(u, name, status, join_frames(f, BODY, &owned));
 	free(owned);
+	return true;
 }
 
 bool
@@ -116,7 +132,8 @@ upstream_dealer_ready(struct loop_zmq *z)
 			upstream_set_deadline(u);
 			return false;
 		}
-		take_reply(u, &f);
+		if (!take_reply(u, &f))
+			log_debug("graphd", "a reply of %zu frames that means nothing here", f.n);
 		frames_fini(&f);
 	}
 	return true;
@@ -254,7 +271,8 @@ upstream_ask(
 	count_change(u, p);
 	upstream_count_in_flight(u);
 	upstream_set_deadline(u);
-	upstream_flush(u);
+	if (!u->gathers || ++u->n_gathered >= LIMIT_ROW_REQUESTS)
+		upstream_flush(u);
 	return p->number;
 }
 
@@ -358,6 +376,7 @@ upstream_free(struct upstream *u)
 	table_fini(&u->subscriptions);
 	json_out_fini(&u->caller);
 	json_out_fini(&u->head);
+	json_out_fini(&u->row);
 	free(u->gateway_id);
 	free(u->address);
 	free(u);

@@ -38,40 +38,119 @@ send_parts(void *socket, struct span bytes)
 	frames_send(socket, bytes, false);
 }
 
-/* When the first frame is taken the others are: ZeroMQ counts whole messages. */
-static bool
-send_request(struct upstream *u, uint64_t number, enum command command, const struct uuid *session,
-    struct span caller, struct span args)
+/* Into u->head. */
+static void
+make_head(struct upstream *u, uint64_t number, enum command command, const struct uuid *session,
+    struct span caller)
 {
-	void *socket = u->dealer.socket;
 	struct wire_packed head = { .id = { (const char *)&number, sizeof(number) },
 		.session = *session,
 		.command = span_of(command_rows[command].name),
 		.caller = caller };
 
-	if (!frames_send(socket, SPAN(""), true))
-		return false;
 	json_out_clear(&u->head);
 	wire_packed_put(&head, &u->head);
+}
+
+static void
+make_head_of(struct upstream *u, const struct upstream_request *p)
+{
+	make_head(u, upstream_request_name(p), p->command, &p->session, p->caller);
+}
+
+/* Behind the head. When the first frame is taken the others are: ZeroMQ counts whole messages. */
+static bool
+send_alone(struct upstream *u, struct span args)
+{
+	void *socket = u->dealer.socket;
+
+	if (!frames_send(socket, SPAN(""), true))
+		return false;
 	frames_send(socket, json_out_span(&u->head), true);
 	send_parts(socket, args);
 	return true;
 }
 
+static struct upstream_request *
+first_unsent(struct upstream *u)
+{
+	return LIST_OF(u->requests.unsent.next, struct upstream_request, unsent);
+}
+
+/* As many as go into one message; how many, 0: the first one must go alone. */
+static size_t
+make_row(struct upstream *u)
+{
+	size_t n = 0;
+
+	json_out_clear(&u->row);
+	LIST_EACH(at, &u->requests.unsent)
+	{
+		struct upstream_request *p = LIST_OF(at, struct upstream_request, unsent);
+
+		make_head_of(u, p);
+		if (!u->takes_rows || !wire_row_fits(u->row.n, json_out_span(&u->head), p->args))
+			break;
+		wire_row_put(json_out_span(&u->head), p->args, &u->row);
+		n++;
+	}
+	return n;
+}
+
+/* How many were sent; 0: the socket takes no more. */
+static size_t
+send_some(struct upstream *u)
+{
+	void *socket = u->dealer.socket;
+	size_t n = make_row(u);
+
+	/* Then its head is the one that was made last. */
+	if (n == 0)
+		return send_alone(u, first_unsent(u)->args) ? 1 : 0;
+	if (!frames_send(socket, SPAN(""), true))
+		return 0;
+	frames_send(socket, json_out_span(&u->row), false);
+	return n;
+}
+
 void
 upstream_flush(struct upstream *u)
 {
+	u->n_gathered = 0;
 	while (u->is_linked && u->is_up && !list_is_empty(&u->requests.unsent)) {
-		struct upstream_request *p =
-		    LIST_OF(u->requests.unsent.next, struct upstream_request, unsent);
-		if (!send_request(
-			u, upstream_request_name(p), p->command, &p->session, p->caller, p->args)) {
+		size_t n = send_some(u);
+
+		if (n == 0) {
 			loop_set_timer(u->loop, &u->retry, clock_now_ms() + RETRY_MS);
 			return;
 		}
-		list_remove(&p->unsent);
-		p->was_sent = true;
+		for (; n > 0; n--) {
+			struct upstream_request *p = first_unsent(u);
+
+			list_remove(&p->unsent);
+			p->was_sent = true;
+		}
 	}
+}
+
+static void
+turn_end(struct loop_hook *hook)
+{
+	upstream_flush(OWNER_OF(hook, struct upstream, turn_end));
+}
+
+static void
+turn_last(struct loop_hook *hook)
+{
+	upstream_flush(OWNER_OF(hook, struct upstream, turn_last));
+}
+
+void
+upstream_gather(struct upstream *u)
+{
+	u->turn_last.run = turn_last;
+	loop_at_turn_end(u->loop, &u->turn_last);
+	u->gathers = true;
 }
 
 static void
@@ -98,8 +177,8 @@ upstream_hello(struct upstream *u, bool leaving)
 		json_out_bool(&args, true);
 	}
 	json_out_close(&args, '}');
-	send_request(
-	    u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, &no_session, SPAN(""), json_out_span(&args));
+	make_head(u, UPSTREAM_HELLO_NUMBER, COMMAND_hello, &no_session, SPAN(""));
+	send_alone(u, json_out_span(&args));
 	json_out_fini(&args);
 }
 
@@ -201,6 +280,7 @@ upstream_linked(struct upstream *u)
 	upstream_end_once(u);
 	resend_all(u);
 	u->is_linked = true;
+	u->takes_rows = false;
 	/* Its answer tells whether the two understand each other; then what waits is sent. */
 	upstream_hello(u, false);
 	upstream_flush(u);
@@ -279,8 +359,9 @@ void
 upstream_greeted(struct upstream *u, struct span body)
 {
 	bool was_told, may_be_unknown = u->has_broken;
-	struct span known;
+	struct span known, rows;
 
+	u->takes_rows = json_find(json_trim(body), "rows", &rows) && span_is(rows, "true");
 	upstream_heard(u, body);
 	was_told = u->is_told;
 	u->is_told = u->has_broken = u->was_still = false;
@@ -344,6 +425,8 @@ upstream_prepare(struct upstream *u)
 	upstream_prepare_events(u);
 	u->monitor.ready = upstream_monitor_ready;
 	u->monitor.tells = true;
+	u->turn_end.run = turn_end;
+	loop_at_turn_end(u->loop, &u->turn_end);
 	loop_set_timer(u->loop, &u->tick, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
 }
 

@@ -31,6 +31,11 @@ struct upstream {
 	char *gateway_id; /* owned */
 	char *address;	  /* owned; where other gateways reach this one; NULL: nowhere */
 	struct json_out caller, head; /* of the request being made, or sent */
+	struct json_out row;	      /* the one being sent */
+	struct loop_hook turn_end, turn_last;
+	unsigned n_gathered; /* requests, since something was sent */
+	bool gathers;	     /* until the turn is over */
+	bool takes_rows;     /* graphd does */
 	bool is_up, is_linked, is_other_version;
 	bool is_other_endpoint; /* events come packed, or not, and the other was expected */
 	bool is_told; /* up() was called for this boot id, and no Hello has been answered since */

@@ -39,6 +39,8 @@ on_turn_end(struct loop_hook *hook)
 
 	snapshooter_give_way(&s->snapshooter);
 	server_run_lanes(s);
+	/* A commit may be written here and now, which takes a while. */
+	router_flush(&s->router);
 	server_commit(s);
 	server_run_streams(s);
 	server_drop_ended(s);
@@ -50,6 +52,7 @@ on_turn_end(struct loop_hook *hook)
 	s->taken = 0;
 	if (s->draining)
 		server_end_surveys(s);
+	router_flush(&s->router);
 	server_set_expiry(s);
 	if (s->draining && server_is_settled(s) && !snapshooter_is_reading(&s->snapshooter))
 		loop_stop(s->loop);
@@ -144,7 +147,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 		guard_fini(&s->guard);
 		bus_fini(&s->bus, loop);
 		if (s->router.socket)
-			zmq_close(s->router.socket);
+			router_fini(&s->router);
 		bus_security_free(s->security);
 		dispatcher_free(s->dispatcher);
 		zmq_ctx_term(s->zmq);
@@ -211,7 +214,7 @@ server_free(struct server *s)
 	}
 	if (!s->draining)
 		loop_remove_zmq(s->loop, &s->requests);
-	zmq_close(s->router.socket);
+	router_fini(&s->router);
 	bus_fini(&s->bus, s->loop);
 	for (int i = 0; i < 2; i++)
 		batch_fini(&s->batches[i]);

@@ -42,6 +42,7 @@ land(struct server *s, struct batch *batch)
 	}
 	for (struct link *l; (l = list_take(&batch->replies));)
 		server_reply(s, LIST_OF(l, struct reply, link));
+	router_flush(&s->router);
 	batch_clear(batch);
 }
 

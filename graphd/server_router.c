@@ -1,21 +1,16 @@
 #include "graphd/server_router.h"
 
 #include "common/bus_socket.h"
-#include "common/frames.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "graphd/clip.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 static struct metric dropped = { .name = "graphd_requests_dropped_total",
 	.help = "Messages that could not be answered because they were no requests.",
-	.type = "counter" };
-static struct metric lost = { .name = "graphd_replies_lost_total",
-	.help = "Replies whose gateway had gone or did not read.",
 	.type = "counter" };
 
 void *
@@ -26,7 +21,7 @@ router_bind(void *zmq, const char *endpoint, const struct bus_security *security
 	if (!socket)
 		return NULL;
 	metrics_add(&dropped);
-	metrics_add(&lost);
+	router_add_reply_metrics();
 	/* Without MANDATORY a reply to a peer that has left vanishes without a word; without
 	 * HANDOVER a gateway that comes back under its old id would be ignored while its dead
 	 * connection lingers. */
@@ -37,43 +32,38 @@ router_bind(void *zmq, const char *endpoint, const struct bus_security *security
 	return bus_socket_listen(socket, endpoint);
 }
 
-/* Where the parts of a request stand in a message. */
-struct layout {
-	size_t n_envelope;
-	size_t total_bytes;
-};
-
 enum { AT_PROTOCOL, AT_ID, AT_COMMAND, AT_SESSION, AT_CALLER, AT_ARGS };
 
-/* What stands before the arguments, as spans into the frames. */
+/* One request as it came, as spans into the frames of its message. */
 struct head {
+	const struct span *envelope;
+	size_t n_envelope;
 	bool is_packed;
-	bool is_known;		  /* the protocol is ours */
+	bool is_in_row;
+	bool is_known; /* the protocol is ours */
+	bool is_short; /* frames are missing */
+	bool is_too_long;
 	struct span session_text; /* {NULL,0} when packed */
 	struct wire_packed parts;
-	size_t at_args; /* the frame behind it */
+	const struct span *args; /* in so many frames */
+	size_t n_args;
 };
 
-/* The envelope ends with the first empty frame; a routing id is never empty. False: there is no
- * such frame within bounds. */
-static bool
-measure(const struct frames *f, struct layout *out)
+/* The envelope ends with the first empty frame; a routing id is never empty. 0: there is no such
+ * frame within bounds. */
+static size_t
+measure_envelope(const struct frames *f)
 {
-	size_t envelope_bytes = 0;
+	size_t bytes = 0;
 
 	for (size_t i = 0; i < f->n && i < LIMIT_ENVELOPE_FRAMES; i++) {
-		envelope_bytes += frames_at(f, i).n;
-		if (envelope_bytes > LIMIT_ENVELOPE_BYTES)
-			return false;
-		if (frames_at(f, i).n > 0)
-			continue;
-		out->n_envelope = i + 1;
-		out->total_bytes = 0;
-		for (size_t j = 0; j < f->n; j++)
-			out->total_bytes += frames_at(f, j).n;
-		return true;
+		bytes += f->at[i].n;
+		if (bytes > LIMIT_ENVELOPE_BYTES)
+			return 0;
+		if (f->at[i].n == 0)
+			return i + 1;
 	}
-	return false;
+	return 0;
 }
 
 static struct span
@@ -90,37 +80,49 @@ keep(char **at, struct span bytes)
 static struct head
 read_head(const struct frames *f, size_t base)
 {
-	struct head h = { .at_args = base + 1 };
+	struct head h = { .envelope = f->at, .n_envelope = base, .is_too_long = f->too_long };
+	size_t at_args = base + 1;
 
 	h.is_packed = h.is_known = wire_packed_get(frames_at(f, base), &h.parts);
-	if (h.is_packed)
-		return h;
-	h.is_known = span_is(frames_at(f, base + AT_PROTOCOL), WIRE_PROTOCOL);
-	h.parts.id = frames_at(f, base + AT_ID);
-	h.parts.command = frames_at(f, base + AT_COMMAND);
-	h.parts.caller = frames_at(f, base + AT_CALLER);
-	h.session_text = frames_at(f, base + AT_SESSION);
-	h.at_args = base + AT_ARGS;
+	if (!h.is_packed) {
+		h.is_known = span_is(frames_at(f, base + AT_PROTOCOL), WIRE_PROTOCOL);
+		h.parts.id = frames_at(f, base + AT_ID);
+		h.parts.command = frames_at(f, base + AT_COMMAND);
+		h.parts.caller = frames_at(f, base + AT_CALLER);
+		h.session_text = frames_at(f, base + AT_SESSION);
+		at_args = base + AT_ARGS;
+	}
+	h.is_short = f->n < at_args;
+	h.args = &f->at[at_args];
+	h.n_args = h.is_short ? 0 : f->n - at_args;
 	return h;
 }
 
 /* Arguments that were cut into several frames are joined again. */
 static struct ask *
-ask_new(const struct frames *f, const struct layout *layout, const struct head *head)
+ask_new(const struct head *head)
 {
-	struct ask *ask = xcalloc(1, sizeof *ask + layout->total_bytes);
-	char *at = ask->bytes;
+	size_t total = head->parts.id.n + head->parts.caller.n;
+	struct ask *ask;
+	char *at;
 
-	for (size_t i = 0; i < layout->n_envelope; i++)
-		ask->envelope[i] = keep(&at, frames_at(f, i));
-	ask->n_envelope = layout->n_envelope;
+	for (size_t i = 0; i < head->n_envelope; i++)
+		total += head->envelope[i].n;
+	for (size_t i = 0; i < head->n_args; i++)
+		total += head->args[i].n;
+	ask = xcalloc(1, sizeof *ask + total);
+	at = ask->bytes;
+	for (size_t i = 0; i < head->n_envelope; i++)
+		ask->envelope[i] = keep(&at, head->envelope[i]);
+	ask->n_envelope = head->n_envelope;
 	ask->is_packed = head->is_packed;
+	ask->is_in_row = head->is_in_row;
 	ask->session = head->parts.session;
 	ask->id = keep(&at, head->parts.id);
 	ask->caller = keep(&at, head->parts.caller);
 	ask->args = (struct span){ at, 0 };
-	for (size_t i = head->at_args; i < f->n; i++)
-		ask->args.n += keep(&at, frames_at(f, i)).n;
+	for (size_t i = 0; i < head->n_args; i++)
+		ask->args.n += keep(&at, head->args[i]).n;
 	return ask;
 }
 
@@ -199,7 +201,7 @@ check_json(
 }
 
 static enum error
-check_ask(struct ask *ask, const struct frames *f, const struct head *head, struct refusal *why)
+check_ask(struct ask *ask, const struct head *head, struct refusal *why)
 {
 	static const struct json_bounds caller_bounds = { 4, 64, LIMIT_ENVELOPE_BYTES, 64 };
 	struct span command = head->parts.command;
@@ -209,13 +211,13 @@ check_ask(struct ask *ask, const struct frames *f, const struct head *head, stru
 	if (!head->is_known)
 		return refuse(
 		    why, ERROR_unsupported_version, "", "This server speaks %s.", WIRE_PROTOCOL);
-	if (f->n < head->at_args)
+	if (head->is_short)
 		return refuse(why, ERROR_invalid_request, "", "The request has too few frames.");
 	ask->command = command_find(command);
 	if (ask->command == COMMANDS)
 		return refuse(why, ERROR_unknown_command, "command_type",
 		    "There is no command \"%.*s\".", CLIP(command));
-	if (f->too_long ||
+	if (head->is_too_long ||
 	    ask->args.n >
 		(takes_whole_graphs(ask->command) ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES))
 		return refuse(why, ERROR_payload_too_large, "", "%s",
@@ -230,49 +232,22 @@ check_ask(struct ask *ask, const struct frames *f, const struct head *head, stru
 	return err ? err : check_json(&ask->args, "arguments", &bounds, why);
 }
 
-void
-router_refuse_for(
-    struct router *r, const struct ask *ask, enum error err, const struct refusal *why)
-{
-	struct json_out body = { 0 };
-
-	json_out_open(&body, '{');
-	json_out_key(&body, "error");
-	error_write(&body, err, why);
-	json_out_close(&body, '}');
-	router_reply(r, ask, error_rows[err].code, json_out_span(&body));
-	json_out_fini(&body);
-}
-
-void
-router_refuse(struct router *r, const struct ask *ask, enum error err)
-{
-	struct refusal why = { 0 };
-
-	router_refuse_for(r, ask, err, &why);
-	refusal_fini(&why);
-}
-
 /* A message without a request id cannot be answered so that anybody would know what the answer is
  * to. */
 static struct ask *
-parse(struct router *r, const struct frames *f)
+take_ask(struct router *r, const struct head *head)
 {
 	struct refusal why = { 0 };
-	struct layout layout;
-	struct head head = { 0 };
 	struct ask *ask;
 	enum error err;
 
-	if (measure(f, &layout))
-		head = read_head(f, layout.n_envelope);
-	if (head.parts.id.n == 0 || head.parts.id.n > LIMIT_REQUEST_ID_BYTES) {
+	if (head->parts.id.n == 0 || head->parts.id.n > LIMIT_REQUEST_ID_BYTES) {
 		dropped.value++;
-		log_debug("bus", "dropped a message of %zu frames that is no request", f->n);
+		log_debug("bus", "dropped a message that is no request");
 		return NULL;
 	}
-	ask = ask_new(f, &layout, &head);
-	err = check_ask(ask, f, &head, &why);
+	ask = ask_new(head);
+	err = check_ask(ask, head, &why);
 	if (err) {
 		router_refuse_for(r, ask, err, &why);
 		free(ask);
@@ -282,60 +257,53 @@ parse(struct router *r, const struct frames *f)
 	return ask;
 }
 
+/* The next one of a row. What is damaged is dropped, and all that would stand behind it. */
+static struct ask *
+take_from_row(struct router *r)
+{
+	struct span packed, args;
+	struct head head = { .envelope = r->message.at,
+		.n_envelope = r->n_envelope,
+		.is_packed = true,
+		.is_in_row = true,
+		.is_known = true,
+		.args = &args,
+		.n_args = 1 };
+
+	if (!wire_row_take(&r->left, &packed, &args) || !wire_packed_get(packed, &head.parts)) {
+		head.parts.id.n = 0;
+		r->left.n = 0;
+	}
+	return take_ask(r, &head);
+}
+
+static struct ask *
+take_single(struct router *r)
+{
+	struct head head = { 0 };
+
+	if (r->n_envelope > 0)
+		head = read_head(&r->message, r->n_envelope);
+	return take_ask(r, &head);
+}
+
+static bool
+is_row(struct router *r)
+{
+	return r->n_envelope > 0 && r->message.n == r->n_envelope + 1 &&
+	    wire_row_get(frames_at(&r->message, r->n_envelope), &r->left);
+}
+
 bool
 router_take(struct router *r, struct ask **ask)
 {
-	struct frames f;
-
-	if (!frames_recv(&f, r->socket))
-		return false;
-	*ask = parse(r, &f);
-	frames_fini(&f);
+	if (r->left.n == 0) {
+		if (!frames_recv(&r->message, r->socket))
+			return false;
+		r->n_envelope = measure_envelope(&r->message);
+	}
+	*ask = r->left.n > 0 || is_row(r) ? take_from_row(r) : take_single(r);
+	if (r->left.n == 0)
+		frames_fini(&r->message);
 	return true;
-}
-
-/* All but the body. Once the first frame has gone, the others of the message cannot fail. */
-static enum router_sent
-send_head(struct router *r, const struct ask *ask, const char *status)
-{
-	if (!frames_send(r->socket, ask->envelope[0], true)) {
-		enum router_sent sent = errno == EAGAIN ? ROUTER_FULL : ROUTER_GONE;
-
-		lost.value++;
-		return sent;
-	}
-	for (size_t i = 1; i < ask->n_envelope; i++)
-		frames_send(r->socket, ask->envelope[i], true);
-	if (ask->is_packed) {
-		char head[WIRE_ANSWER_HEAD_MAX];
-		size_t n = wire_answer_head(ask->id, status, head);
-
-		frames_send(r->socket, (struct span){ head, n }, true);
-		return ROUTER_SENT;
-	}
-	frames_send(r->socket, SPAN(WIRE_PROTOCOL), true);
-	frames_send(r->socket, ask->id, true);
-	frames_send(r->socket, span_of(status), true);
-	return ROUTER_SENT;
-}
-
-enum router_sent
-router_reply(struct router *r, const struct ask *ask, const char *status, struct span body)
-{
-	enum router_sent sent = send_head(r, ask, status);
-
-	if (sent == ROUTER_SENT)
-		frames_send(r->socket, body, false);
-	return sent;
-}
-
-enum router_sent
-router_reply_taking(
-    struct router *r, const struct ask *ask, const char *status, char *body, size_t n)
-{
-	enum router_sent sent = send_head(r, ask, status);
-
-	if (sent == ROUTER_SENT)
-		frames_send_owned(r->socket, body, n, false);
-	return sent;
 }

@@ -64,8 +64,8 @@ send_part(struct stream *s, struct router *router)
 
 	if (part.n > LIMIT_PART_BYTES)
 		part.n = LIMIT_PART_BYTES;
-	sent = whole ? router_reply_taking(router, s->ask, status, s->out.bytes, part.n)
-		     : router_reply(router, s->ask, status, part);
+	sent = whole ? router_send_taking(router, s->ask, status, s->out.bytes, part.n)
+		     : router_send(router, s->ask, status, part);
 	if (sent != ROUTER_SENT)
 		return sent;
 	s->sent += part.n;

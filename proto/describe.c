@@ -128,6 +128,13 @@ print_wire(void)
 	    "client, gateway, key and traceparent, each as its length in one byte and the text. "
 	    "They are answered in kind:\n"
 	    "`[] [head] [body]...`, the head being the same 8 bytes, the id, and the status.\n\n"
+	    "What a gateway asks in one turn it sends in a row, if the answer to Hello said "
+	    "`rows`: `[] [row]`, the bytes `%s`\n"
+	    "and for each request the length of its head and of its arguments, 4 bytes each, "
+	    "little-endian; head; arguments. Its answers come\n"
+	    "in rows as well, with bodies for arguments, in any order and not as they were asked "
+	    "together. A row has at most %d bytes;\n"
+	    "what is longer, and a part of an answer, comes alone.\n\n"
 	    "Caller, arguments and body are JSON; an empty caller or empty arguments count as "
 	    "`{}`. A frame holds at most %d bytes:\n"
 	    "what is longer than %d is cut into several frames of the same message. `PART` "
@@ -166,7 +173,7 @@ print_wire(void)
 	    "little-endian; header; payload. The topic to\n"
 	    "subscribe to is the 16 bytes; with `%s` behind them node-updated is sent as well. "
 	    "Heartbeats are as above, with `\"packed\":true` in their payload.\n",
-	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, LIMIT_FRAME_BYTES, LIMIT_PART_BYTES,
+	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, WIRE_ROW, LIMIT_ROW_BYTES, LIMIT_FRAME_BYTES, LIMIT_PART_BYTES,
 	    WIRE_HEADER_BYTES, LIMIT_PATH_NODES, WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS,
 	    LIMIT_EVENT_BYTES, LIMIT_STEP_EVENTS, LIMIT_PACK_BYTES, WIRE_FEED_DASH);
 	print_commands();

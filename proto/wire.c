@@ -88,6 +88,68 @@ wire_answer_head_get(struct span frame, struct span *id, struct span *status)
 	return true;
 }
 
+/* What stands in one frame with others: two texts behind their lengths. */
+enum { LENGTHS_BYTES = 8 };
+
+static void
+put_pair(struct span head, struct span body, struct json_out *out)
+{
+	uint32_t lengths[2] = { htole32((uint32_t)head.n), htole32((uint32_t)body.n) };
+
+	json_out_bytes(out, (struct span){ (const char *)lengths, LENGTHS_BYTES });
+	json_out_bytes(out, head);
+	json_out_bytes(out, body);
+}
+
+static bool
+take_pair(struct span *left, struct span *head, struct span *body)
+{
+	uint32_t lengths[2];
+
+	if (left->n < LENGTHS_BYTES)
+		return false;
+	memcpy(lengths, left->p, LENGTHS_BYTES);
+	*head = (struct span){ left->p + LENGTHS_BYTES, le32toh(lengths[0]) };
+	body->n = le32toh(lengths[1]);
+	if (left->n - LENGTHS_BYTES < head->n || left->n - LENGTHS_BYTES - head->n < body->n)
+		return false;
+	body->p = head->p + head->n;
+	left->n -= LENGTHS_BYTES + head->n + body->n;
+	left->p = body->p + body->n;
+	return true;
+}
+
+bool
+wire_row_fits(size_t row_bytes, struct span head, struct span body)
+{
+	return row_bytes + sizeof(WIRE_ROW) + LENGTHS_BYTES + head.n + body.n <= LIMIT_ROW_BYTES;
+}
+
+void
+wire_row_put(struct span head, struct span body, struct json_out *row)
+{
+	if (row->n == 0)
+		json_out_bytes(row, SPAN(WIRE_ROW));
+	put_pair(head, body, row);
+}
+
+bool
+wire_row_get(struct span frame, struct span *left)
+{
+	enum { BYTES = sizeof(WIRE_ROW) - 1 };
+
+	if (frame.n < BYTES || memcmp(frame.p, WIRE_ROW, BYTES) != 0)
+		return false;
+	*left = (struct span){ frame.p + BYTES, frame.n - BYTES };
+	return true;
+}
+
+bool
+wire_row_take(struct span *left, struct span *head, struct span *body)
+{
+	return take_pair(left, head, body);
+}
+
 size_t
 wire_header_put(const struct wire_header *h, uint8_t *out)
 {
@@ -157,38 +219,21 @@ wire_feed_session(struct span frame, struct uuid *session, struct span *rest)
 	return true;
 }
 
-enum { LENGTHS_BYTES = 8 };
-
 void
 wire_event_pack(const struct wire_header *h, struct span body, struct json_out *out)
 {
 	uint8_t header[WIRE_HEADER_MOST_BYTES];
 	size_t n = wire_header_put(h, header);
-	uint32_t lengths[2] = { htole32((uint32_t)n), htole32((uint32_t)body.n) };
 
-	json_out_bytes(out, (struct span){ (const char *)lengths, LENGTHS_BYTES });
-	json_out_bytes(out, (struct span){ (const char *)header, n });
-	json_out_bytes(out, body);
+	put_pair((struct span){ (const char *)header, n }, body, out);
 }
 
 bool
 wire_event_unpack(struct span *left, struct wire_header *header, struct span *body)
 {
-	uint32_t lengths[2];
-	size_t header_n, body_n;
+	struct span head;
 
-	if (left->n < LENGTHS_BYTES)
-		return false;
-	memcpy(lengths, left->p, LENGTHS_BYTES);
-	header_n = le32toh(lengths[0]);
-	body_n = le32toh(lengths[1]);
-	if (left->n - LENGTHS_BYTES < header_n || left->n - LENGTHS_BYTES - header_n < body_n ||
-	    !wire_header_get((struct span){ left->p + LENGTHS_BYTES, header_n }, header))
-		return false;
-	*body = (struct span){ left->p + LENGTHS_BYTES + header_n, body_n };
-	left->n -= LENGTHS_BYTES + header_n + body_n;
-	left->p = body->p + body_n;
-	return true;
+	return take_pair(left, &head, body) && wire_header_get(head, header);
 }
 
 static const char topic_prefix[] = WIRE_SESSION_TOPIC;

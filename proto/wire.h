@@ -11,6 +11,8 @@
  * all but the arguments packed into one frame, and are answered in kind:
  *	[] [packed head] [arguments]…
  *	[] [packed answer head] [body]…
+ * and short ones of the same turn in a row, a message of one frame and the empty one:
+ *	[] [row]
  * Bodies and arguments are JSON; one that is longer than LIMIT_PART_BYTES is cut into several
  * frames of the same message, which the receiver joins. PART announces that more messages with the
  * same request id follow; the body is all their bodies joined, and the last one says OK, or the
@@ -66,6 +68,19 @@ bool wire_packed_get(struct span frame, struct wire_packed *out);
 enum { WIRE_ANSWER_HEAD_MAX = 128 };
 size_t wire_answer_head(struct span id, const char *status, char out[WIRE_ANSWER_HEAD_MAX]);
 bool wire_answer_head_get(struct span frame, struct span *id, struct span *status);
+
+/* A row: WIRE_ROW, then one or more requests, or answers, each: the length of its packed head, the
+ * length of its arguments or body, 32 bits each and little-endian; the head; the arguments or body.
+ * graphd takes rows if its Hello says "rows"; answers come in rows to who asked in a row. */
+#define WIRE_ROW "GRAPH/1+"
+/* Whether one more goes into a row of so many bytes, LIMIT_ROW_BYTES in all. */
+bool wire_row_fits(size_t row_bytes, struct span head, struct span body);
+/* Appends to a row, which an empty buffer becomes. */
+void wire_row_put(struct span head, struct span body, struct json_out *row);
+/* What stands in it. False: it is none. */
+bool wire_row_get(struct span frame, struct span *left);
+/* Takes the next one from the front of what is left. False: nothing is left, or it is damaged. */
+bool wire_row_take(struct span *left, struct span *head, struct span *body);
 
 /* The event header: little-endian, in this order, no padding; then the ids of the path, if there is
  * one. */

@@ -23,6 +23,8 @@ cmd_hello(struct call *c, const struct hello_args *a)
 	json_out_uuid(c->result, &d->boot_id);
 	json_out_key(c->result, "contract");
 	json_out_string(c->result, WIRE_CONTRACT);
+	json_out_key(c->result, "rows");
+	json_out_bool(c->result, true);
 	json_out_key(c->result, "known");
 	json_out_bool(c->result, is_known);
 	return OK;

@@ -18,6 +18,7 @@ struct fake_graphd {
 	char boot_id[UUID_TEXT + 1];
 	const char *contract;
 	const char *known; /* in the answer to Hello; NULL: true */
+	bool takes_rows;
 };
 
 /* A request as it came: [routing id] [] [packed head] [arguments]… */
@@ -154,8 +155,9 @@ fake_answer(const struct asked *a, const char *status, struct span body)
 static inline struct span
 fake_greeting(char out[128])
 {
-	int n = snprintf(out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\",\"known\":%s}",
-	    fake.boot_id, fake.contract, fake.known ? fake.known : "true");
+	int n = snprintf(out, 128, "{\"boot_id\":\"%s\",\"contract\":\"%s\",%s\"known\":%s}",
+	    fake.boot_id, fake.contract, fake.takes_rows ? "\"rows\":true," : "",
+	    fake.known ? fake.known : "true");
 
 	return (struct span){ out, (size_t)n };
 }

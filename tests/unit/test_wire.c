@@ -160,6 +160,49 @@ START_TEST(a_packed_answer_head_comes_back_as_it_was_put)
 }
 END_TEST
 
+START_TEST(a_row_gives_back_one_after_another_what_was_put)
+{
+	struct json_out row = { 0 };
+	struct span left, head, body;
+
+	wire_row_put(SPAN("head"), SPAN("{}"), &row);
+	wire_row_put(SPAN("another"), SPAN(""), &row);
+	ck_assert(!wire_row_get(SPAN(WIRE_PACKED "12345678"), &left));
+	ck_assert(wire_row_get(json_out_span(&row), &left));
+	ck_assert(wire_row_take(&left, &head, &body));
+	ck_assert(span_is(head, "head") && span_is(body, "{}"));
+	ck_assert(wire_row_take(&left, &head, &body));
+	ck_assert(span_is(head, "another") && body.n == 0);
+	ck_assert_uint_eq(left.n, 0);
+	ck_assert(!wire_row_take(&left, &head, &body));
+	json_out_fini(&row);
+}
+END_TEST
+
+/* Each copy is as long as what it holds, so that a sanitizer sees what reads beyond it. */
+START_TEST(a_row_that_is_cut_off_gives_what_stands_whole_before_the_cut)
+{
+	struct json_out row = { 0 };
+	size_t first;
+
+	wire_row_put(SPAN("head"), SPAN("{}"), &row);
+	first = row.n;
+	wire_row_put(SPAN("another"), SPAN("body"), &row);
+	for (size_t n = 0; n < row.n; n++) {
+		char *exact = n ? memcpy(xmalloc(n), row.bytes, n) : xmalloc(1);
+		struct span left = { 0 }, head, body;
+		int taken = 0;
+
+		ck_assert_int_eq(wire_row_get((struct span){ exact, n }, &left), n >= 8);
+		while (wire_row_take(&left, &head, &body))
+			taken++;
+		ck_assert_int_eq(taken, n >= first);
+		free(exact);
+	}
+	json_out_fini(&row);
+}
+END_TEST
+
 /* A message of the feed with two events, the first of them with a path. */
 static struct span
 pack_two(struct json_out *out, const struct uuid *session, struct uuid path[2])
@@ -257,6 +300,8 @@ main(void)
 	tcase_add_test(tc, a_topic_names_one_session_only);
 	tcase_add_test(tc, a_packed_head_comes_back_as_it_was_put_and_shorter_ones_are_none);
 	tcase_add_test(tc, a_packed_answer_head_comes_back_as_it_was_put);
+	tcase_add_test(tc, a_row_gives_back_one_after_another_what_was_put);
+	tcase_add_test(tc, a_row_that_is_cut_off_gives_what_stands_whole_before_the_cut);
 	tcase_add_test(tc, packed_events_come_back_one_after_another);
 	tcase_add_test(tc, a_packed_message_that_is_cut_off_gives_the_whole_events_before_the_cut);
 	tcase_add_test(tc, packed_lengths_beyond_the_message_are_refused);
