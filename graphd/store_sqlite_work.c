@@ -1,5 +1,6 @@
 /* Works on their way to the writer and back, in the loop's thread. */
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/owner.h"
@@ -12,14 +13,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { ALONE_CHANGES = 2 };
+enum { FEW_CHANGES = 2 * LIMIT_ROW_REQUESTS }; /* steps, and rows of sessions */
 
-/* One command with its session's row, and nothing else to be written: handing it over to the thread
- * and back costs some 60 us of its caller's waiting, while nobody else has anything to wait for. */
+/* No more than a gateway's message brings, and nothing else to be written: handing it over to the
+ * thread and back costs some 60 us of its callers' waiting. */
 static bool
-is_alone(const struct sqlite_store *s, const struct work *w)
+is_little(const struct sqlite_store *s, const struct work *w)
 {
-	return w->kind == WORK_COMMIT && s->under_way == 1 && w->commit->changes.n <= ALONE_CHANGES;
+	return w->kind == WORK_COMMIT && s->under_way == 1 && w->commit->changes.n <= FEW_CHANGES;
 }
 
 void
@@ -27,7 +28,7 @@ sqlite_hand_over(struct sqlite_store *s, struct work *w)
 {
 	w->epoch = s->epoch;
 	s->under_way++;
-	if (is_alone(s, w) && sqlite_write_now(s, w))
+	if (is_little(s, w) && sqlite_write_now(s, w))
 		return;
 	pthread_mutex_lock(&s->lock);
 	list_append(&s->todo, &w->link);

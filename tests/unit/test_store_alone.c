@@ -1,6 +1,8 @@
-/* Whose thread writes: the loop's own, for a command that is alone while the disk is quick. */
+/* Whose thread writes: the loop's own, for a few commands at a time while the disk is quick. */
 
 #include "sqlite_fixture.h"
+
+#include "common/limits.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -100,10 +102,24 @@ START_TEST(behind_a_slow_write_the_loop_does_not_wait_for_the_disk)
 }
 END_TEST
 
-START_TEST(several_steps_are_written_by_the_thread)
+/* A session's row comes with its first step. */
+static void
+append_steps(unsigned n)
 {
-	for (unsigned session = 2; session < 6; session++)
-		fixture_append(&f, session, 1);
+	for (unsigned i = 0; i < n; i++)
+		fixture_append(&f, 2 + i, 1);
+}
+
+START_TEST(as_many_as_come_in_one_message_are_written_by_the_loop)
+{
+	append_steps(LIMIT_ROW_REQUESTS);
+	ck_assert(!wakes_the_thread());
+}
+END_TEST
+
+START_TEST(more_are_written_by_the_thread)
+{
+	append_steps(LIMIT_ROW_REQUESTS + 1);
 	ck_assert(wakes_the_thread());
 }
 END_TEST
@@ -146,7 +162,8 @@ main(void)
 	tcase_add_test(c, a_step_that_is_alone_is_written_by_the_loop);
 	tcase_add_test(c, a_checkpoint_under_way_is_not_waited_for);
 	tcase_add_test(c, behind_a_slow_write_the_loop_does_not_wait_for_the_disk);
-	tcase_add_test(c, several_steps_are_written_by_the_thread);
+	tcase_add_test(c, as_many_as_come_in_one_message_are_written_by_the_loop);
+	tcase_add_test(c, more_are_written_by_the_thread);
 	tcase_add_test(c, steps_written_here_and_there_are_read_back_in_order);
 	return run_tests(c);
 }
