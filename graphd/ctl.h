@@ -18,8 +18,9 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_WRONG = 2 };
 struct ctl_options {
 	const char *requests, *events; /* endpoints, or NULL */
 	const char *template_id, *project_name, *format;
-	struct uuid session;		       /* nil: all */
-	int64_t since, keep_steps, keep_hours; /* -1: not given */
+	const char *curve_certificate, *curve_server; /* both, or both NULL: a bus without CURVE */
+	struct uuid session;			      /* nil: all */
+	int64_t since, keep_steps, keep_hours;	      /* -1: not given */
 	bool history, json;
 	const char *operands[2];
 };
@@ -55,8 +56,9 @@ struct store_session *ctl_file_sessions(struct ctl_file *, size_t *n);
 
 /* ctl_client.c: asks a running graphd. */
 struct ctl_client;
-/* NULL: said why. */
-struct ctl_client *ctl_client_new(const char *endpoint);
+/* Connects to that endpoint, which is borrowed, with the certificates of the options, if any. NULL:
+ * said why. */
+struct ctl_client *ctl_client_new(const struct ctl_options *, const char *endpoint);
 void ctl_client_free(struct ctl_client *);
 /* args: a JSON object. False, and said why, when there is no answer or a refusal; body is scanned
  * JSON. */
@@ -64,3 +66,5 @@ bool ctl_client_ask(struct ctl_client *, const char *command, const struct uuid 
     struct span args, struct json_out *body);
 /* For more sockets of the same process. */
 void *ctl_client_context(struct ctl_client *);
+/* Connects a socket with the certificates of the options, if any. False: said why. */
+bool ctl_connect(const struct ctl_options *, void *socket, const char *endpoint);

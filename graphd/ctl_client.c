@@ -1,3 +1,4 @@
+#include "common/bus_security.h"
 #include "common/clock.h"
 #include "common/frames.h"
 #include "common/json.h"
@@ -13,6 +14,7 @@
 enum { ANSWER_MS = 600 * 1000, CONNECT_MS = 5000, LINGER_MS = 1000 };
 
 struct ctl_client {
+	const char *endpoint; /* borrowed */
 	void *context, *socket;
 	uint64_t last_id;
 };
@@ -23,20 +25,47 @@ set(void *socket, int option, int value)
 	zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
+/* The socket takes over what it needs of the certificates. */
+static bool
+secure(const struct ctl_options *o, void *socket)
+{
+	struct bus_security *security;
+	char message[256];
+
+	if (!o->curve_certificate)
+		return true;
+	security = bus_security_client(o->curve_certificate, o->curve_server, message);
+	if (!security)
+		return ctl_say("%s", message), false;
+	bus_security_apply(security, socket);
+	bus_security_free(security);
+	return true;
+}
+
+bool
+ctl_connect(const struct ctl_options *o, void *socket, const char *endpoint)
+{
+	if (!secure(o, socket))
+		return false;
+	if (zmq_connect(socket, endpoint) == 0)
+		return true;
+	return ctl_say("%s: %s", endpoint, zmq_strerror(errno)), false;
+}
+
 struct ctl_client *
-ctl_client_new(const char *endpoint)
+ctl_client_new(const struct ctl_options *o, const char *endpoint)
 {
 	struct ctl_client *c = xcalloc(1, sizeof *c);
 
+	c->endpoint = endpoint;
 	c->context = zmq_ctx_new();
 	c->socket = zmq_socket(c->context, ZMQ_DEALER);
 	set(c->socket, ZMQ_LINGER, LINGER_MS);
 	set(c->socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
 	/* Only a connection that stands takes messages. */
 	set(c->socket, ZMQ_IMMEDIATE, 1);
-	if (zmq_connect(c->socket, endpoint) == 0)
+	if (ctl_connect(o, c->socket, endpoint))
 		return c;
-	ctl_say("%s: %s", endpoint, zmq_strerror(errno));
 	ctl_client_free(c);
 	return NULL;
 }
@@ -172,7 +201,7 @@ ctl_client_ask(struct ctl_client *c, const char *command, const struct uuid *ses
 	    await_answer(c, json_out_span(&id), body, &good);
 	json_out_fini(&id);
 	if (!answered)
-		return ctl_say("%s: no answer", command), false;
+		return ctl_say("%s: no answer from %s", command, c->endpoint), false;
 	if (!scan(body))
 		return ctl_say("%s: the answer is no JSON", command), false;
 	if (!good)

@@ -17,7 +17,7 @@ static bool
 ask(const struct ctl_options *o, const char *command, const struct json_out *args,
     struct json_out *body)
 {
-	struct ctl_client *client = ctl_client_new(o->requests);
+	struct ctl_client *client = ctl_client_new(o, o->requests);
 	bool good = client && ctl_client_ask(client, command, &nobody, json_out_span(args), body);
 
 	ctl_client_free(client);
@@ -62,7 +62,7 @@ ask_until_whole(struct ctl_client *client, const struct json_out *args, struct j
 int
 ctl_backup(const struct ctl_options *o)
 {
-	struct ctl_client *client = ctl_client_new(o->requests);
+	struct ctl_client *client = ctl_client_new(o, o->requests);
 	struct json_out args = { 0 }, body = { 0 };
 	bool good;
 

@@ -280,10 +280,7 @@ subscribe(struct tap *t)
 	t->socket = zmq_socket(t->context, ZMQ_SUB);
 	zmq_setsockopt(t->socket, ZMQ_RCVHWM, &queue, sizeof queue);
 	zmq_setsockopt(t->socket, ZMQ_SUBSCRIBE, topic, n);
-	if (zmq_connect(t->socket, o->events) == 0)
-		return true;
-	ctl_say("%s: %s", o->events, zmq_strerror(errno));
-	return false;
+	return ctl_connect(o, t->socket, o->events);
 }
 
 static void
@@ -317,7 +314,7 @@ ctl_tap(const struct ctl_options *o)
 	sigaction(SIGTERM, &action, NULL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	table_init(&t.sessions, offsetof(struct heard, session), UUID_BYTES);
-	if (o->requests && !(t.client = ctl_client_new(o->requests)))
+	if (o->requests && !(t.client = ctl_client_new(o, o->requests)))
 		return CTL_FAILED;
 	good = subscribe(&t);
 	if (good && o->since >= 0) {

@@ -32,6 +32,10 @@ static const char usage[] =
     "For a bus between hosts:\n"
     "  keygen PATH            write a new certificate: PATH, public, and PATH_secret\n"
     "\n"
+    "A graphd that has a certificate is asked, or listened to, with\n"
+    "  --curve-certificate F  one of its --curve-allow, with F_secret beside it\n"
+    "  --curve-server FILE    graphd's public certificate\n"
+    "\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0 when all is well, 1 when something failed or is damaged, 2 for a wrong "
@@ -49,6 +53,8 @@ enum option_id {
 	OPTION_NAME,
 	OPTION_KEEP_STEPS,
 	OPTION_KEEP_HOURS,
+	OPTION_CURVE_CERTIFICATE,
+	OPTION_CURVE_SERVER,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
@@ -65,12 +71,17 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "keep-steps", required_argument, NULL, OPTION_KEEP_STEPS },
 	{ "keep-hours", required_argument, NULL, OPTION_KEEP_HOURS },
+	{ "curve-certificate", required_argument, NULL, OPTION_CURVE_CERTIFICATE },
+	{ "curve-server", required_argument, NULL, OPTION_CURVE_SERVER },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
 
 #define BIT(option) (1U << (option))
+
+/* What every command takes that speaks to a running graphd. */
+#define CURVE (BIT(OPTION_CURVE_CERTIFICATE) | BIT(OPTION_CURVE_SERVER))
 
 static const struct command_line {
 	const char *name;
@@ -81,15 +92,17 @@ static const struct command_line {
 	{ "check", ctl_check, 0, 0, 1 },
 	{ "restore", ctl_restore, 0, 0, 2 },
 	{ "compact", ctl_compact, BIT(OPTION_KEEP_STEPS) | BIT(OPTION_KEEP_HOURS), 0, 1 },
-	{ "backup", ctl_backup, BIT(OPTION_REQUESTS), BIT(OPTION_REQUESTS), 1 },
-	{ "export", ctl_export, BIT(OPTION_REQUESTS) | BIT(OPTION_HISTORY) | BIT(OPTION_FORMAT),
+	{ "backup", ctl_backup, BIT(OPTION_REQUESTS) | CURVE, BIT(OPTION_REQUESTS), 1 },
+	{ "export", ctl_export,
+	    BIT(OPTION_REQUESTS) | BIT(OPTION_HISTORY) | BIT(OPTION_FORMAT) | CURVE,
 	    BIT(OPTION_REQUESTS), 1 },
-	{ "import", ctl_import, BIT(OPTION_REQUESTS) | BIT(OPTION_TEMPLATE) | BIT(OPTION_NAME),
+	{ "import", ctl_import,
+	    BIT(OPTION_REQUESTS) | BIT(OPTION_TEMPLATE) | BIT(OPTION_NAME) | CURVE,
 	    BIT(OPTION_REQUESTS), 1 },
 	{ "keygen", ctl_keygen, 0, 0, 1 },
 	{ "tap", ctl_tap,
 	    BIT(OPTION_EVENTS) | BIT(OPTION_REQUESTS) | BIT(OPTION_SESSION) | BIT(OPTION_SINCE) |
-		BIT(OPTION_JSON),
+		BIT(OPTION_JSON) | CURVE,
 	    BIT(OPTION_EVENTS), 0 },
 };
 
@@ -175,6 +188,12 @@ read_option(struct ctl_options *o, enum option_id id, const char *name, const ch
 		return read_count(name, value, &o->keep_steps);
 	case OPTION_KEEP_HOURS:
 		return read_count(name, value, &o->keep_hours);
+	case OPTION_CURVE_CERTIFICATE:
+		o->curve_certificate = value;
+		return true;
+	case OPTION_CURVE_SERVER:
+		o->curve_server = value;
+		return true;
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;
@@ -226,6 +245,8 @@ fits(const struct command_line *c, unsigned given, int operands)
 		if (c->needs & BIT(o->val) & ~given)
 			return ctl_say("%s needs --%s", c->name, o->name), false;
 	}
+	if (!(given & BIT(OPTION_CURVE_CERTIFICATE)) != !(given & BIT(OPTION_CURVE_SERVER)))
+		return ctl_say("--curve-certificate and --curve-server go together"), false;
 	if (operands != c->operands)
 		return ctl_say("%s takes %d operand%s", c->name, c->operands,
 			   c->operands == 1 ? "" : "s"),

@@ -1,11 +1,16 @@
 """A bus between hosts: gateways are told apart by their certificates."""
 
+import json
 import shutil
+import signal
 import subprocess
 import unittest
+from pathlib import Path
 
 from clients import Http
 from harness import BUILD, Daemon, Server, eventually, free_port
+
+GRAPHCTL = BUILD / "graphd" / "graphctl"
 
 
 class Curve(unittest.TestCase):
@@ -21,10 +26,15 @@ class Curve(unittest.TestCase):
         self.events = f"tcp://127.0.0.1:{free_port()}"
         self.feed = f"tcp://127.0.0.1:{free_port()}"
 
+    def ctl(self, *words):
+        return subprocess.run([GRAPHCTL, *words], capture_output=True, text=True, timeout=60)
+
     def keygen(self, name):
-        done = subprocess.run([BUILD / "graphd" / "graphctl", "keygen", self.keys / name],
-                              capture_output=True, text=True)
+        done = self.ctl("keygen", self.keys / name)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def certificates(self, name):
+        return ["--curve-certificate", self.keys / name, "--curve-server", self.keys / "graphd"]
 
     def start_graphd(self):
         graphd = self.server.graphd
@@ -46,8 +56,7 @@ class Curve(unittest.TestCase):
         return port
 
     def secured(self, name):
-        return self.gateway(name, "--curve-certificate", self.keys / name,
-                            "--curve-server", self.keys / "graphd")
+        return self.gateway(name, *self.certificates(name))
 
     def status(self, port, path):
         try:
@@ -68,6 +77,58 @@ class Curve(unittest.TestCase):
             self.assertEqual(self.status(port, "/readyz"), 503)
         eventually(lambda: "stranger was refused" in self.server.graphd.log(), what="the log's line")
         self.server.graphd.stop()
+
+    def heard(self, session):
+        """The first durable event, of any node, that a tap of the session is told."""
+        with open(self.server.directory / "tap.out", "w+", encoding="utf-8") as out:
+            tap = subprocess.Popen([GRAPHCTL, "tap", "--events", self.events, "--json",
+                                    "--session", session, *self.certificates("known")], stdout=out)
+            try:
+                eventually(lambda: self.is_told(session, out), 10, "an event at the tap")
+            finally:
+                tap.send_signal(signal.SIGTERM)
+                self.assertEqual(tap.wait(10), 0)
+            out.seek(0)
+            entries = [json.loads(line) for line in out]
+        return next(e["event"] for e in entries if "transient" not in e)
+
+    def is_told(self, session, out):
+        """Whether the tap has printed; if not, another node is made: it may not be connected yet."""
+        if "graph:node-created" in Path(out.name).read_text():
+            return True
+        with Http(self.port) as http:
+            http.post("/api/v1/commands/execute", {"session_id": session, "data": {
+                "blueprint_type_id": "phase"}, "command_type": "CreateNode"})
+        return False
+
+    def test_graphctl_asks_and_listens_with_a_certificate(self):
+        self.start_graphd()
+        known, requests = self.certificates("known"), ["--requests", self.requests]
+        self.port = self.secured("known")
+        eventually(lambda: self.status(self.port, "/readyz") == 200, what="the gateway")
+        made = self.server.directory / "made.json"
+        made.write_text(json.dumps({"roots": [{"id": "a", "name": "Far away", "type": "phase"}]}))
+        imported = self.ctl("import", made, "--template", "restomod", *requests, *known)
+        self.assertEqual(imported.returncode, 0, imported.stderr)
+        project = imported.stdout.split()[1]
+        exported = self.ctl("export", project, *requests, *known)
+        self.assertEqual(exported.returncode, 0, exported.stderr)
+        self.assertIn("Far away", exported.stdout)
+        self.assertEqual(self.heard(imported.stdout.split()[3]), "graph:node-created")
+        for options in ([], self.certificates("stranger")):
+            refused = self.ctl("export", project, *requests, *options)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn(f"no answer from {self.requests}", refused.stderr)
+        self.server.graphd.stop()
+
+    def test_graphctl_wants_both_certificates_and_says_which_is_none(self):
+        here = ["export", "x", "--requests", self.requests]
+        done = self.ctl(*here, "--curve-server", self.keys / "graphd")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("go together", done.stderr)
+        done = self.ctl(*here, "--curve-certificate", "/nowhere", "--curve-server", "/nowhere")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nowhere is no secret certificate", done.stderr)
 
     def test_an_endpoint_for_other_hosts_needs_certificates(self):
         endpoints = {"--bind-requests": self.requests, "--bind-events": self.events,
