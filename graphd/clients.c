@@ -155,6 +155,12 @@ clients_free(struct clients *c)
 	free(c);
 }
 
+size_t
+clients_count(const struct clients *c)
+{
+	return c->members.n;
+}
+
 struct member *
 clients_member(const struct clients *c, const struct session *s, struct span client_id)
 {

@@ -56,6 +56,8 @@ enum error clients_remind(
 /* NULL: it is not here. */
 const struct client *clients_find(
     const struct clients *, const struct session *, struct span client_id);
+/* Of all sessions; who is away counts. */
+size_t clients_count(const struct clients *);
 
 /* What these give lives as long as the client. */
 const char *clients_id_of(const struct client *);

@@ -31,6 +31,7 @@ int ctl_compact(const struct ctl_options *);
 int ctl_backup(const struct ctl_options *);
 int ctl_export(const struct ctl_options *);
 int ctl_import(const struct ctl_options *);
+int ctl_metrics(const struct ctl_options *);
 int ctl_tap(const struct ctl_options *);
 int ctl_keygen(const struct ctl_options *);
 

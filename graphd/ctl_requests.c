@@ -1,4 +1,4 @@
-/* graphctl backup, export and import: questions to a running graphd. */
+/* graphctl backup, export, import and metrics: questions to a running graphd. */
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
@@ -81,6 +81,15 @@ ctl_backup(const struct ctl_options *o)
 	return good ? CTL_OK : CTL_FAILED;
 }
 
+/* False: said why. */
+static bool
+put_out(struct span text)
+{
+	if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
+		return true;
+	return ctl_say("cannot write: %s", strerror(errno)), false;
+}
+
 int
 ctl_export(const struct ctl_options *o)
 {
@@ -96,14 +105,8 @@ ctl_export(const struct ctl_options *o)
 	}
 	json_out_close(&args, '}');
 	good = ask(o, "ExportProject", &args, &body);
-	if (good) {
-		struct span file = member(&body, "file");
-
-		good = fwrite(file.p, 1, file.n, stdout) == file.n && putchar('\n') != EOF &&
-		    fflush(stdout) == 0;
-		if (!good)
-			ctl_say("cannot write: %s", strerror(errno));
-	}
+	if (good)
+		good = put_out(member(&body, "file")) && put_out(SPAN("\n"));
 	json_out_fini(&args);
 	json_out_fini(&body);
 	return good ? CTL_OK : CTL_FAILED;
@@ -171,6 +174,23 @@ ctl_import(const struct ctl_options *o)
 	}
 	json_out_fini(&file);
 	json_out_fini(&args);
+	json_out_fini(&body);
+	return good ? CTL_OK : CTL_FAILED;
+}
+
+int
+ctl_metrics(const struct ctl_options *o)
+{
+	static const struct json_out none;
+	struct json_out body = { 0 };
+	struct arena arena;
+	struct span text = { 0 };
+	bool good = ask(o, "GetMetrics", &none, &body);
+
+	arena_init(&arena);
+	if (good && json_find(json_out_span(&body), "metrics", &text))
+		good = put_out(json_text(&arena, text));
+	arena_fini(&arena);
 	json_out_fini(&body);
 	return good ? CTL_OK : CTL_FAILED;
 }

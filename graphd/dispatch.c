@@ -49,6 +49,7 @@ static const bool names_no_session[COMMANDS] = {
 	[COMMAND_backup] = true,
 	[COMMAND_hello] = true,
 	[COMMAND_list_gateways] = true,
+	[COMMAND_get_metrics] = true,
 };
 
 /* Asking how a session is does not count as using it. */

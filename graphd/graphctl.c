@@ -26,6 +26,8 @@ static const char usage[] =
     "                         print a project as a portable file\n"
     "  import FILE --requests ENDPOINT [--template ID] [--name NAME]\n"
     "                         bring a project file in; - is standard input\n"
+    "  metrics --requests ENDPOINT\n"
+    "                         print its counters as Prometheus reads them\n"
     "  tap --events ENDPOINT [--requests ENDPOINT] [--session ID] [--since SEQ] [--json]\n"
     "                         print events as they happen; with --requests, gaps are filled\n"
     "\n"
@@ -99,6 +101,7 @@ static const struct command_line {
 	{ "import", ctl_import,
 	    BIT(OPTION_REQUESTS) | BIT(OPTION_TEMPLATE) | BIT(OPTION_NAME) | CURVE,
 	    BIT(OPTION_REQUESTS), 1 },
+	{ "metrics", ctl_metrics, BIT(OPTION_REQUESTS) | CURVE, BIT(OPTION_REQUESTS), 0 },
 	{ "keygen", ctl_keygen, 0, 0, 1 },
 	{ "tap", ctl_tap,
 	    BIT(OPTION_EVENTS) | BIT(OPTION_REQUESTS) | BIT(OPTION_SESSION) | BIT(OPTION_SINCE) |

@@ -250,6 +250,25 @@ class NoBackup(CtlTest):
         self.server.graphd.start()
 
 
+class Metrics(CtlTest):
+    def metrics(self):
+        lines = self.ctl("metrics", *self.requests).splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: int(value) for name, value in values.items()}
+
+    def test_graphd_counts_what_it_does_and_who_is_here(self):
+        before = self.metrics()
+        self.create_many(3)
+        self.websocket()
+        self.new_project()
+        after = self.metrics()
+        self.assertGreaterEqual(after["graphd_commands_total"] - before["graphd_commands_total"], 5)
+        self.assertGreater(after["graphd_commits_total"], before["graphd_commits_total"])
+        self.assertEqual(after["graphd_sessions"] - before["graphd_sessions"], 1)
+        self.assertEqual(after["graphd_clients"] - before["graphd_clients"], 1)
+        self.assertEqual(after["graphd_commit_failures_total"], 0)
+
+
 class Files(CtlTest):
     def test_a_project_goes_out_and_comes_in_with_and_without_its_history(self):
         self.create_many(10)

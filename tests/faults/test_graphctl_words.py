@@ -13,7 +13,8 @@ class Words(unittest.TestCase):
     def test_help_and_version_say_what_there_is(self):
         run = graphctl("--help")
         self.assertEqual(run.returncode, 0)
-        for word in ("check", "backup", "restore", "export", "import", "compact", "tap"):
+        for word in ("check", "backup", "restore", "export", "import", "compact", "tap",
+                     "metrics", "keygen"):
             self.assertIn(word, run.stdout)
         self.assertRegex(graphctl("--version").stdout, r"^graphctl \d+\.\d+")
 
