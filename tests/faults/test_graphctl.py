@@ -387,6 +387,27 @@ class Compact(CtlTest):
         self.assertIs(file["history_omitted"], True)
         self.assertNotIn("history", file)
 
+    def test_what_an_ended_session_held_is_gone_whatever_is_kept_of_others(self):
+        ended = self.new_project()[0]
+        node = self.execute(ended, "CreateNode", blueprint_type_id="phase",
+                            name="A secret of the workshop").json["node_id"]
+        for i in range(20):
+            self.execute(ended, "UpdateProperty", node_id=node, property_id="notes",
+                         value=f"{i}" + 10000 * "x")
+        self.ok(self.http.delete(f"{API}/sessions/{ended}"))
+        before = self.state()
+        self.server.graphd.stop()
+        self.assertIn(b"A secret of the workshop", self.file.read_bytes())
+        for _ in range(2):
+            self.ctl("compact", self.file, "--keep-steps", 100000)
+            self.assertNotIn(b"A secret of the workshop", self.file.read_bytes())
+            self.assertLess(self.file.stat().st_size, 150000)
+            self.assertIn("all is well", self.ctl("check", self.file))
+        self.server.graphd.start()
+        self.await_served()
+        self.assertEqual(self.state(), before)
+        self.assert_error(self.get(f"/sessions/{ended}"), 404, "INVALID_SESSION")
+
     def test_hours_count_from_now(self):
         self.create_many(20)
         before = self.state()
