@@ -56,6 +56,25 @@ class Clients(ProjectTest):
         self.assertIn("answer true", "\n".join(lines))
         self.assertEqual(self.roots()[-1]["name"], "From Node")
 
+    def quick_start(self, language):
+        (text,) = re.findall(rf"^```{language}\n(.*?)^```$", CLIENTS.read_text(), re.M | re.S)
+        return text.replace("http://127.0.0.1:5000", self.url).replace("SESSION", f'"{self.session}"')
+
+    def test_the_quick_start_in_javascript_runs_as_it_stands(self):
+        program = self.node_example()
+        program.write_text(self.quick_start("js") + "socket.close();\n")
+        lines = "\n".join(self.output("node", program))
+        self.assertIn("graph:node-created", lines)
+        self.assertIn(self.roots()[-1]["id"], lines)
+        self.assertEqual(self.roots()[-1]["name"], "Bodywork")
+
+    def test_the_quick_start_in_python_runs_as_it_stands(self):
+        lines = "\n".join(self.output("/usr/bin/python3", "-c", self.quick_start("python")
+                                      + "client.sleep(0.2)\nclient.disconnect()\n"))
+        self.assertIn("graph:node-created", lines)
+        self.assertIn("'success': True", lines)
+        self.assertEqual(self.roots()[-1]["name"], "Bodywork")
+
     def test_the_node_example_says_what_was_refused(self):
         done = subprocess.run(["node", self.node_example(), self.url, "nowhere"],
                               capture_output=True, text=True, timeout=LIMIT_S, check=False)

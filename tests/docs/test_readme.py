@@ -15,6 +15,12 @@ def blocks(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
+def anchors(text):
+    """The names by which headings are linked to."""
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
+
+
 class Tour(ServerTest):
     def test_the_tour_does_what_it_says(self):
         self.assertTrue(shutil.which("curl"), "the tour is told in curl")
@@ -41,6 +47,25 @@ class Pointers(unittest.TestCase):
                 if "://" not in target:
                     with self.subTest(document=document.name, link=target):
                         self.assertTrue((document.parent / target).exists())
+
+    def test_every_anchor_is_a_heading_of_the_document_it_leads_to(self):
+        for document in DOCUMENTS:
+            for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text()):
+                with self.subTest(document=document.name, link=f"{target}#{anchor}"):
+                    aim = document.parent / target if target else document
+                    self.assertIn(anchor, anchors(aim.read_text()))
+
+    def test_every_document_can_be_come_to_from_the_readme(self):
+        reached, left = set(), [ROOT / "README.md"]
+        while left:
+            document = left.pop()
+            if document in reached or document.suffix != ".md":
+                continue
+            reached.add(document)
+            for target in re.findall(r"\]\(([^)#:]+)", document.read_text()):
+                left.append((document.parent / target).resolve())
+        listed = {d for d in DOCUMENTS if d.parent.name != "decisions"}
+        self.assertEqual(listed - reached, set())
 
     def test_every_script_and_directory_named_in_the_readme_exists(self):
         text = (ROOT / "README.md").read_text()
