@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+/* As malloc and calloc, but never NULL; to be given to free(). */
 void *xmalloc(size_t size_bytes);
 void *xcalloc(size_t n, size_t size_bytes);
 /* As realloc; n * size_bytes is checked for overflow. */
@@ -38,4 +39,5 @@ void arena_reset(struct arena *);
 void arena_fini(struct arena *);
 /* Aligned for any type, not cleared, valid until reset or fini. */
 void *arena_take(struct arena *, size_t size_bytes);
+/* A copy with a NUL after it, in the arena; of {NULL, 0} an empty text. */
 char *arena_text(struct arena *, struct span s);

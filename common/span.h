@@ -12,6 +12,7 @@ struct span {
 
 #define SPAN(literal) ((struct span){ (literal), sizeof(literal) - 1 })
 
+/* As long as the text lives; NULL gives {NULL, 0}. */
 static inline struct span
 span_of(const char *text)
 {

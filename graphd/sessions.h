@@ -22,6 +22,7 @@ enum error sessions_create(struct sessions *, uint64_t now_us, struct session **
 enum error sessions_adopt(struct sessions *, struct session *taken);
 /* Forgets one whose creation could not be stored, or that has ended. */
 void sessions_drop(struct sessions *, struct session *);
+/* Loaded or not; those that ended do not count. */
 size_t sessions_count(const struct sessions *);
 /* Every session's row, loaded or not, oldest first; fn false stops. clients: how many are in it. */
 typedef bool sessions_fn(void *context, const struct store_session *row, size_t clients);

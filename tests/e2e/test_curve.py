@@ -121,6 +121,19 @@ class Curve(unittest.TestCase):
             self.assertIn(f"no answer from {self.requests}", refused.stderr)
         self.server.graphd.stop()
 
+    def test_a_new_certificate_overwrites_none_and_its_public_half_can_be_read(self):
+        path, secret = self.keys / "new", self.keys / "new_secret"
+        for there in (path, secret):
+            there.write_text("precious")
+            done = self.ctl("keygen", path)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"{there} is there already", done.stderr)
+            self.assertEqual(there.read_text(), "precious")
+            there.unlink()
+        self.keygen("new")
+        self.assertEqual(path.stat().st_mode & 0o777, 0o644)
+        self.assertEqual(secret.stat().st_mode & 0o777, 0o600)
+
     def test_graphctl_wants_both_certificates_and_says_which_is_none(self):
         here = ["export", "x", "--requests", self.requests]
         done = self.ctl(*here, "--curve-server", self.keys / "graphd")
