@@ -2,14 +2,16 @@
 
 import functools
 import re
+import shutil
 import subprocess
 import unittest
 
-from harness import BUILD, ROOT
+from harness import BUILD, ROOT, Server, ServerTest
 from project_test import ProjectTest
 from tables import errors
 
 DOCS = ROOT / "docs"
+BLUEPRINTS = DOCS / "blueprints.md"
 GUIDES = [ROOT / "README.md", ROOT / "NEWS.md", *sorted(DOCS.glob("*.md"))]
 PROGRAMS = {"graphd": BUILD / "graphd" / "graphd", "graphctl": BUILD / "graphd" / "graphctl",
             "gatewayd": BUILD / "gatewayd" / "gatewayd"}
@@ -106,6 +108,39 @@ class Limits(ProjectTest):
 
     def create_with(self, **data):
         return self.execute(self.session, "CreateNode", blueprint_type_id="phase", **data)
+
+
+class Blueprints(ServerTest):
+    @classmethod
+    def _new_server(cls):
+        """With the blueprint of the document among the others."""
+        server = Server()
+        templates = server.directory / "templates"
+        shutil.copytree(ROOT / "graphd" / "templates", templates)
+        (text,) = re.findall(r"^```yaml\n(.*?)^```$", BLUEPRINTS.read_text(), re.M | re.S)
+        (templates / "kitchen.yaml").write_text(text)
+        arguments = server.graphd.arguments
+        arguments[arguments.index("--templates") + 1] = str(templates)
+        return server.start()
+
+    def node(self, type_id, parent, **properties):
+        reply = self.http.post("/api/v1/commands/execute", {
+            "session_id": self.session, "command_type": "CreateNode",
+            "data": {"blueprint_type_id": type_id, "parent_id": parent, "properties": properties}})
+        return reply.json.get("node_id"), {w["rule"] for w in reply.json.get("warnings", [])}
+
+    def test_the_one_that_is_shown_breaks_each_rule_as_told(self):
+        made = self.http.post("/api/v1/projects", {"template_id": "kitchen", "project_name": "Home"})
+        self.assertEqual(made.status, 201, made)
+        self.session, root = made.json["session_id"], made.json["graph"]["roots"][0]
+        self.assertEqual(root["blueprint_type_id"], "menu")
+        dish, broken = self.node("dish", root["id"])
+        self.assertEqual(broken, set())
+        found = self.node("ingredient", root["id"])[1] | self.node("spoon", dish)[1]
+        found |= self.node("ingredient", dish, fresh="very", colour="red")[1]
+        found |= self.node("dish", root["id"], status="Eaten", name="")[1]
+        told = {row[0].strip("`") for row in rows(BLUEPRINTS.read_text().split("| rule |")[1])}
+        self.assertEqual(found, told - {"---"})
 
 
 class Options(unittest.TestCase):
