@@ -192,8 +192,9 @@ class Names(unittest.TestCase):
                     self.assertIn(code, errors())
 
     def test_every_line_of_the_log_that_is_quoted_is_one_that_is_written(self):
-        text = section(DOCS / "operate.md", "When graphd does not start")
-        quoted = re.findall(r"`([a-z][^`]+ [^`]+)`", "\n".join(r[0] for r in rows(text)))
+        text = "\n".join(section(DOCS / "operate.md", title) for title in (
+            "When graphd does not start", "When clients are not served"))
+        quoted = re.findall(r"`([A-Za-z][^`]+ [^`]+)`", "\n".join(r[0] for r in rows(text)))
         quoted += ["the journal can no longer be written safely", "a stranger was refused",
                    "the system has none left for", "it speaks contract"]
         self.assertGreater(len(quoted), 10)
