@@ -75,10 +75,12 @@ class Units(unittest.TestCase):
             text = unit.read_text()
             # It wants to see the programs.
             for program in ("graphd/graphd", "gatewayd/gatewayd"):
-                text = text.replace(f"/usr/local/bin/{os.path.basename(program)}", str(BUILD / program))
+                installed = f"/usr/local/bin/{os.path.basename(program)}"
+                text = text.replace(installed, str(BUILD / program))
             copy = self.directory / unit.name.replace("@.", "@5000.")
             copy.write_text(text)
-            done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True)
+            done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True,
+                                  text=True)
             with self.subTest(unit=unit.name):
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
 

@@ -32,7 +32,8 @@ def rows(text):
 
 @functools.cache
 def sources():
-    files = [p for d in ("common", "proto", "graphd", "gatewayd") for p in (ROOT / d).rglob("*.[ch]")]
+    directories = [ROOT / name for name in ("common", "proto", "graphd", "gatewayd")]
+    files = [path for directory in directories for path in directory.rglob("*.[ch]")]
     # Neighbouring literals are one text, as for the compiler.
     return re.sub(r'"\s*\n\s*"', "", "\n".join(p.read_text() for p in files))
 

@@ -7,7 +7,7 @@ import ssl
 import unittest
 
 from balancer import Balancer, Load, history
-from clients import Listener, Sse, WebSocket
+from clients import Http, Listener, Sse, WebSocket
 from harness import LONG, eventually
 from project_test import API, ProjectTest
 from stock import Driver, durable_of
@@ -75,6 +75,17 @@ class Balanced:
         """Each gateway has passed requests on: nothing kept clients where they began."""
         for i in range(len(self.server.ports)):
             self.assertGreater(self.server.metric("gatewayd_relayed_requests_total", i), 10)
+
+    def test_what_gateways_count_is_not_for_clients(self):
+        with Http(self.server.ports[0]) as http:
+            self.assertEqual(http.get("/metrics").status, 200)
+        with Http(self.balancer.port) as http:
+            self.assertEqual(http.get("/readyz").status, 200)
+            for path in ("/metrics", "/metrics?a=b", "/%6detrics", "/metrics/", "//metrics"):
+                with self.subTest(path=path):
+                    reply = http.get(path)
+                    self.assertEqual(reply.status, 404)
+                    self.assertNotIn(b"gatewayd_", reply.body)
 
     def test_the_balancer_ends_tls(self):
         trusting = ssl.create_default_context()

@@ -93,7 +93,7 @@ class Curve(unittest.TestCase):
         return next(e["event"] for e in entries if "transient" not in e)
 
     def is_told(self, session, out):
-        """Whether the tap has printed; if not, another node is made: it may not be connected yet."""
+        """If not, another node is made: the tap may not be connected yet."""
         if "graph:node-created" in Path(out.name).read_text():
             return True
         with Http(self.port) as http:
