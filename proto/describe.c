@@ -160,11 +160,13 @@ print_wire(void)
 	    "`session_<id>/`, slash included. graphd answers a subscription with `sync` and the "
 	    "current seq; everything behind it is\n"
 	    "heard from then on, what lies before is asked for with ListEvents. `%s` comes every "
-	    "%d ms. Of an event whose payload is longer than %d bytes a `sync` with its seq comes "
-	    "instead; it is read with ListEvents. So are those of a step with more than %d events, "
-	    "of which a `sync` with its last seq\n"
-	    "tells; command:executing comes before it, without a path, and node-updated is left "
-	    "out.\n\n"
+	    "%d ms.\n\n"
+	    "An event whose payload is longer than %d bytes is not published: a `sync` with its "
+	    "seq "
+	    "comes instead, and it is\n"
+	    "read with ListEvents. So are those of a step with more than %d events, of which a "
+	    "`sync` with its last seq tells;\n"
+	    "command:executing comes before it, without a path, and node-updated is left out.\n\n"
 	    "Gateways read the same from an endpoint of their own, the feed, where what one commit "
 	    "holds for one session is one\n"
 	    "message of at most about %d bytes, or a single longer event:\n\n"
@@ -172,10 +174,11 @@ print_wire(void)
 	    "Each event: the length of its header and of its payload, 4 bytes each, "
 	    "little-endian; header; payload. The topic to\n"
 	    "subscribe to is the 16 bytes; with `%s` behind them node-updated is sent as well. "
-	    "Heartbeats are as above, with `\"packed\":true` in their payload.\n",
-	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, WIRE_ROW, LIMIT_ROW_BYTES, LIMIT_FRAME_BYTES, LIMIT_PART_BYTES,
-	    WIRE_HEADER_BYTES, LIMIT_PATH_NODES, WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS,
-	    LIMIT_EVENT_BYTES, LIMIT_STEP_EVENTS, LIMIT_PACK_BYTES, WIRE_FEED_DASH);
+	    "Heartbeats are as\nabove, with `\"packed\":true` in their payload.\n",
+	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, WIRE_ROW, LIMIT_ROW_BYTES,
+	    LIMIT_FRAME_BYTES, LIMIT_PART_BYTES, WIRE_HEADER_BYTES, LIMIT_PATH_NODES,
+	    WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS, LIMIT_EVENT_BYTES, LIMIT_STEP_EVENTS,
+	    LIMIT_PACK_BYTES, WIRE_FEED_DASH);
 	print_commands();
 	print_events();
 	print_errors();
