@@ -74,6 +74,15 @@ class Pointers(unittest.TestCase):
             with self.subTest(path=path):
                 self.assertTrue((ROOT / path).exists())
 
+    def test_every_script_says_how_it_is_used(self):
+        for name in ("run", "test", "demo", "bench", "fuzz", "check", "build"):
+            for option, status in (("--help", 0), ("--nonsense", 2)):
+                with self.subTest(script=name, option=option):
+                    run = subprocess.run([ROOT / "scripts" / name, option], capture_output=True,
+                                         text=True)
+                    self.assertEqual(run.returncode, status)
+                    self.assertIn(f"usage: scripts/{name}", run.stderr if status else run.stdout)
+
     def test_every_option_named_beside_run_is_one_of_its_own(self):
         text = (ROOT / "README.md").read_text()
         help_text = subprocess.check_output([ROOT / "scripts" / "run", "--help"], text=True)
