@@ -71,8 +71,9 @@ struct transport {
 	/* Called once after hub_join(), before the first event, and from within hub_change(). After
 	 * an error the member is out. */
 	void (*joined)(struct member *, const struct join_result *);
-	/* The member is out and must go: "closed" (the session ended), "slow", "drain". Like
-	 * joined() with an error it may make other members of the same client leave. */
+	/* The member is out and must go: "closed" (the session ended, which was the last event it
+	 * was given), "gone" (it ended, and the member could not be given that), "slow", "drain".
+	 * Like joined() with an error it may make other members of the same client leave. */
 	void (*evict)(struct member *, const char *reason);
 	/* What it keeps for all its clients: see hub_transport(). Both may be NULL. */
 	void *(*start)(struct hub *);
@@ -160,6 +161,9 @@ bool hub_is_change(const struct member *, const struct change *);
  * learns of it.
  */
 void hub_change(struct hub *, struct member *, const struct change *);
+/* For a member that is in, from within joined() too: it will not come back as itself, and is given
+ * its events in that dialect. Nothing of them is lost or doubled. */
+void hub_end_returns(struct hub *, struct member *, unsigned dialect);
 unsigned hub_dialect(const struct member *);
 /* Leaves, announcing it when counted. Nothing happens when it is out. Not from within deliver() or
  * encode(). */

@@ -22,7 +22,7 @@ hub_is_change(const struct member *m, const struct change *c)
 
 /* Out of its group, where it may be live, with all that it was to hear there on its way. */
 static void
-regroup(struct member *m, const struct change *c)
+regroup(struct member *m, unsigned dialect, const struct filter *filter)
 {
 	struct group *old = m->group;
 
@@ -30,10 +30,22 @@ regroup(struct member *m, const struct change *c)
 		group_flush(old);
 	if (m->state == MEMBER_LIVE)
 		member_set_state(m, MEMBER_WAITING);
-	m->group = group_get(old->room, old->transport, c->dialect, &c->filter);
+	m->group = group_get(old->room, old->transport, dialect, filter);
 	group_release(old);
-	member_want_dash(
-	    m, c->names == NAMES_DASH && filter_wants(c->filter.events, EVENT_node_updated));
+}
+
+void
+hub_end_returns(struct hub *hub, struct member *m, unsigned dialect)
+{
+	const struct filter filter = m->group->filter;
+	bool was_live = m->state == MEMBER_LIVE;
+
+	(void)hub;
+	m->may_return = false;
+	regroup(m, dialect, &filter);
+	/* Who was not has its reading under way. */
+	if (was_live && m->state == MEMBER_WAITING)
+		member_settle(m);
 }
 
 void
@@ -45,7 +57,9 @@ hub_change(struct hub *hub, struct member *m, const struct change *c)
 
 	(void)hub;
 	assert(m->state != MEMBER_OUT && m->state != MEMBER_JOINING);
-	regroup(m, c);
+	regroup(m, c->dialect, &c->filter);
+	member_want_dash(
+	    m, c->names == NAMES_DASH && filter_wants(c->filter.events, EVENT_node_updated));
 	m->has_since |= c->has_since;
 	if (c->has_since)
 		m->behind->seq = c->since;

@@ -99,22 +99,31 @@ room_anybody(const struct room *r)
 	return NULL;
 }
 
-void
-room_evict_all(struct room *r, const char *reason)
+/* Whoever goes may take others along, and with them their groups: no list is walked. behind: the
+ * reason for those that are. */
+static void
+evict_all(struct room *r, const char *reason, const char *behind)
 {
 	struct member *m;
 
 	/* First of all, since it may turn members slow. */
 	LIST_EACH(at, &r->groups)
 	group_flush(LIST_OF(at, struct group, in_room));
-	/* Whoever goes may take others along, and with them their groups: no list is walked. */
 	while ((m = room_anybody(r)))
-		member_evict(m, reason);
+		member_evict(m, m->state == MEMBER_LIVE ? reason : behind);
+}
+
+void
+room_evict_all(struct room *r, const char *reason)
+{
+	evict_all(r, reason, reason);
 }
 
 void
 room_end(struct room *r)
 {
+	bool is_told = r->ended; /* to those who are live */
+
 	r->ended = false;
 	r->unknown = true;
 	r->synced = false;
@@ -122,7 +131,8 @@ room_end(struct room *r)
 	room_stop_reading(r);
 	room_drop_held(r);
 	room_fail_joiners(r, ERROR_invalid_session);
-	room_evict_all(r, "closed");
+	/* There is no journal any more from which the others could be told. */
+	evict_all(r, is_told ? "closed" : "gone", "gone");
 }
 
 static bool

@@ -273,6 +273,7 @@ read_recovery(
 
 	if (!is_pid(pid) || !read_place(pid, member_text(arena, auth, "offset"), &found))
 		return;
+	found.is_unasked = uuid_is_nil(&w->session);
 	*w = found;
 	p->pid = xcalloc(1, SIO_PID_SPACE);
 	memcpy(p->pid, pid.p, pid.n);
@@ -295,6 +296,42 @@ name_socket(struct place *p)
 		id_of_pid(p->pid, id);
 		sio_set_id(place_socket(p), span_of(id));
 	}
+}
+
+void
+place_begin_anew(struct place *p)
+{
+	free(p->pid);
+	p->pid = NULL;
+	p->is_back = false;
+	name_socket(p);
+	place_accept(p, NULL, 0);
+}
+
+void
+place_in_several(struct place *p)
+{
+	size_t n = 0;
+
+	for (const struct seat *s = p->seats; s; s = s->next)
+		n += s->member.state != MEMBER_JOINING;
+	if (n < 2 || !p->recovers)
+		return;
+	p->is_in_several = true;
+	for (struct seat *s = p->seats; s; s = s->next) {
+		unsigned dialect = place_dialect(p, seat_names(s));
+
+		if (s->member.state != MEMBER_JOINING && s->member.may_return)
+			hub_end_returns(place_hub(p), &s->member, dialect);
+	}
+}
+
+const char *
+place_offset(const struct place *p, const char *offset)
+{
+	if (!p->recovers)
+		return NULL;
+	return p->is_in_several ? SIO_NOWHERE : offset;
 }
 
 /* Where the socket wants to be: auth first, then the handshake's query. */

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 
 void
-place_emit(struct place *p, const char *name, struct span json)
+place_emit(struct place *p, const char *name, struct span json, const char *offset)
 {
-	struct sio_message message = { .type = SIO_EVENT, .name = span_of(name), .args = json };
+	struct sio_message message = {
+		.type = SIO_EVENT, .name = span_of(name), .args = json, .extra = span_of(offset)
+	};
 
 	sio_emit(place_socket(p), &message, NULL);
 }
@@ -20,9 +22,6 @@ void
 place_emit_joined(struct place *p, const struct uuid *session, uint64_t active_clients,
     uint64_t seq, const char *offset, bool has_ack, uint64_t ack_id)
 {
-	struct sio_message message = {
-		.type = SIO_EVENT, .name = SPAN("joined"), .extra = span_of(offset)
-	};
 	struct json_out out = { 0 };
 
 	json_out_open(&out, '{');
@@ -35,8 +34,7 @@ place_emit_joined(struct place *p, const struct uuid *session, uint64_t active_c
 	json_out_key(&out, "seq");
 	json_out_uint(&out, seq);
 	json_out_close(&out, '}');
-	message.args = json_out_span(&out);
-	sio_emit(place_socket(p), &message, NULL);
+	place_emit(p, "joined", json_out_span(&out), offset);
 	if (has_ack)
 		sio_ack(place_socket(p), ack_id, json_out_span(&out), NULL);
 	json_out_fini(&out);
@@ -69,7 +67,7 @@ place_refuse(struct place *p, enum error err, const char *message, bool has_ack,
 	struct json_out out = { 0 };
 
 	live_write_error(&out, err, message);
-	place_emit(p, "error", json_out_span(&out));
+	place_emit(p, "error", json_out_span(&out), NULL);
 	if (has_ack)
 		ack_error(p, ack_id, json_out_span(&out));
 	json_out_fini(&out);
@@ -82,7 +80,7 @@ place_fail(struct place *p, struct span error, bool has_ack, uint64_t ack_id)
 	if (has_ack)
 		ack_error(p, ack_id, error);
 	else
-		place_emit(p, "error", error);
+		place_emit(p, "error", error, NULL);
 }
 
 static void
@@ -229,7 +227,9 @@ on_leave(const struct emitted *e)
 	json_out_key(&out, "client_id");
 	json_out_string(&out, place_client_id(e->place));
 	json_out_close(&out, '}');
-	place_emit(e->place, "left", json_out_span(&out));
+	/* The last place that it was told of is not its place any more. */
+	place_emit(e->place, "left", json_out_span(&out),
+	    e->place->recovers && !e->place->seats ? SIO_NOWHERE : NULL);
 	if (e->event->has_ack)
 		sio_ack(place_socket(e->place), e->event->ack_id, json_out_span(&out), NULL);
 	json_out_fini(&out);
@@ -238,7 +238,7 @@ on_leave(const struct emitted *e)
 static void
 on_ping(const struct emitted *e)
 {
-	place_emit(e->place, "pong", (struct span){ 0 });
+	place_emit(e->place, "pong", (struct span){ 0 }, NULL);
 	if (e->event->has_ack)
 		sio_ack(place_socket(e->place), e->event->ack_id, (struct span){ 0 }, NULL);
 }

@@ -132,8 +132,9 @@ seat_free(struct seat *s)
 	free(s);
 }
 
-/* A place in a history ends with the gateway's own words for it; the connection goes, and the
- * client comes back by itself. */
+/* Who has been told that the session ended may be in others, and stays. Else the connection goes,
+ * and the client comes back by itself: to where it was, or to hear that there is no such session.
+ */
 static void
 evict(struct member *m, const char *reason)
 {
@@ -160,14 +161,16 @@ refuse_seat(struct seat *s, enum error err)
 {
 	struct place *p = s->place;
 	struct rejoin *joins = s->joins;
-	bool by_event = s->by_event;
+	bool by_event = s->by_event, is_unasked = s->is_unasked;
 
 	s->joins = NULL;
 	seat_free(s);
 	place_refuse_joins(p, joins, err);
 	if (by_event)
 		return;
-	if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
+	if (err == ERROR_invalid_session && is_unasked)
+		place_begin_anew(p);
+	else if (err == ERROR_invalid_session || err == ERROR_too_many_clients)
 		place_refuse_connect(p, err, error_rows[err].text);
 	else
 		/* A refusal would be for good; this way the client tries again. */
@@ -189,8 +192,9 @@ joined(struct member *m, const struct join_result *result)
 	write_offset(hub_session(m), hub_seq(m), offset);
 	if (s->by_event) {
 		s->joins = j->next;
+		place_in_several(s->place);
 		place_emit_joined(s->place, hub_session(m), result->active_clients, result->seq,
-		    s->place->recovers ? offset : NULL, j->has_ack, j->ack_id);
+		    place_offset(s->place, offset), j->has_ack, j->ack_id);
 		free(j);
 	} else {
 		place_accept(s->place, s->keeps_pid ? NULL : &result->log_id, hub_seq(m));
@@ -260,7 +264,7 @@ place_dialect(const struct place *p, enum names names)
 
 	dialect |= span_is(sio_namespace(place_socket(p)), "/graph") ? DIALECT_GRAPH : 0;
 	dialect |= names == NAMES_DASH ? DIALECT_DASH : 0;
-	dialect |= p->recovers ? DIALECT_OFFSET : 0;
+	dialect |= p->recovers && !p->is_in_several ? DIALECT_OFFSET : 0;
 	return dialect;
 }
 
@@ -281,7 +285,7 @@ seat_take(struct place *p, const struct seat_wish *w)
 		/* Who has no name of its own goes by its id. */
 		.actor = span_of(p->actor ? p->actor : client_id),
 		.counted = true,
-		.may_return = p->recovers,
+		.may_return = p->recovers && !p->is_in_several,
 		.has_since = w->has_since,
 		.since = w->since,
 		.log_id = w->log_id,
@@ -292,6 +296,7 @@ seat_take(struct place *p, const struct seat_wish *w)
 
 	s->by_event = w->by_event;
 	s->keeps_pid = w->keeps_pid;
+	s->is_unasked = w->is_unasked;
 	if (w->by_event)
 		seat_keep_join(s, w);
 	hub_join(place_hub(p), &s->member, w->by_event ? &by_event : &by_connect,

@@ -27,7 +27,10 @@ struct place {
 	char *actor; /* owned, or NULL */
 	uint16_t n_seats;
 	bool recovers; /* events carry an offset */
-	bool is_back;  /* the pid is one that it came with */
+	/* It has been in several sessions at a time: no offset tells its place in all of them, so
+	 * it is given none any more, and does not come back as itself. */
+	bool is_in_several;
+	bool is_back; /* the pid is one that it came with */
 };
 
 /* Membership in one session. */
@@ -38,6 +41,7 @@ struct seat {
 	struct rejoin *joins; /* each join_session that waits until it is in, in order */
 	bool by_event;	      /* `joined` is waited for; else CONNECT is */
 	bool keeps_pid;	      /* it resumes what it had joined by event: its pid names no history */
+	bool is_unasked;      /* its session is known from the offset alone */
 };
 
 /* Both borrowed for good. */
@@ -63,7 +67,7 @@ struct seat_wish {
 	bool has_names; /* they were asked for */
 	bool by_event, has_ack;
 	uint64_t ack_id;
-	bool keeps_pid, has_since;
+	bool keeps_pid, is_unasked, has_since;
 	uint64_t since;
 	struct span events, log_id;
 	struct uuid subtree; /* nil: none */
@@ -106,6 +110,12 @@ void sio_seats_connect(void *context, struct sio_socket *, struct span auth);
 /* Answers CONNECT. log_id, seq: the history and where in it the socket begins, for the pid to name;
  * NULL: as it is. */
 void place_accept(struct place *, const struct uuid *log_id, uint64_t seq);
+/* Answers CONNECT of who was in a session that is no more and asks for none: it is somebody new. */
+void place_begin_anew(struct place *);
+/* If it is in a second session now, from here on no offset says where it is. */
+void place_in_several(struct place *);
+/* What goes with `joined`: that offset, if it is one for all of the socket; NULL: nothing. */
+const char *place_offset(const struct place *, const char *offset);
 /* Answers CONNECT with an error, for good; the place is gone. */
 void place_refuse_connect(struct place *, enum error, const char *message);
 /* What the place holds is freed; its socket goes by itself. */
@@ -114,8 +124,11 @@ bool sio_seats_recover_all(const struct sio_seats *);
 
 /* sio_events.c: the event callback of struct sio_app. */
 void sio_seats_event(void *context, struct sio_socket *, const struct sio_event *);
-/* Emits one event with one JSON argument to this socket alone. */
-void place_emit(struct place *, const char *name, struct span json);
+/* An offset, as JSON, that names no place: who comes back with it has not recovered. */
+#define SIO_NOWHERE "\"-\""
+/* Emits one event with one JSON argument to this socket alone. offset: JSON, goes with it; or NULL.
+ */
+void place_emit(struct place *, const char *name, struct span json, const char *offset);
 /* The error event, and {"error":…} as an ack if one was asked for. */
 void place_refuse(struct place *, enum error, const char *message, bool has_ack, uint64_t ack_id);
 /* An error object, as an ack if one was asked for, else as the error event. */

@@ -288,8 +288,9 @@ evict(struct member *m, const char *reason)
 {
 	struct poll *p = poll_of(m);
 
-	fail(
-	    p, span_is(SPAN("closed"), reason) ? ERROR_invalid_session : ERROR_backend_unavailable);
+	bool has_ended = strcmp(reason, "closed") == 0 || strcmp(reason, "gone") == 0;
+
+	fail(p, has_ended ? ERROR_invalid_session : ERROR_backend_unavailable);
 }
 
 static const struct transport poll_transport = {

@@ -187,6 +187,31 @@ START_TEST(graphd_is_told_nothing_and_the_member_stays_counted)
 }
 END_TEST
 
+START_TEST(who_will_not_return_hears_everything_once_and_is_never_away)
+{
+	join_counted(&ann, "A", &fake_transport);
+	join_part_since(&bob, 'a', 1);
+	ann.member.may_return = true;
+	sync_at(4);
+	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"seq\":4}");
+	connected("A", 4);
+	durable_at(5, "a");
+	hub_end_returns(hub, &ann.member, NAMES_DASH);
+	ck_assert_int_eq(ann.member.state, MEMBER_LIVE);
+	hub_end_returns(hub, &bob.member, NAMES_DASH); /* it is behind, and reading */
+	answer_page_at(2, (const char *const[]){ "a", "b", "a" }, 3, 5);
+	durable_at(6, "a");
+	turn();
+	answer_page_at(5, (const char *const[]){ "a", "a" }, 2, 6);
+	turn();
+	ck_heard(&ann, "joined 4;session_connected 4;node_created 5;node-created 6;");
+	ck_heard(&bob, "joined 4;node-created 2;node-created 4;node-created 5;node-created 6;");
+	hub_lose(hub, &ann.member);
+	ck_assert_str_eq(
+	    fake_open(&fake, COMMAND_leave)->args, "{\"client_id\":\"A\",\"connection\":1}");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -203,5 +228,6 @@ main(void)
 	tcase_add_test(t, who_is_lost_begins_anew_with_the_new_part);
 	tcase_add_test(t, node_updated_is_asked_for_as_long_as_somebody_wants_it);
 	tcase_add_test(t, graphd_is_told_nothing_and_the_member_stays_counted);
+	tcase_add_test(t, who_will_not_return_hears_everything_once_and_is_never_away);
 	return run_tests(t);
 }

@@ -235,7 +235,7 @@ START_TEST(an_ended_session_sends_everybody_away_behind_its_last_event)
 	turn();
 	ck_heard(&ann, "joined 0;session_closed 1;");
 	ck_assert_str_eq(ann.evicted, "closed");
-	ck_assert_str_eq(bob.evicted, "closed");
+	ck_assert_str_eq(bob.evicted, "gone");
 	ck_assert_uint_eq(hub_members(hub), 0);
 	join_plainly(&cem);
 	turn();
@@ -252,7 +252,7 @@ START_TEST(a_session_that_ends_behind_a_gap_still_ends)
 	ck_assert_ptr_null(ann.evicted);
 	fake_answer(&fake, COMMAND_list_events, ERROR_invalid_session, "{}");
 	turn();
-	ck_assert_str_eq(ann.evicted, "closed");
+	ck_assert_str_eq(ann.evicted, "gone");
 }
 END_TEST
 
@@ -322,7 +322,7 @@ START_TEST(a_session_that_a_restart_has_forgotten_sends_everybody_away)
 	hub_up(hub, true);
 	memset(&log_id, 0, sizeof log_id);
 	sync_at(0);
-	ck_assert_str_eq(ann.evicted, "closed");
+	ck_assert_str_eq(ann.evicted, "gone");
 }
 END_TEST
 
