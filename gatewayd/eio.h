@@ -24,7 +24,7 @@ struct eio_settings {
 	uint32_t close_timeout_ms;   /* how long a closed polling session waits to say so */
 	/* Of one POST, of one WebSocket message, and, unless one packet is bigger, of an answer. */
 	uint32_t max_payload_bytes;
-	uint32_t max_queue_bytes; /* owed to a polling client; beyond it the session ends */
+	uint32_t max_queue_bytes; /* sent and owed to a poller; beyond it the session ends */
 	uint32_t max_sessions;	  /* further handshakes are refused with 503 */
 };
 
@@ -117,6 +117,9 @@ uint64_t eio_next_deadline(const struct eio *);
 /* For the user of a session, from anywhere, callbacks included. */
 /* Takes references of its own. Never ends the session before the next tick. */
 void eio_send(struct eio_session *, struct shared_bytes *);
+/* The same for who stops by itself when eio_queued_bytes() are many: of what it gives at once
+ * nothing is too much. */
+void eio_feed(struct eio_session *, struct shared_bytes *);
 /* The close callback is called before this returns. What was sent before still goes out. */
 void eio_close(struct eio_session *, enum eio_reason);
 /*

@@ -12,8 +12,10 @@
 enum { PACKET_COST_BYTES = 64 }; /* what an empty packet counts in the queue's bound */
 
 void
-eio_queue_add(struct eio_queue *q, struct shared_bytes *b)
+eio_queue_add(struct eio_queue *q, struct shared_bytes *b, bool is_fed)
 {
+	size_t bytes = b->n + PACKET_COST_BYTES;
+
 	if (q->first + q->n == q->capacity && q->first > q->n) {
 		memmove(q->items, q->items + q->first, q->n * sizeof(*q->items));
 		q->first = 0;
@@ -23,7 +25,8 @@ eio_queue_add(struct eio_queue *q, struct shared_bytes *b)
 		q->items = xrealloc(q->items, q->capacity, sizeof(*q->items));
 	}
 	q->items[q->first + q->n++] = b;
-	q->bytes += b->n + PACKET_COST_BYTES;
+	q->bytes += bytes;
+	q->fed_bytes += is_fed ? bytes : 0;
 }
 
 struct shared_bytes *
@@ -35,6 +38,8 @@ eio_queue_take(struct eio_queue *q)
 		return NULL;
 	b = q->items[q->first++];
 	q->bytes -= b->n + PACKET_COST_BYTES;
+	if (q->fed_bytes > q->bytes)
+		q->fed_bytes = q->bytes;
 	/* An idle session keeps no queue. */
 	if (--q->n == 0)
 		eio_queue_fini(q);

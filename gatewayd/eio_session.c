@@ -115,23 +115,46 @@ doom(struct eio_session *s)
 	s->at_ms = 0;
 }
 
+static bool
+is_over(const struct eio_session *s)
+{
+	const struct eio_queue *q = &s->polling->queue;
+
+	return q->bytes > s->eio->settings.max_queue_bytes + q->fed_bytes;
+}
+
+static void
+queue_up(struct eio_session *s, struct shared_bytes *message, bool is_fed)
+{
+	if (!s->polling || is_over(s))
+		return;
+	eio_queue_add(&s->polling->queue, shared_bytes_ref(message), is_fed);
+	if (is_over(s))
+		doom(s);
+	eio_wake_poll(s);
+}
+
+static void
+give(struct eio_session *s, struct shared_bytes *message, bool is_fed)
+{
+	if (s->state != EIO_OPEN)
+		return;
+	if (s->ws)
+		s->eio->io->ws_send(s->ws, message);
+	else
+		queue_up(s, message, is_fed);
+}
+
 void
 eio_send(struct eio_session *s, struct shared_bytes *message)
 {
-	struct eio *eio = s->eio;
+	give(s, message, false);
+}
 
-	if (s->state != EIO_OPEN)
-		return;
-	if (s->ws) {
-		eio->io->ws_send(s->ws, message);
-		return;
-	}
-	if (!s->polling || s->polling->queue.bytes > eio->settings.max_queue_bytes)
-		return;
-	eio_queue_add(&s->polling->queue, shared_bytes_ref(message));
-	if (s->polling->queue.bytes > eio->settings.max_queue_bytes)
-		doom(s);
-	eio_wake_poll(s);
+void
+eio_feed(struct eio_session *s, struct shared_bytes *message)
+{
+	give(s, message, true);
 }
 
 void

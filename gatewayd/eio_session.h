@@ -20,6 +20,7 @@ struct eio_queue {
 	struct shared_bytes **items;
 	uint32_t first, n, capacity;
 	size_t bytes;
+	size_t fed_bytes; /* of them no more than these came by eio_feed() */
 };
 
 struct eio_polling {
@@ -81,7 +82,7 @@ void eio_set_upgrade_timer(struct eio_polling *);
 /* A WebSocket has taken over: an outstanding pong gets its full time again. */
 void eio_restart_pong(struct eio_session *);
 
-void eio_queue_add(struct eio_queue *, struct shared_bytes *);
+void eio_queue_add(struct eio_queue *, struct shared_bytes *, bool is_fed);
 /* Returns owned; NULL when empty. */
 struct shared_bytes *eio_queue_take(struct eio_queue *);
 void eio_queue_fini(struct eio_queue *);

@@ -233,10 +233,18 @@ sio_refuse(struct sio_socket *s, const char *message, struct span data)
 }
 
 void
-sio_send(struct sio_socket *s, struct shared_bytes *message)
+sio_feed(struct sio_socket *s, struct shared_bytes *message)
 {
 	if (s->state == SIO_CONNECTED)
-		eio_send(sio_session(s->client), message);
+		eio_feed(sio_session(s->client), message);
+}
+
+/* Takes the reference. */
+static void
+send_packet(struct sio_socket *s, struct shared_bytes *message)
+{
+	eio_send(sio_session(s->client), message);
+	shared_bytes_unref(message);
 }
 
 void
@@ -244,20 +252,14 @@ sio_emit(struct sio_socket *s, const struct sio_message *message,
     const struct sio_attachments *attachments)
 {
 	struct sio_message m = *message;
-	struct shared_bytes *b;
 
 	if (s->state != SIO_CONNECTED)
 		return;
 	m.ns = sio_namespace(s);
 	m.n_attachments = attachments ? attachments->n : 0;
-	b = sio_encode(&m);
-	sio_send(s, b);
-	shared_bytes_unref(b);
-	for (unsigned i = 0; i < m.n_attachments; i++) {
-		b = shared_bytes_new(SHARED_BINARY, attachments->items[i]);
-		sio_send(s, b);
-		shared_bytes_unref(b);
-	}
+	send_packet(s, sio_encode(&m));
+	for (unsigned i = 0; i < m.n_attachments; i++)
+		send_packet(s, shared_bytes_new(SHARED_BINARY, attachments->items[i]));
 }
 
 void

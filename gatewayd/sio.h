@@ -91,8 +91,8 @@ bool sio_set_id(struct sio_socket *, struct span id);
 /* The encoding of `message`, and its attachments behind it. ns is filled in. */
 void sio_emit(struct sio_socket *, const struct sio_message *, const struct sio_attachments *);
 void sio_ack(struct sio_socket *, uint64_t id, struct span args, const struct sio_attachments *);
-/* A packet from sio_encode(), made once for many sockets. */
-void sio_send(struct sio_socket *, struct shared_bytes *);
+/* A packet from sio_encode(), made once for many sockets: see eio_feed(). */
+void sio_feed(struct sio_socket *, struct shared_bytes *);
 /* Ends this socket for good (clients do not reconnect); the connection stays. */
 void sio_disconnect(struct sio_socket *);
 /* Ends the connection and all its sockets; stock clients reconnect by themselves. */

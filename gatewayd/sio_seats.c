@@ -100,7 +100,7 @@ deliver(struct member *m, struct shared_bytes *bytes)
 	if (ws)
 		ws_send(ws, bytes);
 	else
-		sio_send(socket, bytes);
+		sio_feed(socket, bytes);
 }
 
 /* Frames can be joined only where they are bytes of a stream: not in a poll's answer. */

@@ -7,8 +7,10 @@ import unittest
 import zmq
 from clients import MINIMAL
 from consumer_test import ConsumerTest
+from harness import eventually
 from project_test import new_id
 from received import settle
+from stock import MAKES, Driver, durable_of
 
 VALUE = "v" * 240_000
 MESSAGE_BYTES = 1 << 20  # LIMIT_FRAME_BYTES
@@ -38,6 +40,34 @@ class BigEvents(ConsumerTest):
         longest = len(str(self.durable(before)[0]))
         print(f"{len(history)} events, the longest of {longest} bytes, at {len(consumers)} consumers")
         self.assertGreater(longest, 5 * MESSAGE_BYTES)
+
+    def test_nobody_is_cut_off_by_one_however_it_listens(self):
+        """Alone longer than what a poller may be owed; and many of one command that are it together."""
+        clients = [self.driver(make).open(self.server.ports[0], "polling",
+                                          auth={"session_id": self.session}) for make in MAKES]
+        for client in clients:
+            client.await_what("connect")
+        seq = self.info()["seq"]
+        big = self.create_big()
+        for i in range(4, 12):
+            self.do("UpdateProperty", node_id=big, property_id=f"p{i}", value=VALUE)
+        self.do("DeleteNode", node_id=big)
+        self.undo()
+        branch = self.create("x", "Branch", parent=self.root)
+        for i in range(12):
+            self.create("x", f"Leaf {i}", parent=branch, properties={"notes": VALUE})
+        self.do("DeleteNode", node_id=branch)
+        self.undo()
+        last = self.info()["seq"]
+        for client in clients:
+            eventually(lambda c=client: len(durable_of(c)) == last - seq, 30, "the last event")
+            self.assertEqual(sorted(n for n, _ in durable_of(client)), list(range(seq + 1, last + 1)))
+            self.assertFalse([e for e in client.heard if e.get("what") == "disconnect"])
+
+    def driver(self, make):
+        driver = Driver(make)
+        self.addCleanup(driver.end)
+        return driver
 
     def updated(self, socket, node):
         """Of a new child. Who is behind, as after two megabytes, hears no transient event: again,

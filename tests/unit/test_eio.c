@@ -348,6 +348,34 @@ START_TEST(a_close_by_the_server_waits_30_s_for_the_next_get)
 }
 END_TEST
 
+START_TEST(what_is_fed_at_once_may_be_of_any_length_and_counts_no_longer_than_it_is_queued)
+{
+	static char text[60000];
+	struct shared_bytes *big;
+	struct eio_sid sid = shake_hands(eio, START_MS);
+	struct fake_get get;
+
+	memset(text, '4', sizeof(text));
+	big = shared_bytes_new(SHARED_TEXT, (struct span){ text, sizeof(text) });
+	eio_feed(session, big);
+	eio_feed(session, big);
+	send_text(session, "4x");
+	ck_assert_uint_gt(eio_next_deadline(eio), 0);
+	ck_assert_str_ne(poll(eio, &sid, &get, START_MS), "4x");
+	for (int i = 0; i < 300; i++)
+		send_text(session, "4x");
+	ck_assert_uint_gt(eio_next_deadline(eio), 0);
+	ck_assert_str_ne(poll(eio, &sid, &get, START_MS), "4x");
+	ck_assert_uint_lt(eio_queued_bytes(session), 20000);
+	ck_assert_str_eq(heard.text, "");
+	for (int i = 0; i < 400; i++)
+		send_text(session, "4x");
+	eio_tick(eio, START_MS);
+	ck_assert_str_eq(heard.text, "transport error");
+	shared_bytes_unref(big);
+}
+END_TEST
+
 START_TEST(a_poller_that_never_fetches_is_ended_at_its_bound_and_not_under_the_sender)
 {
 	struct eio_sid sid = shake_hands(eio, START_MS);
@@ -406,6 +434,8 @@ main(void)
 	tcase_add_test(
 	    tests, a_poller_that_never_fetches_is_ended_at_its_bound_and_not_under_the_sender);
 	tcase_add_test(tests, a_server_that_shuts_down_ends_held_polls_and_websockets);
+	tcase_add_test(
+	    tests, what_is_fed_at_once_may_be_of_any_length_and_counts_no_longer_than_it_is_queued);
 	tcase_add_test(
 	    tests, a_client_that_is_to_come_back_gets_what_is_queued_and_no_close_packet);
 	tcase_add_test(tests, a_close_packet_counts_among_the_16_of_an_answer);

@@ -176,7 +176,7 @@ START_TEST(one_encoding_serves_all_clients_of_a_namespace)
 
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		join(&ws[i]);
-		sio_send(client->sockets, b);
+		sio_feed(client->sockets, b);
 		ck_assert_str_eq(ws[i].out.text, "42[\"graph:node-created\",{\"id\":1},\"s:1\"]");
 	}
 	ck_assert_uint_eq(b->refs, 1); /* the fake connections keep none */
