@@ -332,6 +332,20 @@ refuse_fault(const struct emitted *e)
 	refuse_event(e, ERROR_invalid_request, message);
 }
 
+/* Bytes would leave nothing but their placeholders in what is kept. */
+static void
+answer_with(const struct emitted *e, size_t handler)
+{
+	if (handlers[handler].reads_nothing)
+		handlers[handler].handle(e);
+	else if (e->event->attachments.n)
+		refuse_event(e, ERROR_invalid_request, "The argument must be JSON without bytes.");
+	else if (json_type(e->data) != JSON_OBJECT)
+		refuse_event(e, ERROR_invalid_request, "The argument must be an object.");
+	else
+		handlers[handler].handle(e);
+}
+
 static void
 handle(const struct emitted *e)
 {
@@ -341,11 +355,7 @@ handle(const struct emitted *e)
 	}
 	for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
 		if (span_is(e->event->name, handlers[i].name)) {
-			if (handlers[i].reads_nothing || json_type(e->data) == JSON_OBJECT)
-				handlers[i].handle(e);
-			else
-				refuse_event(
-				    e, ERROR_invalid_request, "The argument must be an object.");
+			answer_with(e, i);
 			return;
 		}
 	}

@@ -4,7 +4,7 @@ connection, and the order of what a joiner hears."""
 import json
 import unittest
 
-from engine import UPGRADE, EngineClients
+from engine import BINARY, UPGRADE, EngineClients, frame
 from project_test import NOWHERE, ProjectTest
 
 HANDSHAKE = "EIO=4&transport=polling"
@@ -70,6 +70,22 @@ class Connections(GatewayTest):
         self.assertEqual(heard[0], "error")
         self.assertRegex(heard[1]["message"], "^The event is not acceptable JSON .JSON_NUMBER.")
         self.assertEqual(json.loads(ws.text_in()[3:]), [{"error": heard[1]}])
+
+    def test_bytes_are_refused_and_not_taken_for_their_placeholder(self):
+        ws, _ = self.socket({"session_id": self.session})
+        before = self.info()["seq"]
+        hole = '{"_placeholder":true,"num":0}'
+        change = {"node_id": self.root, "property_id": "notes", "value": "x"}
+        command = json.dumps({"command_type": "UpdateProperty", "data": change})
+        for event, argument in (("command:execute", command.replace('"x"', hole)),
+                                ("presence", f'{{"cursor":{hole}}}')):
+            ws.send_text(f'451-5["{event}",{argument}]')
+            ws.send(frame(b"\0\xff", BINARY))
+            while not (ack := ws.text_in()).startswith("435"):
+                pass
+            self.assertEqual(json.loads(ack[3:])[0]["error"]["code"], "INVALID_REQUEST", event)
+        ws.send_text(f'425["command:execute",{command}]')
+        self.assertEqual(self.events_until(ws, "command:executed")[-1][1]["seq"], before + 2)
 
     def test_both_namespaces_serve_the_same(self):
         for namespace in ("", "/graph"):
