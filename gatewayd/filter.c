@@ -40,6 +40,9 @@ filter_parse(struct span list, filter_set *out)
 		*out = FILTER_ALL;
 		return true;
 	}
+	/* Whoever names nothing would hear nothing, and wait. */
+	if (list.n == 0)
+		return false;
 	while (list.n) {
 		const char *comma = memchr(list.p, ',', list.n);
 		struct span item = { list.p, comma ? (size_t)(comma - list.p) : list.n };

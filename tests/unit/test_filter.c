@@ -70,8 +70,8 @@ END_TEST
 
 START_TEST(lists_that_mean_nothing_are_refused)
 {
-	static const char *const bad[] = { ",", "graph:*,", ",graph:*", "graph:*,,undo", "graph",
-		"GRAPH:*", "graph:node-created ", "graph:*x", "sync", "**" };
+	static const char *const bad[] = { "", ",", "graph:*,", ",graph:*", "graph:*,,undo",
+		"graph", "GRAPH:*", "graph:node-created ", "graph:*x", "sync", "**" };
 	filter_set set;
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
