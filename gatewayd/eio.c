@@ -188,6 +188,12 @@ eio_now_ms(const struct eio *eio)
 }
 
 struct eio_session *
+eio_session_at(struct eio *eio, const struct eio_sid *sid)
+{
+	return table_find(&eio->sessions, sid->bytes);
+}
+
+struct eio_session *
 eio_find(struct eio *eio, const struct eio_sid *sid, uint64_t now_ms)
 {
 	eio_tick(eio, now_ms);

@@ -132,6 +132,8 @@ void eio_send_away(struct eio_session *);
  * NULL. */
 void *eio_websocket(const struct eio_session *);
 bool eio_is_open(const struct eio_session *);
+/* Borrowed; NULL when there is none of that sid, or when it has ended. */
+struct eio_session *eio_session_at(struct eio *, const struct eio_sid *);
 /* What a polling client has not fetched yet; 0 on WebSocket, whose outbox knows. */
 size_t eio_queued_bytes(const struct eio_session *);
 const struct eio_sid *eio_session_sid(const struct eio_session *);

@@ -25,7 +25,7 @@ struct eio_server_settings {
 	 */
 	bool (*foreign)(void *context, struct http_request *, const struct eio_sid *);
 	void *foreign_context;
-	/* Some of what a WebSocket owed has gone out; may be NULL. */
+	/* Some of what a client was owed has gone out; may be NULL. */
 	void (*progress)(void *context, struct eio_session *);
 	void *context;
 };

@@ -51,6 +51,16 @@ on_gone(void *arg)
 	held_free(h);
 }
 
+/* Who polls has taken what it was answered. */
+static void
+progress(struct eio_server *server, const struct eio_sid *sid)
+{
+	struct eio_session *session = eio_session_at(server->eio, sid);
+
+	if (session && server->s.progress)
+		server->s.progress(server->s.context, session);
+}
+
 void
 eio_server_answer_ready(struct eio_server *server)
 {
@@ -62,6 +72,7 @@ eio_server_answer_ready(struct eio_server *server)
 
 		if (eio_poll_take(server->eio, &h->sid, h, &body)) {
 			eio_server_answer(h->request, 200, EIO_ANSWER_TYPE, &body);
+			progress(server, &h->sid);
 			held_free(h);
 		}
 		json_out_fini(&body);
@@ -95,10 +106,12 @@ eio_server_take_get(
 		return;
 	}
 	held_free(h);
-	if (v.next == EIO_ANSWER)
+	if (v.next == EIO_ANSWER) {
 		eio_server_answer(request, 200, EIO_ANSWER_TYPE, &body);
-	else
+		progress(server, &check->sid);
+	} else {
 		eio_server_refuse(request, &v);
+	}
 	json_out_fini(&body);
 }
 

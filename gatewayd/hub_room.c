@@ -175,7 +175,7 @@ look_after_slow(struct room *r, uint64_t now_ms)
 		struct member *m = member_at(at);
 
 		next = at->next;
-		/* A polling client has no other moment to tell that it has taken some. */
+		/* What was not told of as it happened counts as well. */
 		if (m->group->transport->owed(m) < m->behind->slow_owed) {
 			hub_progress(r->hub, m);
 		} else if (now_ms - m->behind->since_ms >= LIMIT_STALLED_MS) {

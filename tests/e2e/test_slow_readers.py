@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from engine import PING, PONG, RawWebSocket, frame
+from engine import PING, PONG, EngineClients, Polling, RawWebSocket, frame
 from harness import GIVES_MEMORY_BACK, eventually
 from project_test import API, ProjectTest
 
@@ -178,6 +178,27 @@ class Slow(Crowd):
             self.assertEqual(reader.heard, expected)
         # Or it would not have been slow.
         self.assertLess(max(behind), len(expected) / 2)
+
+
+class Polled(EngineClients, Crowd):
+    @property
+    def port(self):
+        return self.server.ports[0]
+
+    def test_who_polls_is_fed_as_fast_as_it_reads(self):
+        self.shout(60)
+        last = self.info()["seq"]
+        poller = Polling(self)
+        began = time.monotonic()
+        poller.post("40" + json.dumps({"session_id": self.session, "since": self.since}))
+        seqs = []
+        while last not in seqs:
+            heard = [json.loads(p[2:]) for p in poller.packets() if p.startswith(b"42")]
+            seqs += [data["seq"] for name, data in heard if name != "session:connected"]
+        took_s = time.monotonic() - began
+        print(f"{len(seqs)} events in {took_s:.1f} s")
+        self.assertEqual(seqs, list(range(self.since + 1, last + 1)))
+        self.assertLess(took_s, 10, "half a megabyte a second, and it was read at once")
 
 
 class Left(Crowd):
