@@ -29,8 +29,7 @@ cors_is_allowed(const struct cors *c, const struct http_request *r)
 {
 	struct span origin = http_header(r, "origin");
 
-	return !origin.p || c->allow_any || is_listed(c, origin) ||
-	    is_own(origin, http_header(r, "host"));
+	return !origin.p || c->allow_any || is_listed(c, origin) || is_own(origin, http_host(r));
 }
 
 void

@@ -22,8 +22,8 @@ struct http_settings {
 	const char *address; /* "127.0.0.1" */
 	uint16_t port;	     /* 0: any free one */
 	unsigned max_connections;
-	/* The largest body this target takes, told before the body is read. */
-	size_t (*body_limit)(void *context, enum http_method, struct span target);
+	/* The largest body this path takes, told before the body is read. */
+	size_t (*body_limit)(void *context, enum http_method, struct span path);
 	/*
 	 * A request whose body is still to come, its head checked. May answer at once, and the body
 	 * is not awaited; or hold it: gone() is then called when the body breaks off before
@@ -57,6 +57,8 @@ enum http_method http_method(const struct http_request *);
 /* Path as sent, before the '?', not decoded: split it, then decode each segment. */
 struct span http_path(const struct http_request *);
 struct span http_query(const struct http_request *); /* behind the '?', not decoded */
+/* Whom it is for: the authority of a target in absolute form, else the Host field. */
+struct span http_host(const struct http_request *);
 /* The value of a header that may come once; {NULL,0} when absent. name in any case. */
 struct span http_header(const struct http_request *, const char *name);
 /* Of a list, which may come in several lines: the token as it is written there, {NULL,0} when it is

@@ -170,19 +170,13 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 	struct http_connection *c = connection_of(mhd);
 	struct http_request *r = &c->request;
 	size_t n = strlen(target);
-	const char *question;
 
 	(void)cls;
 	memset(r, 0, sizeof(*r));
 	r->state = HTTP_HEADED;
 	r->raw_target = target;
 	r->head.target = (struct span){ arena_text(&c->arena, (struct span){ target, n }), n };
-	question = memchr(r->head.target.p, '?', n);
-	r->path = r->head.target;
-	if (question) {
-		r->path.n = (size_t)(question - r->path.p);
-		r->query = (struct span){ question + 1, n - r->path.n - 1 };
-	}
+	http_split_target(&r->head);
 	c->head_seen = true;
 	http_set_deadline(c, clock_now_ms() + c->http->settings.head_ms);
 	return r;
@@ -294,7 +288,7 @@ head_complete(struct http_request *r, const char *method, const char *version)
 	if (err)
 		return refuse_now(r, err, what);
 	r->body_limit = h->settings.body_limit
-	    ? h->settings.body_limit(h->settings.context, r->method, r->head.target)
+	    ? h->settings.body_limit(h->settings.context, r->method, r->head.path)
 	    : LIMIT_BODY_BYTES;
 	if (r->head.content_length > 0 && (uint64_t)r->head.content_length > r->body_limit)
 		return refuse_now(r, ERROR_payload_too_large, NULL);

@@ -166,18 +166,6 @@ has_repeated_field(const struct http_head *head)
 	return false;
 }
 
-/* Origin form alone (RFC 9112 section 3.2.1), in the visible characters of ASCII. */
-static bool
-is_target(struct span target)
-{
-	if (target.n == 0 || target.p[0] != '/')
-		return false;
-	for (size_t i = 0; i < target.n; i++)
-		if (target.p[i] <= 0x20 || target.p[i] >= 0x7f || target.p[i] == '#')
-			return false;
-	return true;
-}
-
 static bool
 is_host(struct span host)
 {
@@ -189,6 +177,78 @@ is_host(struct span host)
 			return false;
 	}
 	return true;
+}
+
+/* What follows the scheme of an absolute form; {NULL,0}: it is none. */
+static struct span
+behind_scheme(struct span target)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+		size_t n = strlen(schemes[i]);
+		if (target.n >= n && strncasecmp(target.p, schemes[i], n) == 0)
+			return (struct span){ target.p + n, target.n - n };
+	}
+	return (struct span){ 0 };
+}
+
+void
+http_split_target(struct http_head *head)
+{
+	struct span rest = behind_scheme(head->target);
+	const char *question;
+	size_t n = 0;
+
+	head->authority = rest;
+	if (rest.p) {
+		while (n < rest.n && !strchr("/?#", rest.p[n]))
+			n++;
+		head->authority.n = n;
+	} else {
+		rest = head->target;
+	}
+	head->path = (struct span){ rest.p + n, rest.n - n };
+	head->query = (struct span){ 0 };
+	question = memchr(head->path.p, '?', head->path.n);
+	if (question) {
+		head->query.p = question + 1;
+		head->query.n = (size_t)(rest.p + rest.n - head->query.p);
+		head->path.n = (size_t)(question - head->path.p);
+	}
+	/* RFC 9110 section 4.2.3: an empty path behind an authority is the root. */
+	if (head->authority.p && head->path.n == 0)
+		head->path = SPAN("/");
+}
+
+struct span
+http_head_host(const struct http_head *head)
+{
+	return head->authority.p ? head->authority : http_field_find(head, "host");
+}
+
+/* RFC 9110 section 4.2.1: an empty host is an error, and so are names and passwords before it
+ * (section 4.2.4), whose '@' is_host() does not know. */
+static bool
+is_authority(struct span authority)
+{
+	return authority.n > 0 && authority.p[0] != ':' && is_host(authority);
+}
+
+/* In the visible characters of ASCII. OPTIONS may be about the server as a whole (RFC 9112 section
+ * 3.2.4). */
+static bool
+is_target(const struct http_head *head)
+{
+	if (head->authority.p && !is_authority(head->authority))
+		return false;
+	if (span_is(head->target, "*"))
+		return span_is(head->method, "OPTIONS");
+	for (size_t i = 0; i < head->target.n; i++)
+		if (head->target.p[i] <= 0x20 || head->target.p[i] >= 0x7f ||
+		    head->target.p[i] == '#')
+			return false;
+	return head->path.n > 0 && head->path.p[0] == '/';
 }
 
 /* Digits and nothing else: "+4", "4,4" and " 4 " are ways to smuggle. */
@@ -274,8 +334,8 @@ http_check_head(struct http_head *head, const char **what)
 		*what = "The method is malformed.";
 	else if (head->is_odd)
 		*what = "The head holds NUL, a folded line or a bare line feed.";
-	else if (!is_target(head->target))
-		*what = "The request target must be a path in printable ASCII.";
+	else if (!is_target(head))
+		*what = "The request target must be a path or an http URI in printable ASCII.";
 	else
 		*what = check_fields(head);
 	if (!*what)

@@ -17,6 +17,9 @@ struct http_field {
 
 struct http_head {
 	struct span method, target, version;
+	/* filled in by http_split_target() */
+	struct span authority; /* {NULL,0}: the target names none */
+	struct span path, query;
 	struct http_field *fields;
 	size_t n_fields;
 	bool is_odd; /* NUL, line folding or bare LF stood in it */
@@ -25,8 +28,16 @@ struct http_head {
 	bool is_chunked;
 };
 
-/* OK, or why the connection must be closed; *what then says it in words, for good. */
+/*
+ * The parts of a target, well-formed or not: in origin form, or in absolute form, which a server
+ * must take (RFC 9112 section 3.2.2). {NULL,0}: a query that is not there.
+ */
+void http_split_target(struct http_head *);
+/* Of a target that has been split: OK, or why the connection must be closed; *what then says it in
+ * words, for good. */
 enum error http_check_head(struct http_head *, const char **what);
+/* Whom the request is for: the target's authority or, when it names none, the Host field's. */
+struct span http_head_host(const struct http_head *);
 /* {NULL,0} when absent; the first when it comes more than once. name in lower case. */
 struct span http_field_find(const struct http_head *, const char *name);
 /*

@@ -34,8 +34,7 @@ struct http_request {
 	enum http_method method;
 	struct http_head head;
 	const char *raw_target; /* where it lies in the library's buffer, behind the method */
-	struct span path, query;
-	char *body; /* in the arena when its length was told and is small; else owned */
+	char *body;		/* in the arena when its length was told and is small; else owned */
 	bool body_is_owned;
 	size_t body_n, body_capacity, body_limit;
 	struct http_extra *extras;

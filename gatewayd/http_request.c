@@ -19,13 +19,19 @@ http_method(const struct http_request *r)
 struct span
 http_path(const struct http_request *r)
 {
-	return r->path;
+	return r->head.path;
 }
 
 struct span
 http_query(const struct http_request *r)
 {
-	return r->query;
+	return r->head.query;
+}
+
+struct span
+http_host(const struct http_request *r)
+{
+	return http_head_host(&r->head);
 }
 
 struct span
@@ -104,7 +110,7 @@ is_name(struct arena *arena, struct span text, const char *name)
 struct span
 http_query_value(struct http_request *r, const char *name)
 {
-	const char *at = r->query.p, *end = at ? at + r->query.n : NULL;
+	const char *at = r->head.query.p, *end = at ? at + r->head.query.n : NULL;
 	struct span found = { 0 }, none = { 0 };
 
 	while (at && at < end) {

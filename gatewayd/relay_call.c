@@ -99,7 +99,7 @@ put_field(struct json_out *out, const char *name, struct span value)
 static void
 write_request(struct relay_call *call)
 {
-	static const char *const passed[] = { "Host", "Origin", "Content-Type", "Sec-WebSocket-Key",
+	static const char *const passed[] = { "Origin", "Content-Type", "Sec-WebSocket-Key",
 		"Sec-WebSocket-Version" };
 	struct http_request *request = call->request;
 	struct json_out *out = &call->out;
@@ -111,6 +111,8 @@ write_request(struct relay_call *call)
 	put(out, "?");
 	json_out_bytes(out, http_query(request));
 	put(out, " HTTP/1.1\r\n" RELAY_GUARD ": 1\r\n");
+	/* Only HTTP/1.0 can do without, and the home is spoken to in HTTP/1.1. */
+	put_field(out, "Host", http_host(request).p ? http_host(request) : SPAN(""));
 	for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
 		put_field(out, passed[i], http_header(request, passed[i]));
 	put(out,

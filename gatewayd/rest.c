@@ -45,22 +45,19 @@ is_socketio(struct span path)
 }
 
 size_t
-rest_body_limit(void *context, enum http_method method, struct span target)
+rest_body_limit(void *context, enum http_method method, struct span path)
 {
-	const char *question = memchr(target.p, '?', target.n);
 	struct route_match match;
 	struct arena arena;
 	enum error err;
 
 	(void)context;
-	if (question)
-		target.n = (size_t)(question - target.p);
-	if (is_socketio(target))
+	if (is_socketio(path))
 		return LIMIT_MESSAGE_BYTES;
 	if (method != HTTP_POST)
 		return LIMIT_BODY_BYTES;
 	arena_init(&arena);
-	err = route_find(method, target, &arena, &match);
+	err = route_find(method, path, &arena, &match);
 	arena_fini(&arena);
 	return !err && match.route->flags & ROUTE_IMPORT ? LIMIT_IMPORT_BYTES : LIMIT_BODY_BYTES;
 }
@@ -177,7 +174,7 @@ dispatch(struct rest_call *c)
 static bool
 is_our_host(const struct rest *rest, const struct http_request *r)
 {
-	struct span host = http_header(r, "host");
+	struct span host = http_host(r);
 
 	for (size_t i = 0; i < rest->settings.n_hosts; i++)
 		if (strlen(rest->settings.hosts[i]) == host.n &&

@@ -45,7 +45,7 @@ void rest_free(struct rest *);
 void rest_drain(struct rest *);
 
 /* For struct http_settings; context is the struct rest. */
-size_t rest_body_limit(void *context, enum http_method, struct span target);
+size_t rest_body_limit(void *context, enum http_method, struct span path);
 void rest_headed(void *context, struct http_request *);
 void rest_handle(void *context, struct http_request *);
 void rest_refuse(void *context, struct http_request *, enum error, const char *message);

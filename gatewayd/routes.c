@@ -155,6 +155,11 @@ route_find(enum http_method method, struct span path, struct arena *arena, struc
 	size_t n;
 
 	memset(out, 0, sizeof(*out));
+	if (span_is(path, "*")) {
+		for (const struct route *r = routes; r < routes + n_routes; r++)
+			out->allowed |= 1u << r->method;
+		return ERROR_method_not_allowed;
+	}
 	if (!split(path, arena, all, &n))
 		return ERROR_not_found;
 	is_root = !is_below_base(all, n);

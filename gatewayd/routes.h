@@ -56,7 +56,8 @@ const char *route_param_name(enum route_param);
 
 /*
  * OK; not_found; method_not_allowed, with allowed filled in; or the error of a resource whose id
- * cannot exist. HEAD finds what GET does.
+ * cannot exist. HEAD finds what GET does. The path "*" is all of them, which have no method in
+ * common.
  */
 enum error route_find(enum http_method, struct span path, struct arena *, struct route_match *);
 /* "GET, HEAD, …" for Allow; in the arena. */

@@ -120,11 +120,11 @@ on_taken(void *arg, int fd, struct span extra)
 }
 
 static size_t
-body_limit(void *context, enum http_method method, struct span target)
+body_limit(void *context, enum http_method method, struct span path)
 {
 	(void)context;
 	(void)method;
-	(void)target;
+	(void)path;
 	return LIMIT_MESSAGE_BYTES;
 }
 

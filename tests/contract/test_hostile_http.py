@@ -121,11 +121,40 @@ class Framing(Hostile):
 
 
 class Targets(Hostile):
-    def test_only_the_origin_form_is_taken(self):
-        for target in (b"http://evil/health", b"*", b"health", b"//evil/health", b"/health#x"):
+    def test_a_whole_uri_is_taken_and_its_host_is_the_host(self):
+        for target in (b"http://127.0.0.1/health", b"HTTP://other:80/health?x",
+                       b"https://[::1]:5000/health"):
             with self.subTest(target=target):
                 answer = self.send(request(b"GET", target, (b"Connection: close",)))
-                self.assertIn(answer.status, (400, 404), answer)
+                self.assertEqual(answer.status, 200, answer)
+        answer = self.send(request(b"POST", b"http://other/api/v1/sessions/cleanup", (
+            b"Origin: http://other", b"Content-Length: 2", b"Connection: close"), b"{}"))
+        self.assertEqual(answer.status, 200, answer)
+        answer = self.send(request(b"GET", b"http://other/ws?session_id=" + self.session.encode(), (
+            b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13",
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")), timeout_s=0.2)
+        self.assertEqual(answer.status, 101, answer)
+
+    def test_other_forms_of_a_target_are_refused(self):
+        for target in (b"http://", b"http:///health", b"http://:80/health", b"http://a@b/health",
+                       b"http://a b/health", b"http:/health", b"ftp://127.0.0.1/health",
+                       b"ws://127.0.0.1/health", b"http://a/health#x", b"http://a#/health",
+                       b"127.0.0.1:80", b"*", b"health", b"?x", b"/health#x"):
+            with self.subTest(target=target):
+                self.assertEqual(
+                    set(self.send(request(b"GET", target, (b"Connection: close",))).statuses),
+                    {400})
+        for target in (b"//evil/health", b"http://a", b"http://a?x", b"http://a//health"):
+            with self.subTest(target=target):
+                answer = self.send(request(b"GET", target, (b"Connection: close",)))
+                self.assertEqual(answer.statuses, [404], answer)
+        self.refused(request(b"GET", b"http://a/health", host=False))
+        self.refused(request(b"GET", b"http://a/health", (b"Host: a/b",), host=False))
+
+    def test_options_may_ask_about_the_server(self):
+        answer = self.send(request(b"OPTIONS", b"*", (b"Connection: close",)))
+        self.assertEqual(answer.status, 204, answer)
+        self.assertIn(b"\r\nAllow: GET, HEAD, POST, DELETE, OPTIONS\r\n", answer.data)
 
     def test_a_path_is_split_before_it_is_decoded(self):
         for target in (b"/api%2fv1/sessions", b"/api/v1%2Fsessions",

@@ -123,6 +123,16 @@ class Homes(ServerTest):
         eventually(lambda: self.server.metric("gatewayd_http_connections") == 1, 5, "the poll's end")
         self.assert_unknown(self.post(2, sid, b'42["ping"]'))
 
+    def test_a_target_that_is_a_whole_uri_finds_its_home(self):
+        sid = self.opened(0)
+        target = f"http://graph.example:80{EIO}polling&sid={sid}"
+        self.assertEqual(self.ask(1, "POST", target, b"40").body, b"ok")
+        self.assertRegex(self.ask(2, "GET", target).body, rb'^40\{"sid"')
+        ws = RawWebSocket(self.server.ports[1], f"http://localhost{EIO}websocket&sid={sid}")
+        self.addCleanup(ws.close)
+        ws.send_text("2probe")
+        self.assertEqual(ws.text_in(), "3probe")
+
     def test_an_upgrade_through_another_gateway_is_the_same_websocket(self):
         sid = self.opened(0)
         self.connected(sid, 2)

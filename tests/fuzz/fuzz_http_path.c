@@ -52,8 +52,10 @@ static void
 check_head(struct span text)
 {
 	struct http_field fields[LIMIT_HEADERS + 2];
+	const char *end_of_line = text.n ? memchr(text.p, '\n', text.n) : NULL;
 	struct http_head head = { .method = SPAN("POST"),
-		.target = SPAN("/"),
+		.target = end_of_line ? (struct span){ text.p, (size_t)(end_of_line - text.p) }
+				      : SPAN("/"),
 		.version = SPAN("HTTP/1.1"),
 		.fields = fields };
 	const char *what = NULL;
@@ -73,9 +75,12 @@ check_head(struct span text)
 		text.p += end ? line + 1 : line;
 		text.n -= end ? line + 1 : line;
 	}
+	http_split_target(&head);
 	err = http_check_head(&head, &what);
-	if (err == OK)
+	if (err == OK) {
 		assert(!head.is_chunked || head.content_length < 0);
+		assert(head.path.n > 0 && (!head.authority.p || head.authority.n > 0));
+	}
 	if (err == ERROR_invalid_request)
 		assert(what);
 	http_field_listed(&head, "connection", "upgrade");

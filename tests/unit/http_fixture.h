@@ -69,11 +69,11 @@ handle(void *context, struct http_request *r)
 }
 
 static inline size_t
-body_limit(void *context, enum http_method method, struct span target)
+body_limit(void *context, enum http_method method, struct span path)
 {
 	(void)context;
 	(void)method;
-	return span_is(target, "/small") ? 10 : BODY_MAX;
+	return span_is(path, "/small") ? 10 : BODY_MAX;
 }
 
 static void (*on_head)(struct http_request *); /* what a test wants done; may be NULL */

@@ -145,6 +145,33 @@ START_TEST(only_configured_hosts_are_answered)
 	fetch("GET", "/health", "", "");
 	ck_assert_int_eq(status_of(reading.text), 421);
 	ck_assert_ptr_nonnull(strstr(reading.text, "MISDIRECTED"));
+	/* The host of a target in absolute form counts, and not that of the field. */
+	ck_assert_int_eq(status_of(fetch("GET", "http://GRAPH.example/health", "", "")), 200);
+	stop_rest();
+	start_rest(&(struct rest_settings){ .cors.allow_any = true, .hosts = hosts, .n_hosts = 1 });
+	ck_assert_int_eq(status_of(fetch("GET", "http://evil.example/health", "", "")), 421);
+	stop_rest();
+}
+END_TEST
+
+START_TEST(our_own_origin_is_that_of_the_target_if_it_names_a_host)
+{
+	start_with(false, true);
+	fetch("GET", "https://graph.example/health", "Origin: https://graph.example\r\n", "");
+	ck_assert(may_read(reading.text, "https://graph.example"));
+	fetch("GET", "http://graph.example/health", "Origin: http://localhost:5000\r\n", "");
+	ck_assert_int_eq(status_of(reading.text), 200);
+	ck_assert_ptr_null(strstr(reading.text, "Access-Control"));
+	stop_rest();
+}
+END_TEST
+
+START_TEST(options_may_be_about_the_server_as_a_whole)
+{
+	start_with(true, false);
+	fetch("OPTIONS", "*", "", "");
+	ck_assert_int_eq(status_of(reading.text), 204);
+	ck_assert_ptr_nonnull(strstr(reading.text, "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n"));
 	stop_rest();
 }
 END_TEST
@@ -163,5 +190,7 @@ main(void)
 	tcase_add_test(t, a_foreign_preflight_is_granted_nothing);
 	tcase_add_test(t, options_without_an_origin_tells_what_a_path_knows);
 	tcase_add_test(t, only_configured_hosts_are_answered);
+	tcase_add_test(t, our_own_origin_is_that_of_the_target_if_it_names_a_host);
+	tcase_add_test(t, options_may_be_about_the_server_as_a_whole);
 	return run_tests(t);
 }

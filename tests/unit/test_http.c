@@ -46,8 +46,10 @@ static const struct {
 	ROW("two NULs in the last value", 400,
 	    "GET /echo HTTP/1.1\r\nHost: x\r\nX-Actor: ann\0\0bob\r\n\r\n"),
 	ROW("NUL in the target", 400, "GET /ok\0b HTTP/1.1\r\nHost: x\r\n\r\n"),
-	ROW("absolute form", 400, "GET http://evil/ok HTTP/1.1\r\nHost: x\r\n\r\n"),
-	ROW("asterisk form", 400, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"),
+	ROW("absolute form with a name in it", 400,
+	    "GET http://ann@x/ok HTTP/1.1\r\nHost: x\r\n\r\n"),
+	ROW("absolute form without a host field", 400, "GET http://x/ok HTTP/1.1\r\nA: b\r\n\r\n"),
+	ROW("asterisk form", 400, "GET * HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("raw bytes above ASCII in the target", 400,
 	    "GET /\xc3\xa4 HTTP/1.1\r\nHost: x\r\n\r\n"),
 	ROW("fragment in the target", 400, "GET /ok#x HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -133,6 +135,7 @@ START_TEST(well_formed_requests_of_all_kinds_pass)
 		"GET /ok HTTP/1.1\r\nHost: [::1]:5000\r\nA:b\r\nC:\r\nD: \t e\r\n\r\n",
 		"HEAD /ok HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /ok HTTP/1.0\r\n\r\n",
+		"GET http://other:80/ok HTTP/1.1\r\nHost: x\r\n\r\n",
 		"DELETE /ok HTTP/1.1\r\nHost: x\r\n\r\n",
 		"OPTIONS /ok?a=1&b HTTP/1.1\r\nHost: x\r\nAccept: a\r\nAccept: b\r\n\r\n",
 		"POST /ok HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
@@ -370,7 +373,7 @@ main(void)
 	tcase_add_loop_test(
 	    t, it_is_refused_just_so_when_it_comes_byte_by_byte, 0, sizeof(bad) / sizeof(*bad));
 	tcase_add_loop_test(t, what_the_library_refuses_itself_reaches_nobody, 0, 7);
-	tcase_add_loop_test(t, well_formed_requests_of_all_kinds_pass, 0, 10);
+	tcase_add_loop_test(t, well_formed_requests_of_all_kinds_pass, 0, 11);
 	tcase_add_test(t, the_target_arrives_as_it_was_sent);
 	tcase_add_test(t, a_request_line_may_be_as_long_as_the_limit);
 	tcase_add_test(t, a_head_may_have_as_many_fields_and_bytes_as_the_limits);

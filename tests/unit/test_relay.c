@@ -185,6 +185,30 @@ START_TEST(a_post_goes_with_its_body_and_the_home_is_asked_for_once)
 }
 END_TEST
 
+START_TEST(a_target_that_names_a_host_is_relayed_as_a_path_and_that_host)
+{
+	int fd = dial();
+
+	say(fd, "GET http://there:5000?EIO=4&sid=x HTTP/1.1\r\nHost: here\r\n\r\n");
+	await_request("\r\n\r\n");
+	ck_assert(strncmp(got.text, "GET /?EIO=4&sid=x HTTP/1.1\r\n", 28) == 0);
+	ck_assert_ptr_nonnull(strstr(got.text, "\r\nHost: there:5000\r\n"));
+	ck_assert_uint_eq(count(got.text, "Host:"), 1);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_request_without_a_host_is_relayed_with_an_empty_one)
+{
+	int fd = dial();
+
+	say(fd, "GET /socket.io/?sid=x HTTP/1.0\r\n\r\n");
+	await_request("\r\n\r\n");
+	ck_assert_ptr_nonnull(strstr(got.text, "\r\nHost: \r\n"));
+	close(fd);
+}
+END_TEST
+
 START_TEST(what_was_relayed_is_not_relayed_again)
 {
 	int fd = dial();
@@ -371,6 +395,8 @@ main(void)
 	tcase_add_test(
 	    tests, a_get_goes_to_the_home_with_what_engine_io_looks_at_and_its_answer_comes_back);
 	tcase_add_test(tests, a_post_goes_with_its_body_and_the_home_is_asked_for_once);
+	tcase_add_test(tests, a_target_that_names_a_host_is_relayed_as_a_path_and_that_host);
+	tcase_add_test(tests, a_request_without_a_host_is_relayed_with_an_empty_one);
 	tcase_add_test(tests, what_was_relayed_is_not_relayed_again);
 	tcase_add_test(tests, no_more_are_relayed_at_a_time_than_may);
 	tcase_add_test(tests, a_home_that_is_not_registered_or_does_not_listen_is_unknown);
