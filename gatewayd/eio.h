@@ -26,6 +26,9 @@ struct eio_settings {
 	uint32_t max_payload_bytes;
 	uint32_t max_queue_bytes; /* sent and owed to a poller; beyond it the session ends */
 	uint32_t max_sessions;	  /* further handshakes are refused with 503 */
+	/* How many of them are taken by clients of other kinds; may be NULL. */
+	size_t (*others)(const void *context);
+	const void *others_context;
 };
 
 /* What stock servers use, and the limits of common/limits.h. */

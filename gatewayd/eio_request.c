@@ -145,6 +145,15 @@ is_header_text(struct span s)
 	return true;
 }
 
+static bool
+is_full(const struct eio *eio)
+{
+	const struct eio_settings *s = &eio->settings;
+	size_t others = s->others ? s->others(s->others_context) : 0;
+
+	return eio->sessions.n + others >= s->max_sessions;
+}
+
 static struct eio_verdict
 check_handshake(struct eio *eio, const struct eio_request *r, bool is_websocket)
 {
@@ -165,7 +174,7 @@ check_handshake(struct eio *eio, const struct eio_request *r, bool is_websocket)
 	/* Here and not after the 101: an error cannot be told inside a WebSocket. */
 	if (!query_is(r->query, "EIO", "4"))
 		return refuse(BAD_VERSION);
-	if (eio->sessions.n >= eio->settings.max_sessions) {
+	if (is_full(eio)) {
 		v = refuse(FORBIDDEN);
 		v.status = 503;
 		v.message = "Too many sessions";

@@ -277,6 +277,12 @@ hub_members(const struct hub *hub)
 	return hub->n_members;
 }
 
+size_t
+hub_clients(const struct hub *hub)
+{
+	return hub->n_members - hub->n_seats;
+}
+
 void *
 hub_transport(struct hub *hub, const struct transport *transport)
 {

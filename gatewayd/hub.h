@@ -54,6 +54,8 @@ struct transport {
 	const char *name;
 	/* Encoded events may be joined into one buffer before they are delivered. */
 	bool is_stream;
+	/* A client of it has any number of members: see hub_clients(). */
+	bool has_seats;
 	/* May be absent. Whether this member takes joined buffers; else each event is delivered by
 	 * itself. */
 	bool (*takes_stream)(const struct member *);
@@ -186,6 +188,8 @@ const struct uuid *hub_session(const struct member *);
 /* A Join by hand must name it. */
 uint64_t hub_connection(const struct member *);
 size_t hub_members(const struct hub *);
+/* Those of them that are a client each; clients that have seats are counted by their transport. */
+size_t hub_clients(const struct hub *);
 /* What start() of that transport returned; it is called the first time. stop() is called by
  * hub_free(). */
 void *hub_transport(struct hub *, const struct transport *);

@@ -108,7 +108,7 @@ struct hub {
 		void *common;
 	} transports[HUB_TRANSPORTS];
 	size_t n_transports;
-	size_t n_members;
+	size_t n_members, n_seats; /* seats: members of transports that have them */
 	struct link dirty_groups;
 	struct link starting;	/* rooms */
 	struct link answering;	/* surveys with answers for graphd */

@@ -104,6 +104,7 @@ member_clear(struct member *m)
 	member_set_state(m, MEMBER_OUT);
 	m->client_id = m->actor = NULL;
 	member_want_dash(m, false);
+	hub->n_seats -= m->group->transport->has_seats;
 	group_release(m->group);
 	m->group = NULL;
 	hub->n_members--;

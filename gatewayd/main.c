@@ -135,7 +135,8 @@ open_rest(struct gateway *g)
 		    .websocket = transport_ws_accept,
 		    .sse = transport_sse_accept,
 		    .poll = transport_poll_accept,
-		    .members = hub_members,
+		    .clients = hub_clients,
+		    .socketio_clients = transport_sio_clients,
 		    .socketio_headed = transport_sio_headed,
 		    .socketio = transport_sio_request } };
 	struct transport_sio_settings socketio = { .hub = g->hub,
@@ -228,7 +229,7 @@ stop_accepting(struct gateway *g)
 	if (g->is_closed)
 		return;
 	g->is_closed = true;
-	g->had_clients = hub_members(g->hub) + transport_sio_clients(g->socketio) > 0;
+	g->had_clients = hub_members(g->hub) + transport_sio_remaining(g->socketio) > 0;
 	http_stop_listening(g->http);
 	hub_drain(g->hub, g->options.drain_ms * 6 / 10, clients_told, g);
 	transport_sio_drain(g->socketio, g->options.drain_ms * 6 / 10);
@@ -240,7 +241,7 @@ static bool
 is_done(struct gateway *g, uint64_t now_ms)
 {
 	bool is_idle = g->clients_told && hub_members(g->hub) == 0 &&
-	    upstream_in_flight(g->upstream) == 0 && transport_sio_clients(g->socketio) == 0;
+	    upstream_in_flight(g->upstream) == 0 && transport_sio_remaining(g->socketio) == 0;
 
 	if (!is_idle)
 		g->idle_ms = 0;

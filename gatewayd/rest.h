@@ -21,8 +21,9 @@ struct rest_live {
 	void (*sse)(struct hub *, struct http_request *, const struct join *, bool ndjson);
 	void (*poll)(struct hub *, struct http_request *, const struct join *, uint64_t limit,
 	    uint64_t wait_ms);
-	/* How many there are now. */
-	size_t (*members)(const struct hub *);
+	/* How many there are now, without those of Socket.IO; and those. */
+	size_t (*clients)(const struct hub *);
+	size_t (*socketio_clients)(const void *context);
 	/* Everything below /socket.io/; first, when there is a body, with the head alone. */
 	void (*socketio_headed)(void *context, struct http_request *);
 	void (*socketio)(void *context, struct http_request *);
@@ -35,7 +36,7 @@ struct rest_settings {
 	struct cors cors;
 	const char *const *hosts; /* what Host may say; borrowed */
 	size_t n_hosts;		  /* 0: anything */
-	size_t max_websockets;	  /* memberships of live clients; 0: no bound */
+	size_t max_websockets;	  /* live clients of all kinds; 0: no bound */
 	struct rest_live live;
 };
 

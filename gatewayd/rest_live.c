@@ -79,10 +79,12 @@ read_join(struct rest_call *c, struct join *join)
 static bool
 is_full(const struct rest *rest)
 {
-	const struct rest_settings *s = &rest->settings;
+	const struct rest_live *live = &rest->settings.live;
+	size_t n = live->clients ? live->clients(live->hub) : 0;
 
-	return s->max_websockets && s->live.members &&
-	    s->live.members(s->live.hub) >= s->max_websockets;
+	if (live->socketio_clients)
+		n += live->socketio_clients(live->socketio_context);
+	return rest->settings.max_websockets && n >= rest->settings.max_websockets;
 }
 
 void

@@ -207,6 +207,7 @@ joined(struct member *m, const struct join_result *result)
 static const struct transport by_connect = {
 	.name = "socket.io",
 	.is_stream = true,
+	.has_seats = true,
 	.takes_stream = takes_stream,
 	.encode = encode,
 	.deliver = deliver,
@@ -218,6 +219,7 @@ static const struct transport by_connect = {
 static const struct transport by_event = {
 	.name = "socket.io",
 	.is_stream = true,
+	.has_seats = true,
 	.takes_stream = takes_stream,
 	.announces_first = true,
 	.encode = encode,

@@ -21,6 +21,7 @@ enum {
 
 struct transport_sio {
 	struct loop *loop;
+	struct hub *hub;
 	struct sio_seats *seats;
 	struct eio_server *engine;
 	struct relay *relay;
@@ -37,6 +38,14 @@ on_foreign(void *context, struct http_request *request, const struct eio_sid *si
 	struct transport_sio *t = context;
 
 	return relay_request(t->relay, request, sid->bytes);
+}
+
+static size_t
+other_clients(const void *context)
+{
+	const struct transport_sio *t = context;
+
+	return hub_clients(t->hub);
 }
 
 static struct relay *
@@ -73,6 +82,9 @@ transport_sio_new(const struct transport_sio_settings *settings)
 
 	memcpy(s.eio.home, settings->home, EIO_HOME_BYTES);
 	s.eio.max_sessions = settings->max_clients;
+	s.eio.others = other_clients;
+	s.eio.others_context = t;
+	t->hub = settings->hub;
 	t->loop = s.loop;
 	t->relay = open_relay(settings->hub, &s.eio, settings->max_relayed);
 	t->seats = sio_seats_new(settings->hub, settings->recover_all);
@@ -126,11 +138,19 @@ transport_sio_request(void *context, struct http_request *request)
 }
 
 size_t
-transport_sio_clients(const struct transport_sio *t)
+transport_sio_clients(const void *context)
+{
+	const struct transport_sio *t = context;
+
+	return eio_session_count(eio_server_eio(t->engine));
+}
+
+size_t
+transport_sio_remaining(const struct transport_sio *t)
 {
 	bool is_over = t->told_ms && clock_now_ms() - t->told_ms > FAREWELL_MS;
 
-	return is_over ? 0 : eio_session_count(eio_server_eio(t->engine)) + relay_count(t->relay);
+	return is_over ? 0 : transport_sio_clients(t) + relay_count(t->relay);
 }
 
 static size_t

@@ -12,8 +12,8 @@ struct transport_sio_settings {
 	struct hub *hub;
 	bool recover_all;
 	uint8_t home[EIO_HOME_BYTES]; /* this gateway among the others */
-	unsigned max_clients;	      /* further handshakes are refused */
-	size_t max_relayed;	      /* requests and WebSockets of sessions that are elsewhere */
+	unsigned max_clients; /* together with hub_clients(): further handshakes are refused */
+	size_t max_relayed;   /* requests and WebSockets of sessions that are elsewhere */
 };
 struct transport_sio *transport_sio_new(const struct transport_sio_settings *);
 /* After http_free(), before hub_free(). */
@@ -23,8 +23,11 @@ void transport_sio_free(struct transport_sio *);
  * over so many ms. Handshakes are refused from now on.
  */
 void transport_sio_drain(struct transport_sio *, uint64_t over_ms);
-/* Clients that have not gone yet, or have not heard of it. */
-size_t transport_sio_clients(const struct transport_sio *);
+/* While it drains: clients that have not gone yet, or have not heard of it. */
+size_t transport_sio_remaining(const struct transport_sio *);
+/* Clients whose home this is. For struct rest_live, as the next two; context is the struct
+ * transport_sio. */
+size_t transport_sio_clients(const void *context);
 /* Both for struct rest_live; context is the struct transport_sio. */
 void transport_sio_headed(void *context, struct http_request *);
 void transport_sio_request(void *context, struct http_request *);

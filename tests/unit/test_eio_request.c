@@ -274,6 +274,30 @@ START_TEST(a_sid_begins_with_its_home_and_only_a_foreign_one_is_told_of)
 }
 END_TEST
 
+static size_t
+count_others(const void *context)
+{
+	return *(const size_t *)context;
+}
+
+START_TEST(clients_of_other_kinds_leave_less_room_for_sessions)
+{
+	struct eio_settings settings = eio_default_settings();
+	size_t others = 1;
+
+	settings.max_sessions = 3;
+	settings.others = count_others;
+	settings.others_context = &others;
+	eio_free(eio);
+	eio = eio_new(&settings, &app, &fake_io);
+	for (int i = 0; i < 2; i++)
+		shake_hands(eio, 1);
+	ck_assert_uint_eq(ask(eio, "GET", "EIO=4&transport=polling", false, 1).status, 503);
+	others = 0;
+	ck_assert_int_eq(ask(eio, "GET", "EIO=4&transport=polling", false, 1).next, EIO_HANDSHAKE);
+}
+END_TEST
+
 START_TEST(sessions_are_closed_a_few_at_a_time)
 {
 	for (int i = 0; i < 3; i++)
@@ -304,6 +328,7 @@ main(void)
 	tcase_add_test(tests, handshakes_beyond_the_limit_of_sessions_are_refused_with_503);
 	tcase_add_test(tests, a_known_session_is_served_by_the_transport_it_uses_alone);
 	tcase_add_test(tests, a_sid_begins_with_its_home_and_only_a_foreign_one_is_told_of);
+	tcase_add_test(tests, clients_of_other_kinds_leave_less_room_for_sessions);
 	tcase_add_test(tests, sessions_are_closed_a_few_at_a_time);
 	return run_tests(tests);
 }
