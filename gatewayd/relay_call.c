@@ -288,20 +288,21 @@ has_connected(struct relay_call *call)
 	return true;
 }
 
-/* False: the connection is broken. */
-static bool
+/* A home that has closed may have answered before: that is found out by reading. */
+static void
 write_some(struct relay_call *call)
 {
 	while (call->sent < call->out.n) {
 		ssize_t n = send(
 		    call->fd, call->out.bytes + call->sent, call->out.n - call->sent, MSG_NOSIGNAL);
 
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
+			break;
 		call->sent += (size_t)n;
 	}
 	loop_change(call->relay->settings.loop, &call->io, EPOLLIN);
-	return true;
 }
 
 static void
@@ -316,8 +317,8 @@ on_ready(struct loop_io *io, uint32_t events)
 	/* An answer may come before the whole request has gone. */
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !read_some(call))
 		return;
-	if (events & EPOLLOUT && !write_some(call))
-		relay_call_fail(call);
+	if (events & EPOLLOUT)
+		write_some(call);
 }
 
 void

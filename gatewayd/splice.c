@@ -27,8 +27,10 @@ struct side {
 	struct splice *splice;
 	char *bytes; /* owned; NULL when nothing is owed */
 	size_t at, n;
-	bool has_ended; /* nothing more is read */
-	bool is_shut;	/* nothing more is written */
+	bool is_leaving; /* its peer sends nothing more: what it sent before is still to be read */
+	bool is_broken;	 /* nor does it take anything; the loop does not watch it any more */
+	bool has_ended;	 /* nothing more is read */
+	bool is_shut;	 /* nothing more is written */
 };
 
 struct splice {
@@ -36,7 +38,7 @@ struct splice {
 	struct splices *all;
 	struct side client, home;
 	struct frame_walk frames;
-	struct loop_timer timer; /* once one side has ended */
+	struct loop_timer timer; /* once one side is leaving */
 	bool is_leaving;	 /* to be told to go, before the next frame of its home */
 	bool is_told;
 };
@@ -116,17 +118,6 @@ timer_due(struct loop_timer *t)
 	splice_free(OWNER_OF(t, struct splice, timer));
 }
 
-/* The side has said its last; the other one gets a moment to answer. */
-static void
-end_side(struct side *side)
-{
-	struct splice *s = side->splice;
-
-	side->has_ended = true;
-	if (!s->timer.slot)
-		loop_set_timer(s->all->loop, &s->timer, clock_now_ms() + LIMIT_CLOSE_MS);
-}
-
 static struct side *
 other(struct side *side)
 {
@@ -135,8 +126,57 @@ other(struct side *side)
 	return side == &s->client ? &s->home : &s->client;
 }
 
-/* False: the connection is broken. */
-static bool
+/* For an answer to the end, or for some of what is owed to be taken. */
+static void
+wait_a_moment(struct splice *s)
+{
+	uint32_t ms = s->client.n + s->home.n > 0 ? LIMIT_STALLED_MS : LIMIT_CLOSE_MS;
+
+	loop_set_timer(s->all->loop, &s->timer, clock_now_ms() + ms);
+}
+
+static void
+side_leaves(struct side *side)
+{
+	if (side->is_leaving)
+		return;
+	side->is_leaving = true;
+	wait_a_moment(side->splice);
+}
+
+static void
+end_side(struct side *side)
+{
+	side->has_ended = true;
+	side_leaves(side);
+}
+
+static void
+drop_owed(struct side *from)
+{
+	free(from->bytes);
+	from->bytes = NULL;
+	from->at = from->n = 0;
+}
+
+static void
+stop_writing(struct side *to)
+{
+	to->is_shut = true;
+	drop_owed(other(to));
+}
+
+/* An error, or the end in both directions, is reported for as long as the loop watches. */
+static void
+break_side(struct side *side)
+{
+	side->is_broken = true;
+	loop_remove(side->splice->all->loop, &side->io);
+	stop_writing(side);
+	side_leaves(side);
+}
+
+static void
 write_owed(struct side *from)
 {
 	struct side *to = other(from);
@@ -144,29 +184,34 @@ write_owed(struct side *from)
 	while (from->n > 0) {
 		ssize_t n = send(to->fd, from->bytes + from->at, from->n, MSG_NOSIGNAL);
 
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0) {
+			break_side(to);
+			return;
+		}
 		from->at += (size_t)n;
 		from->n -= (size_t)n;
+		if (from->is_leaving)
+			wait_a_moment(from->splice);
 	}
-	free(from->bytes);
-	from->bytes = NULL;
-	from->at = 0;
+	drop_owed(from);
 	if (from->has_ended && !to->is_shut) {
 		shutdown(to->fd, SHUT_WR);
 		to->is_shut = true;
 	}
-	return true;
 }
 
 static void
 owe(struct side *from, struct span bytes)
 {
-	if (bytes.n == 0)
+	if (bytes.n == 0 || other(from)->is_shut)
 		return;
 	from->bytes = xrealloc(from->bytes, from->at + from->n + bytes.n, 1);
 	memcpy(from->bytes + from->at + from->n, bytes.p, bytes.n);
 	from->n += bytes.n;
+	if (from->is_leaving)
+		wait_a_moment(from->splice);
 }
 
 static void
@@ -179,10 +224,8 @@ say_goodbye(struct splice *s)
 	owe(&s->home, (struct span){ frame, sizeof(frame) });
 	end_side(&s->home);
 	/* Its session ends at home; what the client still says is dropped. */
+	stop_writing(&s->home);
 	close_side(&s->home);
-	free(s->client.bytes);
-	s->client.bytes = NULL;
-	s->client.at = s->client.n = 0;
 }
 
 static void
@@ -191,8 +234,7 @@ take(struct side *from, struct span bytes)
 	struct splice *s = from->splice;
 
 	if (from == &s->client) {
-		if (!s->is_told)
-			owe(from, bytes);
+		owe(from, bytes);
 		return;
 	}
 	bytes.n = walk(&s->frames, bytes, s->is_leaving);
@@ -201,66 +243,72 @@ take(struct side *from, struct span bytes)
 		say_goodbye(s);
 }
 
-/* False: the connection is broken. */
 static bool
+may_read(const struct side *side)
+{
+	return !side->has_ended && side->n == 0;
+}
+
+static void
 read_some(struct side *from)
 {
 	char bytes[LIMIT_TURN_READ_BYTES];
-	ssize_t n;
+	ssize_t n = recv(from->fd, bytes, sizeof(bytes), 0);
 
-	if (from->has_ended || from->n > 0)
-		return true;
-	n = recv(from->fd, bytes, sizeof(bytes), 0);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	/* One that was told has nothing more to wait for. */
-	if (n == 0 && from->splice->is_told)
-		return false;
-	if (n == 0)
-		end_side(from);
-	else
+	if (n < 0 && !from->is_broken && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
 		take(from, (struct span){ bytes, (size_t)n });
-	return write_owed(from);
+	else
+		end_side(from);
+	write_owed(from);
 }
 
-static uint32_t
-interest(struct side *side)
+/* What came before a side broke off is read whenever the other one has taken the last. */
+static void
+read_remains(struct side *side)
 {
-	return (!side->has_ended && side->n == 0 ? EPOLLIN : 0u) |
-	    (other(side)->n > 0 ? EPOLLOUT : 0u);
+	while (side->is_broken && may_read(side))
+		read_some(side);
+}
+
+static void
+watch(struct side *side)
+{
+	if (side->io.fd >= 0)
+		loop_change(side->splice->all->loop, &side->io,
+		    (may_read(side) ? EPOLLIN : 0u) | (other(side)->n > 0 ? EPOLLOUT : 0u) |
+			(side->is_leaving ? 0u : EPOLLRDHUP));
 }
 
 /* Frees it when nothing is left to be done. */
 static void
-settle(struct splice *s, bool is_broken)
+settle(struct splice *s)
 {
-	struct loop *loop = s->all->loop;
-
-	if (is_broken ||
-	    (s->client.has_ended && s->home.has_ended && s->client.n == 0 && s->home.n == 0)) {
+	read_remains(&s->client);
+	read_remains(&s->home);
+	if (s->client.has_ended && s->home.has_ended && s->client.n == 0 && s->home.n == 0) {
 		splice_free(s);
 		return;
 	}
-	loop_change(loop, &s->client.io, interest(&s->client));
-	if (s->home.fd >= 0)
-		loop_change(loop, &s->home.io, interest(&s->home));
+	watch(&s->client);
+	watch(&s->home);
 }
 
 static void
 side_ready(struct loop_io *io, uint32_t events)
 {
 	struct side *side = OWNER_OF(io, struct side, io);
-	struct splice *s = side->splice;
-	bool is_fine = true;
 
-	/* An end that is announced together with bytes is found by reading on. */
-	if (events & EPOLLIN)
-		is_fine = read_some(side);
-	else if (events & (EPOLLERR | EPOLLHUP))
-		is_fine = false;
-	if (is_fine && events & EPOLLOUT)
-		is_fine = write_owed(other(side));
-	settle(s, !is_fine);
+	if (events & (EPOLLERR | EPOLLHUP))
+		break_side(side);
+	else if (events & EPOLLRDHUP)
+		side_leaves(side);
+	if (events & EPOLLIN && may_read(side))
+		read_some(side);
+	if (events & EPOLLOUT)
+		write_owed(other(side));
+	settle(side->splice);
 }
 
 static void
@@ -269,7 +317,7 @@ side_open(struct splice *s, struct side *side, int fd)
 	side->splice = s;
 	side->fd = fd;
 	side->io.ready = side_ready;
-	loop_add(s->all->loop, &side->io, fd, EPOLLIN);
+	loop_add(s->all->loop, &side->io, fd, EPOLLIN | EPOLLRDHUP);
 }
 
 void
@@ -286,7 +334,9 @@ splice_open(
 	side_open(s, &s->home, home);
 	take(&s->client, from_client);
 	take(&s->home, from_home);
-	settle(s, !write_owed(&s->client) || !write_owed(&s->home));
+	write_owed(&s->client);
+	write_owed(&s->home);
+	settle(s);
 }
 
 bool
@@ -294,7 +344,6 @@ splices_end_one(struct splices *all)
 {
 	struct link *first = list_take(&all->open);
 	struct splice *s;
-	bool is_fine = true;
 
 	if (!first)
 		return false;
@@ -303,9 +352,9 @@ splices_end_one(struct splices *all)
 	s->is_leaving = true;
 	if (!s->home.has_ended && is_between(&s->frames)) {
 		say_goodbye(s);
-		is_fine = write_owed(&s->home);
+		write_owed(&s->home);
 	}
-	settle(s, !is_fine);
+	settle(s);
 	return true;
 }
 

@@ -40,6 +40,17 @@ handle(void *context, struct http_request *r)
 		http_reply(r, 418, "text/plain", xstrdup("mine"), 4);
 }
 
+enum { BODY_MAX = 8 << 20 }; /* more than the kernel holds for a home that does not read */
+
+static size_t
+body_limit(void *context, enum http_method method, struct span path)
+{
+	(void)context;
+	(void)method;
+	(void)path;
+	return BODY_MAX;
+}
+
 static uint16_t
 home_port(void)
 {
@@ -56,9 +67,11 @@ set_up(void)
 	struct sockaddr_in at = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct upstream_events events = { 0 };
-	struct http_settings settings = {
-		.address = "127.0.0.1", .max_connections = 100, .handle = handle, .watch_ms = 20
-	};
+	struct http_settings settings = { .address = "127.0.0.1",
+		.max_connections = 100,
+		.body_limit = body_limit,
+		.handle = handle,
+		.watch_ms = 20 };
 	struct relay_settings relaying;
 
 	memset(&fake, 0, sizeof(fake));
@@ -182,6 +195,34 @@ START_TEST(a_post_goes_with_its_body_and_the_home_is_asked_for_once)
 		conn = -1;
 	}
 	ck_assert_int_le(n_asked, 2);
+}
+END_TEST
+
+START_TEST(a_home_that_answers_early_and_closes_is_heard_to_the_end)
+{
+	enum { BODY = BODY_MAX, ANSWER = 100000 };
+	static char request[BODY + 100], answer[ANSWER + 100];
+	int fd = dial();
+	size_t head = (size_t)sprintf(request,
+		   "POST /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+		   BODY),
+	       answer_head = (size_t)sprintf(
+		   answer, "HTTP/1.1 413 Too\r\nContent-Length: %d\r\n\r\n", ANSWER);
+
+	memset(request + head, 'x', BODY);
+	memset(answer + answer_head, 'Y', ANSWER);
+	setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, sizeof(int));
+	say_bytes(fd, request, head + BODY);
+	RUN_UNTIL((serve_list(), conn >= 0 || (conn = accept(listener, NULL, NULL)) >= 0));
+	for (int i = 0; i < 20; i++)
+		loop_turn(loop, 1);
+	/* Most of the request is still to be read, so that the close is a reset. */
+	ck_assert_int_eq(send(conn, answer, answer_head + ANSWER, 0), answer_head + ANSWER);
+	close(conn);
+	conn = -1;
+	ck_assert_int_eq(status_of(hear(fd)), 413);
+	ck_assert_uint_eq(count(reading.text, "Y"), ANSWER);
+	close(fd);
 }
 END_TEST
 
@@ -395,6 +436,7 @@ main(void)
 	tcase_add_test(
 	    tests, a_get_goes_to_the_home_with_what_engine_io_looks_at_and_its_answer_comes_back);
 	tcase_add_test(tests, a_post_goes_with_its_body_and_the_home_is_asked_for_once);
+	tcase_add_test(tests, a_home_that_answers_early_and_closes_is_heard_to_the_end);
 	tcase_add_test(tests, a_target_that_names_a_host_is_relayed_as_a_path_and_that_host);
 	tcase_add_test(tests, a_request_without_a_host_is_relayed_with_an_empty_one);
 	tcase_add_test(tests, what_was_relayed_is_not_relayed_again);

@@ -173,6 +173,95 @@ START_TEST(a_side_that_never_ends_is_not_awaited_for_long)
 }
 END_TEST
 
+/* Everything that still comes, until nothing does or the end. */
+static size_t
+hear_all(int fd, ssize_t *end)
+{
+	size_t total = 0;
+
+	while ((turns(), *end = hear(fd)) > 0)
+		total += (size_t)*end;
+	return total;
+}
+
+START_TEST(what_a_side_sent_before_it_broke_off_is_passed_on)
+{
+	for (int i = 0; i < 2; i++) {
+		int *gone = i ? &client : &home, *left = i ? &home : &client;
+		size_t sent;
+		ssize_t end;
+
+		open_one((struct span){ 0 }, (struct span){ 0 });
+		sent = fill(*gone);
+		/* Closed with bytes that it has not read: an error, and not only an end. */
+		say(*left, SPAN("\x81\x01z"));
+		close(*gone);
+		turns();
+		ck_assert_uint_eq(hear_all(*left, &end), sent);
+		ck_assert_int_eq(end, -1);
+		close(*left);
+		turns();
+		ck_assert_uint_eq(splices_count(splices), 0);
+	}
+	client = home = -1;
+}
+END_TEST
+
+START_TEST(what_nobody_can_be_given_any_more_is_dropped)
+{
+	ssize_t end;
+
+	open_one((struct span){ 0 }, (struct span){ 0 });
+	fill(client);
+	ck_assert_int_eq(send(home, "\x88\x00", 2, MSG_NOSIGNAL), 2);
+	close(home);
+	home = -1;
+	turns();
+	for (int i = 0; i < 100; i++)
+		say(client, SPAN("more"));
+	ck_assert_uint_eq(hear_all(client, &end), 2);
+	ck_assert_int_eq(end, -1);
+	say(client, SPAN("more"));
+	close(client);
+	client = -1;
+	turns();
+	ck_assert_uint_eq(splices_count(splices), 0);
+}
+END_TEST
+
+START_TEST(a_client_that_takes_nothing_is_not_kept_when_its_home_has_gone)
+{
+	for (int i = 0; i < 2; i++) {
+		open_one((struct span){ 0 }, (struct span){ 0 });
+		fill(home);
+		if (i == 0)
+			shutdown(home, SHUT_WR);
+		else
+			close(home);
+		turns();
+		/* As long as it takes something it may have the rest. */
+		clock_set(now_ms += LIMIT_STALLED_MS - 1, 0);
+		turns();
+		ck_assert_uint_eq(splices_count(splices), 1);
+		/* Enough for more to be written, and not all. */
+		for (int k = 0; k < 40; k++)
+			ck_assert_int_gt(hear(client), 0);
+		for (int k = 0; k < 10; k++)
+			turns();
+		clock_set(now_ms += LIMIT_STALLED_MS - 1, 0);
+		turns();
+		ck_assert_uint_eq(splices_count(splices), 1);
+		clock_set(now_ms += LIMIT_STALLED_MS + 1, 0);
+		turns();
+		ck_assert_uint_eq(splices_count(splices), 0);
+		close(client);
+		if (i == 0)
+			close(home);
+	}
+	client = home = -1;
+}
+END_TEST
+
 START_TEST(an_idle_client_that_is_sent_away_hears_1012_at_once)
 {
 	open_one((struct span){ 0 }, (struct span){ 0 });
@@ -245,6 +334,9 @@ main(void)
 	tcase_add_test(tests, a_side_that_does_not_read_stops_the_other_and_nothing_is_lost);
 	tcase_add_test(tests, an_end_is_passed_on_behind_what_came_before_it);
 	tcase_add_test(tests, a_side_that_never_ends_is_not_awaited_for_long);
+	tcase_add_test(tests, what_a_side_sent_before_it_broke_off_is_passed_on);
+	tcase_add_test(tests, what_nobody_can_be_given_any_more_is_dropped);
+	tcase_add_test(tests, a_client_that_takes_nothing_is_not_kept_when_its_home_has_gone);
 	tcase_add_test(tests, an_idle_client_that_is_sent_away_hears_1012_at_once);
 	tcase_add_test(tests, one_in_the_middle_of_a_frame_hears_it_to_its_end_first);
 	tcase_add_test(tests, all_are_closed_with_their_owner);
