@@ -55,7 +55,8 @@ on_transient(struct room *r, const struct delivery *d)
 {
 	bool comes = d->event == EVENT_session_connected;
 
-	room_spread(r, d);
+	if (!comes || !roster_has_told(r, d))
+		room_spread(r, d);
 	/* Last: whom it lets in has been given it, and would be among those that it is spread to.
 	 */
 	if (comes && room_show_joiners(r, d))

@@ -94,7 +94,11 @@ struct room {
 	struct table roster;	/* struct listed: who is here, as the room's listeners were told */
 	uint32_t n_unlisted;	/* clients of ours: they need not be on it, since we have them */
 	uint64_t n_clients;	/* who are here, as graphd said last; UINT64_MAX: it has not */
-	uint64_t asked_clients; /* question for the list of them; 0: none */
+	uint32_t n_untold;	/* of the roster: found on the list, and nobody has told of them */
+	bool is_whole;		/* the roster: it has agreed with graphd once */
+	bool has_found;		/* it may hold some that were told of because of the list */
+	uint64_t unsure_ms;	/* from then on it is compared with the list; 0: no need */
+	uint64_t asked_clients; /* question for the list, or for the session; 0: none */
 };
 
 enum { HUB_TRANSPORTS = 8 };
@@ -245,13 +249,16 @@ void room_rejoin(struct room *, bool quiet);
 /* hub_roster.c */
 void roster_init(struct room *);
 void roster_fini(struct room *);
+/* Whether the listeners were told of this session:connected before it came. */
+bool roster_has_told(struct room *, const struct delivery *);
 /* session:connected or session:disconnected of anybody but a joiner of ours. */
 void roster_hear(struct room *, const struct delivery *);
 /* graphd has let it in, as one of so many. */
 void roster_enter(struct room *, struct member *, uint64_t n_clients);
 /* It goes; for the others it is here until graphd has said so. */
 void roster_leave(struct room *, struct member *);
-/* The list is read if graphd counts others than are on it. */
+/* The list is read if graphd counts others than are on it, or may have told of some unheard; of
+ * those who are found the listeners are told. */
 void roster_tick(struct room *);
 /* After a restart of graphd, behind room_rejoin() and when it is heard again: it is told who else
  * was here. */

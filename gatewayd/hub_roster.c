@@ -1,9 +1,11 @@
 /*
  * Who is in a session, as those who listen to it here were told. A graphd that has been restarted
  * knows nobody until it is told, and those who left meanwhile, or whose gateway died, nobody would
- * report: so it is reminded of everybody, and announces who does not turn up.
+ * report: so it is reminded of everybody, and announces who does not turn up. Who came while graphd
+ * was not heard is found on its list, and told of here.
  */
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/json_out.h"
 #include "common/limits.h"
@@ -12,28 +14,40 @@
 
 #include <stdlib.h>
 
-enum { REMINDERS = 256 }; /* in one report */
+enum {
+	REMINDERS = 256,  /* in one report */
+	SETTLE_MS = 1000, /* until events are heard again, too, and not only answers */
+};
 
 struct listed {
 	struct span client_id; /* key; the texts are in the same allocation */
 	struct span actor;     /* {NULL,0}: none; the client_id's bytes when it goes by that */
 	bool is_ours;	       /* while graphd is reminded: a member here has been reported */
+	bool is_untold;	       /* it was found on the list, and is to be told of */
+	bool is_found;	       /* it has been, and its own announcement may still come */
 };
+
+static void
+table_begin(struct table *roster)
+{
+	table_init(roster, offsetof(struct listed, client_id), 0);
+}
+
+static void
+table_end(struct table *roster)
+{
+	struct listed *l;
+
+	for (size_t i = 0; (l = table_next(roster, &i));)
+		free(table_remove(roster, &l->client_id));
+	table_fini(roster);
+}
 
 void
 roster_init(struct room *r)
 {
-	table_init(&r->roster, offsetof(struct listed, client_id), 0);
+	table_begin(&r->roster);
 	r->n_clients = UINT64_MAX;
-}
-
-static void
-empty(struct room *r)
-{
-	struct listed *l;
-
-	for (size_t i = 0; (l = table_next(&r->roster, &i));)
-		free(table_remove(&r->roster, &l->client_id));
 }
 
 void
@@ -41,8 +55,7 @@ roster_fini(struct room *r)
 {
 	if (r->asked_clients)
 		upstream_forget(r->hub->upstream, r->asked_clients);
-	empty(r);
-	table_fini(&r->roster);
+	table_end(&r->roster);
 }
 
 static void
@@ -86,18 +99,124 @@ strike_ours(struct room *r)
 	room_each_counted(r, strike, r);
 }
 
+/* Of the first list nobody needs to be told: who was there before was there for all who came. */
+static void
+compare(struct room *r, const struct table *before)
+{
+	struct listed *l;
+
+	r->n_untold = 0;
+	r->has_found = false;
+	for (size_t i = 0; (l = table_next(&r->roster, &i));) {
+		const struct listed *old = table_find(before, &l->client_id);
+
+		l->is_found = old && old->is_found;
+		l->is_untold = old ? old->is_untold : r->is_whole;
+		r->has_found = r->has_found || l->is_found;
+		r->n_untold += l->is_untold;
+	}
+}
+
+static void
+set_told(struct room *r, struct listed *l)
+{
+	if (l && l->is_untold)
+		r->n_untold--;
+	if (l)
+		l->is_untold = false;
+}
+
+/* As graphd would, but that it is said on this gateway alone. */
+static void
+tell(struct room *r, const struct listed *l, struct span project, uint64_t n_clients)
+{
+	struct json_out body = { 0 };
+	struct delivery d = { .session = r->id,
+		.event = EVENT_session_connected,
+		.seq = r->seq,
+		.time_us = clock_wall_us() };
+
+	json_out_open(&body, '{');
+	json_out_key(&body, "session_id");
+	json_out_uuid(&body, &r->id);
+	json_out_key(&body, "project_id");
+	json_out_raw(&body, project);
+	json_out_key(&body, "timestamp");
+	json_out_time(&body, d.time_us);
+	json_out_key(&body, "seq");
+	json_out_uint(&body, d.seq);
+	if (l->actor.p) {
+		json_out_key(&body, "actor");
+		json_out_text(&body, l->actor);
+	}
+	json_out_key(&body, "client_id");
+	json_out_text(&body, l->client_id);
+	json_out_key(&body, "client_count");
+	json_out_uint(&body, n_clients);
+	json_out_close(&body, '}');
+	d.body = json_out_span(&body);
+	room_spread(r, &d);
+	json_out_fini(&body);
+}
+
+/* What the events hold besides; then the counts go up to what it is. */
+static void
+on_session(void *arg, enum error status, struct span body)
+{
+	struct room *r = arg;
+	struct span project = { 0 };
+	struct listed *l;
+	int64_t n = 0;
+
+	r->asked_clients = 0;
+	if (status)
+		return;
+	json_find(body, "project_id", &project);
+	json_find_integer(body, "active_clients", &n);
+	n = n > (int64_t)r->n_untold ? n - (int64_t)r->n_untold : 0;
+	for (size_t i = 0; r->n_untold > 0 && (l = table_next(&r->roster, &i));) {
+		if (!l->is_untold)
+			continue;
+		set_told(r, l);
+		l->is_found = r->has_found = true;
+		tell(r, l, project, (uint64_t)++n);
+	}
+}
+
+bool
+roster_has_told(struct room *r, const struct delivery *d)
+{
+	struct arena arena;
+	struct span client_id;
+	struct listed *l;
+	bool has_told;
+
+	if (!r->has_found && r->n_untold == 0)
+		return false;
+	arena_init(&arena);
+	client_id = json_find_text(&arena, d->body, "client_id");
+	l = table_find(&r->roster, &client_id);
+	set_told(r, l);
+	has_told = l && l->is_found;
+	if (has_told)
+		l->is_found = false;
+	arena_fini(&arena);
+	return has_told;
+}
+
 static void
 on_clients(void *arg, enum error status, struct span body)
 {
 	struct room *r = arg;
 	struct span clients, key, item;
+	struct table before = r->roster;
 	struct json_iter it;
 	struct arena arena;
 
 	r->asked_clients = 0;
 	if (status || !json_find(body, "clients", &clients))
 		return;
-	empty(r);
+	table_begin(&r->roster);
 	arena_init(&arena);
 	json_walk(&it, clients);
 	while (json_next(&it, &key, &item))
@@ -106,15 +225,35 @@ on_clients(void *arg, enum error status, struct span body)
 	arena_fini(&arena);
 	r->n_clients = r->roster.n;
 	strike_ours(r);
+	compare(r, &before);
+	table_end(&before);
+	r->is_whole = true;
+	r->unsure_ms = 0;
+	roster_tick(r);
+}
+
+static void
+ask(struct room *r, enum command command, upstream_reply_fn *fn)
+{
+	struct upstream_question q = { .command = command, .session = r->id };
+
+	if (r->synced && !r->asked_clients)
+		r->asked_clients = upstream_ask(r->hub->upstream, &q, fn, r);
 }
 
 void
 roster_tick(struct room *r)
 {
-	struct upstream_question q = { .command = COMMAND_list_clients, .session = r->id };
+	bool is_short = r->n_clients != r->roster.n + r->n_unlisted;
+	bool is_due = r->unsure_ms && clock_now_ms() >= r->unsure_ms;
 
-	if (r->n_clients != r->roster.n + r->n_unlisted && r->synced && !r->asked_clients)
-		r->asked_clients = upstream_ask(r->hub->upstream, &q, on_clients, r);
+	if (!is_short && !r->unsure_ms)
+		r->is_whole = true;
+	if (r->n_untold > 0)
+		ask(r, COMMAND_get_session, on_session);
+	/* Of whom graphd is still to be reminded the list would not know. */
+	else if ((is_short || is_due) && (!r->is_whole || list_is_empty(&r->hub->reports)))
+		ask(r, COMMAND_list_clients, on_clients);
 }
 
 /* Whoever opens a room wants to know at once who was there before; after that it can wait. */
@@ -137,6 +276,8 @@ roster_hear(struct room *r, const struct delivery *d)
 
 	arena_init(&arena);
 	client_id = json_find_text(&arena, d->body, "client_id");
+	if (r->n_untold > 0)
+		set_told(r, table_find(&r->roster, &client_id));
 	if (d->event == EVENT_session_connected)
 		add(r, client_id, json_find_text(&arena, d->body, "actor"));
 	else
@@ -228,4 +369,6 @@ roster_remind(struct room *r)
 	if (r->asked_clients)
 		upstream_forget(r->hub->upstream, r->asked_clients);
 	r->asked_clients = 0;
+	if (r->n_clients != UINT64_MAX)
+		r->unsure_ms = clock_now_ms() + SETTLE_MS;
 }

@@ -131,6 +131,29 @@ class Restarts(ThreeGateways):
             self.assertFalse([e for e in comings_and_goings(watcher)
                               if e[0] == "session:disconnected" and e[1] in known])
 
+    def test_who_came_while_a_gateway_heard_nothing_is_told_of_there_once(self):
+        watcher, goes = self.watcher(0), self.watcher(1)
+        watcher.await_event(told_of(goes.client_id, "session:connected"))
+        self.server.gateways[0].freeze()
+        # Longer than a connection of the bus is kept without a word.
+        time.sleep(4)
+        goes.close()
+        comes = self.watcher(1)
+        self.server.gateways[0].thaw()
+        heard = watcher.await_event(told_of(comes.client_id, "session:connected"), 15)["data"]
+        self.assertEqual(heard["project_id"], self.info()["project_id"])
+        self.assertEqual(heard["session_id"], self.session)
+        last = self.watcher(1)
+        watcher.await_event(told_of(last.client_id, "session:connected"))
+        here = {c.client_id for c in (watcher, comes, last)}
+        eventually(lambda: self.clients().keys() == here, what="the end of who has left")
+        last = self.watcher(1)
+        watcher.await_event(told_of(last.client_id, "session:connected"))
+        told = comings_and_goings(watcher)
+        for event, client in (("session:connected", comes), ("session:disconnected", goes),
+                              ("session:connected", last)):
+            self.assertEqual([e[:2] for e in told].count((event, client.client_id)), 1, told)
+
 
 if __name__ == "__main__":
     unittest.main()

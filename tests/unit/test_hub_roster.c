@@ -263,6 +263,101 @@ START_TEST(a_long_list_is_told_in_parts)
 }
 END_TEST
 
+/* The list says that these are here; and how many the session has. */
+static void
+list_is(const char *clients, unsigned n_clients)
+{
+	char body[128];
+
+	fake_answer(&fake, COMMAND_list_clients, OK, clients);
+	snprintf(body, sizeof body,
+	    "{\"project_id\":\"00000000-0000-4000-8000-000000000000\",\"active_clients\":%u}",
+	    n_clients);
+	if (fake_open(&fake, COMMAND_get_session))
+		fake_answer(&fake, COMMAND_get_session, OK, body);
+	turn();
+}
+
+START_TEST(who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_the_same)
+{
+	for (int restarted = 0; restarted < 2; restarted++) {
+		join_plainly(&cem);
+		sync_at(0);
+		hear_of(EVENT_session_connected, "B", "null", 1);
+		turn();
+		ck_assert_str_eq(cem.heard, "joined 0;session_connected 0;");
+		pass(1000);
+		forget_heard(&cem);
+		/* B left, and C came. */
+		hub_up(hub, restarted);
+		fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":1}");
+		pass(3000);
+		ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+		list_is("{\"clients\":[{\"client_id\":\"C\",\"actor\":\"cyd\"}]}", 1);
+		ck_assert_str_eq(cem.heard, "session_connected 0;");
+		/* Its own announcement is late, and so is the other one's. */
+		hear_of(EVENT_session_disconnected, "B", "null", 1);
+		hear_of(EVENT_session_connected, "C", "\"cyd\"", 1);
+		turn();
+		ck_assert_str_eq(cem.heard, "session_connected 0;session_disconnected 0;");
+		forget_heard(&cem);
+		hear_of(EVENT_session_disconnected, "C", "\"cyd\"", 0);
+		hear_of(EVENT_session_connected, "C", "\"cyd\"", 1);
+		turn();
+		ck_assert_str_eq(cem.heard, "session_disconnected 0;session_connected 0;");
+		pass(3000);
+		ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+		hub_teardown();
+		hub_setup();
+	}
+}
+END_TEST
+
+START_TEST(who_was_told_of_before_is_not_told_of_again)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	bring_in_as(&ann, "A", 3);
+	list_is("{\"clients\":[{\"client_id\":\"A\"},{\"client_id\":\"B\"},"
+		"{\"client_id\":\"C\"}]}",
+	    3);
+	forget_heard(&cem);
+	hub_up(hub, false);
+	turn();
+	pass(3000);
+	list_is("{\"clients\":[{\"client_id\":\"A\"},{\"client_id\":\"B\"},"
+		"{\"client_id\":\"C\"}]}",
+	    3);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_get_session), 0);
+	ck_assert_str_eq(cem.heard, "");
+}
+END_TEST
+
+START_TEST(who_is_found_and_announced_meanwhile_is_told_of_once)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	hear_of(EVENT_session_connected, "B", "null", 1);
+	pass(1000);
+	hub_up(hub, false);
+	pass(3000);
+	forget_heard(&cem);
+	fake_answer(&fake, COMMAND_list_clients, OK,
+	    "{\"clients\":[{\"client_id\":\"B\"},{\"client_id\":\"C\"},{\"client_id\":\"D\"},"
+	    "{\"client_id\":\"E\"}]}");
+	/* graphd is away once more before it says what the session is. */
+	fake_answer(&fake, COMMAND_get_session, ERROR_backend_unavailable, "");
+	hear_of(EVENT_session_connected, "C", "null", 4);
+	hear_of(EVENT_session_disconnected, "D", "null", 3);
+	pass(1000);
+	fake_answer(&fake, COMMAND_get_session, OK, "{\"project_id\":null,\"active_clients\":3}");
+	turn();
+	ck_assert_str_eq(
+	    cem.heard, "session_connected 0;session_disconnected 0;session_connected 0;");
+	ck_assert_uint_eq(cem.member.group->room->n_untold, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -282,5 +377,9 @@ main(void)
 	tcase_add_test(t, a_list_that_is_short_is_read_again_once_a_second);
 	tcase_add_test(t, a_list_asked_of_the_graphd_before_is_not_believed);
 	tcase_add_test(t, a_long_list_is_told_in_parts);
+	tcase_add_test(
+	    t, who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_the_same);
+	tcase_add_test(t, who_was_told_of_before_is_not_told_of_again);
+	tcase_add_test(t, who_is_found_and_announced_meanwhile_is_told_of_once);
 	return run_tests(t);
 }
