@@ -81,8 +81,8 @@ struct span http_query_value(struct http_request *, const char *name);
 /* For the answer; before it is given. A name stands once: the last value counts. Values with CR, LF
  * or NUL are refused (ours to prevent). */
 void http_add_header(struct http_request *, const char *name, struct span value);
-/* Answers. Takes body (malloc'd; may be NULL). HEAD sends the length alone. The request is gone
- * afterwards. */
+/* Answers. Takes body (malloc'd; may be NULL). HEAD sends the length alone, and so does 304, whose
+ * body is NULL and n that of what is unchanged. The request is gone afterwards. */
 void http_reply(struct http_request *, int status, const char *content_type, char *body, size_t n);
 /* What a status is called: "Not Found". */
 const char *http_reason(int status);

@@ -96,13 +96,32 @@ answer(struct http_request *r, int status, const char *content_type, struct MHD_
 		http_resume(c);
 }
 
+static ssize_t
+pull_nothing(void *cls, uint64_t position, char *out, size_t size)
+{
+	(void)cls;
+	(void)position;
+	(void)out;
+	(void)size;
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* RFC 9110 section 8.6: a 304 tells the length that a 200 would have. Its body is not asked for. */
+static struct MHD_Response *
+unchanged(size_t n)
+{
+	return MHD_create_response_from_callback(n, 1, pull_nothing, NULL, NULL);
+}
+
 void
 http_reply(struct http_request *r, int status, const char *content_type, char *body, size_t n)
 {
 	enum MHD_ResponseMemoryMode mode = body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT;
+	struct MHD_Response *response = status == MHD_HTTP_NOT_MODIFIED
+	    ? unchanged(n)
+	    : MHD_create_response_from_buffer(body ? n : 0, body ? body : "", mode);
 
-	answer(r, status, body ? content_type : NULL,
-	    MHD_create_response_from_buffer(body ? n : 0, body ? body : "", mode));
+	answer(r, status, body ? content_type : NULL, response);
 }
 
 const char *

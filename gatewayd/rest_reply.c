@@ -204,7 +204,7 @@ rest_answer(struct rest_call *c, enum error err, struct span body)
 	if (tag.p) {
 		http_add_header(c->http, "ETag", tag);
 		if (is_known_tag(c->http, tag)) {
-			rest_reply(c->rest, c->http, 304, NULL, NULL, 0);
+			rest_reply(c->rest, c->http, 304, NULL, NULL, body.n);
 			return;
 		}
 	}

@@ -91,6 +91,7 @@ class Tree(ProjectTest):
                 again = self.get(path, {"If-None-Match": value})
                 self.assertEqual((again.status, again.body), (304, b""))
                 self.assertEqual(again.headers["etag"], tag)
+                self.assertEqual(again.headers["content-length"], str(len(first.body)))
         self.assertEqual(self.get(path, {"If-None-Match": '"x"'}).status, 200)
         self.create()
         changed = self.get(path, {"If-None-Match": tag})

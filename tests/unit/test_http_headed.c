@@ -142,6 +142,26 @@ START_TEST(an_answer_to_the_head_needs_no_body_and_ends_the_connection)
 }
 END_TEST
 
+START_TEST(a_query_may_have_as_many_parameters_as_fit_into_the_line)
+{
+	static const char begin[] = "GET /ok?", end[] = " HTTP/1.1\r\nHost: x\r\n\r\n";
+	char request[LIMIT_REQUEST_LINE_BYTES] = "GET /ok?", *at = request + sizeof(begin) - 1;
+	int fd = dial();
+
+	while (at < request + sizeof(request) - sizeof(end) - 4) {
+		memcpy(at, "a=b&", 4);
+		at += 4;
+	}
+	memcpy(at, end, sizeof(end));
+	for (int i = 0; i < 2; i++) {
+		say(fd, request);
+		ck_assert_int_eq(status_of(hear(fd)), 200);
+		ck_assert_uint_eq(strlen(last_target), (size_t)(at - request) - 4);
+	}
+	close(fd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -149,6 +169,7 @@ main(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, begin, tear_down);
+	tcase_add_test(t, a_query_may_have_as_many_parameters_as_fit_into_the_line);
 	tcase_add_test(t, the_head_is_told_before_the_body_and_the_holder_is_still_known_behind_it);
 	tcase_add_test(t, a_request_without_a_body_is_handled_at_once_and_not_told_before);
 	tcase_add_test(t, a_body_that_breaks_off_is_told_to_the_holder_once);

@@ -308,6 +308,8 @@ START_TEST(a_tree_has_its_hash_as_tag_and_is_not_sent_to_those_who_know_it)
 	    &q, "GET", S "/graph/tree", "If-None-Match: W/\"x\", \"" HASH "\"\r\n", "", "OK", tree);
 	ck_assert_int_eq(status_of(answer), 304);
 	ck_assert_ptr_null(strstr(answer, "roots"));
+	ck_assert_uint_eq(count(answer, "Content-Length"), 1);
+	ck_assert_uint_eq(atoi(strstr(answer, "Content-Length: ") + 16), sizeof(tree) - 1);
 	frames_fini(&q.frames);
 	answer =
 	    fetch_through(&q, "GET", S "/graph/tree", "If-None-Match: \"x\"\r\n", "", "OK", tree);
