@@ -15,7 +15,8 @@
 #include <stdlib.h>
 
 enum {
-	REMINDERS = 256,  /* in one report */
+	REMINDERS = 256, /* in one report */
+	LISTS_IN_FLIGHT = LIMIT_IN_FLIGHT / 2,
 	SETTLE_MS = 1000, /* until events are heard again, too, and not only answers */
 };
 
@@ -241,6 +242,14 @@ ask(struct room *r, enum command command, upstream_reply_fn *fn)
 		r->asked_clients = upstream_ask(r->hub->upstream, &q, fn, r);
 }
 
+/* Not before graphd has been reminded of those whom its list would lack; and all rooms at once
+ * leave room for requests. */
+static bool
+may_compare(const struct hub *hub)
+{
+	return list_is_empty(&hub->reports) && upstream_in_flight(hub->upstream) < LISTS_IN_FLIGHT;
+}
+
 void
 roster_tick(struct room *r)
 {
@@ -251,8 +260,7 @@ roster_tick(struct room *r)
 		r->is_whole = true;
 	if (r->n_untold > 0)
 		ask(r, COMMAND_get_session, on_session);
-	/* Of whom graphd is still to be reminded the list would not know. */
-	else if ((is_short || is_due) && (!r->is_whole || list_is_empty(&r->hub->reports)))
+	else if ((is_short || is_due) && (!r->is_whole || may_compare(r->hub)))
 		ask(r, COMMAND_list_clients, on_clients);
 }
 
