@@ -8,6 +8,7 @@ enum {
 	/* HTTP (gatewayd) */
 	LIMIT_REQUEST_LINE_BYTES = 4 * 1024,
 	LIMIT_HEADERS_BYTES = 16 * 1024,
+	LIMIT_ORIGIN_BYTES = 1024, /* a longer one may do nothing; answers repeat it */
 	LIMIT_HEADERS = 64,
 	LIMIT_HEAD_MS = 5000, /* from the start of the connection or the end of the last answer */
 	LIMIT_BODY_MS = 20000,

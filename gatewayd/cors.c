@@ -1,5 +1,7 @@
 #include "gatewayd/cors.h"
 
+#include "common/limits.h"
+
 #include <strings.h>
 
 static bool
@@ -29,7 +31,10 @@ cors_is_allowed(const struct cors *c, const struct http_request *r)
 {
 	struct span origin = http_header(r, "origin");
 
-	return !origin.p || c->allow_any || is_listed(c, origin) || is_own(origin, http_host(r));
+	if (!origin.p)
+		return true;
+	return origin.n <= LIMIT_ORIGIN_BYTES &&
+	    (c->allow_any || is_listed(c, origin) || is_own(origin, http_host(r)));
 }
 
 void

@@ -166,6 +166,22 @@ START_TEST(our_own_origin_is_that_of_the_target_if_it_names_a_host)
 }
 END_TEST
 
+START_TEST(an_origin_may_be_as_long_as_the_limit)
+{
+	static char fields[16 * 1024];
+	const int lengths[] = { LIMIT_ORIGIN_BYTES, LIMIT_ORIGIN_BYTES + 1, 15000 };
+
+	start_with(true, false);
+	for (int i = 0; i < 3; i++) {
+		sprintf(fields, "Origin: http://%0*d\r\n", lengths[i] - 7, 0);
+		ck_assert_int_eq(status_of(fetch("GET", "/health", fields, "")), 200);
+		ck_assert(!strstr(reading.text, "Access-Control-Allow-Origin") == (i > 0));
+	}
+	ck_assert_int_eq(status_of(fetch("DELETE", "/api/v1/sessions/x", fields, "")), 403);
+	stop_rest();
+}
+END_TEST
+
 START_TEST(options_may_be_about_the_server_as_a_whole)
 {
 	start_with(true, false);
@@ -191,6 +207,7 @@ main(void)
 	tcase_add_test(t, options_without_an_origin_tells_what_a_path_knows);
 	tcase_add_test(t, only_configured_hosts_are_answered);
 	tcase_add_test(t, our_own_origin_is_that_of_the_target_if_it_names_a_host);
+	tcase_add_test(t, an_origin_may_be_as_long_as_the_limit);
 	tcase_add_test(t, options_may_be_about_the_server_as_a_whole);
 	return run_tests(t);
 }
