@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/owner.h"
 
 #include <assert.h>
@@ -16,6 +17,13 @@ enum {
 	GATHER_MEMBERS = 50,
 	GATHER_US_PER_MEMBER = 10,
 };
+
+static struct metric clients = { .name = "gatewayd_clients",
+	.help = "Live clients, once for each session they are in.",
+	.type = "gauge" };
+static struct metric stalled = { .name = "gatewayd_clients_stalled_total",
+	.help = "Live clients closed because they took nothing for too long.",
+	.type = "counter" };
 
 /* graphd tells where the session stands: once behind each subscription, and from time to time after
  * that. */
@@ -208,6 +216,8 @@ hub_new(struct loop *loop, struct upstream *upstream)
 
 	hub->loop = loop;
 	hub->upstream = upstream;
+	metrics_add(&clients);
+	metrics_add(&stalled);
 	table_init(&hub->rooms, offsetof(struct room, id), UUID_BYTES);
 	list_init(&hub->dirty_groups);
 	list_init(&hub->starting);
@@ -270,6 +280,22 @@ hub_forgotten(struct hub *hub)
 
 	for (size_t i = 0; (r = table_next(&hub->rooms, &i));)
 		room_rejoin(r, false);
+}
+
+void
+hub_count(const struct member *m, int change)
+{
+	struct hub *hub = member_room(m)->hub;
+
+	hub->n_members += (size_t)change;
+	hub->n_seats += m->group->transport->has_seats ? (size_t)change : 0;
+	clients.value = (int64_t)hub->n_members;
+}
+
+void
+hub_count_stalled(void)
+{
+	stalled.value++;
 }
 
 size_t

@@ -152,6 +152,11 @@ struct encodings {
 	} made[DIALECT_CACHE];
 };
 
+/* hub.c: counts a member that came, 1, or goes, -1; and one that is sent away since it takes
+ * nothing. */
+void hub_count(const struct member *, int change);
+void hub_count_stalled(void);
+
 /* hub_order.c: events in order of seq. */
 /* Returns owned, or NULL when the dialect leaves the event out. */
 struct shared_bytes *encodings_get(struct encodings *, const struct transport *, unsigned dialect);

@@ -283,8 +283,7 @@ hub_join(struct hub *hub, struct member *m, const struct transport *transport, u
 	m->group = group_get(r, transport, dialect, &filter);
 	member_want_dash(
 	    m, j->names == NAMES_DASH && filter_wants(filter.events, EVENT_node_updated));
-	hub->n_members++;
-	hub->n_seats += transport->has_seats;
+	hub_count(m, 1);
 	hub->n_joined++;
 	member_begin(m, joiner_new(j));
 	if (r->synced || r->unknown || hub->draining)

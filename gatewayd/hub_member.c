@@ -96,18 +96,15 @@ member_want_dash(struct member *m, bool wants)
 void
 member_clear(struct member *m)
 {
-	struct hub *hub = member_room(m)->hub;
-
 	roster_leave(member_room(m), m);
 	member_forget_asked(m);
 	joiner_drop(m);
 	member_set_state(m, MEMBER_OUT);
 	m->client_id = m->actor = NULL;
 	member_want_dash(m, false);
-	hub->n_seats -= m->group->transport->has_seats;
+	hub_count(m, -1);
 	group_release(m->group);
 	m->group = NULL;
-	hub->n_members--;
 }
 
 void

@@ -184,8 +184,10 @@ look_after_slow(struct room *r, uint64_t now_ms)
 		}
 	}
 	/* Whoever is sent away may take others along, so nobody is while the list is walked. */
-	while (!list_is_empty(&stalled))
+	while (!list_is_empty(&stalled)) {
+		hub_count_stalled();
 		member_evict(member_at(stalled.next), "slow");
+	}
 }
 
 void

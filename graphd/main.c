@@ -95,6 +95,14 @@ keep_ballast(const char *spec)
 	free(path);
 }
 
+/* Better known now than when a backup is wanted; it may still be mounted until then. */
+static void
+look_at_backups(const char *directory)
+{
+	if (directory && access(directory, W_OK | X_OK) != 0)
+		log_warn("backup", "nothing can be written to %s: %s", directory, strerror(errno));
+}
+
 /* Runs until a signal or a failure; false: a failure. Closes the store, which may still have
  * something to report to the server. */
 static bool
@@ -138,6 +146,7 @@ run(const struct options *o, const char *spec)
 		struct sessions *sessions = sessions_new(store, blueprints);
 
 		keep_ballast(spec);
+		look_at_backups(o->server.backup_directory);
 		good = serve(loop, sessions, o);
 		sessions_free(sessions);
 	}

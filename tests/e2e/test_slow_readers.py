@@ -98,6 +98,7 @@ class Stopped(Crowd):
         before, files = self.gateway.rss_bytes(), self.gateway.open_sockets()
         stopped = [come() for _ in range(2) for come in (self.plain, self.socketio, self.stream)]
         eventually(lambda: self.gateway.open_sockets() == files + len(stopped), what="all came in")
+        self.assertEqual(self.server.metric("gatewayd_clients"), 1 + len(stopped))
         began = time.monotonic()
         longest = self.shout(80)
         self.assertLess(longest, 2)
@@ -115,6 +116,8 @@ class Stopped(Crowd):
         print(f"cut off {time.monotonic() - began:.1f} s after the first event")
         self.assertGreater(time.monotonic() - began, STALLED_S)
         self.assertEqual(self.info()["active_clients"], 1)
+        self.assertEqual(self.server.metric("gatewayd_clients"), 1)
+        self.assertEqual(self.server.metric("gatewayd_clients_stalled_total"), len(stopped))
         self.check_what_was_left(stopped)
 
     def check_what_was_left(self, stopped):

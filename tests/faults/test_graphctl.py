@@ -218,6 +218,14 @@ class NoBackup(CtlTest):
     def test_without_a_directory_there_are_no_backups(self):
         self.assertIn("makes no backups", self.ctl("backup", "x.db", *self.requests, status=1))
 
+    def test_a_directory_that_is_not_there_is_told_at_the_start(self):
+        graphd = self.server.graphd
+        graphd.stop()
+        graphd.arguments += ["--backup-dir", "/nowhere"]
+        graphd.start()
+        self.server.await_ready()
+        self.assertIn("nothing can be written to /nowhere: No such file", graphd.log())
+
     def test_no_client_of_a_gateway_can_ask_for_one(self):
         reply = self.execute(self.session, "Backup", name="x.db")
         self.assertEqual(reply.status, 400, reply)
