@@ -188,7 +188,10 @@ find_session(struct call *c)
 	if (leaves_alone[req->command])
 		return OK;
 	c->session->idle_since_ms = req->now_ms;
-	sessions_touch(c->sessions, c->session, only_asks[req->command] ? 0 : req->now_us);
+	if (only_asks[req->command])
+		sessions_touch(c->sessions, c->session);
+	else
+		sessions_use(c->sessions, c->session, req->now_us, req->now_ms);
 	return OK;
 }
 

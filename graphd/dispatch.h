@@ -78,9 +78,18 @@ void dispatch_expire(struct dispatcher *, uint64_t now_ms, uint64_t now_us,
 uint64_t dispatch_expires_ms(const struct dispatcher *);
 /* Sessions that are ended in one go, since each is loaded for it. */
 enum { CLEANUP_AT_ONCE = 16 };
-/* Ends sessions inactive for so long, CLEANUP_AT_ONCE of them; one outcome each. Returns how many.
+/*
+ * Which sessions are idle. By the monotonic clock, since their last use in this process. For those
+ * that have had none in it, since since_ms; where that is 0, because somebody asks who goes by the
+ * times that are shown, since their last use by the time of day.
  */
-size_t dispatch_cleanup(struct dispatcher *, uint64_t now_us, uint64_t inactive_us,
+struct idleness {
+	uint64_t now_us, now_ms, inactive_ms;
+	uint64_t since_ms;
+	uint64_t began_us; /* what was used later, by the time of day, is not; 0: it may be */
+};
+/* Ends CLEANUP_AT_ONCE of them in which nobody is; one outcome each. Returns how many. */
+size_t dispatch_cleanup(struct dispatcher *, const struct idleness *,
     void (*fn)(void *, struct outcome *), void *context);
 
 /*

@@ -149,7 +149,7 @@ lifecycle_finish(struct call *c)
 		return;
 	if (out->step || out->created) {
 		out->session->idle_since_ms = c->request->now_ms;
-		sessions_touch(c->sessions, out->session, c->request->now_us);
+		sessions_use(c->sessions, out->session, c->request->now_us, c->request->now_ms);
 		if (sessions_put_row(c->sessions, out->session))
 			out->stores = true;
 	}

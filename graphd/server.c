@@ -137,8 +137,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	s->sessions = sessions;
 	s->store = sessions_store(sessions);
 	s->options = *options;
-	s->began_us = clock_now_us();
-	s->began_wall_us = clock_wall_us();
+	s->began_ms = clock_now_ms();
 	s->zmq = zmq_ctx_new();
 	s->dispatcher = dispatcher_new(sessions, options->grace_ms);
 	guard_init(&s->guard, s->loop, s->zmq);

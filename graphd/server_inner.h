@@ -42,9 +42,9 @@ struct server {
 
 	struct loop_hook turn_end;
 	struct loop_timer beacon, heartbeat, expiry, cleanup, unload, unblock, deadline, surveys;
-	uint64_t began_us, began_wall_us; /* when it was made, by both clocks */
-	size_t taken;			  /* requests taken in this turn */
-	unsigned expiry_turns;		  /* for which expiry was put off */
+	uint64_t began_ms;     /* when it was made */
+	size_t taken;	       /* requests taken in this turn */
+	unsigned expiry_turns; /* for which expiry was put off */
 	bool draining, failed;
 };
 

@@ -55,23 +55,17 @@ server_set_expiry(struct server *s)
 		loop_set_timer(s->loop, &s->expiry, due_ms);
 }
 
-/* The time of day, but never later than by the time that has passed: a wall clock that is set
- * forward would end whatever is not in use at that moment. */
-static uint64_t
-cautious_now_us(const struct server *s)
-{
-	uint64_t wall_us = clock_wall_us();
-	uint64_t passed_us = s->began_wall_us + (clock_now_us() - s->began_us);
-
-	return wall_us < passed_us ? wall_us : passed_us;
-}
-
 /* Not while a thread reads one of the sessions that might end; and a few at a time, for behind a
- * day of standing still it may be all of them. */
+ * day of standing still it may be all of them. How long nobody was served before this process began
+ * only the time of day could tell, which may be wrong: so all are idle since its beginning. */
 static void
 on_cleanup(struct loop_timer *timer)
 {
 	struct server *s = OWNER_OF(timer, struct server, cleanup);
+	struct idleness idle = { .now_us = clock_wall_us(),
+		.now_ms = clock_now_ms(),
+		.inactive_ms = s->options.session_ttl_us / 1000,
+		.since_ms = s->began_ms };
 	uint64_t every_ms = s->options.cleanup_every_ms;
 	size_t n;
 
@@ -79,8 +73,7 @@ on_cleanup(struct loop_timer *timer)
 		loop_set_timer(s->loop, timer, clock_now_ms() + UNLOAD_EVERY_MS);
 		return;
 	}
-	n = dispatch_cleanup(
-	    s->dispatcher, cautious_now_us(s), s->options.session_ttl_us, server_take_more, s);
+	n = dispatch_cleanup(s->dispatcher, &idle, server_take_more, s);
 	if (n)
 		log_info("sessions", "ended %zu that nobody had used", n);
 	loop_set_timer(

@@ -129,9 +129,8 @@ note_project(struct sessions *ss, struct row *r)
 	r->project = p;
 }
 
-/* What the row says while the session is not loaded. */
-static void
-note_row(struct row *r)
+void
+sessions_note_row(struct row *r)
 {
 	const struct session *s = r->session;
 
@@ -237,7 +236,7 @@ sessions_adopt(struct sessions *ss, struct session *taken)
 	}
 	r = row_add(ss, &stored);
 	sessions_attach(ss, r, taken);
-	note_row(r);
+	sessions_note_row(r);
 	return OK;
 }
 
@@ -257,52 +256,6 @@ size_t
 sessions_count(const struct sessions *ss)
 {
 	return ss->rows.n;
-}
-
-static bool
-give_row(struct row *r, sessions_fn *fn, void *context)
-{
-	if (r->session)
-		note_row(r);
-	if (r->stored.closed)
-		return true;
-	return fn(context, &r->stored, r->session ? r->session->n_clients : 0);
-}
-
-void
-sessions_each(struct sessions *ss, sessions_fn *fn, void *context)
-{
-	sessions_each_after(ss, NULL, 0, fn, context);
-}
-
-void
-sessions_each_after(struct sessions *ss, const struct uuid *after, uint64_t after_us,
-    sessions_fn *fn, void *context)
-{
-	struct row *r = after ? table_find(&ss->rows, after) : NULL;
-	struct link *l = r ? r->all.next : ss->all.next;
-	struct link *next;
-
-	for (; l != &ss->all; l = next) {
-		next = l->next;
-		/* The session named may have ended since: then its age shows where it stood. */
-		if (after && !r && LIST_OF(l, struct row, all)->stored.created_us <= after_us)
-			continue;
-		if (!give_row(LIST_OF(l, struct row, all), fn, context))
-			return;
-	}
-}
-
-void
-sessions_each_newest(struct sessions *ss, sessions_fn *fn, void *context)
-{
-	struct link *previous;
-
-	for (struct link *l = ss->all.prev; l != &ss->all; l = previous) {
-		previous = l->prev;
-		if (!give_row(LIST_OF(l, struct row, all), fn, context))
-			return;
-	}
 }
 
 struct session *
@@ -337,24 +290,45 @@ sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 		    s->durable_seq != s->seq)
 			continue;
 		r = table_find(&ss->rows, &s->id);
-		note_row(r);
+		sessions_note_row(r);
 		session_unstored_take(s, &r->unstored);
 		detach(ss, r);
 	}
 }
 
-void
-sessions_touch(struct sessions *ss, struct session *s, uint64_t now_us)
+static struct row *
+touch(struct sessions *ss, struct session *s)
 {
 	struct row *r = table_find(&ss->rows, &s->id);
 
 	assert(r && r->session == s);
-	if (now_us > s->active_us)
-		s->active_us = now_us;
 	list_remove(&s->by_activity);
 	list_append(&ss->by_activity, &s->by_activity);
 	sessions_bind(ss, s);
 	note_project(ss, r);
+	return r;
+}
+
+void
+sessions_touch(struct sessions *ss, struct session *s)
+{
+	touch(ss, s);
+}
+
+void
+sessions_use(struct sessions *ss, struct session *s, uint64_t now_us, uint64_t now_ms)
+{
+	if (now_us > s->active_us)
+		s->active_us = now_us;
+	touch(ss, s)->used_ms = now_ms;
+}
+
+uint64_t
+sessions_used_ms(const struct sessions *ss, const struct uuid *id)
+{
+	const struct row *r = table_find(&ss->rows, id);
+
+	return r ? r->used_ms : 0;
 }
 
 void
@@ -374,7 +348,7 @@ sessions_put_row(struct sessions *ss, struct session *s)
 	struct row *r = table_find(&ss->rows, &s->id);
 
 	assert(r && r->session == s);
-	note_row(r);
+	sessions_note_row(r);
 	if (r->written && r->written_project == r->stored.has_project && !s->closed &&
 	    s->active_us < r->written_us + ROW_STALE_US)
 		return false;

@@ -37,8 +37,13 @@ void sessions_each_newest(struct sessions *, sessions_fn *, void *context);
 struct session *sessions_of_project(struct sessions *, const struct uuid *project_id);
 /* Unloads sessions idle since before_ms that have no clients and nothing uncommitted. */
 void sessions_unload_idle(struct sessions *, uint64_t before_ms);
-/* The session has changed or was used (now_us 0: was only asked about): keeps its row and place. */
-void sessions_touch(struct sessions *, struct session *, uint64_t now_us);
+/* The session was only asked about: keeps its row and place. */
+void sessions_touch(struct sessions *, struct session *);
+/* It has changed or was used: that too, and notes when, by both clocks. */
+void sessions_use(struct sessions *, struct session *, uint64_t now_us, uint64_t now_ms);
+/* When it was last used, monotonic; 0: not since this process began, or there is no such session.
+ */
+uint64_t sessions_used_ms(const struct sessions *, const struct uuid *id);
 /* Steps of it were taken back: it is on the project it was on, and its row is to be put again. */
 void sessions_reverted(struct sessions *, struct session *);
 /*

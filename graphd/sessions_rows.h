@@ -18,6 +18,7 @@ struct row {
 	bool written;		 /* has been put into the store */
 	bool written_project;
 	uint64_t written_us;
+	uint64_t used_ms;     /* monotonic; 0: not since this process began */
 	struct link unstored; /* struct key_entry: answers from before it was unloaded */
 	struct project_sessions *project; /* of the loaded session, as last seen */
 	struct link by_project;
@@ -37,3 +38,5 @@ struct sessions {
 
 /* The row's session is s from now on. */
 void sessions_attach(struct sessions *, struct row *, struct session *taken);
+/* What the row says while the session is not loaded. */
+void sessions_note_row(struct row *);

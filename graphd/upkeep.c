@@ -7,15 +7,15 @@
 #include <stdlib.h>
 
 struct expiry {
-	uint64_t now_us;
+	struct dispatcher *dispatcher;
+	uint64_t now_us, now_ms;
 	void (*fn)(void *, struct outcome *);
 	void *context;
 };
 
 struct cleanup {
 	struct expiry expiry;
-	struct dispatcher *dispatcher;
-	uint64_t before_us;
+	const struct idleness *idle;
 	size_t ended;
 };
 
@@ -34,6 +34,8 @@ announce_change(void *context, const struct client_change *change)
 	out.session = change->session;
 	text = announce_begin(&out, event, change->session, false, &who);
 	if (change->gone) {
+		/* As by a word of its own: it was in use until now. */
+		sessions_use(e->dispatcher->sessions, change->session, e->now_us, e->now_ms);
 		json_out_key(text, "client_count");
 		json_out_uint(text, change->session->n_clients);
 	} else {
@@ -55,7 +57,7 @@ void
 dispatch_expire(struct dispatcher *d, uint64_t now_ms, uint64_t now_us,
     void (*fn)(void *, struct outcome *), void *context)
 {
-	struct expiry expiry = { now_us, fn, context };
+	struct expiry expiry = { d, now_us, now_ms, fn, context };
 
 	clients_tick(d->clients, now_ms, announce_change, &expiry);
 	long_steps_expire(d->long_steps, now_ms);
@@ -100,13 +102,26 @@ end_session(struct dispatcher *d, struct session *s, uint64_t now_us, const stru
 }
 
 static bool
+is_idle(const struct dispatcher *d, const struct idleness *idle, const struct store_session *row)
+{
+	uint64_t used_ms = sessions_used_ms(d->sessions, &row->id);
+	uint64_t by_day_us = idle->now_us > row->active_us ? idle->now_us - row->active_us : 0;
+
+	if (idle->began_us && row->active_us > idle->began_us)
+		return false;
+	if (!used_ms && !idle->since_ms)
+		return by_day_us >= idle->inactive_ms * 1000;
+	return idle->now_ms >= (used_ms ? used_ms : idle->since_ms) + idle->inactive_ms;
+}
+
+static bool
 end_idle(void *context, const struct store_session *row, size_t clients)
 {
 	struct cleanup *cleanup = context;
-	struct dispatcher *d = cleanup->dispatcher;
+	struct dispatcher *d = cleanup->expiry.dispatcher;
 	struct session *s;
 
-	if (clients > 0 || row->active_us > cleanup->before_us)
+	if (clients > 0 || !is_idle(d, cleanup->idle, row))
 		return true;
 	/* A damaged one stays, for somebody to look at. */
 	if (sessions_get(d->sessions, &row->id, &s))
@@ -125,12 +140,11 @@ dispatch_expires_ms(const struct dispatcher *d)
 }
 
 size_t
-dispatch_cleanup(struct dispatcher *d, uint64_t now_us, uint64_t inactive_us,
+dispatch_cleanup(struct dispatcher *d, const struct idleness *idle,
     void (*fn)(void *, struct outcome *), void *context)
 {
-	struct cleanup cleanup = { .expiry = { now_us, fn, context },
-		.dispatcher = d,
-		.before_us = now_us > inactive_us ? now_us - inactive_us : 0 };
+	struct cleanup cleanup = { .expiry = { d, idle->now_us, idle->now_ms, fn, context },
+		.idle = idle };
 
 	sessions_each(d->sessions, end_idle, &cleanup);
 	return cleanup.ended;

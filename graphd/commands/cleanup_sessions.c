@@ -39,11 +39,12 @@ end_some(struct call *c, double hours)
 {
 	const struct request *req = c->request;
 	struct dispatcher *d = c->dispatcher;
-	uint64_t inactive_us = (uint64_t)(hours * 3600e6), ended;
+	struct idleness idle = { .now_us = req->now_us,
+		.now_ms = req->now_ms,
+		.inactive_ms = (uint64_t)(hours * 3600e3),
+		.began_us = req->began_us };
+	size_t ended = dispatch_cleanup(d, &idle, d->more, d->more_context);
 
-	if (req->began_us)
-		inactive_us += req->now_us - req->began_us;
-	ended = dispatch_cleanup(d, req->now_us, inactive_us, d->more, d->more_context);
 	c->outcome->stores = ended > 0;
 	c->outcome->unfinished = ended == CLEANUP_AT_ONCE;
 	c->outcome->done = req->done + ended;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 START_TEST(a_command_is_heard_as_executing_then_its_changes_then_executed)
 {
@@ -398,6 +399,39 @@ START_TEST(a_clock_that_is_set_ends_no_session_and_time_that_passes_does)
 }
 END_TEST
 
+START_TEST(a_session_outlives_a_restart_under_a_wrong_clock)
+{
+	uint64_t now_ms = clock_now_ms(), wall_us = clock_wall_us(),
+		 year_us = 8766ull * HOUR_MS * 1000;
+	char directory[] = "/tmp/test_server_restart.XXXXXX", spec[64], path[64];
+	char session[64], root[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(spec, sizeof spec, "sqlite:%s/graph.db", directory);
+	snprintf(path, sizeof path, "%s/graph.db", directory);
+	clock_set(now_ms, wall_us);
+	server_fixture_close(&f);
+	server_fixture_open_with_ttl(&f, spec, 24ull * HOUR_MS * 1000);
+	make_project(&f, session, root);
+	for (int restart = 0; restart < 3; restart++) {
+		/* Ten years on, back again, and ten years back. */
+		wall_us += restart == 0 ? 10 * year_us : -10 * year_us;
+		clock_set(now_ms, wall_us);
+		server_fixture_close(&f);
+		server_fixture_open_with_ttl(&f, spec, 24ull * HOUR_MS * 1000);
+		let_pass(&now_ms, &wall_us, 23 * HOUR_MS);
+		ck_assert_uint_eq(sessions_count(f.sessions), 1);
+	}
+	let_pass(&now_ms, &wall_us, 2 * HOUR_MS);
+	ck_assert_uint_eq(sessions_count(f.sessions), 0);
+	clock_set(0, 0);
+	unlink(path);
+	server_fixture_close(&f);
+	server_fixture_open(&f, "memory");
+	rmdir(directory);
+}
+END_TEST
+
 START_TEST(draining_goes_on_until_a_cleanup_is_over)
 {
 	struct answer a;
@@ -455,6 +489,7 @@ main(void)
 	tcase_add_test(served, sessions_end_a_few_at_a_time_and_the_answer_counts_them_all);
 	tcase_add_test(served, a_clock_that_is_set_ends_no_session_and_time_that_passes_does);
 	tcase_add_test(served, draining_goes_on_until_a_cleanup_is_over);
+	tcase_add_test(served, a_session_outlives_a_restart_under_a_wrong_clock);
 	tcase_add_test(served, draining_answers_what_has_come_and_stops_the_loop);
 	return run_tests(served);
 }

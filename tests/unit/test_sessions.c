@@ -163,90 +163,6 @@ START_TEST(sessions_are_listed_in_pages_oldest_first)
 }
 END_TEST
 
-START_TEST(cleanup_ends_what_nobody_used_and_nobody_is_in)
-{
-	struct uuid busy = start(d, "book"), old = s;
-
-	join("c1", "g1");
-	ask(d, COMMAND_create_session, NULL, "{}");
-	d->now_us += 2 * 3600000000ULL;
-	ask(d, COMMAND_get_tree, &busy, "{}");
-	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':1.5}");
-	ck_assert_msg(at_is(d->body, "sessions_removed", "1"), "%s", d->body);
-	ck_assert(at_is(d->body, "active_sessions", "2"));
-	ck_assert_str_eq(heard_names(d), "session:closed");
-	ck_assert(at_is(d->heard[0].body, "reason", "\"inactive\""));
-	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':0}");
-	ck_assert(at_is(d->body, "active_sessions", "1"));
-	ck_assert(at_is(ask(d, COMMAND_get_session, &old, "{}"), "active_clients", "1"));
-	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':-1}");
-	ck_assert(at_is(d->body, "error.field", "\"max_inactive_hours\""));
-	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':'1'}");
-	ck_assert_int_eq(d->error, ERROR_invalid_request);
-}
-END_TEST
-
-static struct outcome
-cleanup_share(uint64_t began_us, size_t done)
-{
-	struct request request = { .command = COMMAND_cleanup_sessions,
-		.caller.key = SPAN("a key"),
-		.args = SPAN("{\"max_inactive_hours\":0}"),
-		.now_us = d->now_us,
-		.began_us = began_us,
-		.done = done };
-	struct outcome out;
-
-	outcome_init(&out);
-	dispatch(d->dispatcher, &request, &out);
-	take_outcome(d, &out);
-	return out;
-}
-
-START_TEST(the_command_goes_on_until_all_have_ended_that_were_idle_when_it_began)
-{
-	struct outcome out;
-	uint64_t began_us;
-
-	for (int i = 0; i < CLEANUP_AT_ONCE; i++)
-		ask(d, COMMAND_create_session, NULL, "{}");
-	began_us = d->now_us;
-	out = cleanup_share(0, 0);
-	ck_assert(out.unfinished);
-	ck_assert_uint_eq(out.done, CLEANUP_AT_ONCE);
-	outcome_fini(&out);
-	/* What is made meanwhile stays, and a share is not remembered as the answer. */
-	d->now_us += 1000;
-	ask(d, COMMAND_create_session, NULL, "{}");
-	for (int i = 0; i < 2; i++) {
-		out = cleanup_share(began_us, CLEANUP_AT_ONCE);
-		json_out_bytes(&out.body, SPAN("\0"));
-		ck_assert(!out.unfinished);
-		ck_assert(at_is(out.body.bytes, "sessions_removed", "17"));
-		ck_assert(at_is(out.body.bytes, "active_sessions", "1"));
-		outcome_fini(&out);
-	}
-}
-END_TEST
-
-START_TEST(cleanup_ends_no_more_at_a_time_than_it_is_told_to)
-{
-	size_t ended[4];
-
-	for (int i = 0; i < 2 * CLEANUP_AT_ONCE; i++)
-		ask(d, COMMAND_create_session, NULL, "{}");
-	domain_unload(d);
-	d->now_us += 2 * 3600000000ULL;
-	for (size_t i = 0; i < 4; i++)
-		ended[i] =
-		    dispatch_cleanup(d->dispatcher, d->now_us, 3600000000ULL, take_outcome, d);
-	ck_assert_uint_eq(ended[0], CLEANUP_AT_ONCE);
-	ck_assert_uint_eq(ended[1], CLEANUP_AT_ONCE);
-	ck_assert_uint_eq(ended[2], 1);
-	ck_assert_uint_eq(ended[3], 0);
-}
-END_TEST
-
 START_TEST(the_time_of_last_use_outlives_a_restart)
 {
 	char before[40];
@@ -258,17 +174,6 @@ START_TEST(the_time_of_last_use_outlives_a_restart)
 	domain_restart(d);
 	ask(d, COMMAND_list_sessions, NULL, "{}");
 	ck_assert_int_eq(strncmp(before, at(d->body, "sessions.0.last_activity").p, 16), 0);
-}
-END_TEST
-
-START_TEST(asking_how_a_session_is_does_not_keep_it)
-{
-	d->now_us += 2 * 3600000000ULL;
-	ask(d, COMMAND_get_session, &s, "{}");
-	ask(d, COMMAND_get_dirty, &s, "{}");
-	ask(d, COMMAND_list_clients, &s, "{}");
-	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':1}");
-	ck_assert(at_is(d->body, "sessions_removed", "1"));
 }
 END_TEST
 
@@ -430,11 +335,7 @@ main(void)
 	tcase_add_test(tc, a_project_that_was_not_stored_leaves_the_session_where_it_was);
 	tcase_add_test(tc, an_ended_session_is_gone_after_a_restart_too);
 	tcase_add_test(tc, sessions_are_listed_in_pages_oldest_first);
-	tcase_add_test(tc, cleanup_ends_what_nobody_used_and_nobody_is_in);
-	tcase_add_test(tc, the_command_goes_on_until_all_have_ended_that_were_idle_when_it_began);
-	tcase_add_test(tc, cleanup_ends_no_more_at_a_time_than_it_is_told_to);
 	tcase_add_test(tc, the_time_of_last_use_outlives_a_restart);
-	tcase_add_test(tc, asking_how_a_session_is_does_not_keep_it);
 	tcase_add_test(tc, there_are_only_so_many_sessions);
 	tcase_add_test(tc, the_tree_can_be_read_as_it_was_at_any_seq);
 	tcase_add_test(tc, a_part_of_the_tree_can_be_read);

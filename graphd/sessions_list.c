@@ -1,0 +1,47 @@
+#include "graphd/sessions_rows.h"
+
+static bool
+give_row(struct row *r, sessions_fn *fn, void *context)
+{
+	if (r->session)
+		sessions_note_row(r);
+	if (r->stored.closed)
+		return true;
+	return fn(context, &r->stored, r->session ? r->session->n_clients : 0);
+}
+
+void
+sessions_each(struct sessions *ss, sessions_fn *fn, void *context)
+{
+	sessions_each_after(ss, NULL, 0, fn, context);
+}
+
+void
+sessions_each_after(struct sessions *ss, const struct uuid *after, uint64_t after_us,
+    sessions_fn *fn, void *context)
+{
+	struct row *r = after ? table_find(&ss->rows, after) : NULL;
+	struct link *l = r ? r->all.next : ss->all.next;
+	struct link *next;
+
+	for (; l != &ss->all; l = next) {
+		next = l->next;
+		/* The session named may have ended since: then its age shows where it stood. */
+		if (after && !r && LIST_OF(l, struct row, all)->stored.created_us <= after_us)
+			continue;
+		if (!give_row(LIST_OF(l, struct row, all), fn, context))
+			return;
+	}
+}
+
+void
+sessions_each_newest(struct sessions *ss, sessions_fn *fn, void *context)
+{
+	struct link *previous;
+
+	for (struct link *l = ss->all.prev; l != &ss->all; l = previous) {
+		previous = l->prev;
+		if (!give_row(LIST_OF(l, struct row, all), fn, context))
+			return;
+	}
+}
