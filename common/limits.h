@@ -44,7 +44,8 @@ enum {
 	LIMIT_BATCH_COMMANDS = 1000,
 	LIMIT_UNDO_DEPTH = 1000,	     /* per session */
 	LIMIT_UNDO_BYTES = 64 * 1024 * 1024, /* per session, undo and redo; the newest stays */
-	LIMIT_KEYS = 10000,		     /* idempotency keys remembered per session */
+	/* idempotency keys remembered per session, and of commands that name none */
+	LIMIT_KEYS = 10000,
 	LIMIT_KEYS_BYTES = 32 * 1024 * 1024, /* of them and their answers; the newest stays */
 	LIMIT_KEY_BYTES = 255,		     /* one idempotency key */
 	LIMIT_ACTOR_BYTES = 128,

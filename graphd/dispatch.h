@@ -51,8 +51,9 @@ struct outcome {
 				     (past, saved); or NULL */
 	struct uuid survey;	  /* not nil: body says nothing, the answer is this survey's */
 	uint64_t key_token;	  /* what dispatch_uncommitted() needs; 0: nothing */
-	/* A share of a command that would take too long at once: when it is stored, the same
-	 * request is given again, with what is done so far. The body is not for sending. */
+	/* A share of a command that would take too long at once, or of finding out whether its key
+	 * was used: when it is stored, the same request is given again, with what is done so far.
+	 * The body is not for sending. */
 	bool unfinished;
 	size_t done;
 };

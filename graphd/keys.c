@@ -15,12 +15,22 @@ struct entry {
 	uint64_t token;
 };
 
+/* A session whose first step is to be read. */
+struct unread {
+	struct uuid session;
+	uint64_t created_us;
+};
+
 struct keys {
 	struct sessions *sessions;
 	struct table entries;
 	struct link by_age;
+	size_t bytes; /* of the entries' keys and answers */
 	uint64_t last_token;
-	bool read_journal; /* first steps of the sessions there were at start */
+	/* First steps of the sessions there were at start, newest first; NULL when all are read. */
+	struct unread *unread;
+	size_t n_unread, n_read;
+	bool is_reading; /* or has read them */
 };
 
 struct keys *
@@ -39,7 +49,16 @@ forget(struct keys *k, struct entry *e)
 {
 	table_remove(&k->entries, &e->key);
 	list_remove(&e->age);
+	k->bytes -= e->key.n + e->answer.reply.n;
 	free(e);
+}
+
+static void
+end_reading(struct keys *k)
+{
+	free(k->unread);
+	k->unread = NULL;
+	k->n_unread = k->n_read = 0;
 }
 
 void
@@ -50,6 +69,7 @@ keys_free(struct keys *k)
 	while (!list_is_empty(&k->by_age))
 		forget(k, LIST_OF(k->by_age.next, struct entry, age));
 	table_fini(&k->entries);
+	end_reading(k);
 	free(k);
 }
 
@@ -104,7 +124,14 @@ insert(struct keys *k, struct span scoped, const struct remembered *answer, stru
 	e->token = ++k->last_token;
 	table_add(&k->entries, e);
 	list_append(before, &e->age);
+	k->bytes += scoped.n + answer->reply.n;
 	return e;
+}
+
+static bool
+has_room(const struct keys *k, size_t n_bytes)
+{
+	return k->entries.n < LIMIT_KEYS && k->bytes + n_bytes <= LIMIT_KEYS_BYTES;
 }
 
 static uint64_t
@@ -116,7 +143,7 @@ add(struct keys *k, struct span actor, struct span key, const struct remembered 
 
 	if (e)
 		forget(k, e);
-	if (k->entries.n >= LIMIT_KEYS)
+	while (k->entries.n > 0 && !has_room(k, scoped.n + answer->reply.n))
 		forget(k, LIST_OF(k->by_age.next, struct entry, age));
 	return insert(k, scoped, answer, &k->by_age)->token;
 }
@@ -131,27 +158,29 @@ step_actor(const struct step *step)
 	return is_client ? (struct span){ NULL, 0 } : span_of(step->actor);
 }
 
-/* While the journal is read. */
-struct journal {
+/* While the first step of a session is read. */
+struct reading {
 	struct keys *keys;
-	size_t n;
-	uint64_t created_us; /* of the session whose steps are read */
+	uint64_t created_us; /* of the session */
+	bool is_full;
 };
 
-/* Newer sessions were read before. */
+/* Newer sessions were read before. Older ones would be forgotten first. */
 static void
-keep_oldest(struct keys *k, const struct step *step)
+keep_oldest(struct reading *r, const struct step *step)
 {
 	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
 	struct span actor = step_actor(step), key = span_of(step->key), scoped;
+	struct remembered answer = { step->request_hash, OK, span_of(step->reply) };
 
 	if (!key.p || !step->reply || key.n > LIMIT_KEY_BYTES || actor.n > LIMIT_ACTOR_BYTES)
 		return;
 	scoped = scoped_key(actor, key, text);
-	if (!table_find(&k->entries, &scoped))
-		insert(k, scoped,
-		    &(struct remembered){ step->request_hash, OK, span_of(step->reply) },
-		    k->by_age.next);
+	if (table_find(&r->keys->entries, &scoped))
+		return;
+	r->is_full = r->keys->entries.n > 0 && !has_room(r->keys, scoped.n + answer.reply.n);
+	if (!r->is_full)
+		insert(r->keys, scoped, &answer, r->keys->by_age.next);
 }
 
 /* Steps from before the session are those it was imported with; where the first one was folded into
@@ -159,58 +188,74 @@ keep_oldest(struct keys *k, const struct step *step)
 static bool
 keep_first_step(void *context, const struct store_step *stored)
 {
-	struct journal *j = context;
+	struct reading *r = context;
 	struct step step;
 
-	if (stored->time_us != j->created_us)
-		return stored->time_us < j->created_us;
+	if (stored->time_us != r->created_us)
+		return stored->time_us < r->created_us;
 	if (!step_decode(stored->bytes, &step))
 		return false;
-	keep_oldest(j->keys, &step);
+	keep_oldest(r, &step);
 	step_fini(&step);
 	return false;
 }
 
 static bool
-read_first_step(void *context, const struct store_session *row, size_t clients)
+note_unread(void *context, const struct store_session *row, size_t clients)
 {
-	struct journal *j = context;
-	struct store *store = sessions_store(j->keys->sessions);
+	struct keys *k = context;
 
 	(void)clients;
-	j->created_us = row->created_us;
-	/* A damaged one says nothing here; whoever uses it will hear of it. */
-	(void)store->ops->steps(store, &row->id, 0, keep_first_step, j);
-	return ++j->n < LIMIT_KEYS;
+	k->unread[k->n_unread++] = (struct unread){ row->id, row->created_us };
+	return k->n_unread < LIMIT_KEYS;
 }
 
 /* Put off until a key is asked for that is not known, so that starting costs nothing. */
 static void
-read_journal(struct keys *k)
+begin_reading(struct keys *k)
 {
-	struct journal j = { .keys = k };
-
-	k->read_journal = true;
-	sessions_each_newest(k->sessions, read_first_step, &j);
+	k->is_reading = true;
+	k->unread = xcalloc(LIMIT_KEYS, sizeof(*k->unread));
+	sessions_each_newest(k->sessions, note_unread, k);
 }
 
-static bool
+/* Some of them, since others wait. */
+static void
+read_on(struct keys *k)
+{
+	struct store *store = sessions_store(k->sessions);
+	struct reading r = { .keys = k };
+
+	for (int i = 0; i < KEYS_READ_AT_ONCE && k->n_read < k->n_unread && !r.is_full; i++) {
+		const struct unread *u = &k->unread[k->n_read++];
+
+		r.created_us = u->created_us;
+		/* A damaged one says nothing here; whoever uses it will hear of it. */
+		(void)store->ops->steps(store, &u->session, 0, keep_first_step, &r);
+	}
+	if (r.is_full || k->n_read == k->n_unread)
+		end_reading(k);
+}
+
+static enum key_state
 find_here(struct keys *k, const struct request *req, struct remembered *out)
 {
 	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
 	struct span scoped = scoped_key(req->caller.actor, req->caller.key, text);
 	struct entry *e = table_find(&k->entries, &scoped);
 
-	if (!e && !k->read_journal) {
-		read_journal(k);
+	if (!e && !k->is_reading)
+		begin_reading(k);
+	if (!e && k->unread) {
+		read_on(k);
 		e = table_find(&k->entries, &scoped);
 	}
 	if (e)
 		*out = e->answer;
-	return e != NULL;
+	return e ? KEY_USED : k->unread ? KEY_UNREAD : KEY_NEW;
 }
 
-bool
+enum key_state
 keys_find(struct keys *k, const struct request *req, struct session *s, struct remembered *out)
 {
 	const struct key_entry *e = s ? session_key_find(s, req->caller.key) : NULL;
@@ -219,7 +264,7 @@ keys_find(struct keys *k, const struct request *req, struct session *s, struct r
 		*out = (struct remembered){ e->request_hash, e->error, e->reply };
 	else if (command_rows[req->command].kind == COMMAND_MANAGES || !s)
 		return find_here(k, req, out);
-	return e != NULL;
+	return e ? KEY_USED : KEY_NEW;
 }
 
 uint64_t

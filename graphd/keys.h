@@ -1,9 +1,9 @@
 #pragma once
 /*
  * Idempotency. The keys of a session are remembered by the session; those of commands that name
- * none (create_project and the like) are remembered here: the latest LIMIT_KEYS of them, each by
- * actor and key. One that created a session is also in the first step that the session made itself,
- * where a later graphd finds it.
+ * none (create_project and the like) are remembered here: the latest LIMIT_KEYS of them, of
+ * LIMIT_KEYS_BYTES with their answers (the newest stays), each by actor and key. One that created a
+ * session is also in the first step that the session made itself, where a later graphd finds it.
  */
 
 #include "graphd/dispatch.h"
@@ -23,9 +23,18 @@ struct remembered {
 uint64_t keys_request_hash(const struct request *);
 /* Whether the command is answered from a remembered key at all. */
 bool keys_apply(enum command);
+
+/* First steps that are read in one go. */
+enum { KEYS_READ_AT_ONCE = 256 };
+enum key_state {
+	KEY_NEW,
+	KEY_USED,
+	KEY_UNREAD /* first steps are still to be read: ask again in another turn */
+};
 /* A session without a closed door: the one that the request or, for MANAGES, its arguments name.
  * NULL: none. */
-bool keys_find(struct keys *, const struct request *, struct session *, struct remembered *out);
+enum key_state keys_find(
+    struct keys *, const struct request *, struct session *, struct remembered *out);
 /* For requests that name no session. Returns the token that keys_forget() takes. */
 uint64_t keys_add(struct keys *, const struct request *, const struct remembered *);
 void keys_forget(struct keys *, uint64_t token);

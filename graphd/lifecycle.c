@@ -227,8 +227,16 @@ lifecycle_repeat(struct call *c)
 	struct session *shown;
 	struct remembered answer;
 
-	if (!keys_find(c->dispatcher->keys, c->request, named_session(c), &answer))
+	switch (keys_find(c->dispatcher->keys, c->request, named_session(c), &answer)) {
+	case KEY_NEW:
 		return false;
+	case KEY_UNREAD:
+		/* A commit lies between two shares, and with it the turns of others. */
+		out->unfinished = out->stores = true;
+		return true;
+	case KEY_USED:
+		break;
+	}
 	if (answer.request_hash != c->request_hash) {
 		out->error = ERROR_idempotency_mismatch;
 		reply_error(&out->body, out->error, c->why);

@@ -17,5 +17,6 @@ void lifecycle_finish(struct call *);
 /* It refused, and everything was taken back: announces command:failed, composes and remembers the
  * error. */
 void lifecycle_refuse(struct call *, enum error);
-/* Answers a repeated key, or one used for something else. False: the key is new. */
+/* Answers a repeated key, or one used for something else, or leaves the outcome unfinished until
+ * that is known. False: the key is new. */
 bool lifecycle_repeat(struct call *);

@@ -232,6 +232,13 @@ ask_exactly(struct domain *d, enum command command, const struct uuid *session, 
 	forget_heard(d);
 	outcome_init(&out);
 	dispatch(d->dispatcher, &request, &out);
+	while (out.unfinished) {
+		take_outcome(d, &out);
+		request.began_us = d->now_us;
+		request.done = out.done;
+		outcome_clear(&out);
+		dispatch(d->dispatcher, &request, &out);
+	}
 	d->survey = out.survey;
 	d->error = out.error;
 	d->created = out.created;

@@ -3,6 +3,8 @@
 #include "session_fixture.h"
 
 #include "common/limits.h"
+#include "common/mem.h"
+#include "graphd/keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +230,108 @@ START_TEST(keys_without_a_session_are_remembered_to_the_same_number)
 }
 END_TEST
 
+/* Shares of a request until it is answered, all but the last unfinished. */
+static size_t
+shares_of(enum command command, struct span args)
+{
+	struct request request = { .command = command,
+		.caller = d->caller,
+		.args = args,
+		.now_us = d->now_us,
+		.now_ms = d->now_ms };
+	struct outcome out;
+	size_t n = 1;
+
+	for (outcome_init(&out);; n++) {
+		dispatch(d->dispatcher, &request, &out);
+		if (!out.unfinished)
+			break;
+		ck_assert(!out.step && !out.created && out.body.n == 0);
+		outcome_clear(&out);
+	}
+	ck_assert_int_eq(out.error, OK);
+	d->created = out.created;
+	take_outcome(d, &out);
+	outcome_fini(&out);
+	return n;
+}
+
+START_TEST(what_was_used_before_a_start_is_read_a_few_sessions_at_a_time)
+{
+	char key[16];
+
+	for (int i = 0; i < 3 * KEYS_READ_AT_ONCE; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		create_under(key);
+	}
+	domain_restart(d);
+	/* The newest are read first; one more session was there at the beginning. */
+	ck_assert_uint_eq(shares_of(COMMAND_create_session, SPAN("{}")), 1);
+	ck_assert(!d->created);
+	d->caller.key = SPAN("k0");
+	ck_assert_uint_eq(shares_of(COMMAND_create_session, SPAN("{}")), 2);
+	ck_assert(!d->created);
+	/* One that is used while others are read is there too. */
+	d->caller.key = SPAN("new");
+	ck_assert_uint_eq(shares_of(COMMAND_create_session, SPAN("{}")), 1);
+	ck_assert(d->created);
+	ck_assert_uint_eq(shares_of(COMMAND_create_session, SPAN("{}")), 1);
+	ck_assert(!d->created);
+}
+END_TEST
+
+static void
+remember_big(struct keys *k, int number, size_t n)
+{
+	char *reply = xcalloc(n, 1), key[16];
+	struct request request = { .caller.key = { key, 0 } };
+
+	request.caller.key.n = (size_t)snprintf(key, sizeof(key), "b%d", number);
+	keys_add(k, &request, &(struct remembered){ 1, OK, { reply, n } });
+	free(reply);
+}
+
+static bool
+is_remembered(struct keys *k, const char *key)
+{
+	struct request request = { .caller.key = span_of(key), .command = COMMAND_create_session };
+	struct remembered answer;
+	enum key_state state;
+
+	while ((state = keys_find(k, &request, NULL, &answer)) == KEY_UNREAD)
+		;
+	return state == KEY_USED;
+}
+
+START_TEST(keys_without_a_session_are_bounded_in_bytes_too_and_the_newest_stays)
+{
+	enum { BIG = 1024 * 1024, FIT = LIMIT_KEYS_BYTES / BIG - 1 }; /* the keys take some too */
+	struct keys *k;
+
+	create_under("stored");
+	k = keys_new(d->sessions);
+	for (int i = 0; i < FIT; i++)
+		remember_big(k, i, BIG);
+	ck_assert(is_remembered(k, "b0"));
+	remember_big(k, FIT, BIG);
+	ck_assert(!is_remembered(k, "b0"));
+	ck_assert(is_remembered(k, "b1"));
+	remember_big(k, FIT + 1, LIMIT_KEYS_BYTES + 1);
+	ck_assert(!is_remembered(k, "b2"));
+	ck_assert(is_remembered(k, "b32"));
+	keys_free(k);
+	/* What is read from the journal is older than all that. */
+	k = keys_new(d->sessions);
+	ck_assert(is_remembered(k, "stored"));
+	keys_free(k);
+	k = keys_new(d->sessions);
+	remember_big(k, 0, LIMIT_KEYS_BYTES);
+	ck_assert(!is_remembered(k, "stored"));
+	ck_assert(is_remembered(k, "b0"));
+	keys_free(k);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -246,5 +350,7 @@ main(void)
 	tcase_add_test(tc, a_session_remembers_the_latest_keys_only);
 	tcase_add_test(tc, after_a_restart_the_oldest_key_is_forgotten_first);
 	tcase_add_test(tc, keys_without_a_session_are_remembered_to_the_same_number);
+	tcase_add_test(tc, what_was_used_before_a_start_is_read_a_few_sessions_at_a_time);
+	tcase_add_test(tc, keys_without_a_session_are_bounded_in_bytes_too_and_the_newest_stays);
 	return run_tests(tc);
 }
