@@ -170,12 +170,26 @@ call_validation(struct call *c, const char *field, struct span mode, bool *stric
 	return refuse(c->why, ERROR_invalid_request, field, "%s must be lenient or strict.", field);
 }
 
+/* Whether it would be there after a move as well; beyond the end means the end. */
+static bool
+is_at(const struct node *n, const struct uuid *parent, uint32_t index)
+{
+	static const struct uuid nil;
+	const struct node *above = node_parent(n);
+
+	if (!uuid_equal(above ? node_id(above) : &nil, parent))
+		return false;
+	return node_index(n) == index || (node_index(n) < index && !node_next(n));
+}
+
 /* The place of the node before it moves, among the siblings it has, as graph_apply() counts. */
 enum error
 call_move(struct call *c, const struct uuid *node, const struct uuid *parent, uint32_t index)
 {
 	struct edit edit = { .kind = EDIT_MOVE, .node = *node };
 
+	if (is_at(graph_find(c->session->graph, node), parent, index))
+		return OK;
 	edit.after.parent = *parent;
 	edit.after.index = index;
 	return session_edit(c->session, &edit);

@@ -93,6 +93,28 @@ START_TEST(an_index_says_where_among_the_siblings)
 }
 END_TEST
 
+START_TEST(a_node_that_is_put_where_it_stands_does_not_move)
+{
+	struct uuid a = make(d, &s, "phase", &root), b = make(d, &s, "phase", &root);
+
+	/* The first by its index, the last by its index and by one beyond the end. */
+	for (int index = 0; index < 3; index++)
+		for (int i = 0; i < 3; i++) {
+			static const enum command commands[] = { COMMAND_link_node,
+				COMMAND_move_node, COMMAND_reorder_node };
+			const char *node = text_of(index == 0 ? &a : &b), *parent = text_of(&root);
+
+			ask(d, commands[i], &s,
+			    "{'parent_id':'%s','child_id':'%s','new_parent_id':'%s','node_id':'%s',"
+			    "'index':%d,'new_index':%d}",
+			    parent, node, parent, node, index, index);
+			ck_assert_str_eq(heard_names(d), "command:executing,command:executed");
+		}
+	ask(d, COMMAND_undo, &s, "{}");
+	ck_assert_str_eq(heard_names(d), "graph:node-deleted,command:undo");
+}
+END_TEST
+
 START_TEST(what_breaks_a_rule_is_warned_of_or_refused)
 {
 	struct uuid strict;
@@ -448,6 +470,7 @@ main(void)
 	tcase_add_test(tc, a_node_without_a_name_is_called_new_node);
 	tcase_add_test(tc, a_taken_id_and_a_missing_parent_are_refused_by_field);
 	tcase_add_test(tc, an_index_says_where_among_the_siblings);
+	tcase_add_test(tc, a_node_that_is_put_where_it_stands_does_not_move);
 	tcase_add_test(tc, what_breaks_a_rule_is_warned_of_or_refused);
 	tcase_add_test(tc, deleting_takes_children_first_and_undo_gives_all_back);
 	tcase_add_test(tc, linking_moves_and_the_same_again_changes_nothing);
