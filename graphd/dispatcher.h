@@ -18,6 +18,7 @@ struct dispatcher {
 	struct surveys *surveys;
 	struct long_steps *long_steps;
 	struct uuid boot_id;
+	uint64_t awake_ms;  /* since when; 0: nobody has said yet */
 	struct arena arena; /* of one request */
 	struct json_out result, warnings;
 	const char *backup_directory; /* borrowed, or NULL */

@@ -1,5 +1,6 @@
 /* What happens without a request: clients go whom nobody has heard of, sessions nobody uses end. */
 
+#include "common/limits.h"
 #include "common/mem.h"
 #include "graphd/dispatcher.h"
 #include "graphd/upkeep.h"
@@ -50,7 +51,17 @@ announce_change(void *context, const struct client_change *change)
 void
 dispatch_awake(struct dispatcher *d, uint64_t now_ms)
 {
+	if (!d->awake_ms)
+		d->awake_ms = now_ms;
 	clients_awake(d->clients, now_ms);
+}
+
+/* Of a session that nobody has used here yet, for so long its clients may be on their way: the
+ * gateways report them to a new graphd, and each says something once a second. */
+static bool
+may_be_reported(const struct dispatcher *d, uint64_t now_ms)
+{
+	return d->awake_ms && now_ms < d->awake_ms + LIMIT_LEASE_MS;
 }
 
 void
@@ -108,6 +119,8 @@ is_idle(const struct dispatcher *d, const struct idleness *idle, const struct st
 	uint64_t by_day_us = idle->now_us > row->active_us ? idle->now_us - row->active_us : 0;
 
 	if (idle->began_us && row->active_us > idle->began_us)
+		return false;
+	if (!used_ms && may_be_reported(d, idle->now_ms))
 		return false;
 	if (!used_ms && !idle->since_ms)
 		return by_day_us >= idle->inactive_ms * 1000;

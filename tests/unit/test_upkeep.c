@@ -139,6 +139,22 @@ START_TEST(who_asks_for_a_cleanup_goes_by_the_times_that_are_shown_as_of_before_
 }
 END_TEST
 
+START_TEST(right_behind_a_start_a_session_is_not_ended_whose_clients_may_be_on_their_way)
+{
+	join("c1", "g1");
+	domain_restart(d);
+	pass(48 * HOUR_MS);
+	dispatch_awake(d->dispatcher, d->now_ms);
+	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':24}");
+	ck_assert(at_is(d->body, "sessions_removed", "0"));
+	ck_assert(at_is(d->body, "active_sessions", "1"));
+	pass(LIMIT_LEASE_MS);
+	dispatch_awake(d->dispatcher, d->now_ms);
+	ask(d, COMMAND_cleanup_sessions, NULL, "{'max_inactive_hours':24}");
+	ck_assert(at_is(d->body, "sessions_removed", "1"));
+}
+END_TEST
+
 START_TEST(a_session_is_in_use_until_the_last_client_is_gone_for_whichever_reason)
 {
 	join("c1", "g1");
@@ -178,6 +194,8 @@ main(void)
 	tcase_add_test(
 	    tc, who_asks_for_a_cleanup_goes_by_the_times_that_are_shown_as_of_before_a_restart);
 	tcase_add_test(tc, a_session_is_in_use_until_the_last_client_is_gone_for_whichever_reason);
+	tcase_add_test(
+	    tc, right_behind_a_start_a_session_is_not_ended_whose_clients_may_be_on_their_way);
 	tcase_add_test(tc, asking_how_a_session_is_does_not_keep_it);
 	return run_tests(tc);
 }
