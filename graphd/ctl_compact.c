@@ -48,6 +48,39 @@ find_horizon(struct store *store, const struct ctl_options *o, const struct stor
 	return err;
 }
 
+/* The first step that a session made itself, which tells the key under which it was created. */
+struct creation {
+	uint64_t created_us, ordinal;
+};
+
+/* Steps from before the session are those it was imported with. */
+static bool
+note_creation(void *context, const struct store_step *stored)
+{
+	struct creation *c = context;
+	struct step step;
+
+	if (stored->time_us != c->created_us)
+		return stored->time_us < c->created_us;
+	if (!step_decode(stored->bytes, &step))
+		return false;
+	if (step.key && step.reply)
+		c->ordinal = stored->ordinal;
+	step_fini(&step);
+	return false;
+}
+
+/* Its ordinal, if it is among those to be folded; 0: it is not, or has no key. */
+static uint64_t
+find_creation(struct store *store, const struct store_session *row, uint64_t last_ordinal)
+{
+	struct creation c = { .created_us = row->created_us };
+
+	/* What is damaged shows when the steps are replayed. */
+	(void)store->ops->steps(store, &row->id, 0, note_creation, &c);
+	return c.ordinal <= last_ordinal ? c.ordinal : 0;
+}
+
 struct replay {
 	struct session *session;
 	uint64_t last_ordinal;
@@ -128,7 +161,8 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 		return err;
 	}
 	session_snapshot(s, &bytes);
-	err = store->ops->cut(store, &row->id, ordinal, s->seq, json_out_span(&bytes));
+	err = store->ops->cut(store, &row->id, ordinal, s->seq, json_out_span(&bytes),
+	    find_creation(store, row, ordinal));
 	session_free(s);
 	json_out_fini(&bytes);
 	return err;

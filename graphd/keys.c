@@ -184,7 +184,7 @@ keep_oldest(struct reading *r, const struct step *step)
 }
 
 /* Steps from before the session are those it was imported with; where the first one was folded into
- * a snapshot, those that are left came after it. */
+ * a snapshot, it was kept, and those that are left came after it. */
 static bool
 keep_first_step(void *context, const struct store_step *stored)
 {
@@ -231,6 +231,8 @@ read_on(struct keys *k)
 
 		r.created_us = u->created_us;
 		/* A damaged one says nothing here; whoever uses it will hear of it. */
+		if (store->ops->kept)
+			(void)store->ops->kept(store, &u->session, keep_first_step, &r);
 		(void)store->ops->steps(store, &u->session, 0, keep_first_step, &r);
 	}
 	if (r.is_full || k->n_read == k->n_unread)

@@ -110,14 +110,18 @@ struct store_ops {
 	enum error (*backup_slice)(
 	    struct store *, const char *path, uint64_t slice_ms, bool *more, char message[256]);
 
-	/* For graphctl, on a store that nothing is waiting in. Either may be NULL: there is no such
+	/* For graphctl, on a store that nothing is waiting in. Each may be NULL: there is no such
 	 * thing here. */
 	/* Tells of each checksum, link and row that is wrong. OK: everything could be looked at. */
 	enum error (*verify)(struct store *, store_flaw_fn *, void *context);
 	/* Steps up to ordinal, whose last seq is seq, go, and the snapshot of that ordinal stands
-	 * for them; all at once. */
+	 * for them; all at once. kept: the ordinal of one that can still be read by itself; 0: of
+	 * none, or of the one before. */
 	enum error (*cut)(struct store *, const struct uuid *session, uint64_t ordinal,
-	    uint64_t seq, struct span snapshot);
+	    uint64_t seq, struct span snapshot, uint64_t kept);
+	/* Gives fn that step, if there is one. */
+	enum error (*kept)(
+	    struct store *, const struct uuid *session, store_step_fn *, void *context);
 };
 
 struct store {

@@ -237,4 +237,5 @@ const struct store_ops store_sqlite_ops = {
 	.backup_slice = sqlite_backup_slice,
 	.verify = sqlite_verify,
 	.cut = sqlite_cut,
+	.kept = sqlite_kept,
 };

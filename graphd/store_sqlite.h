@@ -96,6 +96,7 @@ enum statement {
 	Q_MARK_READ,
 	Q_SNAPSHOT_FIND,
 	Q_PARTS_READ,
+	Q_KEPT_READ,
 	Q_PROJECTS_READ,
 	Q_PROJECT_READ,
 	STATEMENTS
@@ -177,7 +178,8 @@ enum error sqlite_backup_slice(
 
 /* store_sqlite_cut.c */
 enum error sqlite_cut(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq,
-    struct span snapshot);
+    struct span snapshot, uint64_t kept);
+enum error sqlite_kept(struct store *, const struct uuid *session, store_step_fn *, void *context);
 
 /* store_sqlite_verify.c */
 enum error sqlite_verify(struct store *, store_flaw_fn *, void *context);

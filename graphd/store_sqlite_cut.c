@@ -2,6 +2,9 @@
 #include "graphd/store_sqlite_heads.h"
 
 #include "common/log.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
 
 /* A statement that is run a few times only. numbers are bound in order, then the bytes, if any. */
 static int
@@ -105,13 +108,30 @@ put_only_snapshot(
 	return rc;
 }
 
+/* Before its record goes. */
+static int
+keep_record(struct sqlite_store *s, const struct head *h, uint64_t ordinal)
+{
+	struct chain_end at;
+	int rc = find_record(s, h, ordinal, &at);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	return run_once(s->db,
+	    "INSERT OR REPLACE INTO kept SELECT session, ordinal, first_seq, last_seq, time_us,"
+	    " checksum, previous_checksum, bytes FROM journal WHERE lsn = ?1",
+	    &at.lsn, 1, NULL);
+}
+
 static int
 cut_in_transaction(struct sqlite_store *s, const struct head *h, struct chain_end *cut,
-    uint64_t ordinal, struct span snapshot)
+    uint64_t ordinal, struct span snapshot, uint64_t kept)
 {
 	int64_t row[5];
 	int rc = find_record(s, h, ordinal, cut);
 
+	if (rc == SQLITE_OK && kept)
+		rc = keep_record(s, h, kept);
 	if (rc != SQLITE_OK)
 		return rc;
 	row[0] = h->ref;
@@ -128,7 +148,7 @@ cut_in_transaction(struct sqlite_store *s, const struct head *h, struct chain_en
 
 enum error
 sqlite_cut(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq,
-    struct span snapshot)
+    struct span snapshot, uint64_t kept)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
 	struct head *h = sqlite_head_find(s, session);
@@ -141,7 +161,7 @@ sqlite_cut(struct store *store, const struct uuid *session, uint64_t ordinal, ui
 	pthread_mutex_lock(&s->db_lock);
 	rc = sqlite_run(s->db, "BEGIN IMMEDIATE");
 	if (rc == SQLITE_OK)
-		rc = cut_in_transaction(s, h, &cut, ordinal, snapshot);
+		rc = cut_in_transaction(s, h, &cut, ordinal, snapshot, kept);
 	if (rc == SQLITE_OK && cut.seq != seq)
 		rc = SQLITE_CORRUPT;
 	if (rc == SQLITE_OK)
@@ -157,4 +177,48 @@ sqlite_cut(struct store *store, const struct uuid *session, uint64_t ordinal, ui
 	h->cut = cut;
 	s->next_snapshot++;
 	return OK;
+}
+
+/* Copies the bytes: fn may read other rows, and is called without the lock. False: not as written.
+ */
+static bool
+fill_step(struct store_step *step, const struct head *h, sqlite3_stmt *q)
+{
+	size_t n = (size_t)sqlite3_column_bytes(q, 6);
+
+	*step = (struct store_step){ .session = h->id,
+		.ordinal = (uint64_t)sqlite3_column_int64(q, 0),
+		.first_seq = (uint64_t)sqlite3_column_int64(q, 1),
+		.last_seq = (uint64_t)sqlite3_column_int64(q, 2),
+		.time_us = (uint64_t)sqlite3_column_int64(q, 3),
+		.bytes = { xspandup((struct span){ n ? sqlite3_column_blob(q, 6) : "", n }), n } };
+	return sqlite_step_checksum(step, (uint64_t)sqlite3_column_int64(q, 5)) ==
+	    (uint64_t)sqlite3_column_int64(q, 4);
+}
+
+enum error
+sqlite_kept(struct store *store, const struct uuid *session, store_step_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	const struct head *h = sqlite_head_find(s, session);
+	sqlite3_stmt *q = s->statements[Q_KEPT_READ];
+	struct store_step step = { .ordinal = 0 };
+	bool is_whole = true;
+	int rc;
+
+	if (!h || !h->cut.lsn)
+		return OK;
+	pthread_mutex_lock(&s->db_lock);
+	sqlite3_bind_int64(q, 1, h->ref);
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		is_whole = fill_step(&step, h, q);
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&s->db_lock);
+	if (rc == SQLITE_ROW && is_whole)
+		fn(context, &step);
+	free((char *)step.bytes.p);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return sqlite_read_failed(s, rc);
+	return is_whole ? OK : ERROR_session_damaged;
 }

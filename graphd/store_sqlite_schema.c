@@ -47,6 +47,12 @@ static const char *const migrations[] = {
 	"CREATE TABLE cuts(session INTEGER PRIMARY KEY, ordinal INTEGER NOT NULL, seq INTEGER NOT "
 	"NULL,"
 	" lsn INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;",
+	/* Of a session's records that were folded, one that is still of use by itself. */
+	"CREATE TABLE kept(session INTEGER PRIMARY KEY, ordinal INTEGER NOT NULL, first_seq "
+	"INTEGER "
+	"NOT NULL,"
+	" last_seq INTEGER NOT NULL, time_us INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+	" previous_checksum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -86,6 +92,8 @@ static const char *const texts[STATEMENTS] = {
 	[Q_PARTS_READ] =
 	    "SELECT bytes FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536"
 	    " ORDER BY id",
+	[Q_KEPT_READ] = "SELECT ordinal, first_seq, last_seq, time_us, checksum, previous_checksum,"
+			" bytes FROM kept WHERE session = ?1",
 	[Q_PROJECTS_READ] =
 	    "SELECT id, name, template_id, revision, saved_us FROM projects ORDER BY name, id",
 	[Q_PROJECT_READ] =

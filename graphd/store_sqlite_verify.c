@@ -123,6 +123,26 @@ look_at_record(struct verifying *v, sqlite3_stmt *q)
 	};
 }
 
+/* Columns: session, ordinal, first_seq, last_seq, time_us, checksum, previous_checksum, bytes. */
+static void
+look_at_kept(struct verifying *v, sqlite3_stmt *q)
+{
+	const struct head *h = head_of_ref(v, sqlite3_column_int64(q, 0));
+	struct chain_end at = { .ordinal = number(q, 1), .seq = number(q, 2) };
+	struct store_step step = { .ordinal = number(q, 1),
+		.first_seq = number(q, 2),
+		.last_seq = number(q, 3),
+		.time_us = number(q, 4),
+		.bytes = bytes(q, 7) };
+
+	if (h)
+		step.session = h->id;
+	if (!h || at.ordinal > h->cut.ordinal)
+		flaw(v, h, &at, "a step was kept that was not folded");
+	else if (sqlite_step_checksum(&step, number(q, 6)) != number(q, 5))
+		flaw(v, h, &at, "the checksum of the step that was kept is wrong");
+}
+
 /* Columns: session, ordinal, last_seq, lsn of the mark, and what the journal has under that lsn. */
 static void
 look_at_mark(struct verifying *v, sqlite3_stmt *q)
@@ -204,6 +224,7 @@ sqlite_verify(struct store *store, store_flaw_fn *fn, void *context)
 	    "SELECT m.session, m.ordinal, m.last_seq, m.lsn, j.session, j.ordinal, j.last_seq"
 	    " FROM marks m LEFT JOIN journal j ON j.lsn = m.lsn",
 	    look_at_mark);
+	read &= each_row(&v, "the steps that were kept", "SELECT * FROM kept", look_at_kept);
 	read &= each_row(&v, "the snapshots", "SELECT * FROM snapshots", look_at_snapshot);
 	read &= each_row(&v, "the projects",
 	    "SELECT (SELECT name FROM projects WHERE id = r.project), r.revision, r.checksum, "

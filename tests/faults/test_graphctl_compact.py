@@ -40,6 +40,24 @@ class Compact(CtlTest):
                           "INVALID_REQUEST", "at")
         self.check()
 
+    def test_a_session_is_created_once_for_a_key_over_a_fold_too(self):
+        keyed, named = ({**MINIMAL, "Idempotency-Key": new_id()} for _ in range(2))
+        project = {"template_id": "book", "project_name": "Once"}
+        session = self.ok(self.post("/sessions", {}, keyed), 201)
+        made = self.ok(self.post("/projects", project, named), 201)
+        file = self.get(f"/projects/{made['project_id']}/export?history=true").json
+        imported = {**MINIMAL, "Idempotency-Key": new_id()}
+        copy = self.ok(self.post("/projects/import", file, imported), 201)
+        self.create_many(30)
+        for _ in range(2):
+            self.compact("--keep-steps", "0")
+            n = self.get("/sessions").json["total"]
+            self.assertEqual(self.ok(self.post("/sessions", {}, keyed), 201), session)
+            self.assertEqual(self.ok(self.post("/projects", project, named), 201), made)
+            self.assertEqual(self.ok(self.post("/projects/import", file, imported), 201), copy)
+            self.assertEqual(self.get("/sessions").json["total"], n)
+        self.check()
+
     def test_the_file_belongs_to_whom_it_belonged(self):
         self.server.graphd.stop()
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)

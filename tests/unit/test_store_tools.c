@@ -8,11 +8,17 @@
 
 /* The fixture's steps have two events each. */
 static enum error
-cut(unsigned session, uint64_t ordinal, struct span snapshot)
+cut_and_keep(unsigned session, uint64_t ordinal, struct span snapshot, uint64_t kept)
 {
 	struct uuid id = fixture_id(session);
 
-	return f.store->ops->cut(f.store, &id, ordinal, 2 * ordinal, snapshot);
+	return f.store->ops->cut(f.store, &id, ordinal, 2 * ordinal, snapshot, kept);
+}
+
+static enum error
+cut(unsigned session, uint64_t ordinal, struct span snapshot)
+{
+	return cut_and_keep(session, ordinal, snapshot, 0);
 }
 
 static void
@@ -197,15 +203,60 @@ START_TEST(a_snapshot_of_many_parts_comes_back_whole)
 }
 END_TEST
 
+static bool
+note_ordinal(void *context, const struct store_step *step)
+{
+	*(uint64_t *)context = step->ordinal;
+	return true;
+}
+
+static uint64_t
+kept(unsigned session, enum error expected)
+{
+	struct uuid id = fixture_id(session);
+	uint64_t ordinal = 0;
+
+	ck_assert_int_eq(f.store->ops->kept(f.store, &id, note_ordinal, &ordinal), expected);
+	return ordinal;
+}
+
+START_TEST(one_of_the_steps_that_go_can_be_kept)
+{
+	fill(1, 1, 100);
+	fill(2, 1, 10);
+	ck_assert_uint_eq(kept(1, OK), 0);
+	ck_assert_int_eq(cut_and_keep(1, 40, SPAN("forty"), 3), OK);
+	ck_assert_int_eq(cut(1, 60, SPAN("sixty")), OK);
+	ck_assert_int_eq(cut(2, 5, SPAN("five")), OK);
+	/* It is there by itself, and is none of those that are left. */
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(kept(1, OK), 3);
+		ck_assert_uint_eq(kept(2, OK), 0);
+		ck_assert_uint_eq(kept(3, OK), 0);
+		check_steps(1, 0, 61, 100);
+		ck_assert_uint_eq(verify().n, 0);
+		fixture_reopen(&f);
+	}
+	tamper_and_reopen("UPDATE kept SET time_us = time_us + 1");
+	ck_assert_uint_eq(kept(1, ERROR_session_damaged), 0);
+	ck_assert_uint_eq(verify().n, 1);
+	ck_assert_str_eq(verify().text, "the checksum of the step that was kept is wrong");
+	tamper_and_reopen("UPDATE kept SET ordinal = 61");
+	ck_assert_str_eq(verify().text, "a step was kept that was not folded");
+}
+END_TEST
+
 START_TEST(a_cut_that_does_not_fit_changes_nothing)
 {
 	struct uuid id = fixture_id(1);
 
 	fill(1, 1, 10);
 	/* The seq is not that of the step. */
-	ck_assert_int_eq(f.store->ops->cut(f.store, &id, 5, 9, SPAN("x")), ERROR_session_damaged);
+	ck_assert_int_eq(
+	    f.store->ops->cut(f.store, &id, 5, 9, SPAN("x"), 0), ERROR_session_damaged);
 	/* There is no such step. */
-	ck_assert_int_eq(f.store->ops->cut(f.store, &id, 11, 22, SPAN("x")), ERROR_session_damaged);
+	ck_assert_int_eq(
+	    f.store->ops->cut(f.store, &id, 11, 22, SPAN("x"), 0), ERROR_session_damaged);
 	check_steps(1, 0, 1, 10);
 	ck_assert_uint_eq(verify().n, 0);
 }
@@ -320,6 +371,7 @@ main(void)
 	tcase_add_test(tc, the_snapshot_of_the_cut_stays_while_newer_ones_come_and_go);
 	tcase_add_test(tc, a_cut_can_be_moved_on_but_not_back);
 	tcase_add_test(tc, a_snapshot_of_many_parts_comes_back_whole);
+	tcase_add_test(tc, one_of_the_steps_that_go_can_be_kept);
 	tcase_add_test(tc, a_cut_that_does_not_fit_changes_nothing);
 	tcase_add_test(tc, a_step_without_events_is_read_back);
 	tcase_add_test(tc, a_copy_in_slices_holds_what_was_written_meanwhile);
