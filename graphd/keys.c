@@ -162,7 +162,7 @@ step_actor(const struct step *step)
 struct reading {
 	struct keys *keys;
 	uint64_t created_us; /* of the session */
-	bool is_full;
+	bool is_found, is_full;
 };
 
 /* Newer sessions were read before. Older ones would be forgotten first. */
@@ -193,6 +193,7 @@ keep_first_step(void *context, const struct store_step *stored)
 
 	if (stored->time_us != r->created_us)
 		return stored->time_us < r->created_us;
+	r->is_found = true;
 	if (!step_decode(stored->bytes, &step))
 		return false;
 	keep_oldest(r, &step);
@@ -230,10 +231,12 @@ read_on(struct keys *k)
 		const struct unread *u = &k->unread[k->n_read++];
 
 		r.created_us = u->created_us;
+		r.is_found = false;
 		/* A damaged one says nothing here; whoever uses it will hear of it. */
 		if (store->ops->kept)
 			(void)store->ops->kept(store, &u->session, keep_first_step, &r);
-		(void)store->ops->steps(store, &u->session, 0, keep_first_step, &r);
+		if (!r.is_found)
+			(void)store->ops->steps(store, &u->session, 0, keep_first_step, &r);
 	}
 	if (r.is_full || k->n_read == k->n_unread)
 		end_reading(k);
