@@ -48,6 +48,24 @@ find_horizon(struct store *store, const struct ctl_options *o, const struct stor
 	return err;
 }
 
+static bool
+note_first(void *context, const struct store_step *step)
+{
+	*(uint64_t *)context = step->ordinal;
+	return false;
+}
+
+/* Whether a step was folded by an earlier run, which kept less. */
+static enum error
+is_folded(struct store *store, const struct uuid *session, uint64_t ordinal, bool *out)
+{
+	uint64_t first = UINT64_MAX; /* that is left */
+	enum error err = store->ops->steps(store, session, 0, note_first, &first);
+
+	*out = ordinal < first;
+	return err;
+}
+
 /* The first step that a session made itself, which tells the key under which it was created. */
 struct creation {
 	uint64_t created_us, ordinal;
@@ -150,16 +168,15 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 	struct json_out bytes = { 0 };
 	struct session *s = NULL;
 	uint64_t ordinal;
+	bool done = false;
 	enum error err = find_horizon(store, o, row, &ordinal);
 
-	if (err || ordinal == 0)
+	if (!err)
+		err = is_folded(store, &row->id, ordinal, &done);
+	if (!err && !done)
+		err = replay_to(store, row, ordinal, &s);
+	if (err || done)
 		return err;
-	err = replay_to(store, row, ordinal, &s);
-	/* Folded already, by an earlier run that kept less. */
-	if (err || s->seq + 1 <= store->ops->first_seq(store, &row->id)) {
-		session_free(s);
-		return err;
-	}
 	session_snapshot(s, &bytes);
 	err = store->ops->cut(store, &row->id, ordinal, s->seq, json_out_span(&bytes),
 	    find_creation(store, row, ordinal));

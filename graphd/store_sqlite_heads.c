@@ -254,7 +254,8 @@ read_tail_record(struct sqlite_store *s, sqlite3_stmt *q)
 	struct head *h = ref > 0 && (size_t)ref <= s->n_refs ? s->by_ref[ref - 1] : NULL;
 	char id[UUID_TEXT + 1] = "unknown session";
 
-	s->committed_lsn = lsn;
+	if (s->committed_lsn < lsn)
+		s->committed_lsn = lsn;
 	if (h && lsn <= h->committed.lsn)
 		return;
 	if (h)
@@ -303,16 +304,36 @@ read_scanned(struct sqlite_store *s, sqlite3_stmt *q)
 	s->scanned_lsn = s->committed_lsn = sqlite3_column_int64(q, 0);
 }
 
+/*
+ * Where the row was written before the cut was made, as after a kill, the records from there to the
+ * cut are gone: the chain goes on behind the cut. No lsn until there may be used again either.
+ */
+static void
+go_on_behind_cut(struct sqlite_store *s, struct head *h)
+{
+	if (s->committed_lsn < h->cut.lsn)
+		s->committed_lsn = h->cut.lsn;
+	if (h->committed.lsn >= h->cut.lsn)
+		return;
+	h->committed = h->pending = h->cut;
+	move_row(&h->row, &h->committed);
+	h->pending_row = h->row;
+	mark_dirty(s, h);
+}
+
 static void
 read_cut(struct sqlite_store *s, sqlite3_stmt *q)
 {
 	int64_t ref = sqlite3_column_int64(q, 0);
+	struct head *h = ref > 0 && (size_t)ref <= s->n_refs ? s->by_ref[ref - 1] : NULL;
 
-	if (ref > 0 && (size_t)ref <= s->n_refs && s->by_ref[ref - 1])
-		s->by_ref[ref - 1]->cut = (struct chain_end){ .lsn = sqlite3_column_int64(q, 3),
-			.ordinal = (uint64_t)sqlite3_column_int64(q, 1),
-			.seq = (uint64_t)sqlite3_column_int64(q, 2),
-			.checksum = (uint64_t)sqlite3_column_int64(q, 4) };
+	if (!h)
+		return;
+	h->cut = (struct chain_end){ .lsn = sqlite3_column_int64(q, 3),
+		.ordinal = (uint64_t)sqlite3_column_int64(q, 1),
+		.seq = (uint64_t)sqlite3_column_int64(q, 2),
+		.checksum = (uint64_t)sqlite3_column_int64(q, 4) };
+	go_on_behind_cut(s, h);
 }
 
 static void

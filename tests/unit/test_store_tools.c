@@ -182,6 +182,35 @@ START_TEST(a_cut_can_be_moved_on_but_not_back)
 }
 END_TEST
 
+/* As a kill leaves it: no row says where its session's records end. */
+static void
+forget_ends(void)
+{
+	tamper("UPDATE sessions SET lsn = 0, checksum = 0, ordinal = 0, seq = 0");
+	tamper_and_reopen("UPDATE meta SET value = 0");
+}
+
+START_TEST(a_cut_is_no_damage_where_the_rows_were_behind)
+{
+	fill(1, 1, 100);
+	fill(2, 1, 100);
+	for (int i = 0; i < 2; i++) {
+		forget_ends();
+		/* All of the last session goes, and with it the last record there is. */
+		ck_assert_int_eq(cut(1, 40 + (uint64_t)i, SPAN("forty")), OK);
+		ck_assert_int_eq(cut(2, 100, SPAN("all")), OK);
+		forget_ends();
+		check_steps(1, 0, 41 + (uint64_t)i, 100);
+		ck_assert_uint_eq(verify().n, 0);
+	}
+	/* What comes then is read again, too. */
+	fill(2, 101, 103);
+	forget_ends();
+	check_steps(2, 0, 101, 103);
+	ck_assert_uint_eq(verify().n, 0);
+}
+END_TEST
+
 START_TEST(a_snapshot_of_many_parts_comes_back_whole)
 {
 	struct uuid id = fixture_id(1);
@@ -370,6 +399,7 @@ main(void)
 	tcase_add_test(tc, what_is_cut_off_is_gone_and_the_rest_is_read_as_before);
 	tcase_add_test(tc, the_snapshot_of_the_cut_stays_while_newer_ones_come_and_go);
 	tcase_add_test(tc, a_cut_can_be_moved_on_but_not_back);
+	tcase_add_test(tc, a_cut_is_no_damage_where_the_rows_were_behind);
 	tcase_add_test(tc, a_snapshot_of_many_parts_comes_back_whole);
 	tcase_add_test(tc, one_of_the_steps_that_go_can_be_kept);
 	tcase_add_test(tc, a_cut_that_does_not_fit_changes_nothing);
