@@ -54,6 +54,8 @@ bool ctl_file_has_log(const char *path);
 enum error ctl_file_commit(struct ctl_file *);
 /* The rows of all sessions, owned by the caller. */
 struct store_session *ctl_file_sessions(struct ctl_file *, size_t *n);
+/* The ordinal of the oldest step that was not folded; UINT64_MAX: none is left. */
+enum error ctl_file_first_step(struct store *, const struct uuid *session, uint64_t *ordinal);
 
 /* ctl_client.c: asks a running graphd. */
 struct ctl_client;

@@ -130,8 +130,10 @@ begin(struct replay *r)
 {
 	struct store *store = r->checking->store;
 	const struct store_session *row = r->row;
+	uint64_t first;
 
-	if (store->ops->first_seq(store, &row->id) <= 1) {
+	/* What cannot be read is told of when it is replayed. */
+	if (ctl_file_first_step(store, &row->id, &first) || first == 1 || row->ordinal == 0) {
 		r->session = session_new(&row->id, &row->log_id, row->created_us);
 		return true;
 	}

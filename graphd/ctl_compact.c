@@ -48,24 +48,6 @@ find_horizon(struct store *store, const struct ctl_options *o, const struct stor
 	return err;
 }
 
-static bool
-note_first(void *context, const struct store_step *step)
-{
-	*(uint64_t *)context = step->ordinal;
-	return false;
-}
-
-/* Whether a step was folded by an earlier run, which kept less. */
-static enum error
-is_folded(struct store *store, const struct uuid *session, uint64_t ordinal, bool *out)
-{
-	uint64_t first = UINT64_MAX; /* that is left */
-	enum error err = store->ops->steps(store, session, 0, note_first, &first);
-
-	*out = ordinal < first;
-	return err;
-}
-
 /* The first step that a session made itself, which tells the key under which it was created. */
 struct creation {
 	uint64_t created_us, ordinal;
@@ -167,15 +149,16 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 {
 	struct json_out bytes = { 0 };
 	struct session *s = NULL;
-	uint64_t ordinal;
-	bool done = false;
+	uint64_t ordinal, first;
 	enum error err = find_horizon(store, o, row, &ordinal);
 
 	if (!err)
-		err = is_folded(store, &row->id, ordinal, &done);
-	if (!err && !done)
-		err = replay_to(store, row, ordinal, &s);
-	if (err || done)
+		err = ctl_file_first_step(store, &row->id, &first);
+	/* An earlier run may have kept less. */
+	if (err || ordinal < first)
+		return err;
+	err = replay_to(store, row, ordinal, &s);
+	if (err)
 		return err;
 	session_snapshot(s, &bytes);
 	err = store->ops->cut(store, &row->id, ordinal, s->seq, json_out_span(&bytes),

@@ -142,3 +142,17 @@ ctl_file_sessions(struct ctl_file *f, size_t *n)
 	*n = l.n;
 	return l.rows;
 }
+
+static bool
+note_ordinal(void *context, const struct store_step *step)
+{
+	*(uint64_t *)context = step->ordinal;
+	return false;
+}
+
+enum error
+ctl_file_first_step(struct store *store, const struct uuid *session, uint64_t *ordinal)
+{
+	*ordinal = UINT64_MAX;
+	return store->ops->steps(store, session, 0, note_ordinal, ordinal);
+}

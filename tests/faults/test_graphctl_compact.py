@@ -58,6 +58,23 @@ class Compact(CtlTest):
             self.assertEqual(self.get("/sessions").json["total"], n)
         self.check()
 
+    def test_what_a_kill_left_can_be_folded_and_then_less_and_is_sound(self):
+        self.ok(self.post("/sessions", {}), 201)  # has made no event yet
+        self.create_many(30)
+        before = self.state()
+        self.server.graphd.kill()
+        for keep in (0, 10):
+            self.assertEqual(self.ctl("compact", self.file, "--keep-steps", keep), "")
+            self.assertIn("all is well", self.ctl("check", self.file))
+        self.server.graphd.start()
+        self.await_served()
+        self.assertEqual(self.state(), before)
+        self.create_many(3)
+        before = self.state()
+        self.server.restart_graphd(kill=True)
+        self.await_served()
+        self.assertEqual(self.state(), before)
+
     def test_the_file_belongs_to_whom_it_belonged(self):
         self.server.graphd.stop()
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
