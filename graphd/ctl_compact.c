@@ -29,6 +29,15 @@ note_older(void *context, const struct store_step *step)
 	return true;
 }
 
+/* Not before 1970, when there were no steps. */
+static uint64_t
+hours_ago(uint64_t now_us, uint64_t hours)
+{
+	const uint64_t hour_us = 3600ULL * 1000000;
+
+	return hours < now_us / hour_us ? now_us - hours * hour_us : 0;
+}
+
 /* The last step to be folded; 0: none. */
 static enum error
 find_horizon(struct store *store, const struct ctl_options *o, const struct store_session *row,
@@ -42,7 +51,7 @@ find_horizon(struct store *store, const struct ctl_options *o, const struct stor
 		*ordinal = row->ordinal > keep ? row->ordinal - keep : 0;
 		return OK;
 	}
-	h.before_us = clock_wall_us() - (uint64_t)o->keep_hours * 3600 * 1000000;
+	h.before_us = hours_ago(clock_wall_us(), (uint64_t)o->keep_hours);
 	err = store->ops->steps(store, &row->id, 0, note_older, &h);
 	*ordinal = h.ordinal;
 	return err;

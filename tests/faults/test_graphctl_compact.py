@@ -155,7 +155,8 @@ class Compact(CtlTest):
     def test_hours_count_from_now(self):
         self.create_many(20)
         before = self.state()
-        self.compact("--keep-hours", "1")
+        for hours in ("1", "1000000"):
+            self.compact("--keep-hours", hours)
         self.assertEqual(len(self.durable(0)), before["seq"])
         self.compact("--keep-hours", "0")
         self.assertEqual(self.state(), before)
