@@ -220,6 +220,41 @@ undo_all_and_redo_all(struct domain *d, const struct uuid *s)
 		ck_assert_str_eq(up[i], down[n_down - i]);
 }
 
+/* Out with its history and in again: the same graph now and at each undo; and without it. */
+static void
+copy_out_and_in(struct domain *d, const struct uuid *s)
+{
+	static char down[UNDOS + 1][33], down_copy[UNDOS + 1][33];
+	struct uuid project = session_of(d, s)->meta.project_id, copy;
+	size_t n, n_copy;
+	char hash[33];
+
+	strcpy(hash, hash_of(d, s));
+	for (int history = 0; history < 2; history++) {
+		struct json_out args = { 0 };
+
+		/* Of those on the project the one that was used last is taken out. */
+		ask(d, COMMAND_get_dirty, s, "{}");
+		ask(d, COMMAND_export_project, NULL, "{'project_id':'%s','history':%s}",
+		    text_of(&project), history ? "true" : "false");
+		ck_assert_msg(d->error == OK, "%.300s", d->body);
+		json_out_bytes(&args, SPAN("{\"file\":"));
+		json_out_bytes(&args, at(d->body, "file"));
+		json_out_bytes(&args, SPAN("}"));
+		ask_exactly(d, COMMAND_import_project, NULL, json_out_span(&args));
+		ck_assert_msg(d->error == OK, "%.300s", d->body);
+		json_out_fini(&args);
+		copy = id_at(d->body, "session_id");
+		ck_assert_str_eq(hash_of(d, &copy), hash);
+		ck_assert_ptr_null(graph_verify(session_of(d, &copy)->graph));
+	}
+	run_all(d, s, COMMAND_undo, down, &n);
+	run_all(d, &copy, COMMAND_undo, down_copy, &n_copy);
+	ck_assert_uint_eq(n, n_copy);
+	for (size_t i = 0; i <= n; i++)
+		ck_assert_str_eq(down[i], down_copy[i]);
+}
+
 static void
 check_seed(uint64_t seed)
 {
@@ -236,6 +271,7 @@ check_seed(uint64_t seed)
 	domain_restart(d);
 	ck_assert_str_eq(hash_of(d, &s), hash);
 	undo_all_and_redo_all(d, &s);
+	copy_out_and_in(d, &s);
 	domain_free(d);
 }
 
