@@ -170,16 +170,13 @@ call_validation(struct call *c, const char *field, struct span mode, bool *stric
 	return refuse(c->why, ERROR_invalid_request, field, "%s must be lenient or strict.", field);
 }
 
-/* Whether it would be there after a move as well; beyond the end means the end. */
-static bool
-is_at(const struct node *n, const struct uuid *parent, uint32_t index)
+bool
+call_is_there(const struct node *n, const struct node *parent, int64_t index)
 {
-	static const struct uuid nil;
-	const struct node *above = node_parent(n);
-
-	if (!uuid_equal(above ? node_id(above) : &nil, parent))
+	if (node_parent(n) != parent)
 		return false;
-	return node_index(n) == index || (node_index(n) < index && !node_next(n));
+	return index == ARG_ABSENT || node_index(n) == index ||
+	    (node_index(n) < index && !node_next(n));
 }
 
 /* The place of the node before it moves, among the siblings it has, as graph_apply() counts. */
@@ -188,8 +185,6 @@ call_move(struct call *c, const struct uuid *node, const struct uuid *parent, ui
 {
 	struct edit edit = { .kind = EDIT_MOVE, .node = *node };
 
-	if (is_at(graph_find(c->session->graph, node), parent, index))
-		return OK;
 	edit.after.parent = *parent;
 	edit.after.index = index;
 	return session_edit(c->session, &edit);

@@ -33,8 +33,10 @@ enum error call_take_back(struct call *, struct span scope, enum step_kind);
 /* "lenient" or "strict"; absent leaves *strict. */
 enum error call_validation(struct call *, const char *field, struct span mode, bool *strict);
 
-/* Moves one node, which is there: the edit that link_node, unlink_node, move_node and reorder_node
- * are made of. Where it stands there already, nothing is to be done. */
+/* Whether a node that is asked for at an index below that parent (NULL: among the roots) stands
+ * there already, wherever that is when the index is absent. Beyond the end means the end. */
+bool call_is_there(const struct node *, const struct node *parent, int64_t index);
+/* Moves one node: the edit that link_node, unlink_node, move_node and reorder_node are made of. */
 enum error call_move(
     struct call *, const struct uuid *node, const struct uuid *parent, uint32_t index);
 /* The project of s from now on, within the open step, and the blueprint that goes with it. */

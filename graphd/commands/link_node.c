@@ -14,8 +14,8 @@ cmd_link_node(struct call *c, const struct link_node_args *a)
 		err = call_index(c, "index", a->index, &index);
 	if (err)
 		return err;
-	/* Said again without a place, it asks for what is so already. */
-	if (node_parent(child) == parent && a->index == ARG_ABSENT)
+	/* Said again, it asks for what is so already. */
+	if (call_is_there(child, parent, a->index))
 		return OK;
 	if (node_is_below(parent, child))
 		return refuse(

@@ -14,7 +14,7 @@ cmd_move_node(struct call *c, const struct move_node_args *a)
 		err = call_index(c, "index", a->index, &index);
 	if (err)
 		return err;
-	if (node_parent(node) == parent && a->index == ARG_ABSENT)
+	if (call_is_there(node, parent, a->index))
 		return OK;
 	if (parent && node_is_below(parent, node))
 		return refuse(c->why, ERROR_would_cycle, "new_parent_id",
