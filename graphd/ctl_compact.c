@@ -79,14 +79,17 @@ note_creation(void *context, const struct store_step *stored)
 	return false;
 }
 
-/* Its ordinal, if it is among those to be folded; 0: it is not, or has no key. */
+/* Its ordinal, if it is among those to be folded or was kept before; 0: it is not, or has no key.
+ */
 static uint64_t
 find_creation(struct store *store, const struct store_session *row, uint64_t last_ordinal)
 {
 	struct creation c = { .created_us = row->created_us };
 
 	/* What is damaged shows when the steps are replayed. */
-	(void)store->ops->steps(store, &row->id, 0, note_creation, &c);
+	(void)store->ops->kept(store, &row->id, note_creation, &c);
+	if (!c.ordinal)
+		(void)store->ops->steps(store, &row->id, 0, note_creation, &c);
 	return c.ordinal <= last_ordinal ? c.ordinal : 0;
 }
 
@@ -147,7 +150,7 @@ forget_session(struct store *store, const struct store_session *row)
 	s->ordinal = row->ordinal;
 	s->closed = true;
 	session_snapshot(s, &bytes);
-	err = store->ops->cut(store, &row->id, row->ordinal, row->seq, json_out_span(&bytes));
+	err = store->ops->cut(store, &row->id, row->ordinal, row->seq, json_out_span(&bytes), 0);
 	session_free(s);
 	json_out_fini(&bytes);
 	return err;

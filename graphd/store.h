@@ -115,8 +115,8 @@ struct store_ops {
 	/* Tells of each checksum, link and row that is wrong. OK: everything could be looked at. */
 	enum error (*verify)(struct store *, store_flaw_fn *, void *context);
 	/* Steps up to ordinal, whose last seq is seq, go, and the snapshot of that ordinal stands
-	 * for them; all at once. kept: the ordinal of one that can still be read by itself; 0: of
-	 * none, or of the one before. */
+	 * for them; all at once. kept: the ordinal of one that can still be read by itself, which
+	 * may be the one that was kept before; 0: of none. */
 	enum error (*cut)(struct store *, const struct uuid *session, uint64_t ordinal,
 	    uint64_t seq, struct span snapshot, uint64_t kept);
 	/* Gives fn that step, if there is one. */

@@ -108,13 +108,18 @@ put_only_snapshot(
 	return rc;
 }
 
-/* Before its record goes. */
+/* Before its record goes; or it went before. */
 static int
 keep_record(struct sqlite_store *s, const struct head *h, uint64_t ordinal)
 {
 	struct chain_end at;
-	int rc = find_record(s, h, ordinal, &at);
+	int rc;
 
+	if (ordinal == 0)
+		return run_once(s->db, "DELETE FROM kept WHERE session = ?1", &h->ref, 1, NULL);
+	if (ordinal <= h->cut.ordinal)
+		return SQLITE_OK;
+	rc = find_record(s, h, ordinal, &at);
 	if (rc != SQLITE_OK)
 		return rc;
 	return run_once(s->db,
@@ -130,7 +135,7 @@ cut_in_transaction(struct sqlite_store *s, const struct head *h, struct chain_en
 	int64_t row[5];
 	int rc = find_record(s, h, ordinal, cut);
 
-	if (rc == SQLITE_OK && kept)
+	if (rc == SQLITE_OK)
 		rc = keep_record(s, h, kept);
 	if (rc != SQLITE_OK)
 		return rc;

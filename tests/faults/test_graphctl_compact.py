@@ -132,6 +132,10 @@ class Compact(CtlTest):
         self.assertNotIn("history", file)
 
     def test_what_an_ended_session_held_is_gone_whatever_is_kept_of_others(self):
+        named = {"template_id": "book", "project_name": "A secret of the workshop"}
+        keyed = self.ok(self.post("/projects", named, {"Idempotency-Key": new_id()}), 201)
+        self.compact("--keep-steps", "0")
+        self.ok(self.http.delete(f"{API}/sessions/{keyed['session_id']}"))
         ended = self.new_project()[0]
         node = self.execute(ended, "CreateNode", blueprint_type_id="phase",
                             name="A secret of the workshop").json["node_id"]

@@ -255,7 +255,7 @@ START_TEST(one_of_the_steps_that_go_can_be_kept)
 	fill(2, 1, 10);
 	ck_assert_uint_eq(kept(1, OK), 0);
 	ck_assert_int_eq(cut_and_keep(1, 40, SPAN("forty"), 3), OK);
-	ck_assert_int_eq(cut(1, 60, SPAN("sixty")), OK);
+	ck_assert_int_eq(cut_and_keep(1, 60, SPAN("sixty"), 3), OK);
 	ck_assert_int_eq(cut(2, 5, SPAN("five")), OK);
 	/* It is there by itself, and is none of those that are left. */
 	for (int i = 0; i < 2; i++) {
@@ -272,6 +272,8 @@ START_TEST(one_of_the_steps_that_go_can_be_kept)
 	ck_assert_str_eq(verify().text, "the checksum of the step that was kept is wrong");
 	tamper_and_reopen("UPDATE kept SET ordinal = 61");
 	ck_assert_str_eq(verify().text, "a step was kept that was not folded");
+	ck_assert_int_eq(cut(1, 70, SPAN("seventy")), OK);
+	ck_assert_uint_eq(kept(1, OK), 0);
 }
 END_TEST
 
