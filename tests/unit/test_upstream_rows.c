@@ -73,6 +73,18 @@ expect_none(void)
 }
 
 static void
+expect_each_alone(int n)
+{
+	struct message m;
+
+	for (int i = 0; i < n; i++) {
+		ck_assert(next_message(&m));
+		ck_assert(!m.is_row);
+		frames_fini(&m.frames);
+	}
+}
+
+static void
 answer_all(const struct message *m, const char *status, size_t cut_bytes)
 {
 	struct json_out row = { 0 };
@@ -186,17 +198,12 @@ END_TEST
 START_TEST(a_graphd_that_does_not_take_rows_gets_each_alone)
 {
 	struct answer a, b;
-	struct message m;
 
 	get_ready(false);
 	ask(COMMAND_get_dirty, NULL, 0, &a);
 	ask(COMMAND_get_session, NULL, 0, &b);
 	loop_turn(loop, 0);
-	for (int i = 0; i < 2; i++) {
-		ck_assert(next_message(&m));
-		ck_assert(!m.is_row);
-		frames_fini(&m.frames);
-	}
+	expect_each_alone(2);
 }
 END_TEST
 
@@ -205,7 +212,7 @@ START_TEST(whether_rows_are_taken_is_asked_anew_on_a_new_link)
 {
 	struct answer a, b;
 	struct asked hello;
-	struct message m;
+	char text[128];
 
 	get_ready(true);
 	fake_stop();
@@ -216,16 +223,10 @@ START_TEST(whether_rows_are_taken_is_asked_anew_on_a_new_link)
 	fake_start();
 	RUN_UNTIL(fake_recv(&hello));
 	ck_assert(span_is(asked_at(&hello, ASKED_COMMAND), "Hello"));
-	fake_answer(&hello, "OK",
-	    SPAN("{\"boot_id\":\"00000000-0000-4000-8000-000000000001\","
-		 "\"contract\":\"" WIRE_CONTRACT "\",\"known\":true}"));
+	fake_answer(&hello, "OK", fake_greeting(text));
 	frames_fini(&hello.frames);
 	RUN_UNTIL(upstream_is_ready(upstream));
-	for (int i = 0; i < 2; i++) {
-		ck_assert(next_message(&m));
-		ck_assert(!m.is_row);
-		frames_fini(&m.frames);
-	}
+	expect_each_alone(2);
 }
 END_TEST
 
