@@ -1,4 +1,4 @@
-"""Servers to compare with: our own small programs on socket.io and ws, and nginx with nchan."""
+"""Servers to compare with: our own small programs on socket.io and ws, nginx with nchan; and a bare loop."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 
 from bench_lines import point
-from bench_load import ROOT, problems_of, run_load
+from bench_load import BUILD, ROOT, problems_of, run_load
 from bench_report import line
 from harness import eventually, free_port
 
@@ -23,6 +23,10 @@ BODY = ('{"session_id":"{session}","command_type":"UpdateProperty","data":'
 
 def node_command(program, port, _):
     return ["node", str(PEERS / program), str(port)]
+
+
+def bare_command(program, port, _):
+    return [BUILD / "tests" / "bench" / program, str(port)]
 
 
 def nchan_command(_, port, directory):
@@ -39,7 +43,10 @@ KINDS = {
     # nchan passes on what was posted as it is, so the stamp stands behind another name.
     "nchan": (nchan_command, None, {"kind": "raw", "path": "/subscribe/{session}",
                                     "url": "/publish/{session}", "mark": '"value":"T'}),
+    "bare loop": (bare_command, "bare", {"kind": "raw", "path": "/{session}", "url": "/"}),
 }
+# A loop that keeps nothing of a client says nothing about memory, nor has it a latency worth a curve.
+SERVERS = {name: kind for name, kind in KINDS.items() if name != "bare loop"}
 
 
 def install():
@@ -102,7 +109,7 @@ def fan_out(settings, spec):
 
 def idle(settings):
     lines = []
-    for name, (_, _, options) in KINDS.items():
+    for name, (_, _, options) in SERVERS.items():
         rooms = [(f"room{i}", "-") for i in range(100)]
         with running_peer(name) as (port, pid):
             found = run_load([port], [pid], rooms, subscribers=settings.connections,
@@ -117,4 +124,4 @@ def idle(settings):
 def latency_curve(settings):
     return [point(name, rate, run_on_peer(name, 1, settings, subscribers=100, publishers=64,
                                           rate=rate))
-            for name in KINDS for rate in settings.rates]
+            for name in SERVERS for rate in settings.rates]
