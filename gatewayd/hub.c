@@ -283,6 +283,18 @@ hub_forgotten(struct hub *hub)
 }
 
 void
+hub_deaf(struct hub *hub)
+{
+	struct room *r;
+
+	/* As behind a restart each room waits for its sync; ZeroMQ has asked for it already. */
+	for (size_t i = 0; (r = table_next(&hub->rooms, &i));) {
+		r->hears = false;
+		r->asked_ms = clock_now_ms();
+	}
+}
+
+void
 hub_count(const struct member *m, int change)
 {
 	struct hub *hub = member_room(m)->hub;

@@ -149,6 +149,7 @@ void hub_event(
     struct hub *, const struct uuid *session, const struct wire_header *, struct span body);
 void hub_up(struct hub *, bool restarted);
 void hub_forgotten(struct hub *);
+void hub_deaf(struct hub *);
 
 /* transport->joined() follows later, never from within. events has passed filter_parse(). */
 void hub_join(

@@ -67,6 +67,16 @@ struct held_event {
 	struct delivery delivery; /* path and body follow the struct */
 };
 
+/* Of a roster: a client, as the room's listeners were told of it. */
+struct listed {
+	struct span client_id; /* key; the texts are in the same allocation */
+	struct span actor;     /* {NULL,0}: none; the client_id's bytes when it goes by that */
+	bool is_ours;	       /* while graphd is reminded: a member here has been reported */
+	bool is_untold;	       /* it was found on the list, and is to be told of */
+	bool is_found;	       /* it has been, and its own announcement may still come */
+	bool is_over;	       /* gone: it is on the list again */
+};
+
 struct room {
 	struct uuid id; /* key */
 	struct hub *hub;
@@ -91,7 +101,8 @@ struct room {
 	struct link held;		    /* struct held_event, by seq */
 	struct link surveys;		    /* struct survey: members of ours are being asked */
 	size_t held_bytes;
-	struct table roster;	/* struct listed: who is here, as the room's listeners were told */
+	struct table roster; /* struct listed: who is here, as the room's listeners were told */
+	struct table gone; /* struct listed: clients of ours, as far as they were told to be gone */
 	uint32_t n_unlisted;	/* clients of ours: they need not be on it, since we have them */
 	uint64_t n_clients;	/* who are here, as graphd said last; UINT64_MAX: it has not */
 	uint32_t n_untold;	/* of the roster: found on the list, and nobody has told of them */
@@ -265,8 +276,9 @@ void roster_leave(struct room *, struct member *);
 /* The list is read if graphd counts others than are on it, or may have told of some unheard; of
  * those who are found the listeners are told. */
 void roster_tick(struct room *);
-/* After a restart of graphd, behind room_rejoin() and when it is heard again: it is told who else
- * was here. */
+
+/* hub_remind.c: after a restart of graphd, behind room_rejoin() and when it is heard again: it is
+ * told who else was here. */
 void roster_remind(struct room *);
 
 /* hub_survey.c */

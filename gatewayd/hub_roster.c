@@ -2,7 +2,8 @@
  * Who is in a session, as those who listen to it here were told. A graphd that has been restarted
  * knows nobody until it is told, and those who left meanwhile, or whose gateway died, nobody would
  * report: so it is reminded of everybody, and announces who does not turn up. Who came while graphd
- * was not heard is found on its list, and told of here.
+ * was not heard is found on its list, and told of here; so are clients of ours whom it gave up
+ * with this gateway and announced gone.
  */
 
 #include "common/clock.h"
@@ -14,19 +15,7 @@
 
 #include <stdlib.h>
 
-enum {
-	REMINDERS = 256, /* in one report */
-	LISTS_IN_FLIGHT = LIMIT_IN_FLIGHT / 2,
-	SETTLE_MS = 1000, /* until events are heard again, too, and not only answers */
-};
-
-struct listed {
-	struct span client_id; /* key; the texts are in the same allocation */
-	struct span actor;     /* {NULL,0}: none; the client_id's bytes when it goes by that */
-	bool is_ours;	       /* while graphd is reminded: a member here has been reported */
-	bool is_untold;	       /* it was found on the list, and is to be told of */
-	bool is_found;	       /* it has been, and its own announcement may still come */
-};
+enum { LISTS_IN_FLIGHT = LIMIT_IN_FLIGHT / 2 };
 
 static void
 table_begin(struct table *roster)
@@ -48,6 +37,7 @@ void
 roster_init(struct room *r)
 {
 	table_begin(&r->roster);
+	table_begin(&r->gone);
 	r->n_clients = UINT64_MAX;
 }
 
@@ -57,16 +47,17 @@ roster_fini(struct room *r)
 	if (r->asked_clients)
 		upstream_forget(r->hub->upstream, r->asked_clients);
 	table_end(&r->roster);
+	table_end(&r->gone);
 }
 
 static void
-add(struct room *r, struct span client_id, struct span actor)
+add(struct table *roster, struct span client_id, struct span actor)
 {
 	bool has_own_name = !span_equal(client_id, actor);
 	struct listed *l;
 
-	if (client_id.n == 0 || r->roster.n >= LIMIT_CLIENTS_PER_SESSION ||
-	    table_find(&r->roster, &client_id))
+	if (client_id.n == 0 || roster->n >= LIMIT_CLIENTS_PER_SESSION ||
+	    table_find(roster, &client_id))
 		return;
 	l = xcalloc(1, sizeof *l + client_id.n + (has_own_name ? actor.n : 0));
 	l->client_id.p = memcpy(l + 1, client_id.p, client_id.n);
@@ -77,27 +68,46 @@ add(struct room *r, struct span client_id, struct span actor)
 	else if (has_own_name)
 		l->actor = (struct span){ memcpy((char *)(l + 1) + client_id.n, actor.p, actor.n),
 			actor.n };
-	table_add(&r->roster, l);
+	table_add(roster, l);
 }
 
-/* One entry less for a client of ours; of a client that is here twice only one member counts. */
+/*
+ * One entry less for a client of ours; of a client that is here twice only one member counts. Who
+ * was announced gone and is on the list stays there, as somebody who has come.
+ */
 static void
 strike(void *context, struct member *m)
 {
 	struct room *r = context;
 	struct span client_id = span_of(m->client_id);
-	struct listed *l = table_remove(&r->roster, &client_id);
+	struct listed *l = table_find(&r->roster, &client_id);
+	struct listed *gone = table_find(&r->gone, &client_id);
 
-	m->is_unlisted = l != NULL;
+	m->is_unlisted = l && !gone;
 	r->n_unlisted += m->is_unlisted;
-	free(l);
+	if (gone) {
+		gone->is_ours = true;
+		gone->is_over = l != NULL;
+	}
+	if (l && gone)
+		l->is_untold = true;
+	else if (l)
+		free(table_remove(&r->roster, &client_id));
 }
 
 static void
 strike_ours(struct room *r)
 {
+	struct table before = r->gone;
+	struct listed *l;
+
 	r->n_unlisted = 0;
 	room_each_counted(r, strike, r);
+	table_begin(&r->gone);
+	for (size_t i = 0; (l = table_next(&before, &i));)
+		if (l->is_ours && !l->is_over)
+			add(&r->gone, l->client_id, l->actor);
+	table_end(&before);
 }
 
 /* Of the first list nobody needs to be told: who was there before was there for all who came. */
@@ -112,7 +122,7 @@ compare(struct room *r, const struct table *before)
 		const struct listed *old = table_find(before, &l->client_id);
 
 		l->is_found = old && old->is_found;
-		l->is_untold = old ? old->is_untold : r->is_whole;
+		l->is_untold = l->is_untold || (old ? old->is_untold : r->is_whole);
 		r->has_found = r->has_found || l->is_found;
 		r->n_untold += l->is_untold;
 	}
@@ -221,7 +231,7 @@ on_clients(void *arg, enum error status, struct span body)
 	arena_init(&arena);
 	json_walk(&it, clients);
 	while (json_next(&it, &key, &item))
-		add(r, json_find_text(&arena, item, "client_id"),
+		add(&r->roster, json_find_text(&arena, item, "client_id"),
 		    json_find_text(&arena, item, "actor"));
 	arena_fini(&arena);
 	r->n_clients = r->roster.n;
@@ -275,6 +285,24 @@ count(struct room *r, uint64_t n_clients)
 		roster_tick(r);
 }
 
+/* Who left of ours stands on the roster until that is heard. */
+static void
+hear_gone(struct room *r, struct span client_id)
+{
+	struct listed *l = table_remove(&r->roster, &client_id);
+
+	if (!l)
+		add(&r->gone, client_id, (struct span){ 0 });
+	free(l);
+}
+
+static void
+hear_come(struct room *r, struct span client_id, struct span actor)
+{
+	free(table_remove(&r->gone, &client_id));
+	add(&r->roster, client_id, actor);
+}
+
 void
 roster_hear(struct room *r, const struct delivery *d)
 {
@@ -287,9 +315,9 @@ roster_hear(struct room *r, const struct delivery *d)
 	if (r->n_untold > 0)
 		set_told(r, table_find(&r->roster, &client_id));
 	if (d->event == EVENT_session_connected)
-		add(r, client_id, json_find_text(&arena, d->body, "actor"));
+		hear_come(r, client_id, json_find_text(&arena, d->body, "actor"));
 	else
-		free(table_remove(&r->roster, &client_id));
+		hear_gone(r, client_id);
 	if (json_find_integer(d->body, "client_count", &n) && n >= 0)
 		count(r, (uint64_t)n);
 	arena_fini(&arena);
@@ -300,6 +328,7 @@ roster_enter(struct room *r, struct member *m, uint64_t n_clients)
 {
 	struct span client_id = span_of(m->client_id);
 
+	free(table_remove(&r->gone, &client_id));
 	m->is_unlisted = !table_find(&r->roster, &client_id);
 	r->n_unlisted += m->is_unlisted;
 	count(r, n_clients);
@@ -308,75 +337,15 @@ roster_enter(struct room *r, struct member *m, uint64_t n_clients)
 void
 roster_leave(struct room *r, struct member *m)
 {
-	if (!m->is_unlisted)
-		return;
-	m->is_unlisted = false;
-	r->n_unlisted--;
-	add(r, span_of(m->client_id), m->actor ? span_of(m->actor) : (struct span){ 0 });
-}
-
-static void
-mark_ours(void *context, struct member *m)
-{
-	struct room *r = context;
 	struct span client_id = span_of(m->client_id);
-	struct listed *l = table_find(&r->roster, &client_id);
+	struct listed *gone = table_remove(&r->gone, &client_id);
 
-	if (l)
-		l->is_ours = true;
-}
-
-static void
-write_listed(struct json_out *out, const struct listed *l)
-{
-	json_out_open(out, '{');
-	json_out_key(out, "client_id");
-	json_out_text(out, l->client_id);
-	if (l->actor.p) {
-		json_out_key(out, "actor");
-		json_out_text(out, l->actor);
+	if (m->is_unlisted) {
+		m->is_unlisted = false;
+		r->n_unlisted--;
+		if (!gone)
+			add(&r->roster, client_id,
+			    m->actor ? span_of(m->actor) : (struct span){ 0 });
 	}
-	json_out_close(out, '}');
-}
-
-static void
-end_reminder(struct room *r, struct json_out *args)
-{
-	json_out_close(args, ']');
-	json_out_close(args, '}');
-	room_report(r, NULL, COMMAND_remind, json_out_span(args));
-	json_out_clear(args);
-}
-
-void
-roster_remind(struct room *r)
-{
-	struct json_out args = { 0 };
-	struct listed *l;
-	size_t n = 0;
-
-	room_each_counted(r, mark_ours, r);
-	for (size_t i = 0; (l = table_next(&r->roster, &i));) {
-		if (!l->is_ours) {
-			if (n == 0) {
-				json_out_open(&args, '{');
-				json_out_key(&args, "clients");
-				json_out_open(&args, '[');
-			}
-			write_listed(&args, l);
-			n = (n + 1) % REMINDERS;
-			if (n == 0)
-				end_reminder(r, &args);
-		}
-		l->is_ours = false;
-	}
-	if (n > 0)
-		end_reminder(r, &args);
-	json_out_fini(&args);
-	/* What was asked of the one before is answered by one that knows nobody yet. */
-	if (r->asked_clients)
-		upstream_forget(r->hub->upstream, r->asked_clients);
-	r->asked_clients = 0;
-	if (r->n_clients != UINT64_MAX)
-		r->unsure_ms = clock_now_ms() + SETTLE_MS;
+	free(gone);
 }

@@ -99,13 +99,23 @@ on_forgotten(void *context)
 }
 
 static void
+on_deaf(void *context)
+{
+	struct gateway *g = context;
+
+	hub_deaf(g->hub);
+}
+
+static void
 open_upstream(struct gateway *g)
 {
 	struct bus_security *security = NULL;
 	char message[256];
-	struct upstream_events events = {
-		.event = on_event, .up = on_up, .forgotten = on_forgotten, .context = g
-	};
+	struct upstream_events events = { .event = on_event,
+		.up = on_up,
+		.forgotten = on_forgotten,
+		.deaf = on_deaf,
+		.context = g };
 	char id[UUID_TEXT + 1];
 
 	uuid_random(&g->id);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURN_REPLIES = 512, MONITOR_EVENT_BYTES = 6 };
+enum { TURN_REPLIES = 512 };
 
 /* Receiving. */
 
@@ -139,30 +139,6 @@ upstream_dealer_ready(struct loop_zmq *z)
 	return true;
 }
 
-/* ZeroMQ tells of its connections: a frame with the event as a 16-bit number in front. */
-bool
-upstream_monitor_ready(struct loop_zmq *z)
-{
-	struct upstream *u = OWNER_OF(z, struct upstream, monitor);
-	struct frames f;
-	uint16_t event;
-
-	while (frames_recv(&f, z->socket)) {
-		struct span frame = frames_at(&f, 0);
-		memcpy(&event, frame.n == MONITOR_EVENT_BYTES ? frame.p : "\0\0", sizeof(event));
-		frames_fini(&f);
-		if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
-			upstream_linked(u);
-		} else if (event == ZMQ_EVENT_DISCONNECTED) {
-			u->is_linked = false;
-			u->has_broken = true;
-			upstream_lost(u, "is away");
-			upstream_end_once(u);
-		}
-	}
-	return false;
-}
-
 /* Sockets. */
 
 static void *
@@ -189,21 +165,6 @@ connect_to(void *socket, const char *endpoint)
 		return true;
 	log_warn("bus", "%s: %s", endpoint, zmq_strerror(zmq_errno()));
 	return false;
-}
-
-static void
-open_monitor(struct upstream *u, void *dealer)
-{
-	static const char endpoint[] = "inproc://dealer-monitor";
-	void *socket;
-
-	if (zmq_socket_monitor(
-		dealer, endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0)
-		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
-	socket = zmq_socket(u->zmq, ZMQ_PAIR);
-	if (!socket || zmq_connect(socket, endpoint) != 0)
-		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
-	loop_add_zmq(u->loop, &u->monitor, socket);
 }
 
 /* Questions. */
@@ -332,7 +293,7 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
 	 * the interval does not grow. */
 	bus_socket_set(sub, ZMQ_RECONNECT_IVL_MAX, 0);
 	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);
-	open_monitor(u, dealer);
+	upstream_watch_links(u, dealer, sub);
 	loop_add_zmq(loop, &u->dealer, dealer);
 	loop_add_zmq(loop, &u->sub, sub);
 	if (connect_to(dealer, at->requests) && connect_to(sub, at->events))
@@ -367,7 +328,9 @@ upstream_free(struct upstream *u)
 		upstream_hello(u, true);
 	}
 	zmq_socket_monitor(u->dealer.socket, NULL, 0);
+	zmq_socket_monitor(u->sub.socket, NULL, 0);
 	close_socket(u, &u->monitor);
+	close_socket(u, &u->sub_monitor);
 	close_socket(u, &u->dealer);
 	close_socket(u, &u->sub);
 	zmq_ctx_term(u->zmq);

@@ -47,6 +47,9 @@ struct upstream_events {
 	/* graphd had not heard of us for too long and has announced our clients gone; or it may
 	 * have, and the link broke, or it ended, before it could say so. Then before up(). */
 	void (*forgotten)(void *context);
+	/* The link that events come over broke off and stands again: between, none was heard. Each
+	 * session that is subscribed to is answered with a sync. */
+	void (*deaf)(void *context);
 	void *context;
 };
 

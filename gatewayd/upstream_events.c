@@ -48,8 +48,10 @@ take_events(struct upstream *u, const struct frames *f)
 	struct uuid session;
 
 	if (span_is(topic, WIRE_HEARTBEAT_TOPIC)) {
-		/* A link may be new while the heartbeats of the old one are still in the queue. */
-		upstream_heard(u, frames_at(f, 2));
+		/* A link may be new while the heartbeats of the old one are still in the queue. And
+		 * a graphd that can only be heard is not there. */
+		if (u->is_linked)
+			upstream_heard(u, frames_at(f, 2));
 		return 0;
 	}
 	if (u->is_feed)

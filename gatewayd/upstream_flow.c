@@ -423,8 +423,6 @@ upstream_prepare(struct upstream *u)
 	u->retry.due = retry_due;
 	u->dealer.ready = upstream_dealer_ready;
 	upstream_prepare_events(u);
-	u->monitor.ready = upstream_monitor_ready;
-	u->monitor.tells = true;
 	u->turn_end.run = turn_end;
 	loop_at_turn_end(u->loop, &u->turn_end);
 	loop_set_timer(u->loop, &u->tick, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);

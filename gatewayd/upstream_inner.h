@@ -21,7 +21,7 @@ struct upstream {
 	bool is_feed;	     /* sub reads the feed */
 	int64_t deadline_ms; /* of questions that say nothing else */
 	void *zmq;
-	struct loop_zmq dealer, sub, monitor;
+	struct loop_zmq dealer, sub, monitor, sub_monitor;
 	struct upstream_requests requests;
 	struct table subscriptions;
 	struct loop_timer tick, deadline, retry;
@@ -41,6 +41,7 @@ struct upstream {
 	bool is_told; /* up() was called for this boot id, and no Hello has been answered since */
 	bool has_broken; /* the link, since a Hello was last answered */
 	bool was_still;	 /* this process, since then, for so long that it may be given up */
+	bool was_fed;	 /* the link that events come over has stood before */
 };
 
 /* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */
@@ -67,5 +68,6 @@ void upstream_end_all(struct upstream *);
 void upstream_prepare(struct upstream *);
 void upstream_prepare_events(struct upstream *);
 bool upstream_dealer_ready(struct loop_zmq *);
-bool upstream_monitor_ready(struct loop_zmq *);
+/* From now on links that come to stand and that break are noticed. */
+void upstream_watch_links(struct upstream *, void *dealer, void *sub);
 void upstream_count_in_flight(struct upstream *);

@@ -95,20 +95,20 @@ end_absence(struct member *m)
 }
 
 /* Nearly always the place is the end. */
-static void
-begin_absence(struct clients *c, struct member *m, uint64_t until_ms, bool is_reminded)
+static struct absence *
+begin_absence(struct clients *c, struct member *m, uint64_t until_ms)
 {
 	struct link *before = c->away.prev;
 
 	if (m->absence)
-		return;
+		return m->absence;
 	m->absence = xcalloc(1, sizeof(*m->absence));
 	m->absence->member = m;
 	m->absence->until_ms = until_ms;
-	m->absence->is_reminded = is_reminded;
 	while (before != &c->away && LIST_OF(before, struct absence, link)->until_ms > until_ms)
 		before = before->prev;
 	list_append(before->next, &m->absence->link);
+	return m->absence;
 }
 
 /* Who has no name of its own goes by its id. An empty actor: it has none at all. */
@@ -251,13 +251,21 @@ add_berth(struct clients *c, struct member *m, const struct client_facts *facts)
 	m->gateway = gateway_ref(gateway);
 }
 
+/* Of somebody graphd was reminded of: he who reported it knows that it was announced gone, or it
+ * was some time ago. */
+static bool
+was_told_gone(const struct absence *away, const struct client_facts *facts)
+{
+	return away && away->is_reminded && !facts->quiet && (facts->again || away->is_told);
+}
+
 enum error
 clients_join(struct clients *c, struct session *s, const struct client_facts *facts, bool *is_news)
 {
 	struct member *m = clients_member(c, s, facts->client_id);
 
 	/* A gateway that comes late may have clients who were missed. */
-	*is_news = !m && (!facts->quiet || c->has_missed);
+	*is_news = m ? was_told_gone(m->absence, facts) : !facts->quiet || c->has_missed;
 	if (!m && s->n_clients >= LIMIT_CLIENTS_PER_SESSION)
 		return ERROR_too_many_clients;
 	if (!m)
@@ -280,7 +288,9 @@ clients_remind(
     struct clients *c, struct session *s, const struct client_facts *facts, bool *was_missing)
 {
 	struct member *m = clients_member(c, s, facts->client_id);
+	struct absence *away;
 
+	clients_begin(c, facts->now_ms);
 	*was_missing = !m;
 	if (m)
 		return OK;
@@ -288,7 +298,10 @@ clients_remind(
 		return ERROR_too_many_clients;
 	m = member_new(c, s, facts);
 	set_actor(m, facts->actor);
-	begin_absence(c, m, facts->now_ms + reminded_ms(c), true);
+	away = begin_absence(c, m, facts->now_ms + reminded_ms(c));
+	away->is_reminded = true;
+	/* Those whom another graphd left here have all been reported or reminded of by then. */
+	away->is_told = facts->now_ms - c->began_ms > reminded_ms(c);
 	return OK;
 }
 
@@ -325,7 +338,7 @@ clients_leave(struct clients *c, struct session *s, const struct client_leave *l
 		client_free(c, m);
 		return LEAVE_GONE;
 	}
-	begin_absence(c, m, leave->now_ms + c->grace_ms, false);
+	begin_absence(c, m, leave->now_ms + c->grace_ms);
 	return LEAVE_STAYS;
 }
 

@@ -42,12 +42,20 @@ clients_gateway(struct clients *c, struct span id, uint64_t now_ms)
 	return g;
 }
 
+void
+clients_begin(struct clients *c, uint64_t now_ms)
+{
+	if (!c->began_ms)
+		c->began_ms = now_ms;
+}
+
 bool
 clients_hear(struct clients *c, struct span gateway, uint64_t now_ms)
 {
 	struct gateway *g = clients_gateway(c, gateway, now_ms);
 	bool was_greeted = g && g->greeted;
 
+	clients_begin(c, now_ms);
 	if (g)
 		g->greeted = true;
 	return was_greeted;

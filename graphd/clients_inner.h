@@ -27,6 +27,7 @@ struct absence {
 	struct member *member;
 	uint64_t until_ms;
 	bool is_reminded;
+	bool is_told; /* is_reminded: others were told by this graphd that it had gone */
 };
 
 /* What a client shows of itself. */
@@ -60,6 +61,7 @@ struct clients {
 	struct link away;	   /* struct absence */
 	uint64_t last_number;	   /* given to a client */
 	uint64_t awake_ms;	   /* when last told so; 0: never */
+	uint64_t began_ms;	   /* when a gateway was first heard; 0: none was */
 	bool has_missed;	   /* who was reminded of has been announced gone */
 	clients_gone_fn *gone;
 	void *gone_context;
@@ -76,6 +78,8 @@ void berth_free(struct member *, struct berth **);
 /* clients_gateways.c */
 /* The record of a gateway, borrowed, made if need be; NULL for one without a name. */
 struct gateway *clients_gateway(struct clients *, struct span id, uint64_t now_ms);
+/* A gateway is heard, perhaps the first. */
+void clients_begin(struct clients *, uint64_t now_ms);
 /* NULL gives NULL. */
 struct gateway *gateway_ref(struct gateway *);
 /* NULL is ignored. */

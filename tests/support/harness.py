@@ -255,12 +255,13 @@ class ServerTest(unittest.TestCase):
 
     gateways = 1
     fresh = False
+    server_type = Server
     server_options = {}
     server = None
 
     @classmethod
     def _new_server(cls):
-        server = Server(gateways=cls.gateways, **cls.server_options)
+        server = cls.server_type(gateways=cls.gateways, **cls.server_options)
         try:
             return server.start()
         except BaseException:

@@ -71,6 +71,24 @@ START_TEST(a_gateway_that_reports_too_late_after_a_restart_is_heard_of)
 }
 END_TEST
 
+/* A gateway did not hear that it had gone, and reminds of it. */
+START_TEST(who_was_announced_gone_and_is_reminded_of_is_announced_when_it_is_back)
+{
+	hello("g1");
+	remind("[{'client_id':'c1'}]");
+	join_on("c1", "g2", 1, ",'back':true");
+	ck_assert_str_eq(heard_names(d), "session:connected");
+	d->now_ms += LIMIT_GRACE_MS + 1;
+	forget_heard(d);
+	remind("[{'client_id':'c2'},{'client_id':'c3'}]");
+	join_on("c2", "g2", 2, "");
+	ck_assert(at_is(d->body, "announced", "true"));
+	ck_assert_str_eq(heard_names(d), "session:connected");
+	join_on("c3", "g2", 3, ",'back':true,'quiet':true");
+	ck_assert(at_is(d->body, "announced", "false"));
+}
+END_TEST
+
 START_TEST(who_is_away_for_a_shorter_time_goes_first)
 {
 	struct clients *c = clients_new(NULL, 10);
@@ -122,6 +140,7 @@ main(void)
 	tcase_add_test(tc, who_is_reminded_of_and_not_reported_is_announced_gone);
 	tcase_add_test(tc, who_is_reminded_of_comes_back_unnoticed);
 	tcase_add_test(tc, a_gateway_that_reports_too_late_after_a_restart_is_heard_of);
+	tcase_add_test(tc, who_was_announced_gone_and_is_reminded_of_is_announced_when_it_is_back);
 	tcase_add_test(tc, who_is_away_for_a_shorter_time_goes_first);
 	tcase_add_test(tc, a_reminder_must_name_clients);
 	return run_tests(tc);

@@ -185,7 +185,8 @@ START_TEST(who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it)
 	RUN_UNTIL(!upstream_is_ready(upstream));
 	fake_start();
 	memcpy(fake.boot_id, boot_id, sizeof(boot_id));
-	RUN_UNTIL((fake_asked(&none), n_forgotten == 1));
+	ck_assert_int_eq(n_deaf, 0);
+	RUN_UNTIL((fake_asked(&none), n_forgotten == 1 && n_deaf == 1));
 	ck_assert_int_eq(n_restarted, 0);
 	/* Once for each link. */
 	clock_set(clock_now_ms() + 2 * LIMIT_BUS_HEARTBEAT_MS, 1);
@@ -194,6 +195,7 @@ START_TEST(who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it)
 		fake_asked(&none);
 	}
 	clock_set(0, 0);
+	ck_assert_int_eq(n_deaf, 1);
 	ck_assert_int_eq(n_forgotten, 1);
 }
 END_TEST

@@ -4,7 +4,7 @@
 #include "tests/unit/graphd_fixture.h"
 
 static struct upstream *upstream;
-static int n_up, n_restarted, n_forgotten, n_events;
+static int n_up, n_restarted, n_forgotten, n_deaf, n_events;
 static char last_event[200];
 static uint64_t last_seq;
 
@@ -21,6 +21,13 @@ on_forgotten(void *context)
 {
 	(void)context;
 	n_forgotten++;
+}
+
+static inline void
+on_deaf(void *context)
+{
+	(void)context;
+	n_deaf++;
 }
 
 static inline void
@@ -55,11 +62,11 @@ static inline void
 set_up_reading(bool is_feed)
 {
 	struct upstream_events events = {
-		.event = on_event, .up = on_up, .forgotten = on_forgotten
+		.event = on_event, .up = on_up, .forgotten = on_forgotten, .deaf = on_deaf
 	};
 
 	memset(&fake, 0, sizeof(fake));
-	n_up = n_restarted = n_forgotten = n_events = 0;
+	n_up = n_restarted = n_forgotten = n_deaf = n_events = 0;
 	loop = loop_new();
 	fake_start();
 	upstream = upstream_new(loop,
