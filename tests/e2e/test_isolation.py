@@ -335,6 +335,8 @@ class Isolation(ProjectTest):
         return {i for i in ids if i} - {self.bait, self.b_socket, self.key}
 
     def check_a_and_b(self):
+        # Unused for so long it may be closed at the other end.
+        self.http.close()
         history = whole_history(self.server.ports[0], self.b)
         self.b_ear.await_seq(history[-1][0])
         self.b_ear.check(history)
