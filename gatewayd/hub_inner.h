@@ -71,10 +71,11 @@ struct held_event {
 struct listed {
 	struct span client_id; /* key; the texts are in the same allocation */
 	struct span actor;     /* {NULL,0}: none; the client_id's bytes when it goes by that */
-	bool is_ours;	       /* while graphd is reminded: a member here has been reported */
+	bool is_ours;	       /* while all are looked through: a member here has been reported */
 	bool is_untold;	       /* it was found on the list, and is to be told of */
 	bool is_found;	       /* it has been, and its own announcement may still come */
 	bool is_over;	       /* gone: it is on the list again */
+	uint8_t n_missing;     /* lists read since it was on one */
 };
 
 struct room {
@@ -277,8 +278,11 @@ void roster_leave(struct room *, struct member *);
  * those who are found the listeners are told. */
 void roster_tick(struct room *);
 
-/* hub_remind.c: after a restart of graphd, behind room_rejoin() and when it is heard again: it is
- * told who else was here. */
+/* hub_remind.c */
+/* Sets is_ours of those on the roster. */
+void roster_mark_ours(struct room *);
+/* After a restart of graphd, behind room_rejoin() and when it is heard again: it is told who else
+ * was here. */
 void roster_remind(struct room *);
 
 /* hub_survey.c */

@@ -21,6 +21,12 @@ mark_ours(void *context, struct member *m)
 		l->is_ours = true;
 }
 
+void
+roster_mark_ours(struct room *r)
+{
+	room_each_counted(r, mark_ours, r);
+}
+
 static void
 write_listed(struct json_out *out, const struct listed *l)
 {
@@ -50,7 +56,7 @@ roster_remind(struct room *r)
 	struct listed *l;
 	size_t n = 0;
 
-	room_each_counted(r, mark_ours, r);
+	roster_mark_ours(r);
 	for (size_t i = 0; (l = table_next(&r->roster, &i));) {
 		if (!l->is_ours) {
 			if (n == 0) {

@@ -15,7 +15,10 @@
 
 #include <stdlib.h>
 
-enum { LISTS_IN_FLIGHT = LIMIT_IN_FLIGHT / 2 };
+enum {
+	LISTS_IN_FLIGHT = LIMIT_IN_FLIGHT / 2,
+	MISSED_LISTS = 3, /* the last two of them more than a second apart */
+};
 
 static void
 table_begin(struct table *roster)
@@ -215,18 +218,44 @@ roster_has_told(struct room *r, const struct delivery *d)
 	return has_told;
 }
 
+/*
+ * Whom the listeners were told of and who is not on the list stays on the roster, for its leave may
+ * be on its way. True: of somebody it did not come; then graphd can tell everybody.
+ */
+static bool
+keep_missing(struct room *r, const struct table *before)
+{
+	bool was_lost = false;
+	struct listed *l, *old;
+
+	for (size_t i = 0; (old = table_next(before, &i));) {
+		if (old->is_ours || old->is_untold || table_find(&r->roster, &old->client_id))
+			continue;
+		add(&r->roster, old->client_id, old->actor);
+		l = table_find(&r->roster, &old->client_id);
+		if (!l)
+			continue;
+		l->n_missing = (uint8_t)(old->n_missing + 1);
+		was_lost = was_lost || l->n_missing == MISSED_LISTS;
+	}
+	return was_lost;
+}
+
 static void
 on_clients(void *arg, enum error status, struct span body)
 {
 	struct room *r = arg;
 	struct span clients, key, item;
-	struct table before = r->roster;
+	struct table before;
 	struct json_iter it;
 	struct arena arena;
+	bool was_lost;
 
 	r->asked_clients = 0;
 	if (status || !json_find(body, "clients", &clients))
 		return;
+	roster_mark_ours(r);
+	before = r->roster;
 	table_begin(&r->roster);
 	arena_init(&arena);
 	json_walk(&it, clients);
@@ -235,12 +264,16 @@ on_clients(void *arg, enum error status, struct span body)
 		    json_find_text(&arena, item, "actor"));
 	arena_fini(&arena);
 	r->n_clients = r->roster.n;
+	was_lost = keep_missing(r, &before);
 	strike_ours(r);
 	compare(r, &before);
 	table_end(&before);
 	r->is_whole = true;
 	r->unsure_ms = 0;
-	roster_tick(r);
+	if (was_lost)
+		roster_remind(r);
+	else if (r->n_untold > 0)
+		roster_tick(r);
 }
 
 static void

@@ -1,30 +1,10 @@
 /* Who is in a session, as its listeners were told, and what a new graphd is told of it. */
 
-#include "hub_fixture.h"
+#include "hub_roster_fixture.h"
 
 #include "common/limits.h"
-#include "gatewayd/hub_inner.h"
 
 static struct fake_client again;
-
-/* Somebody elsewhere comes or goes; then there are so many. */
-static void
-hear_of(enum event event, const char *client_id, const char *actor, unsigned n_clients)
-{
-	char body[128];
-
-	snprintf(body, sizeof body, "{\"client_id\":\"%s\",\"actor\":%s,\"client_count\":%u}",
-	    client_id, actor, n_clients);
-	say(event, 0, 0, body);
-}
-
-static const char *
-reminder(void)
-{
-	struct fake_ask *a = fake_open(&fake, COMMAND_remind);
-
-	return a ? a->args : NULL;
-}
 
 /* graphd is another one now. */
 static void
@@ -263,21 +243,6 @@ START_TEST(a_long_list_is_told_in_parts)
 }
 END_TEST
 
-/* The list says that these are here; and how many the session has. */
-static void
-list_is(const char *clients, unsigned n_clients)
-{
-	char body[128];
-
-	fake_answer(&fake, COMMAND_list_clients, OK, clients);
-	snprintf(body, sizeof body,
-	    "{\"project_id\":\"00000000-0000-4000-8000-000000000000\",\"active_clients\":%u}",
-	    n_clients);
-	if (fake_open(&fake, COMMAND_get_session))
-		fake_answer(&fake, COMMAND_get_session, OK, body);
-	turn();
-}
-
 START_TEST(who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_the_same)
 {
 	for (int restarted = 0; restarted < 2; restarted++) {
@@ -358,84 +323,6 @@ START_TEST(who_is_found_and_announced_meanwhile_is_told_of_once)
 }
 END_TEST
 
-/* graphd gave this gateway up; ann is reported again, but events were not heard then. */
-START_TEST(who_is_here_and_was_announced_gone_is_told_to_be_here_once_it_is_on_the_list)
-{
-	join_plainly(&cem);
-	sync_at(0);
-	bring_in_as(&ann, "A", 1);
-	pass(1100);
-	hear_of(EVENT_session_disconnected, "A", "\"ann\"", 0);
-	hub_forgotten(hub);
-	pass(1100);
-	/* Not yet. */
-	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[]}");
-	ck_assert_str_eq(fake_open(&fake, COMMAND_join)->args,
-	    "{\"client_id\":\"A\",\"connection\":2,\"back\":true}");
-	hub_deaf(hub);
-	forget_heard(&cem);
-	sync_at(0);
-	pass(2100);
-	list_is("{\"clients\":[{\"client_id\":\"A\",\"actor\":\"ann\"}]}", 1);
-	ck_assert_str_eq(cem.heard, "session_connected 0;");
-	/* Its own announcement is late. */
-	hear_of(EVENT_session_connected, "A", "\"ann\"", 1);
-	pass(3000);
-	ck_assert_str_eq(cem.heard, "session_connected 0;");
-	ck_assert_uint_eq(cem.member.group->room->gone.n, 0);
-}
-END_TEST
-
-START_TEST(who_was_announced_gone_and_here_again_is_not_told_of_again)
-{
-	join_plainly(&cem);
-	sync_at(0);
-	bring_in_as(&ann, "A", 1);
-	pass(1100);
-	forget_heard(&cem);
-	hear_of(EVENT_session_disconnected, "A", "\"ann\"", 0);
-	hear_of(EVENT_session_connected, "A", "\"ann\"", 1);
-	pass(2100);
-	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[{\"client_id\":\"A\"}]}");
-	pass(3000);
-	ck_assert_str_eq(cem.heard, "session_disconnected 0;session_connected 0;");
-	ck_assert_uint_eq(cem.member.group->room->n_unlisted, 1);
-}
-END_TEST
-
-/* Nobody waits for what was told. */
-START_TEST(who_was_announced_gone_and_leaves_is_off_the_roster)
-{
-	join_plainly(&cem);
-	sync_at(0);
-	bring_in_as(&ann, "A", 1);
-	hear_of(EVENT_session_disconnected, "A", "\"ann\"", 0);
-	hub_leave(hub, &ann.member);
-	ck_assert_uint_eq(cem.member.group->room->roster.n, 0);
-	ck_assert_uint_eq(cem.member.group->room->gone.n, 0);
-	pass(3000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 0);
-}
-END_TEST
-
-/* The link that events come over broke; the other one did not. */
-START_TEST(a_gateway_that_heard_nothing_reminds_graphd_as_soon_as_it_hears_again)
-{
-	join_plainly(&cem);
-	sync_at(0);
-	hear_of(EVENT_session_connected, "B", "null", 1);
-	pass(1000);
-	hub_deaf(hub);
-	ck_assert_ptr_null(reminder());
-	sync_at(0);
-	ck_assert_ptr_nonnull(strstr(reminder(), "\"B\""));
-	fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":1}");
-	pass(2100);
-	list_is("{\"clients\":[{\"client_id\":\"C\"}]}", 1);
-	ck_assert_str_eq(cem.heard, "joined 0;session_connected 0;session_connected 0;");
-}
-END_TEST
-
 int
 main(void)
 {
@@ -459,10 +346,5 @@ main(void)
 	    t, who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_the_same);
 	tcase_add_test(t, who_was_told_of_before_is_not_told_of_again);
 	tcase_add_test(t, who_is_found_and_announced_meanwhile_is_told_of_once);
-	tcase_add_test(
-	    t, who_is_here_and_was_announced_gone_is_told_to_be_here_once_it_is_on_the_list);
-	tcase_add_test(t, who_was_announced_gone_and_here_again_is_not_told_of_again);
-	tcase_add_test(t, who_was_announced_gone_and_leaves_is_off_the_roster);
-	tcase_add_test(t, a_gateway_that_heard_nothing_reminds_graphd_as_soon_as_it_hears_again);
 	return run_tests(t);
 }
