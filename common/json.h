@@ -85,3 +85,17 @@ struct span json_text(struct arena *, struct span value);
 struct span json_key(struct arena *, struct span key);
 /* False when it is not an integer in the range of ±2^53. 1.0 and 1e3 count as integers. */
 bool json_integer(struct span value, int64_t *out);
+
+/*
+ * The same for equal values however they are written, and for others not the same: escapes, the
+ * digits of a number (1, 1.0, 1e0) and the order of an object's members do not count. Texts with
+ * escapes are decoded in the arena.
+ */
+struct json_hash {
+	uint64_t low, high;
+};
+
+struct json_hash json_hash(struct arena *, struct span value);
+/* Of the string value that is this text. */
+struct json_hash json_hash_text(struct span text);
+bool json_hash_is_same(struct json_hash, struct json_hash);

@@ -1,17 +1,16 @@
 #include "common/json.h"
 #include "common/limits.h"
-#include "graphd/new_node.h"
 #include "graphd/projects.h"
-
-#include <stdlib.h>
 
 struct wanted {
 	struct span text, type; /* text in small letters */
 	struct {
-		char *key, *value;
-	} * properties; /* in the arena, values owned */
+		char *key;
+		struct json_hash value;
+	} * properties; /* in the request's arena */
 	size_t n;
 	struct json_out small; /* a text of a node in small letters */
+	struct arena arena;    /* for what one node has */
 };
 
 /* Letters of ASCII: the others have no small ones that all would agree on. */
@@ -39,7 +38,7 @@ holds(struct wanted *w, struct span text)
 }
 
 static bool
-text_matches(struct arena *arena, const struct node *node, struct wanted *w)
+text_matches(const struct node *node, struct wanted *w)
 {
 	const struct content *content = node_content(node);
 
@@ -48,30 +47,43 @@ text_matches(struct arena *arena, const struct node *node, struct wanted *w)
 	for (uint32_t i = 0; i < content->n_properties; i++) {
 		struct span value = span_of(content->properties[i].value);
 
-		if (json_type(value) == JSON_STRING && holds(w, json_text(arena, value)))
+		if (json_type(value) == JSON_STRING && holds(w, json_text(&w->arena, value)))
 			return true;
 	}
 	return false;
 }
 
+/* A node's own name is the property, also where it is not repeated among the properties. */
 static bool
-properties_match(const struct node *node, const struct wanted *w)
+has_value(const struct node *node, const char *key, struct json_hash wanted, struct wanted *w)
 {
-	for (size_t i = 0; i < w->n; i++) {
-		const char *value = node_property(node, w->properties[i].key);
+	const char *value = node_property(node, key);
+	struct span name;
 
-		if (!value || strcmp(value, w->properties[i].value) != 0)
+	if (value)
+		return json_hash_is_same(json_hash(&w->arena, span_of(value)), wanted);
+	if (strcmp(key, "name") != 0)
+		return false;
+	name = span_of(node_content(node)->name);
+	return json_hash_is_same(json_hash_text(name), wanted);
+}
+
+static bool
+properties_match(const struct node *node, struct wanted *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (!has_value(node, w->properties[i].key, w->properties[i].value, w))
 			return false;
-	}
 	return true;
 }
 
 static bool
-matches(struct call *c, const struct node *node, struct wanted *w)
+matches(const struct node *node, struct wanted *w)
 {
+	arena_reset(&w->arena);
 	if (w->type.p && !span_is(w->type, node_content(node)->type))
 		return false;
-	return properties_match(node, w) && (!w->text.p || text_matches(c->arena, node, w));
+	return properties_match(node, w) && (!w->text.p || text_matches(node, w));
 }
 
 static void
@@ -88,7 +100,7 @@ read_properties(struct call *c, struct span object, struct wanted *w)
 	json_walk(&it, object);
 	while (json_next(&it, &key, &value)) {
 		w->properties[w->n].key = arena_text(c->arena, json_key(c->arena, key));
-		w->properties[w->n++].value = new_node_value(value);
+		w->properties[w->n++].value = json_hash(c->arena, value);
 	}
 }
 
@@ -101,7 +113,7 @@ write_nodes(struct call *c, const struct session *s, struct wanted *w, size_t li
 	json_out_open(c->result, '[');
 	for (const struct node *n = graph_first_root(s->graph); n;
 	     n = graph_walk(s->graph, n, NULL))
-		if (matches(c, n, w) && total++ < limit)
+		if (matches(n, w) && total++ < limit)
 			tree_write_node(c->result, n, s->blueprint);
 	json_out_close(c->result, ']');
 	json_out_key(c->result, "total");
@@ -124,10 +136,10 @@ cmd_search_nodes(struct call *c, const struct search_nodes_args *a)
 		wanted.text.p = arena_text(c->arena, to_small(a->text, &wanted.small));
 		wanted.text.n = a->text.n;
 	}
+	arena_init(&wanted.arena);
 	read_properties(c, a->property, &wanted);
 	write_nodes(c, project_view_session(&view), &wanted, limit);
-	for (size_t i = 0; i < wanted.n; i++)
-		free(wanted.properties[i].value);
+	arena_fini(&wanted.arena);
 	json_out_fini(&wanted.small);
 	project_view_fini(&view);
 	return OK;

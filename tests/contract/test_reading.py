@@ -137,6 +137,20 @@ class NodeAndSearch(ProjectTest):
         self.assertEqual(sorted(self.names(property={"notes": "both"})), ["Doors", "Sills"])
         self.assertEqual(self.names(property={"notes": "both", "name": "x"}), [])
 
+    def test_a_property_is_found_by_its_value_however_that_was_written(self):
+        body = ('{"session_id":"%s","command_type":"CreateNode","data":{"blueprint_type_id":'
+                '"task","name":"Sp\\u00e4t","properties":{"notes":"caf\\u00e9 \\/","hours":2.0,'
+                '"more":{"b":[1e2],"a":"\\ud83d\\ude00"}}}}' % self.session)
+        self.ok(self.post("/commands/execute", body))
+        for wanted in ({"notes": "café /"}, {"hours": 2}, {"more": {"a": "😀", "b": [100]}},
+                       {"name": "Spät"}, {"name": "Spät", "hours": 2}):
+            with self.subTest(wanted=wanted):
+                self.assertEqual(self.names(property=wanted), ["Spät"])
+        for other in ({"notes": "cafe /"}, {"hours": "2"}, {"more": {"b": [100]}}, {"name": "S"},
+                      {"nothing": None}):
+            with self.subTest(other=other):
+                self.assertEqual(self.names(property=other), [])
+
     def test_no_more_than_the_limit_come_and_all_are_counted(self):
         found = self.search(limit=1)
         self.assertEqual((len(found["nodes"]), found["total"]), (1, 4))
