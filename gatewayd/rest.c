@@ -126,6 +126,14 @@ rest_turn_down(struct rest_call *c, enum error err)
 	rest_ask(c, COMMAND_get_graph, SPAN("{}"));
 }
 
+/* What an id may be chosen for, however it is sent. */
+static bool
+is_command(enum command command)
+{
+	return command_rows[command].kind == COMMAND_EDITS || command == COMMAND_undo ||
+	    command == COMMAND_redo;
+}
+
 /* The session is looked for first, but of two faults the body's is told. */
 static enum error
 prepare(struct rest_call *c, struct span *args)
@@ -138,6 +146,8 @@ prepare(struct rest_call *c, struct span *args)
 		err = no_session;
 	if (!err)
 		err = rest_caller(c);
+	if (!err && is_command(route->command))
+		err = rest_command_id(c);
 	if (!err)
 		err = rest_args(c, route->command, route->flags, args);
 	return err;

@@ -220,9 +220,19 @@ put_params(struct rest_call *c, enum command command, struct json_out *out)
 	}
 }
 
+/* What a body says of who asks is no argument, and no member of the file that a graph comes in. */
+static bool
+is_of_caller(enum command command, struct span name)
+{
+	bool is_one =
+	    span_is(name, "actor") || span_is(name, "client_id") || span_is(name, "command_id");
+
+	return is_one && !has_arg(command, name);
+}
+
 /* Members of the body but those that path or header have given: a name may stand once. */
 static void
-put_body(struct rest_call *c, bool has_revision, struct json_out *out)
+put_body(struct rest_call *c, enum command command, bool has_revision, struct json_out *out)
 {
 	struct json_iter it;
 	struct span key, value;
@@ -230,7 +240,8 @@ put_body(struct rest_call *c, bool has_revision, struct json_out *out)
 	json_walk(&it, c->body);
 	while (json_next(&it, &key, &value)) {
 		struct span name = json_key(http_arena(c->http), key);
-		bool is_given = has_revision && span_is(name, "if_revision");
+		bool is_given =
+		    is_of_caller(command, name) || (has_revision && span_is(name, "if_revision"));
 		for (enum route_param i = PARAM_project_id; i < PARAMS; i++)
 			is_given |= c->match.params[i].p && span_is(name, route_param_name(i));
 		if (is_given)
@@ -246,7 +257,8 @@ is_body_alone(const struct rest_call *c)
 	for (enum route_param i = PARAM_project_id; i < PARAMS; i++)
 		if (c->match.params[i].p)
 			return false;
-	return !http_header(c->http, "if-match").p;
+	return !http_header(c->http, "if-match").p && !c->members.actor.p &&
+	    !c->members.client_id.p && !c->members.command_id.p;
 }
 
 enum error
@@ -267,7 +279,7 @@ rest_args(struct rest_call *c, enum command command, unsigned flags, struct span
 	if (!err && flags & ROUTE_QUERY)
 		err = put_query(c, command, &text);
 	if (!err && c->body.p)
-		put_body(c, text.n > before, &text);
+		put_body(c, command, text.n > before, &text);
 	json_out_close(&text, '}');
 	*out = (struct span){ arena_text(http_arena(c->http), json_out_span(&text)), text.n };
 	json_out_fini(&text);

@@ -112,3 +112,20 @@ rest_caller(struct rest_call *c)
 	find_traceparent(c);
 	return err;
 }
+
+enum error
+rest_command_id(struct rest_call *c)
+{
+	struct span value = c->members.command_id, text;
+	struct uuid id;
+
+	if (!value.p)
+		return OK;
+	text = json_type(value) == JSON_STRING ? json_text(http_arena(c->http), value) : value;
+	if (!uuid_parse(text, &id))
+		return refuse(
+		    &c->why, ERROR_invalid_request, "command_id", "command_id must be a UUID.");
+	c->caller.key = text;
+	c->caller.key_is_command_id = true;
+	return OK;
+}

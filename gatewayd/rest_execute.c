@@ -47,23 +47,16 @@ find_session(struct rest_call *c, struct span value)
 	return uuid_parse(text, &c->session) ? OK : ERROR_invalid_session;
 }
 
-/* By its name, or by the identifier that tables and logs use. */
 static enum error
 find_command(struct rest_call *c, struct span value, enum command *command)
 {
-	struct span name;
-
 	if (!value.p)
 		return refuse(
 		    &c->why, ERROR_invalid_request, "command_type", "Missing command_type");
 	if (json_type(value) != JSON_STRING)
 		return refuse(
 		    &c->why, ERROR_invalid_request, "command_type", "command_type must be text.");
-	name = json_text(http_arena(c->http), value);
-	*command = command_find(name);
-	for (int i = 0; *command == COMMANDS && i < COMMANDS; i++)
-		if (span_is(name, command_rows[i].ident))
-			*command = (enum command)i;
+	*command = command_find(json_text(http_arena(c->http), value));
 	if (*command != COMMANDS && command_rows[*command].kind == COMMAND_EDITS)
 		return OK;
 	return refuse(
@@ -76,23 +69,6 @@ find_data(struct rest_call *c, struct span value, struct span *data)
 	*data = value.p ? value : SPAN("{}");
 	if (json_type(*data) != JSON_OBJECT)
 		return refuse(&c->why, ERROR_invalid_request, "data", "data must be an object.");
-	return OK;
-}
-
-static enum error
-find_key(struct rest_call *c, struct span value)
-{
-	struct uuid id;
-	struct span text;
-
-	if (!value.p)
-		return OK;
-	text = json_type(value) == JSON_STRING ? json_text(http_arena(c->http), value) : value;
-	if (!uuid_parse(text, &id))
-		return refuse(
-		    &c->why, ERROR_invalid_request, "command_id", "command_id must be a UUID.");
-	c->caller.key = text;
-	c->caller.key_is_command_id = true;
 	return OK;
 }
 
@@ -130,7 +106,7 @@ read_request(struct rest_call *c, enum command *command, struct span *data)
 	if (!err)
 		err = find_data(c, c->members.data, data);
 	if (!err)
-		err = find_key(c, c->members.command_id);
+		err = rest_command_id(c);
 	return err;
 }
 
@@ -163,19 +139,18 @@ import_args(struct rest_call *c, struct json_out *args)
 		return refuse(&c->why, ERROR_invalid_request, "file", "Missing file");
 	refusal_fini(&c->why);
 	c->why = (struct refusal){ 0 };
-	if (is_json && json_type(json_trim(text)) == JSON_OBJECT)
+	is_json = is_json && json_type(json_trim(text)) == JSON_OBJECT;
+	if (is_json && json_find(json_trim(text), "file", &file)) {
 		rest_take_body(c, json_trim(text));
-	if (c->body.p && json_find(c->body, "file", &file)) {
 		json_out_raw(args, c->body);
 		return OK;
 	}
 	json_out_open(args, '{');
 	json_out_key(args, "file");
-	if (c->body.p)
-		json_out_raw(args, c->body);
+	if (is_json)
+		json_out_raw(args, json_trim(text));
 	else
 		json_out_text(args, text);
-	c->body = (struct span){ 0 };
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
 		struct span value = http_query_value(c->http, options[i]);
 		if (!value.p)

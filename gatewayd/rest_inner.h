@@ -56,6 +56,8 @@ void rest_ask(struct rest_call *, enum command, struct span args);
 void rest_turn_down(struct rest_call *, enum error);
 /* Who asks: from body, query and header fields; what is preferred is set from the beginning. */
 enum error rest_caller(struct rest_call *);
+/* The id that the body of a command chooses for it, which is its key then; after rest_caller(). */
+enum error rest_command_id(struct rest_call *);
 /* Scans the body, when there must or may be one. */
 enum error rest_read_body(struct rest_call *, unsigned flags);
 /* The body is this scanned object; reads its members. */

@@ -71,6 +71,40 @@ class CommandIds(ProjectTest):
         reply = self.send(id_, blueprint_type_id="phase")
         self.assertEqual(reply.json.get("node_id"), first["ok"]["node_id"], reply)
 
+    def test_an_undo_has_an_id_too_however_it_is_sent(self):
+        ann = self.websocket()
+        for scope in ({}, {"scope": "mine"}):
+            undos, redos = new_id(), new_id()
+            for _ in range(3):
+                self.create()
+            count = self.info()["node_count"]
+            for what, id_, left in (("undo", undos, count - 1), ("redo", redos, count)):
+                with self.subTest(what=what, scope=scope):
+                    body = {**scope, "command_id": id_}
+                    first = self.ok(self.post(f"/sessions/{self.session}/{what}", body))
+                    again = self.ok(self.post(f"/sessions/{self.session}/{what}", body))
+                    live = ann.ask(what, **body)["ok"]
+                    for field in ("command_id", "seq", "undo_available"):
+                        self.assertEqual(again[field], first[field])
+                        self.assertEqual(live[field], first[field])
+                    self.assertEqual(self.info()["node_count"], left)
+                    other = self.post(f"/sessions/{self.session}/{what}",
+                                      {"scope": "session", "command_id": id_})
+                    self.assert_error(other, 422, "IDEMPOTENCY_MISMATCH")
+        reply = self.post(f"/sessions/{self.session}/undo", {"command_id": "x"})
+        self.assert_error(reply, 400, "INVALID_REQUEST", "command_id")
+
+    def test_a_graph_that_is_loaded_has_an_id_and_keeps_nothing_of_who_sent_it(self):
+        body = {"graph": {"roots": []}, "command_id": new_id(), "actor": "ann",
+                "client_id": "one", "shown": [1]}
+        first = self.ok(self.post(f"/sessions/{self.session}/load-graph", body))
+        again = self.ok(self.post(f"/sessions/{self.session}/load-graph", body))
+        self.assertEqual(first["command_id"], body["command_id"])
+        self.assertEqual(again["seq"], first["seq"])
+        project = self.info()["project_id"]
+        file = self.ok(self.get(f"/projects/{project}/export"))
+        self.assertEqual(file["extra"], {"file": {"shown": [1]}})
+
 
 class IdempotencyKeys(ProjectTest):
     def test_a_key_does_the_same_for_commands(self):

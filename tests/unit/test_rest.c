@@ -45,6 +45,12 @@ static const struct {
 	{ "POST", S "/undo", "", "", "Undo", SESSION, "{}", 200 },
 	{ "POST", S "/redo", "", "{\"scope\":\"mine\"}", "Redo", SESSION, "{\"scope\":\"mine\"}",
 	    200 },
+	{ "POST", S "/redo", "",
+	    "{\"actor\":\"ann\",\"command_id\":\"" NODE
+	    "\",\"scope\":\"mine\",\"client_id\":\"c\"}",
+	    "Redo", SESSION, "{\"scope\":\"mine\"}", 200 },
+	{ "POST", S "/ask", "", "{\"event\":\"e\",\"actor\":\"ann\",\"client_id\":\"c\"}", "Ask",
+	    SESSION, "{\"event\":\"e\",\"client_id\":\"c\"}", 200 },
 	{ "GET", S "/events?since=4&limit=10", "", "", "ListEvents", SESSION,
 	    "{\"since\":4,\"limit\":10}", 200 },
 	{ "GET", S "/events?since=4", "Last-Event-ID: 12\r\n", "", "ListEvents", SESSION,
@@ -53,6 +59,8 @@ static const struct {
 	    "{\"template_id\":\"restomod\"}", 200 },
 	{ "POST", API "/projects/import?mode=strict", "", "{\"nodes\":{}}", "ImportProject", "",
 	    "{\"file\":{\"nodes\":{}},\"mode\":\"strict\"}", 201 },
+	{ "POST", API "/projects/import", "", "{\"actor\":7,\"nodes\":{}}", "ImportProject", "",
+	    "{\"file\":{\"actor\":7,\"nodes\":{}}}", 201 },
 	{ "POST", API "/projects/import", "", "{\"file\":\"a: 1\"}", "ImportProject", "",
 	    "{\"file\":\"a: 1\"}", 201 },
 	{ "POST", API "/projects/import", "", "nodes:\n  a: \"b\"\n", "ImportProject", "",
@@ -61,7 +69,7 @@ static const struct {
 	    "{\"session_id\":\"" SESSION "\",\"command_type\":\"CreateNode\",\"data\":{\"a\":1}}",
 	    "CreateNode", SESSION, "{\"a\":1}", 200 },
 	{ "POST", API "/commands/execute", "X-Session-Id: " SESSION "\r\n",
-	    "{\"command_type\":\"delete_node\"}", "DeleteNode", SESSION, "{}", 200 },
+	    "{\"command_type\":\"DeleteNode\"}", "DeleteNode", SESSION, "{}", 200 },
 };
 
 START_TEST(each_url_asks_what_its_row_says)
