@@ -196,6 +196,23 @@ is_date(struct span value)
 	return take_char(&s, "Tt ") && take_time(&s) && take_zone(&s) && s.n == 0;
 }
 
+/* A type that is unknown here counts as text. A default of another kind says what else it may hold,
+ * for no new node could keep the rule otherwise. */
+static const char *
+expected_of_other(const struct property_type *p, enum json_type type)
+{
+	static const char *const kinds[] = { [JSON_NULL] = "a text",
+		[JSON_BOOL] = "true or false",
+		[JSON_INTEGER] = "a number",
+		[JSON_REAL] = "a number",
+		[JSON_STRING] = "a text",
+		[JSON_ARRAY] = "a list",
+		[JSON_OBJECT] = "an object" };
+	const char *wanted = kinds[p->value ? json_type(span_of(p->value)) : JSON_STRING];
+
+	return type == JSON_STRING || strcmp(kinds[type], wanted) == 0 ? NULL : wanted;
+}
+
 /* What a value that is not null should have been; NULL when it is. */
 static const char *
 expected(const struct property_type *p, struct span value)
@@ -213,8 +230,9 @@ expected(const struct property_type *p, struct span value)
 	case VALUE_SELECT:
 		return type == JSON_STRING ? NULL : "the id or name of an option";
 	case VALUE_TEXT:
-	case VALUE_OTHER:
 		return type == JSON_STRING ? NULL : "a text";
+	case VALUE_OTHER:
+		return expected_of_other(p, type);
 	}
 	return NULL;
 }

@@ -14,6 +14,10 @@ static const char YAML[] =
     "      - {id: status, type: select, options: [{id: p, name: Planned}, Done]}\n"
     "      - {id: open, type: select}\n"
     "      - {id: who, type: person}\n"
+    "      - {id: plan, type: object, value: {}}\n"
+    "      - {id: tags, type: tags, value: [a]}\n"
+    "      - {id: stars, type: rating, value: 3}\n"
+    "      - {id: shown, type: toggle, value: false}\n"
     "  - id: task\n"
     "    properties:\n"
     "      - {id: cost, type: number, required: true}\n";
@@ -86,6 +90,18 @@ START_TEST(values_are_of_their_type)
 		{ "text", "{}", "type" },
 		{ "who", "\"ann\"", NULL },
 		{ "who", "[]", "type" },
+		{ "plan", "{\"mon\":8}", NULL },
+		{ "plan", "\"none\"", NULL },
+		{ "plan", "null", NULL },
+		{ "plan", "[]", "type" },
+		{ "plan", "8", "type" },
+		{ "tags", "[1,2]", NULL },
+		{ "tags", "{}", "type" },
+		{ "stars", "4", NULL },
+		{ "stars", "4.5", NULL },
+		{ "stars", "true", "type" },
+		{ "shown", "true", NULL },
+		{ "shown", "1", "type" },
 		{ "number", "7", NULL },
 		{ "number", "-1.5e3", NULL },
 		{ "number", "\"50000\"", "type" },
