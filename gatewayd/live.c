@@ -81,17 +81,6 @@ live_write_joined(struct json_out *out, const struct uuid *session, struct span 
 }
 
 void
-live_write_error(struct json_out *out, enum error err, const char *message)
-{
-	struct refusal why = { 0 };
-
-	if (message)
-		refuse(&why, err, NULL, "%s", message);
-	error_write(out, err, &why);
-	refusal_fini(&why);
-}
-
-void
 live_refuse(struct http_request *request, enum error err, const char *field, const char *message)
 {
 	struct json_out error = { 0 }, out = { 0 };

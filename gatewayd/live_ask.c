@@ -68,7 +68,7 @@ give_answer(struct live_ask *a, enum error status, struct span body)
 	} else {
 		/* Errors made by the gateway have no body. */
 		if (!body.n || !json_find(body, "error", &error)) {
-			live_write_error(&own, status, NULL);
+			error_write(&own, status, NULL);
 			error = json_out_span(&own);
 		}
 		answer(a->user, id, true, error);

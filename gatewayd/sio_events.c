@@ -62,11 +62,12 @@ ack_error(struct place *p, uint64_t ack_id, struct span error)
 }
 
 void
-place_refuse(struct place *p, enum error err, const char *message, bool has_ack, uint64_t ack_id)
+place_refuse(
+    struct place *p, enum error err, const struct refusal *why, bool has_ack, uint64_t ack_id)
 {
 	struct json_out out = { 0 };
 
-	live_write_error(&out, err, message);
+	error_write(&out, err, why);
 	place_emit(p, "error", json_out_span(&out), NULL);
 	if (has_ack)
 		ack_error(p, ack_id, json_out_span(&out));
@@ -83,10 +84,16 @@ place_fail(struct place *p, struct span error, bool has_ack, uint64_t ack_id)
 		place_emit(p, "error", error, NULL);
 }
 
+/* message: NULL for the error's own text. */
 static void
-refuse_event(const struct emitted *e, enum error err, const char *message)
+refuse_event(const struct emitted *e, enum error err, const char *field, const char *message)
 {
-	place_refuse(e->place, err, message, e->event->has_ack, e->event->ack_id);
+	struct refusal why = { 0 };
+
+	if (message)
+		refuse(&why, err, field, "%s", message);
+	place_refuse(e->place, err, &why, e->event->has_ack, e->event->ack_id);
+	refusal_fini(&why);
 }
 
 static struct span
@@ -105,15 +112,13 @@ named_session(const struct emitted *e, struct uuid *session)
 {
 	struct span id = text_of(e, "session_id");
 
-	if (!id.n) {
-		refuse_event(e, ERROR_invalid_request, "Missing session_id");
-		return false;
-	}
-	if (!uuid_parse(id, session)) {
-		refuse_event(e, ERROR_invalid_session, error_rows[ERROR_invalid_session].text);
-		return false;
-	}
-	return true;
+	if (!id.n)
+		refuse_event(e, ERROR_invalid_request, "session_id", "Missing session_id");
+	else if (!uuid_parse(id, session))
+		refuse_event(e, ERROR_invalid_session, NULL, NULL);
+	else
+		return true;
+	return false;
 }
 
 /* The session that is named, and that the socket is in. */
@@ -124,7 +129,7 @@ own_session(const struct emitted *e, struct uuid *session)
 		return false;
 	if (place_seat(e->place, session))
 		return true;
-	refuse_event(e, ERROR_invalid_session, error_rows[ERROR_invalid_session].text);
+	refuse_event(e, ERROR_invalid_session, NULL, NULL);
 	return false;
 }
 
@@ -137,7 +142,7 @@ meant_session(const struct emitted *e, struct uuid *session)
 	if (json_find(e->data, "session_id", &value) && json_type(value) != JSON_NULL)
 		return own_session(e, session);
 	if (e->place->n_seats != 1) {
-		refuse_event(e, ERROR_invalid_request, "Missing session_id");
+		refuse_event(e, ERROR_invalid_request, "session_id", "Missing session_id");
 		return false;
 	}
 	*session = *hub_session(&e->place->seats->member);
@@ -178,7 +183,7 @@ ask(const struct emitted *e, struct upstream_question *q)
 	q->caller.client = span_of(place_client_id(p));
 	q->caller.minimal = true;
 	if (!live_ask(place_hub(p), &p->asks, q, purpose(e, id), on_answer, p))
-		refuse_event(e, ERROR_overloaded, error_rows[ERROR_overloaded].text);
+		refuse_event(e, ERROR_overloaded, NULL, NULL);
 }
 
 static void
@@ -194,19 +199,16 @@ on_join(const struct emitted *e)
 	if (!named_session(e, &w.session))
 		return;
 	if (!wish_read(e->arena, e->data, &w, &fault)) {
-		refuse_event(e, ERROR_invalid_request, fault);
+		refuse_event(e, ERROR_invalid_request, NULL, fault);
 		return;
 	}
 	s = place_seat(e->place, &w.session);
-	if (s) {
+	if (s)
 		seat_join_again(s, &w);
-		return;
-	}
-	if (e->place->n_seats >= LIMIT_SESSIONS_PER_CLIENT) {
-		refuse_event(e, ERROR_too_many_sessions, error_rows[ERROR_too_many_sessions].text);
-		return;
-	}
-	seat_take(e->place, &w);
+	else if (e->place->n_seats >= LIMIT_SESSIONS_PER_CLIENT)
+		refuse_event(e, ERROR_too_many_sessions, NULL, NULL);
+	else
+		seat_take(e->place, &w);
 }
 
 static void
@@ -259,7 +261,7 @@ on_request(const struct emitted *e, enum live_do what)
 	    live_read(e->data, what, span_of(place_client_id(e->place)), e->arena, &args, &q, &why);
 	q.args = json_out_span(&args);
 	if (err)
-		refuse_event(e, err, why.message);
+		place_refuse(e->place, err, &why, e->event->has_ack, e->event->ack_id);
 	else
 		ask(e, &q);
 	refusal_fini(&why);
@@ -325,11 +327,11 @@ static const struct {
 static void
 refuse_fault(const struct emitted *e)
 {
-	char message[64];
+	char text[64];
+	const char *fault = json_fault_name(e->event->fault);
 
-	snprintf(message, sizeof(message), "The event is not acceptable JSON (%s).",
-	    json_fault_name(e->event->fault));
-	refuse_event(e, ERROR_invalid_request, message);
+	snprintf(text, sizeof(text), "The event is not acceptable JSON (%s).", fault);
+	refuse_event(e, ERROR_invalid_request, NULL, text);
 }
 
 /* Bytes would leave nothing but their placeholders in what is kept. */
@@ -339,9 +341,10 @@ answer_with(const struct emitted *e, size_t handler)
 	if (handlers[handler].reads_nothing)
 		handlers[handler].handle(e);
 	else if (e->event->attachments.n)
-		refuse_event(e, ERROR_invalid_request, "The argument must be JSON without bytes.");
+		refuse_event(
+		    e, ERROR_invalid_request, NULL, "The argument must be JSON without bytes.");
 	else if (json_type(e->data) != JSON_OBJECT)
-		refuse_event(e, ERROR_invalid_request, "The argument must be an object.");
+		refuse_event(e, ERROR_invalid_request, NULL, "The argument must be an object.");
 	else
 		handlers[handler].handle(e);
 }
@@ -359,7 +362,7 @@ handle(const struct emitted *e)
 			return;
 		}
 	}
-	refuse_event(e, ERROR_unknown_command, "There is no such event.");
+	refuse_event(e, ERROR_unknown_command, NULL, "There is no such event.");
 }
 
 /* The first of the arguments, which stand in the text one after the other. */

@@ -63,7 +63,7 @@ void
 place_refuse_joins(struct place *p, struct rejoin *joins, enum error err)
 {
 	for (const struct rejoin *j = joins; j; j = j->next)
-		place_refuse(p, err, error_rows[err].text, j->has_ack, j->ack_id);
+		place_refuse(p, err, NULL, j->has_ack, j->ack_id);
 	rejoins_free(joins);
 }
 
@@ -75,7 +75,7 @@ fail_gone(struct place *p, const struct rejoin *j)
 
 	if (!j->has_ack)
 		return;
-	live_write_error(&error, ERROR_invalid_session, NULL);
+	error_write(&error, ERROR_invalid_session, NULL);
 	place_fail(p, json_out_span(&error), true, j->ack_id);
 	json_out_fini(&error);
 }
@@ -158,8 +158,7 @@ ask(struct seat *s, const struct rejoin *j)
 	/* The question's name is what to do with its answer. */
 	if (!live_ask(place_hub(p), &p->asks, &q, (struct span){ (const char *)j, sizeof *j },
 		on_rejoined, p))
-		place_refuse(
-		    p, ERROR_overloaded, error_rows[ERROR_overloaded].text, j->has_ack, j->ack_id);
+		place_refuse(p, ERROR_overloaded, NULL, j->has_ack, j->ack_id);
 	json_out_fini(&args);
 }
 
@@ -170,8 +169,7 @@ seat_join_again(struct seat *s, const struct seat_wish *w)
 
 	if (s->member.state == MEMBER_JOINING) {
 		if (!seat_keep_join(s, w))
-			place_refuse(s->place, ERROR_overloaded, error_rows[ERROR_overloaded].text,
-			    w->has_ack, w->ack_id);
+			place_refuse(s->place, ERROR_overloaded, NULL, w->has_ack, w->ack_id);
 		return;
 	}
 	j = rejoin_of(s, w);

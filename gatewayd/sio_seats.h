@@ -129,8 +129,10 @@ void sio_seats_event(void *context, struct sio_socket *, const struct sio_event 
 /* Emits one event with one JSON argument to this socket alone. offset: JSON, goes with it; or NULL.
  */
 void place_emit(struct place *, const char *name, struct span json, const char *offset);
-/* The error event, and {"error":…} as an ack if one was asked for. */
-void place_refuse(struct place *, enum error, const char *message, bool has_ack, uint64_t ack_id);
+/* The error event, and {"error":…} as an ack if one was asked for. why: NULL for the error's own
+ * text. */
+void place_refuse(
+    struct place *, enum error, const struct refusal *why, bool has_ack, uint64_t ack_id);
 /* An error object, as an ack if one was asked for, else as the error event. */
 void place_fail(struct place *, struct span error, bool has_ack, uint64_t ack_id);
 /* joined, and the same as an ack if one was asked for. offset: JSON, goes with the event; or NULL.

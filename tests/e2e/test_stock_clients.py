@@ -189,14 +189,16 @@ class WaysIn:
     def test_what_is_malformed_is_answered_by_error_and_the_connection_stays(self):
         for mode in self.each_mode():
             client = self.in_session(mode)
-            for event, arg, code in (("join_session", {}, "INVALID_REQUEST"),
-                                     ("join_session", {"session_id": 7}, "INVALID_REQUEST"),
-                                     ("join_session", "x", "INVALID_REQUEST"),
-                                     ("nonsense", {}, "UNKNOWN_COMMAND"),
-                                     ("command:execute", {}, "INVALID_REQUEST"),
-                                     ("leave_session", {"session_id": NOWHERE}, "INVALID_SESSION")):
-                answer = client.ask(event, arg)
-                self.assertEqual(answer[0]["error"]["code"], code, (event, arg))
+            for event, arg, code, field in (
+                    ("join_session", {}, "INVALID_REQUEST", "session_id"),
+                    ("join_session", {"session_id": 7}, "INVALID_REQUEST", "session_id"),
+                    ("join_session", "x", "INVALID_REQUEST", None),
+                    ("nonsense", {}, "UNKNOWN_COMMAND", None),
+                    ("command:execute", {}, "INVALID_REQUEST", "command_type"),
+                    ("undo", {"command_id": "x"}, "INVALID_REQUEST", "command_id"),
+                    ("leave_session", {"session_id": NOWHERE}, "INVALID_SESSION", None)):
+                error = client.ask(event, arg)[0]["error"]
+                self.assertEqual((error["code"], error.get("field")), (code, field), (event, arg))
                 client.await_event("error")
             self.create()
             client.await_event("graph:node-created")
