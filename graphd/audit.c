@@ -81,13 +81,22 @@ write_node_edit(struct json_out *out, const char *name, const struct edit *e)
 	write_node_side(out, "after", e->kind != EDIT_REMOVE, &e->after, e->content);
 }
 
+/* A name that does not stand among the properties is the node's own all the same. */
+static void
+write_value(struct json_out *out, const char *key, const char *json, const char *name)
+{
+	json_out_key(out, key);
+	if (json || !name)
+		json_out_raw(out, span_of(json));
+	else
+		json_out_string(out, name);
+}
+
 static void
 write_values(struct json_out *out, const struct edit *e)
 {
-	json_out_key(out, "before");
-	json_out_raw(out, span_of(e->value_before));
-	json_out_key(out, "after");
-	json_out_raw(out, span_of(e->value_after));
+	write_value(out, "before", e->value_before, e->name_before);
+	write_value(out, "after", e->value_after, e->name_after);
 }
 
 static void

@@ -201,14 +201,17 @@ static bool
 write_step(struct writing *w, const struct store_step *stored)
 {
 	struct step step;
+	bool ends_there;
 
-	if (is_full(w))
-		return true;
 	if (!step_decode(stored->bytes, &step))
 		return false;
-	audit_write(w->out, &step);
-	w->n++;
-	w->page->last_seq = step.last_seq;
+	/* A step without events ends where the one before it did, so no page can begin with it. */
+	ends_there = w->n > 0 && step.last_seq == w->page->last_seq;
+	if (ends_there || !is_full(w)) {
+		audit_write(w->out, &step);
+		w->n++;
+		w->page->last_seq = step.last_seq;
+	}
 	step_fini(&step);
 	return true;
 }

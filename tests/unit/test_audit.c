@@ -68,6 +68,23 @@ START_TEST(a_moved_node_has_both_places)
 }
 END_TEST
 
+START_TEST(a_renamed_node_had_a_name_before)
+{
+	struct uuid phase = make(d, &s, "phase", &root);
+	const char *step;
+
+	ask(d, COMMAND_update_property, &s, "{'node_id':'%s','property_id':'name','value':'B'}",
+	    text_of(&phase));
+	step = last_step();
+	ck_assert(at_is(step, "edits.0.before", "\"New Node\""));
+	ck_assert(at_is(step, "edits.0.after", "\"B\""));
+	ask(d, COMMAND_undo, &s, "{}");
+	step = last_step();
+	ck_assert(at_is(step, "edits.0.before", "\"B\""));
+	ck_assert(at_is(step, "edits.0.after", "\"New Node\""));
+}
+END_TEST
+
 START_TEST(marks_and_projects_are_shown_too)
 {
 	const char *step;
@@ -103,6 +120,39 @@ START_TEST(undo_and_redo_name_the_command_they_took)
 }
 END_TEST
 
+/* The types of the steps of a page, and whether there is more. */
+static bool
+page_is(int since, const char *types)
+{
+	struct span steps, key, value;
+	struct json_iter it;
+	char found[256] = "";
+
+	ask(d, COMMAND_list_history, &s, "{'since':%d,'limit':1}", since);
+	steps = at(d->body, "steps");
+	json_walk(&it, steps);
+	while (json_next(&it, &key, &value)) {
+		struct span type;
+		ck_assert(json_find(value, "command_type", &type));
+		strncat(found, type.p, type.n);
+	}
+	strcat(found, at_is(d->body, "more", "true") ? " more" : "");
+	return strcmp(found, types) == 0;
+}
+
+START_TEST(a_step_without_events_is_lost_between_no_two_pages)
+{
+	make(d, &s, "phase", &root);
+	for (int i = 0; i < 3; i++)
+		ask(d, COMMAND_reset_dirty, &s, "{}");
+	make(d, &s, "phase", &root);
+	ck_assert(page_is(2, "\"CreateNode\"\"ResetDirty\" more"));
+	ck_assert(page_is(4, "\"CreateNode\""));
+	ask(d, COMMAND_reset_dirty, &s, "{}");
+	ck_assert(page_is(4, "\"CreateNode\"\"ResetDirty\""));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -113,7 +163,9 @@ main(void)
 	tcase_add_test(tc, a_made_node_has_only_an_after);
 	tcase_add_test(tc, a_deleted_node_has_only_a_before);
 	tcase_add_test(tc, a_moved_node_has_both_places);
+	tcase_add_test(tc, a_renamed_node_had_a_name_before);
 	tcase_add_test(tc, marks_and_projects_are_shown_too);
 	tcase_add_test(tc, undo_and_redo_name_the_command_they_took);
+	tcase_add_test(tc, a_step_without_events_is_lost_between_no_two_pages);
 	return run_tests(tc);
 }
