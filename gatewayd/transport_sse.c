@@ -56,6 +56,8 @@ touch(struct stream *s)
 		list_append(&s->common->dirty, &s->dirty);
 }
 
+/* From now on: it owes something or has just taken some, so there is nothing to be said for a
+ * while, nor to be held against it. */
 static void
 stay_awake(struct stream *s)
 {
@@ -87,6 +89,8 @@ on_gone(void *arg)
 static void
 put(struct stream *s, struct shared_bytes *bytes)
 {
+	if (outbox_bytes(&s->out) == 0)
+		stay_awake(s);
 	outbox_add(&s->out, bytes);
 	touch(s);
 }
@@ -147,12 +151,13 @@ on_timer(struct loop_timer *timer)
 			loop_set_timer(hub_loop(common->hub), timer, s->due_ms);
 			return;
 		}
-		stay_awake(s);
-		/* A peer that has taken nothing for so long is not there. */
-		if (outbox_bytes(&s->out) > 0)
+		/* A peer that has taken nothing of it for so long is not there. */
+		if (outbox_bytes(&s->out) > 0) {
+			stay_awake(s);
 			http_stream_cut(s->request);
-		else
+		} else {
 			put(s, s->is_ndjson ? common->newline : common->comment);
+		}
 	}
 }
 
@@ -264,7 +269,6 @@ joined(struct member *m, const struct join_result *result)
 		return;
 	}
 	write_joined(s, result);
-	stay_awake(s);
 	/* Proxies must not gather what is meant to flow. */
 	http_add_header(s->request, "X-Accel-Buffering", SPAN("no"));
 	http_stream(

@@ -128,6 +128,25 @@ START_TEST(a_stream_that_takes_nothing_is_cut_even_if_it_owes_little)
 }
 END_TEST
 
+/* The event is on the stream before the comment is due, and the library is not at work until the
+ * turn's timers have fired. */
+START_TEST(an_event_at_the_time_of_a_comment_goes_out)
+{
+	open_stream(false, 2);
+	fake_http_pull(&request, 4096);
+	request.n = 0;
+	pass(LIMIT_SSE_KEEPALIVE_MS - 50);
+	durable(3);
+	turn();
+	pass(50);
+	ck_assert(!request.is_cut);
+	fake_http_pull(&request, 4096);
+	ck_assert_str_eq(request.body, "id: 3\nevent: graph:node-created\ndata: {}\n\n");
+	pass(LIMIT_SSE_KEEPALIVE_MS - 50);
+	ck_assert(!request.is_cut);
+}
+END_TEST
+
 START_TEST(a_stream_on_an_unknown_session_is_404)
 {
 	struct join j = { .session = session };
@@ -316,6 +335,7 @@ main(void)
 	tcase_add_test(t, a_stream_ends_behind_the_last_event);
 	tcase_add_test(t, a_stream_that_is_not_pulled_from_is_not_queued_for);
 	tcase_add_test(t, a_stream_that_takes_nothing_is_cut_even_if_it_owes_little);
+	tcase_add_test(t, an_event_at_the_time_of_a_comment_goes_out);
 	tcase_add_test(t, a_stream_on_an_unknown_session_is_404);
 	tcase_add_test(t, who_leaves_a_stream_is_out);
 	tcase_add_test(t, a_poll_with_news_is_answered_at_once);
