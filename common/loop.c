@@ -37,7 +37,7 @@ struct loop {
 	struct loop_timer **timers;
 	size_t n_timers, timers_capacity;
 
-	struct loop_hook *hooks;
+	struct loop_hook *hooks, *last_hook;
 
 	struct loop_sockets sockets;
 
@@ -268,6 +268,13 @@ loop_first_at_turn_end(struct loop *l, struct loop_hook *hook)
 	l->hooks = hook;
 }
 
+void
+loop_last_at_turn_end(struct loop *l, struct loop_hook *hook)
+{
+	assert(!l->last_hook);
+	l->last_hook = hook;
+}
+
 static void
 signals_ready(struct loop_io *io, uint32_t events)
 {
@@ -333,6 +340,8 @@ loop_turn(struct loop *l, int timeout_ms)
 	fire_timers(l);
 	for (struct loop_hook *hook = l->hooks; hook; hook = hook->next)
 		hook->run(hook);
+	if (l->last_hook)
+		l->last_hook->run(l->last_hook);
 	l->again = loop_sockets_look(&l->sockets) || l->again;
 }
 

@@ -45,14 +45,15 @@ void loop_cancel_timer(struct loop *, struct loop_timer *);
 /* The next wait is at most so long, and its turn has an end like any other. */
 void loop_return_in(struct loop *, uint64_t us);
 
-/* Called once at the end of every turn, in the order added; those added as first before all
- * others. */
+/* Called once at the end of every turn, in the order added; those added as first before all others,
+ * and the one that is added as last behind them, whatever is added later. */
 struct loop_hook {
 	void (*run)(struct loop_hook *);
 	struct loop_hook *next;
 };
 void loop_at_turn_end(struct loop *, struct loop_hook *);
 void loop_first_at_turn_end(struct loop *, struct loop_hook *);
+void loop_last_at_turn_end(struct loop *, struct loop_hook *);
 
 /* Blocks the signal in the calling thread and hands it to fn in a turn. Call before any thread
  * starts. */

@@ -128,6 +128,7 @@ open_upstream(struct gateway *g)
 	bus_security_free(security);
 	if (!g->upstream)
 		log_fatal("bus", "cannot use these endpoints");
+	upstream_gather(g->upstream);
 	g->hub = hub_new(g->loop, g->upstream);
 }
 
@@ -211,7 +212,6 @@ listen_for_requests(struct gateway *g)
 		.context = g->rest };
 
 	g->http = http_new(g->loop, &settings);
-	upstream_gather(g->upstream);
 	if (!g->http)
 		log_fatal("http", "cannot listen on %s port %u: %s", g->options.address,
 		    g->options.port, strerror(errno));

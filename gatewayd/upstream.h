@@ -61,8 +61,8 @@ struct upstream *upstream_new(struct loop *, const struct upstream_endpoints *,
 void upstream_advertise(struct upstream *, const char *address);
 /* Requests in flight are answered backend_unavailable. */
 void upstream_free(struct upstream *);
-/* From now on requests wait for others, at longest until the turn ends: graphd gets several in one
- * message. To be called when all else that works at the end of turns has been made. */
+/* From now on requests wait for others, at longest until all else has worked at the end of the
+ * turn: graphd gets several in one message. */
 void upstream_gather(struct upstream *);
 /* Heard from graphd within LIMIT_BUS_SILENCE_MS and its contract version is ours. */
 bool upstream_is_ready(const struct upstream *);

@@ -149,7 +149,7 @@ void
 upstream_gather(struct upstream *u)
 {
 	u->turn_last.run = turn_last;
-	loop_at_turn_end(u->loop, &u->turn_last);
+	loop_last_at_turn_end(u->loop, &u->turn_last);
 	u->gathers = true;
 }
 

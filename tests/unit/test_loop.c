@@ -292,6 +292,13 @@ hook_b(struct loop_hook *h)
 		loop_again(loop);
 }
 
+static void
+hook_c(struct loop_hook *h)
+{
+	(void)h;
+	strcat(order, "c");
+}
+
 START_TEST(a_wait_can_be_bounded_more_finely_than_by_timers)
 {
 	struct alarm a = alarm_of(1);
@@ -339,14 +346,15 @@ END_TEST
 
 START_TEST(turn_ends_run_in_their_order_and_the_loop_runs_until_stopped)
 {
-	struct loop_hook a = { .run = hook_a }, b = { .run = hook_b };
+	struct loop_hook a = { .run = hook_a }, b = { .run = hook_b }, c = { .run = hook_c };
 
+	loop_last_at_turn_end(loop, &c);
 	loop_at_turn_end(loop, &b);
 	loop_first_at_turn_end(loop, &a);
 	/* Nothing else wakes this loop: without loop_again() it would sleep for good. */
 	loop_again(loop);
 	loop_run(loop);
-	ck_assert_str_eq(order, "ababab");
+	ck_assert_str_eq(order, "abcabcabc");
 }
 END_TEST
 

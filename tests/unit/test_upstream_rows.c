@@ -129,6 +129,33 @@ START_TEST(requests_of_a_turn_leave_together_when_it_ends)
 }
 END_TEST
 
+static struct answer asked_late;
+
+static void
+ask_late(struct loop_hook *hook)
+{
+	(void)hook;
+	if (asked_late.n == 0)
+		ask(COMMAND_get_dirty, NULL, 0, &asked_late);
+	asked_late.n = 1;
+}
+
+/* As sockets do of a kind that is opened for its first client. */
+START_TEST(what_is_asked_by_work_that_joined_the_turns_end_later_leaves_with_it)
+{
+	struct loop_hook late = { .run = ask_late };
+	struct message m;
+
+	get_ready(true);
+	asked_late.n = 0;
+	loop_at_turn_end(loop, &late);
+	loop_turn(loop, 0);
+	ck_assert(next_message(&m));
+	ck_assert(span_is(m.heads[0].command, "GetDirty"));
+	frames_fini(&m.frames);
+}
+END_TEST
+
 START_TEST(as_many_as_make_a_row_leave_at_once)
 {
 	static struct answer a[LIMIT_ROW_REQUESTS];
@@ -259,6 +286,7 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up_gathering, tear_down);
 	tcase_add_test(t, requests_of_a_turn_leave_together_when_it_ends);
+	tcase_add_test(t, what_is_asked_by_work_that_joined_the_turns_end_later_leaves_with_it);
 	tcase_add_test(t, as_many_as_make_a_row_leave_at_once);
 	tcase_add_test(t, one_that_is_too_long_for_a_row_goes_alone_in_its_place);
 	tcase_add_test(t, a_row_holds_no_more_bytes_than_its_bound);
