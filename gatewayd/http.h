@@ -39,7 +39,7 @@ struct http_settings {
 	 */
 	void (*refuse)(void *context, struct http_request *, enum error, const char *message);
 	void *context;
-	/* 0: the defaults of limits.h */
+	/* 0: the defaults of limits.h. What has come of a body adds to body_ms. */
 	unsigned head_ms, body_ms, keepalive_ms, watch_ms, requests_per_connection;
 };
 

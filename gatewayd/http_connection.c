@@ -95,6 +95,21 @@ head_due(struct http_connection *c, uint64_t now_ms)
 	http_set_deadline(c, now_ms + c->http->settings.head_ms);
 }
 
+/* A long body on a slow line is no attack: what has come gives time for more, and it costs its
+ * sender as much as it costs us. */
+static void
+body_due(struct http_connection *c, uint64_t now_ms)
+{
+	const struct http_request *r = &c->request;
+	uint64_t earned_ms = r->body_n * 1000 / LIMIT_BODY_BYTES_PER_S;
+	uint64_t end_ms = r->body_began_ms + c->http->settings.body_ms + earned_ms;
+
+	if (now_ms < end_ms)
+		http_set_deadline(c, end_ms);
+	else
+		end_for_slowness(c);
+}
+
 static void
 connection_due(struct loop_timer *t)
 {
@@ -111,7 +126,7 @@ connection_due(struct loop_timer *t)
 	if (c->request.state == HTTP_IDLE || c->request.state == HTTP_HEADED)
 		head_due(c, now_ms);
 	else if (c->request.state == HTTP_READING)
-		end_for_slowness(c);
+		body_due(c, now_ms);
 }
 
 static void
@@ -261,8 +276,10 @@ begin_body(struct http_connection *c, struct http_request *r)
 		r->body_capacity = (size_t)told;
 		r->body = arena_take(&c->arena, r->body_capacity);
 	}
-	if (told > 0 || r->head.is_chunked)
-		http_set_deadline(c, clock_now_ms() + c->http->settings.body_ms);
+	if (told > 0 || r->head.is_chunked) {
+		r->body_began_ms = clock_now_ms();
+		http_set_deadline(c, r->body_began_ms + c->http->settings.body_ms);
+	}
 }
 
 /* The handler's word on the head alone; whatever it answers, the body is not read. */

@@ -37,6 +37,7 @@ struct http_request {
 	char *body;		/* in the arena when its length was told and is small; else owned */
 	bool body_is_owned;
 	size_t body_n, body_capacity, body_limit;
+	uint64_t body_began_ms;
 	struct http_extra *extras;
 	struct MHD_Response *response; /* owned until it is queued */
 	int status;

@@ -142,6 +142,28 @@ START_TEST(a_body_that_comes_slowly_is_ended_at_its_deadline)
 }
 END_TEST
 
+/* Longer than a body may be silent for, at several times the rate that is asked of it. */
+START_TEST(a_body_that_keeps_coming_may_take_its_time)
+{
+	enum { PIECE_BYTES = 4096, PIECES = 20, EVERY_MS = 20 };
+	static const char head[] =
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 81920\r\n\r\n";
+	char piece[PIECE_BYTES];
+	int fd = dial();
+	uint64_t next_ms = clock_now_ms();
+
+	memset(piece, 'x', sizeof(piece));
+	say(fd, head);
+	for (int i = 0; i < PIECES; i++) {
+		for (next_ms += EVERY_MS; clock_now_ms() < next_ms;)
+			loop_turn(loop, 5);
+		say_bytes(fd, piece, sizeof(piece));
+	}
+	ck_assert_int_eq(status_of(hear(fd)), 200);
+	close(fd);
+}
+END_TEST
+
 START_TEST(slow_connections_do_not_hinder_others)
 {
 	int slow = dial(), fd = dial();
@@ -452,6 +474,7 @@ main(void)
 	tcase_add_test(t, the_second_head_of_a_connection_has_a_deadline_too);
 	tcase_add_test(t, a_connection_kept_alive_may_rest_for_longer_than_a_head_may_take);
 	tcase_add_test(t, a_body_that_comes_slowly_is_ended_at_its_deadline);
+	tcase_add_test(t, a_body_that_keeps_coming_may_take_its_time);
 	tcase_add_test(t, slow_connections_do_not_hinder_others);
 	tcase_add_test(t, an_answer_may_come_later);
 	tcase_add_test(t, an_answer_may_come_after_the_connection_is_watched);
