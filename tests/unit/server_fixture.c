@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 5000 };
+enum { PATIENCE_MS = 20000 }; /* of a busy machine */
 
 void
 server_fixture_open(struct server_fixture *f, const char *store_spec)

@@ -1,7 +1,5 @@
 #include "memory_server.h"
 
-#include "common/clock.h"
-#include "common/limits.h"
 #include "common/loop.h"
 #include "graphd/dispatch.h"
 #include "proto/wire.h"
@@ -113,79 +111,6 @@ START_TEST(parents_are_told_of_only_where_somebody_listens)
 	ck_assert_ptr_nonnull(strstr(t.body, root));
 	ck_assert_ptr_nonnull(strstr(t.body, "\"children\":[\""));
 	zmq_close(dash);
-	zmq_close(tap);
-}
-END_TEST
-
-/* The next beacon's log_id; frames that are not this topic's do not come. */
-static struct uuid
-next_beacon(void *tap, const char *topic, int wait_ms)
-{
-	struct wire_header header;
-	struct frames frames;
-
-	ck_assert(fixture_recv(&f, tap, &frames, wait_ms));
-	ck_assert(span_is(frames_at(&frames, 0), topic));
-	ck_assert(wire_header_get(frames_at(&frames, 1), &header));
-	frames_fini(&frames);
-	return header.log_id;
-}
-
-/* A subscriber that was behind for as long as two beacons hears the third. */
-START_TEST(a_recently_active_session_is_told_of_again_in_doubling_times)
-{
-	char session[64], root[64], topic[96];
-	uint64_t at_ms[3];
-	void *tap;
-
-	make_project(&f, session, root);
-	tap = tap_new(&f, session);
-	send_create(&f.asker, session, "x");
-	for (int i = 0; i < 3; i++)
-		tap_next(&f, tap, 5000);
-	snprintf(topic, sizeof topic, "session_%s/sync", session);
-	for (int i = 0; i < 3; i++) {
-		next_beacon(tap, topic, 4 * LIMIT_BEACON_MS);
-		at_ms[i] = clock_now_ms();
-	}
-	ck_assert_uint_lt(at_ms[1] - at_ms[0], 3 * LIMIT_BEACON_MS / 2);
-	ck_assert_uint_gt(at_ms[2] - at_ms[1], 3 * LIMIT_BEACON_MS / 2);
-	zmq_close(tap);
-}
-END_TEST
-
-START_TEST(the_beacons_of_an_ended_session_say_that_it_is_not_there)
-{
-	char session[64], root[64], topic[96];
-	struct uuid log_id;
-	void *tap;
-
-	make_project(&f, session, root);
-	tap = tap_new(&f, session);
-	client_expect(&f, "OK", "EndSession", session, "", "{}");
-	while (strcmp(tap_next(&f, tap, 5000).name, "session:closed") != 0)
-		;
-	snprintf(topic, sizeof topic, "session_%s/sync", session);
-	log_id = next_beacon(tap, topic, 4 * LIMIT_BEACON_MS);
-	ck_assert(uuid_is_nil(&log_id));
-	zmq_close(tap);
-}
-END_TEST
-
-START_TEST(the_heartbeat_tells_the_same_boot_id_as_hello)
-{
-	void *tap = client_new(&f, ZMQ_SUB, f.events);
-	struct answer a = client_ask(&f, "Hello", "", "", "{\"gateway\":\"g\"}");
-	struct frames frames;
-	char boot[64];
-
-	answer_text(&a, "boot_id", boot);
-	zmq_setsockopt(tap, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, strlen(WIRE_HEARTBEAT_TOPIC));
-	ck_assert(fixture_recv(&f, tap, &frames, 5 * LIMIT_BUS_HEARTBEAT_MS));
-	ck_assert_ptr_nonnull(
-	    memmem(frames_at(&frames, 2).p, frames_at(&frames, 2).n, boot, strlen(boot)));
-	frames_fini(&frames);
-	answer_fini(&a);
 	zmq_close(tap);
 }
 END_TEST
@@ -361,77 +286,6 @@ START_TEST(sessions_end_a_few_at_a_time_and_the_answer_counts_them_all)
 }
 END_TEST
 
-enum { HOUR_MS = 3600 * 1000 };
-
-/* So many ms pass, by both clocks; sessions are looked after meanwhile. */
-static void
-let_pass(uint64_t *now_ms, uint64_t *wall_us, uint64_t ms)
-{
-	*now_ms += ms;
-	*wall_us += ms * 1000;
-	clock_set(*now_ms, *wall_us);
-	for (int i = 0; i < 5; i++)
-		loop_turn(f.loop, 5);
-}
-
-START_TEST(a_clock_that_is_set_ends_no_session_and_time_that_passes_does)
-{
-	uint64_t now_ms = clock_now_ms(), wall_us = clock_wall_us(),
-		 year_us = 8766ull * HOUR_MS * 1000;
-	char session[64], root[64];
-
-	clock_set(now_ms, wall_us);
-	server_fixture_close(&f);
-	server_fixture_open_with_ttl(&f, "memory", 24ull * HOUR_MS * 1000);
-	make_project(&f, session, root);
-	for (int jump = 0; jump < 3; jump++) {
-		/* Ten years on, back again, and ten years back. */
-		wall_us += jump == 0 ? 10 * year_us : -10 * year_us;
-		let_pass(&now_ms, &wall_us, HOUR_MS);
-		ck_assert_uint_eq(sessions_count(f.sessions), 1);
-	}
-	wall_us += 10 * year_us;
-	let_pass(&now_ms, &wall_us, 20 * HOUR_MS);
-	ck_assert_uint_eq(sessions_count(f.sessions), 1);
-	let_pass(&now_ms, &wall_us, 2 * HOUR_MS);
-	ck_assert_uint_eq(sessions_count(f.sessions), 0);
-	clock_set(0, 0);
-}
-END_TEST
-
-START_TEST(a_session_outlives_a_restart_under_a_wrong_clock)
-{
-	uint64_t now_ms = clock_now_ms(), wall_us = clock_wall_us(),
-		 year_us = 8766ull * HOUR_MS * 1000;
-	char directory[] = "/tmp/test_server_restart.XXXXXX", spec[64], path[64];
-	char session[64], root[64];
-
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(spec, sizeof spec, "sqlite:%s/graph.db", directory);
-	snprintf(path, sizeof path, "%s/graph.db", directory);
-	clock_set(now_ms, wall_us);
-	server_fixture_close(&f);
-	server_fixture_open_with_ttl(&f, spec, 24ull * HOUR_MS * 1000);
-	make_project(&f, session, root);
-	for (int restart = 0; restart < 3; restart++) {
-		/* Ten years on, back again, and ten years back. */
-		wall_us += restart == 0 ? 10 * year_us : -10 * year_us;
-		clock_set(now_ms, wall_us);
-		server_fixture_close(&f);
-		server_fixture_open_with_ttl(&f, spec, 24ull * HOUR_MS * 1000);
-		let_pass(&now_ms, &wall_us, 23 * HOUR_MS);
-		ck_assert_uint_eq(sessions_count(f.sessions), 1);
-	}
-	let_pass(&now_ms, &wall_us, 2 * HOUR_MS);
-	ck_assert_uint_eq(sessions_count(f.sessions), 0);
-	clock_set(0, 0);
-	unlink(path);
-	server_fixture_close(&f);
-	server_fixture_open(&f, "memory");
-	rmdir(directory);
-}
-END_TEST
-
 START_TEST(draining_goes_on_until_a_cleanup_is_over)
 {
 	struct answer a;
@@ -477,9 +331,6 @@ main(void)
 	tcase_add_test(served, every_subscription_is_answered_with_a_sync);
 	tcase_add_test(served, a_session_hears_nothing_of_another);
 	tcase_add_test(served, parents_are_told_of_only_where_somebody_listens);
-	tcase_add_test(served, a_recently_active_session_is_told_of_again_in_doubling_times);
-	tcase_add_test(served, the_beacons_of_an_ended_session_say_that_it_is_not_there);
-	tcase_add_test(served, the_heartbeat_tells_the_same_boot_id_as_hello);
 	tcase_add_test(served, a_big_answer_comes_in_parts_and_others_are_served_meanwhile);
 	tcase_add_test(served, a_graph_does_not_change_while_it_is_being_sent);
 	tcase_add_test(served, a_requester_that_goes_away_ends_its_big_answer);
@@ -487,9 +338,7 @@ main(void)
 	tcase_add_test(served, a_repeat_under_the_same_key_gets_the_first_answer);
 	tcase_add_test(served, an_ended_session_is_heard_of_and_then_unknown);
 	tcase_add_test(served, sessions_end_a_few_at_a_time_and_the_answer_counts_them_all);
-	tcase_add_test(served, a_clock_that_is_set_ends_no_session_and_time_that_passes_does);
 	tcase_add_test(served, draining_goes_on_until_a_cleanup_is_over);
-	tcase_add_test(served, a_session_outlives_a_restart_under_a_wrong_clock);
 	tcase_add_test(served, draining_answers_what_has_come_and_stops_the_loop);
 	return run_tests(served);
 }
