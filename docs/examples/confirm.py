@@ -20,7 +20,7 @@ def confirm(data):
     return {"sure": True}
 
 
-client.connect(url, auth={"session_id": session, "actor": "confirm.py"})
+client.connect(url, auth={"session_id": session, "actor": "confirm.py"}, wait_timeout=10)
 
 question = {"event": "confirm", "data": {"text": "Delete the phase?"}, "timeout_ms": 2000}
 request = urllib.request.Request(f"{url}/api/v1/sessions/{session}/ask", json.dumps(question).encode())

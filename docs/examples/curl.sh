@@ -18,4 +18,4 @@ echo
 # The events so far; with -N and Accept: text/event-stream they go on as they happen.
 curl -fsS "$api/sessions/$session/events?since=0"
 echo
-curl -s -N --max-time 1 -H 'Accept: application/x-ndjson' "$api/sessions/$session/events?since=0" || [ $? = 28 ]
+curl -s -N --max-time 2 -H 'Accept: application/x-ndjson' "$api/sessions/$session/events?since=0" || [ $? = 28 ]

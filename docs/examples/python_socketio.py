@@ -11,24 +11,27 @@ import socketio
 
 url, session = sys.argv[1:]
 client = socketio.Client()
-done = threading.Event()
+heard = threading.Semaphore(0)
 
 
 @client.on("graph:node-created")
 def created(data):
     print(f"{data['seq']} graph:node-created {data['name']}", flush=True)
+    heard.release()
 
 
 @client.on("command:executed")
 def executed(data):
     print(f"{data['seq']} command:executed {data['command_type']}", flush=True)
-    done.set()
+    heard.release()
 
 
-# Without recovery of its own, it says in auth how far it has come: since.
-client.connect(url, auth={"session_id": session})
+# Without recovery of its own, it says in auth how far it has come: since. By itself it waits for a
+# second to be let in, which is little on a busy machine.
+client.connect(url, auth={"session_id": session}, wait_timeout=10)
 answer = client.call("command:execute", {
     "command_type": "CreateNode", "data": {"blueprint_type_id": "phase", "name": "From Python"}})
 print(f"answer {answer['success']} {answer['seq']}", flush=True)
-done.wait(10)
+for _ in ("created", "executed"):
+    heard.acquire(timeout=10)
 client.disconnect()
