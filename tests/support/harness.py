@@ -42,11 +42,18 @@ def new_seed():
     return int(os.environ.get("SEED", random.randrange(1 << 32)))
 
 
+_held_ports = []
+
+
 def free_port():
-    """A port nobody has now. Taken from the kernel, so two tests at once get different ones."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that the kernel gives to nobody else while this process lives: not to another test, nor,
+    while a daemon is started again, to a client that tries to come back to it. A listener that says
+    SO_REUSEADDR, as daemons do, may have it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _held_ports.append(held)
+    return held.getsockname()[1]
 
 
 def eventually(condition, limit_s=10, what="the condition"):
