@@ -16,6 +16,7 @@ from worker import Worker
 EVENTS_PER_S = 10_000 if LONG else 4_000
 STEPS_PER_S = 20
 PHASE_S = 30 if LONG else 1.3
+PHASE_STEPS = 20
 PAIRS = 2
 MOST_PAIRS = 6   # on a machine that does other things too
 HEAR_ALL = 4
@@ -31,7 +32,8 @@ class Pump(Worker):
     def __init__(self, port, session, nodes):
         super().__init__()
         self.port, self.session, self.nodes = port, session, nodes
-        self.events = 0
+        self.events = self.steps = 0
+        self.rests = False
 
     def commands(self, n):
         size = EVENTS_PER_S // STEPS_PER_S - 1
@@ -41,15 +43,18 @@ class Pump(Worker):
 
     def work(self):
         with Http(self.port) as http:
-            began, n = time.monotonic(), 0
-            while not self.ending.wait(max(0, began + n / STEPS_PER_S - time.monotonic())):
-                n += 1
-                commands = self.commands(n)
+            at = time.monotonic()
+            while not self.ending.wait(max(0, at - time.monotonic())):
+                at = (time.monotonic() if self.rests else at) + 1 / STEPS_PER_S
+                if self.rests:
+                    continue
+                commands = self.commands(self.steps)
                 reply = http.post(f"{API}/commands/execute", {
                     "session_id": self.session, "command_type": "Batch",
                     "command_id": stamp(), "data": {"commands": commands}}, MINIMAL)
                 assert reply.status == 200, reply
                 self.events += len(commands) + 1
+                self.steps += 1
 
 
 class Stopped(ProjectTest):
@@ -69,16 +74,27 @@ class Stopped(ProjectTest):
     def phase(self):
         """The listeners' p99 and the most that the gateway had in memory meanwhile."""
         self.listeners.found()
-        most, deadline = 0, time.monotonic() + PHASE_S
-        while time.monotonic() < deadline:
+        most, events, began = 0, self.pump.events, time.monotonic()
+        last = self.pump.steps + PHASE_STEPS
+        while time.monotonic() < began + PHASE_S or self.pump.steps < last:
+            self.assertTrue(self.pump.is_alive(), self.pump.problem)
             most = max(most, self.server.gateways[0].rss_bytes())
             time.sleep(0.05)
+        self.rates.append((self.pump.events - events) / (time.monotonic() - began))
         found = self.listeners.found()
         self.assertGreater(found["n"], 10 * LISTENERS)
         return found["p99_ms"], most
 
-    def alternate(self, stop, cont, caught_up):
-        without, within, growth, began = [], [], [], time.monotonic()
+    def catch_up(self, reader):
+        """Whoever reads in Python need not be as fast as the gateways."""
+        self.pump.rests = True
+        seq = self.info()["seq"]
+        eventually(lambda: self.seq_of(reader) >= seq, 180 if LONG else 60,
+                   "the one that was stopped is up to date")
+        self.pump.rests = False
+
+    def alternate(self, stop, cont, reader):
+        without, within, growth, self.rates = [], [], [], []
         self.pump.start()
         self.phase()  # to get warm
         while len(within) < PAIRS or (len(within) < MOST_PAIRS and self.is_slow(without, within)):
@@ -91,17 +107,17 @@ class Stopped(ProjectTest):
             growth.append(most - base)
             # A phase may be longer than an idle connection is kept.
             self.http.close()
-            eventually(caught_up, 180 if LONG else 60, "the one that was stopped is up to date")
-        rate = self.pump.events / (time.monotonic() - began)
+            self.catch_up(reader)
         self.pump.end()
-        return without, within, max(growth), rate
+        return without, within, max(growth), statistics.median(self.rates)
 
     @staticmethod
     def is_slow(without, within):
-        return statistics.median(within) > 2 * statistics.median(without) + SLACK_MS
+        """Other work spoils a reading, but cannot make one look good: the best ones are compared."""
+        return min(within) > 2 * min(without) + SLACK_MS
 
     def check(self, who, all_without, all_within, growth, rate):
-        without, within = statistics.median(all_without), statistics.median(all_within)
+        without, within = min(all_without), min(all_within)
         print(f"{who} stopped for {PHASE_S} s at {rate:.0f} events/s: p99 of {LISTENERS} others "
               f"{without:.1f} ms without, {within:.1f} ms with ({within / without - 1:+.0%}), "
               f"gateway grew by {growth / 1024:.0f} KiB in {len(all_within)} readings")
@@ -110,6 +126,8 @@ class Stopped(ProjectTest):
         self.assertLess(growth, (1 + HEAR_ALL) * QUEUE_BYTES + PAGE_BYTES)
 
     def seq_of(self, reader):
+        if isinstance(reader, TapReader):
+            return reader.seq
         found = reader.found()
         self.assertIsNone(found["problem"])
         return found["seq"]
@@ -119,8 +137,7 @@ class Stopped(ProjectTest):
         self.addCleanup(reader.close)
         reads = self.server.metric("gatewayd_journal_reads_total")
         figures = self.alternate(
-            lambda: reader.signal(signal.SIGSTOP), lambda: reader.signal(signal.SIGCONT),
-            lambda: self.seq_of(reader) > self.info()["seq"] - EVENTS_PER_S)
+            lambda: reader.signal(signal.SIGSTOP), lambda: reader.signal(signal.SIGCONT), reader)
         tree = self.tree()
         eventually(lambda: self.seq_of(reader) >= tree["seq"], 30, "the reader's last event")
         found = reader.found()
@@ -137,8 +154,7 @@ class Stopped(ProjectTest):
         tap.await_arrival()
         figures = self.alternate(
             lambda: tap.process.send_signal(signal.SIGSTOP),
-            lambda: tap.process.send_signal(signal.SIGCONT),
-            lambda: tap.seq > self.info()["seq"] - EVENTS_PER_S)
+            lambda: tap.process.send_signal(signal.SIGCONT), tap)
         tap.await_seq(self.info()["seq"])
         tap.check(whole_history(self.server.ports[1], self.session))
         self.assertEqual(tap.arrivals, 1)
