@@ -83,9 +83,12 @@ put_only_snapshot(
 	int64_t of_session[] = { h->ref, (int64_t)cut->ordinal };
 	int64_t row[] = { s->next_snapshot, h->ref, (int64_t)cut->ordinal, (int64_t)cut->seq,
 		(int64_t)sqlite_bytes_checksum(bytes) };
+	/* By ranges of ids, which are found by themselves: of all sessions there may be many parts.
+	 */
 	int rc = run_once(s->db,
-	    "DELETE FROM snapshot_parts WHERE id >> 16 IN"
-	    " (SELECT id FROM snapshots WHERE session = ?1 AND ordinal <= ?2)",
+	    "DELETE FROM snapshot_parts WHERE id IN (SELECT p.id FROM snapshots s JOIN"
+	    " snapshot_parts p ON p.id >= s.id * 65536 AND p.id < (s.id + 1) * 65536"
+	    " WHERE s.session = ?1 AND s.ordinal <= ?2)",
 	    of_session, 2, NULL);
 
 	if (rc == SQLITE_OK)

@@ -211,6 +211,32 @@ START_TEST(a_cut_is_no_damage_where_the_rows_were_behind)
 }
 END_TEST
 
+/* Rows that a statement passed by on its way through a whole table. */
+static int
+count_scanned(unsigned type, void *context, void *statement, void *time_ns)
+{
+	(void)type;
+	(void)time_ns;
+	*(int *)context += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
+	return 0;
+}
+
+/* Or to compact many sessions would take the square of their number. */
+START_TEST(a_cut_looks_only_at_rows_of_its_own_session)
+{
+	int n_scanned = 0;
+
+	for (unsigned i = 1; i <= 20; i++) {
+		fill(i, 1, 10);
+		ck_assert_int_eq(cut(i, 5, SPAN("five")), OK);
+	}
+	sqlite3_trace_v2(
+	    sqlite_store_of(f.store)->db, SQLITE_TRACE_PROFILE, count_scanned, &n_scanned);
+	ck_assert_int_eq(cut(10, 8, SPAN("eight")), OK);
+	ck_assert_int_eq(n_scanned, 0);
+}
+END_TEST
+
 START_TEST(a_snapshot_of_many_parts_comes_back_whole)
 {
 	struct uuid id = fixture_id(1);
@@ -402,6 +428,7 @@ main(void)
 	tcase_add_test(tc, the_snapshot_of_the_cut_stays_while_newer_ones_come_and_go);
 	tcase_add_test(tc, a_cut_can_be_moved_on_but_not_back);
 	tcase_add_test(tc, a_cut_is_no_damage_where_the_rows_were_behind);
+	tcase_add_test(tc, a_cut_looks_only_at_rows_of_its_own_session);
 	tcase_add_test(tc, a_snapshot_of_many_parts_comes_back_whole);
 	tcase_add_test(tc, one_of_the_steps_that_go_can_be_kept);
 	tcase_add_test(tc, a_cut_that_does_not_fit_changes_nothing);
