@@ -174,6 +174,21 @@ bounds_of(enum command command)
 }
 
 static enum error
+refuse_json(const char *what, enum json_fault fault, size_t offset, struct refusal *why)
+{
+	enum error err = refuse(why, ERROR_invalid_request, what,
+	    "No acceptable JSON in the %s: %s at byte %zu.", what, json_fault_name(fault), offset);
+
+	json_out_open(&why->details, '{');
+	json_out_key(&why->details, "fault");
+	json_out_string(&why->details, json_fault_name(fault));
+	json_out_key(&why->details, "offset");
+	json_out_uint(&why->details, offset);
+	json_out_close(&why->details, '}');
+	return err;
+}
+
+static enum error
 check_json(
     struct span *text, const char *what, const struct json_bounds *bounds, struct refusal *why)
 {
@@ -183,17 +198,8 @@ check_json(
 	if (text->n == 0)
 		return OK;
 	fault = json_scan(*text, bounds, &offset);
-	if (fault != JSON_OK) {
-		json_out_open(&why->details, '{');
-		json_out_key(&why->details, "fault");
-		json_out_string(&why->details, json_fault_name(fault));
-		json_out_key(&why->details, "offset");
-		json_out_uint(&why->details, offset);
-		json_out_close(&why->details, '}');
-		return refuse(why, ERROR_invalid_request, what,
-		    "No acceptable JSON in the %s: %s at byte %zu.", what, json_fault_name(fault),
-		    offset);
-	}
+	if (fault != JSON_OK)
+		return refuse_json(what, fault, offset, why);
 	*text = json_trim(*text);
 	if (json_type(*text) != JSON_OBJECT)
 		return refuse(why, ERROR_invalid_request, what, "The %s must be an object.", what);

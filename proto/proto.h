@@ -130,7 +130,7 @@ void refusal_fini(struct refusal *);
  */
 void refusal_trim(struct refusal *);
 /* Fills it in and returns err, so that a check can end with: return refuse(...). message as
- * printf(3). */
+ * printf(3). The details are empty then: they are written behind it. */
 enum error refuse(struct refusal *, enum error err, const char *field, const char *message, ...)
     __attribute__((format(printf, 4, 5)));
 /* {"code":…,"message":…,"field"?,"details"?} */

@@ -182,6 +182,17 @@ START_TEST(a_request_id_is_enough_to_be_told_what_is_wrong)
 }
 END_TEST
 
+START_TEST(what_is_no_acceptable_json_is_told_where_it_went_wrong)
+{
+	struct answer a = client_ask(&f, "Hello", "", "", "{\"gateway\":1e999}");
+
+	ck_assert_str_eq(a.status, "INVALID_REQUEST");
+	ck_assert_ptr_nonnull(
+	    strstr(a.body, "\"details\":{\"fault\":\"JSON_NUMBER\",\"offset\":11}"));
+	answer_fini(&a);
+}
+END_TEST
+
 START_TEST(arguments_beyond_the_bound_are_refused_by_name)
 {
 	size_t n = LIMIT_BODY_BYTES + 100;
@@ -241,6 +252,7 @@ main(void)
 	tcase_add_test(door, an_envelope_of_several_frames_is_given_back);
 	tcase_add_test(door, what_is_no_request_is_dropped_and_harms_nobody);
 	tcase_add_test(door, a_request_id_is_enough_to_be_told_what_is_wrong);
+	tcase_add_test(door, what_is_no_acceptable_json_is_told_where_it_went_wrong);
 	tcase_add_test(door, arguments_beyond_the_bound_are_refused_by_name);
 	tcase_add_test(door, a_packed_request_is_answered_in_kind);
 	tcase_add_test(door, a_packed_head_that_is_cut_short_is_dropped);
