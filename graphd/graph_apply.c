@@ -107,13 +107,30 @@ find_parent(const struct graph *g, const struct uuid *id, struct node **out)
 	return *out || uuid_is_nil(id);
 }
 
+static int
+compare_keys(const void *a, const void *b)
+{
+	return strcmp(((const struct property *)a)->key, ((const struct property *)b)->key);
+}
+
+/* Few are compared pairwise; many sorted, for a graph that is loaded may be made of such nodes. */
 static bool
 repeats_a_property(const struct content *c)
 {
-	for (uint32_t i = 1; i < c->n_properties; i++)
+	enum { FEW = 16 };
+	struct property sorted[LIMIT_PROPERTIES];
+
+	for (uint32_t i = 1; i < c->n_properties && c->n_properties <= FEW; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (strcmp(c->properties[i].key, c->properties[j].key) == 0)
 				return true;
+	if (c->n_properties <= FEW)
+		return false;
+	memcpy(sorted, c->properties, c->n_properties * sizeof(*sorted));
+	qsort(sorted, c->n_properties, sizeof(*sorted), compare_keys);
+	for (uint32_t i = 1; i < c->n_properties; i++)
+		if (strcmp(sorted[i - 1].key, sorted[i].key) == 0)
+			return true;
 	return false;
 }
 

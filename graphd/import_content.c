@@ -150,20 +150,23 @@ read_type(struct import_reader *r, const struct import_draft *d, struct content 
 	return OK;
 }
 
-/* Whether one of the properties read so far has that key. */
+/* Keys of the properties that a node has so far: comparing each with all others would take the
+ * square of their number. */
+struct keys {
+	struct table table; /* struct span */
+	struct span keys[LIMIT_PROPERTIES];
+};
+
 static bool
-has_property(const struct content *c, struct span key)
+is_taken(const struct keys *taken, struct span key)
 {
-	for (uint32_t i = 0; i < c->n_properties; i++)
-		if (span_is(key, c->properties[i].key))
-			return true;
-	return false;
+	return table_find(&taken->table, &key) != NULL;
 }
 
 /* The value is stored as it was written but for white space: numbers keep their digits. */
 static enum error
 read_property(struct import_reader *r, const struct import_draft *d, struct span key,
-    struct span value, struct content *out)
+    struct span value, struct keys *taken, struct content *out)
 {
 	struct json_out json = { 0 };
 	struct property *p = &out->properties[out->n_properties];
@@ -171,9 +174,9 @@ read_property(struct import_reader *r, const struct import_draft *d, struct span
 	    translate_property(blueprint_type(r->blueprint, out->type), json_key(&r->arena, key));
 
 	/* A property under its plain id and under its uuid: the first one has the id. */
-	if (has_property(out, plain))
+	if (is_taken(taken, plain))
 		plain = json_key(&r->arena, key);
-	if (has_property(out, plain)) {
+	if (is_taken(taken, plain)) {
 		import_warn(r, d->entry, "repeated_property",
 		    "The second value of property %.*s of node %.*s is dropped.", CLIP(plain),
 		    CLIP(d->entry->id_text));
@@ -188,7 +191,8 @@ read_property(struct import_reader *r, const struct import_draft *d, struct span
 	}
 	p->key = xspandup(plain);
 	p->value = xspandup(json_out_span(&json));
-	out->n_properties++;
+	taken->keys[out->n_properties] = (struct span){ p->key, plain.n };
+	table_add(&taken->table, &taken->keys[out->n_properties++]);
 	json_out_fini(&json);
 	return OK;
 }
@@ -198,6 +202,7 @@ read_properties(struct import_reader *r, const struct import_draft *d, struct co
 {
 	struct span value = d->members[MEMBER_PROPERTIES], key, member;
 	struct json_iter iter;
+	struct keys taken;
 	enum error err = OK;
 	size_t n = 0;
 
@@ -213,8 +218,10 @@ read_properties(struct import_reader *r, const struct import_draft *d, struct co
 		    "The node %.*s has more than %d properties.", CLIP(d->entry->id_text),
 		    LIMIT_PROPERTIES);
 	out->properties = n ? xcalloc(n, sizeof(*out->properties)) : NULL;
+	table_init(&taken.table, 0, 0);
 	for (json_walk(&iter, value); !err && json_next(&iter, &key, &member);)
-		err = read_property(r, d, key, member, out);
+		err = read_property(r, d, key, member, &taken, out);
+	table_fini(&taken.table);
 	return err;
 }
 

@@ -264,6 +264,32 @@ START_TEST(a_node_has_no_more_properties_than_the_limit)
 }
 END_TEST
 
+START_TEST(a_property_twice_is_found_among_few_and_among_many)
+{
+	static const int numbers[] = { 2, 16, 17, LIMIT_PROPERTIES };
+	char key[16];
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		struct graph *g = graph_new();
+		struct edit twice = add_edit(1, 0, 0, "twice"), once = add_edit(2, 0, 0, "once");
+
+		for (int j = 1; j < numbers[i]; j++) {
+			snprintf(key, sizeof(key), "p%d", j);
+			content_add(twice.content, key, "0");
+			content_add(once.content, key, "0");
+		}
+		content_add(twice.content, "p1", "1");
+		content_add(once.content, "other", "1");
+		ck_assert_int_eq(apply(g, twice), ERROR_invalid_graph);
+		ck_assert_int_eq(apply(g, once), OK);
+		/* They keep the order in which they came. */
+		ck_assert_str_eq(node_content(find_node(g, 2))->properties[0].key, "p1");
+		assert_sound(g);
+		graph_free(g);
+	}
+}
+END_TEST
+
 START_TEST(walks_meet_every_node_once)
 {
 	struct graph *g = graph_new();
@@ -396,6 +422,7 @@ main(void)
 	tcase_add_test(tests, the_hash_is_the_same_in_every_process);
 	tcase_add_test(tests, a_chain_may_be_as_deep_as_the_limit_and_no_deeper);
 	tcase_add_test(tests, a_node_has_no_more_properties_than_the_limit);
+	tcase_add_test(tests, a_property_twice_is_found_among_few_and_among_many);
 	tcase_add_test(tests, walks_meet_every_node_once);
 	tcase_add_test(tests, a_walk_within_a_branch_stays_there);
 	tcase_add_test(tests, edits_among_100000_children_cost_little_more_than_among_100);
