@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { SWEPT_AT_LEAST = 64 };
+
 /* A revision that may still be on its way to disk. */
 struct pending {
 	struct uuid project, session;
@@ -14,6 +16,7 @@ struct pending {
 
 struct projects {
 	struct table pending;
+	size_t sweep_at; /* so many of them */
 };
 
 struct projects *
@@ -22,6 +25,7 @@ projects_new(void)
 	struct projects *p = xcalloc(1, sizeof(*p));
 
 	table_init(&p->pending, offsetof(struct pending, project), sizeof(struct uuid));
+	p->sweep_at = SWEPT_AT_LEAST;
 	return p;
 }
 
@@ -44,11 +48,45 @@ projects_free(struct projects *p)
 	free(p);
 }
 
-void
-projects_note(struct projects *p, const struct session *s, uint64_t revision)
+size_t
+projects_count(const struct projects *p)
 {
-	struct pending *pending = table_find(&p->pending, &s->meta.project_id);
+	return p->pending.n;
+}
 
+/* Whether the save has neither reached the disk, where the store would show it, nor been taken
+ * back. */
+static bool
+is_on_its_way(const struct pending *pending, const struct sessions *ss)
+{
+	const struct session *s = sessions_loaded(ss, &pending->session);
+
+	return s && s->durable_seq <= pending->seq && s->seq > pending->seq;
+}
+
+/* Whenever there are twice as many as were on their way the last time. */
+static void
+sweep(struct projects *p, const struct sessions *ss)
+{
+	struct pending *pending;
+
+	for (size_t i = 0; (pending = table_next(&p->pending, &i));) {
+		if (is_on_its_way(pending, ss))
+			continue;
+		table_remove(&p->pending, &pending->project);
+		free(pending);
+	}
+	p->sweep_at = 2 * p->pending.n + SWEPT_AT_LEAST;
+}
+
+void
+projects_note(struct projects *p, struct sessions *ss, const struct session *s, uint64_t revision)
+{
+	struct pending *pending;
+
+	if (p->pending.n >= p->sweep_at)
+		sweep(p, ss);
+	pending = table_find(&p->pending, &s->meta.project_id);
 	if (!pending) {
 		pending = xcalloc(1, sizeof(*pending));
 		pending->project = s->meta.project_id;
@@ -78,17 +116,6 @@ take_revision(void *context, const struct store_project *stored)
 {
 	*(uint64_t *)context = stored->revision;
 	return false;
-}
-
-/* Whether the save has neither reached the disk, where the store would show it, nor been taken
- * back. */
-static bool
-is_on_its_way(const struct pending *pending, struct sessions *ss)
-{
-	struct session *s;
-
-	return !sessions_get(ss, &pending->session, &s) && s->durable_seq <= pending->seq &&
-	    s->seq > pending->seq;
 }
 
 enum error

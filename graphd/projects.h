@@ -10,8 +10,11 @@ struct projects;
 
 struct projects *projects_new(void);
 void projects_free(struct projects *);
-/* s was saved as this revision by the step that is open. */
-void projects_note(struct projects *, const struct session *s, uint64_t revision);
+/* s is saved as this revision by the step that is open, or opened next. */
+void projects_note(
+    struct projects *, struct sessions *, const struct session *s, uint64_t revision);
+/* How many are remembered: those on their way, and some that have arrived. */
+size_t projects_count(const struct projects *);
 /* No revision is on its way any more. */
 void projects_forget(struct projects *);
 /* The newest revision, 0 when it was never saved. */

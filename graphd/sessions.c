@@ -259,6 +259,14 @@ sessions_count(const struct sessions *ss)
 }
 
 struct session *
+sessions_loaded(const struct sessions *ss, const struct uuid *id)
+{
+	const struct row *r = table_find(&ss->rows, id);
+
+	return r ? r->session : NULL;
+}
+
+struct session *
 sessions_of_project(struct sessions *ss, const struct uuid *project_id)
 {
 	struct project_sessions *p = table_find(&ss->projects, project_id);

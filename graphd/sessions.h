@@ -16,6 +16,9 @@ void sessions_free(struct sessions *);
 /* invalid_session (unknown or closed), session_damaged, storage_failed. Borrowed until the end of
  * the turn. */
 enum error sessions_get(struct sessions *, const struct uuid *id, struct session **out);
+/* The same without reading it: NULL when it is not in memory, where all are with anything that is
+ * not on disk yet; closed ones too. */
+struct session *sessions_loaded(const struct sessions *, const struct uuid *id);
 /* A new one with a random log_id; too_many_sessions. */
 enum error sessions_create(struct sessions *, uint64_t now_us, struct session **out);
 /* Takes one that was made elsewhere (import with history). */

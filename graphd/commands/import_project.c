@@ -118,7 +118,7 @@ save(struct call *c, struct session *s)
 	err = session_edit(s, &edit);
 	if (err)
 		return err;
-	projects_note(c->dispatcher->projects, s, 1);
+	projects_note(c->dispatcher->projects, c->sessions, s, 1);
 	call_end(c);
 	project_put(c, s, 1);
 	return OK;

@@ -49,7 +49,7 @@ save(struct call *c, struct session *s, uint64_t revision)
 	snprintf(details, sizeof(details), "{\"revision\":%llu}", (unsigned long long)revision);
 	edit.value_after = xstrdup(details);
 	project_put(c, s, revision);
-	projects_note(c->dispatcher->projects, s, revision);
+	projects_note(c->dispatcher->projects, c->sessions, s, revision);
 	call_begin(c, s, STEP_MARK);
 	return session_edit(s, &edit);
 }
