@@ -306,24 +306,32 @@ loop_signal(struct loop *l, int signal, void (*fn)(void *arg, int signal), void 
 	}
 }
 
+/* Rounded up: who returns too early would only wait once more. */
+static int
+whole_ms(uint64_t us)
+{
+	return us < (uint64_t)INT_MAX * 1000 ? (int)((us + 999) / 1000) : INT_MAX;
+}
+
 /* epoll_wait() counts in milliseconds, which is too coarse for what returns sooner. Where the
  * kernel is older than the finer call, or a container's filter is, it has to do. */
 static int
 wait_for_events(struct loop *l, int timeout_ms)
 {
-	int soon_ms = (int)((l->return_us + 999) / 1000), n;
-	struct timespec soon = { 0, (long)(l->return_us * 1000) };
-	bool is_soon = l->return_us > 0 && l->return_us < 1000000 &&
-	    (timeout_ms < 0 || l->return_us < (uint64_t)timeout_ms * 1000);
+	uint64_t us = l->return_us;
+	struct timespec soon = { (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
+	int n;
 
 	l->return_us = 0;
-	if (is_soon && !l->is_coarse) {
+	if (us == 0 || (timeout_ms >= 0 && us >= (uint64_t)timeout_ms * 1000))
+		return epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, timeout_ms);
+	if (!l->is_coarse) {
 		n = epoll_pwait2(l->epoll_fd, l->events, LOOP_EVENTS, &soon, NULL);
 		l->is_coarse = n < 0 && (errno == ENOSYS || errno == EPERM);
 		if (!l->is_coarse)
 			return n;
 	}
-	return epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, is_soon ? soon_ms : timeout_ms);
+	return epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, whole_ms(us));
 }
 
 void

@@ -314,6 +314,20 @@ START_TEST(a_wait_can_be_bounded_more_finely_than_by_timers)
 }
 END_TEST
 
+START_TEST(a_turn_can_end_after_more_than_a_second_too)
+{
+	struct alarm a = alarm_of(1);
+	uint64_t began_us = clock_now_us();
+
+	loop_set_timer(loop, &a.timer, clock_now_ms() + 60000);
+	loop_return_in(loop, 1100000);
+	loop_turn(loop, -1);
+	ck_assert_uint_ge(clock_now_us() - began_us, 1100000);
+	ck_assert_uint_lt(clock_now_us() - began_us, 10000000);
+	loop_cancel_timer(loop, &a.timer);
+}
+END_TEST
+
 /* As a kernel before 5.11, or a container's filter that is older than the call. */
 static void
 forbid(unsigned call, int err)
@@ -396,6 +410,7 @@ main(void)
 	tcase_add_test(c, random_timers_fire_in_the_order_of_their_times);
 	tcase_add_test(c, the_loop_sleeps_until_a_timer_is_due);
 	tcase_add_test(c, a_wait_can_be_bounded_more_finely_than_by_timers);
+	tcase_add_test(c, a_turn_can_end_after_more_than_a_second_too);
 	tcase_add_loop_test(c, where_the_finer_wait_is_not_to_be_had_a_coarse_one_does, 0, 2);
 	tcase_add_test(c, turn_ends_run_in_their_order_and_the_loop_runs_until_stopped);
 	tcase_add_test(c, signals_arrive_in_a_turn);
