@@ -13,7 +13,13 @@
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 #define ZAP_VERSION "1.0"
 
-enum { KEY_BYTES = 32, KEY_TEXT = 41, ZAP_FRAMES = 7 };
+enum {
+	KEY_BYTES = 32,
+	KEY_TEXT = 41,
+	ZAP_FRAMES = 7,
+	PATH_BYTES =
+	    255, /* czmq cuts a longer one: the secret would go where nobody looks for it */
+};
 
 struct bus_security {
 	zcert_t *own;
@@ -64,12 +70,24 @@ on_zap(struct loop_zmq *z)
 	return true;
 }
 
+static bool
+is_too_long(const char *path, char message[256])
+{
+	if (strlen(path) + sizeof("_secret") - 1 <= PATH_BYTES)
+		return false;
+	snprintf(message, 256, "%.180s…: the path is too long", path);
+	return true;
+}
+
 static zcert_t *
 load(const char *path, bool with_secret, char message[256])
 {
 	static const uint8_t none[KEY_BYTES];
-	zcert_t *cert = zcert_load(path);
+	zcert_t *cert;
 
+	if (is_too_long(path, message))
+		return NULL;
+	cert = zcert_load(path);
 	if (cert && with_secret && memcmp(zcert_secret_key(cert), none, KEY_BYTES) == 0)
 		zcert_destroy(&cert);
 	if (!cert)
@@ -125,6 +143,14 @@ bus_security_client(const char *certificate, const char *server_public, char mes
 	return NULL;
 }
 
+/* Without one of them the bus would be open to everybody, as with a libzmq that has no CURVE. */
+static void
+set(void *socket, int option, const void *value, size_t n_bytes)
+{
+	if (zmq_setsockopt(socket, option, value, n_bytes) != 0)
+		log_fatal("bus", "a socket cannot be secured: %s", zmq_strerror(errno));
+}
+
 void
 bus_security_apply(const struct bus_security *s, void *socket)
 {
@@ -132,14 +158,14 @@ bus_security_apply(const struct bus_security *s, void *socket)
 
 	if (!s)
 		return;
-	zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, zcert_secret_key(s->own), KEY_BYTES);
-	zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, zcert_public_key(s->own), KEY_BYTES);
+	set(socket, ZMQ_CURVE_SECRETKEY, zcert_secret_key(s->own), KEY_BYTES);
+	set(socket, ZMQ_CURVE_PUBLICKEY, zcert_public_key(s->own), KEY_BYTES);
 	if (s->server) {
-		zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, zcert_public_key(s->server), KEY_BYTES);
+		set(socket, ZMQ_CURVE_SERVERKEY, zcert_public_key(s->server), KEY_BYTES);
 		return;
 	}
-	zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &on, sizeof(on));
-	zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "graphd", 6);
+	set(socket, ZMQ_CURVE_SERVER, &on, sizeof(on));
+	set(socket, ZMQ_ZAP_DOMAIN, "graphd", 6);
 }
 
 void
@@ -163,10 +189,15 @@ bus_security_free(struct bus_security *s)
 bool
 bus_security_new_certificate(const char *path, char message[256])
 {
-	zcert_t *cert = zcert_new();
-	mode_t mask = umask(077);
-	int rc = cert ? zcert_save(cert, path) : -1;
+	zcert_t *cert;
+	mode_t mask;
+	int rc;
 
+	if (is_too_long(path, message))
+		return false;
+	cert = zcert_new();
+	mask = umask(077);
+	rc = cert ? zcert_save(cert, path) : -1;
 	umask(mask);
 	zcert_destroy(&cert);
 	if (rc != 0)

@@ -16,7 +16,8 @@ struct bus_security *bus_security_server(struct loop *, void *zmq_context, const
     const char *allow_directory, char message[256]);
 struct bus_security *bus_security_client(
     const char *certificate, const char *server_public, char message[256]);
-/* Before bind or connect. NULL: nothing is done. */
+/* Before bind or connect. NULL: nothing is done. It ends the process when it cannot do it, for the
+ * socket would be open to everybody. */
 void bus_security_apply(const struct bus_security *, void *socket);
 /* Before the context ends. NULL is let by. */
 void bus_security_free(struct bus_security *);

@@ -157,6 +157,39 @@ START_TEST(what_is_missing_is_named)
 }
 END_TEST
 
+/* czmq would write its secret under another name, at one length over the public file. */
+START_TEST(a_path_that_is_too_long_is_refused)
+{
+	char long_path[300], lots[200];
+	size_t n = strlen(directory) + 2;
+
+	memset(lots, 'd', sizeof lots);
+	snprintf(long_path, sizeof long_path, "%s/%.*s", directory, 200, lots);
+	ck_assert_int_eq(mkdir(long_path, 0700), 0);
+	for (size_t length = 247; length <= 256; length++) {
+		snprintf(long_path, sizeof long_path, "%s/%.*s/%.*s", directory, 200, lots,
+		    (int)(length - n - 200), lots);
+		ck_assert_uint_eq(strlen(long_path), length);
+		ck_assert_int_eq(bus_security_new_certificate(long_path, message), length <= 248);
+		if (length <= 248)
+			continue;
+		ck_assert_ptr_nonnull(strstr(message, "too long"));
+		ck_assert_int_ne(access(long_path, F_OK), 0);
+		ck_assert_ptr_null(bus_security_client(long_path, path("server"), message));
+		ck_assert_ptr_nonnull(strstr(message, "too long"));
+	}
+}
+END_TEST
+
+START_TEST(a_socket_that_cannot_be_secured_ends_the_process)
+{
+	struct bus_security *s = bus_security_client(path("friend"), path("server"), message);
+
+	ck_assert_ptr_nonnull(s);
+	bus_security_apply(s, NULL);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -167,5 +200,7 @@ main(void)
 	tcase_add_test(tc, one_whose_certificate_is_not_there_is_not);
 	tcase_add_test(tc, secrets_are_for_their_owner_alone);
 	tcase_add_test(tc, what_is_missing_is_named);
+	tcase_add_test(tc, a_path_that_is_too_long_is_refused);
+	tcase_add_exit_test(tc, a_socket_that_cannot_be_secured_ends_the_process, 1);
 	return run_tests(tc);
 }
