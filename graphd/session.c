@@ -119,17 +119,16 @@ keep_edit(struct step *step, const struct edit *e)
 	step->edits[step->n_edits++] = *e;
 }
 
-/* The session's own reading of the text that the graph keeps. */
-static enum error
-adopt_meta(struct session *s, const char *text)
+bool
+session_adopt_meta(struct session *s, const char *text)
 {
 	struct meta meta = { .project_name = NULL };
 
 	if (text && !meta_read(span_of(text), &meta))
-		return ERROR_invalid_request;
+		return false;
 	meta_fini(&s->meta);
 	s->meta = meta;
-	return OK;
+	return true;
 }
 
 enum error
@@ -143,8 +142,8 @@ session_apply(struct session *s, struct edit *e)
 		added = e->content->packed ? e->content : content_pack(e->content);
 	if (e->kind == EDIT_ADD && added == e->content)
 		e->content = content_copy(added);
-	if (e->kind == EDIT_META)
-		err = adopt_meta(s, e->value_after);
+	if (e->kind == EDIT_META && !session_adopt_meta(s, e->value_after))
+		err = ERROR_invalid_request;
 	if (!err)
 		err = graph_apply(s->graph, e);
 	if (err) {
@@ -200,7 +199,7 @@ take_back(struct session *s, struct edit *e)
 
 	edit_invert(e);
 	if (e->kind == EDIT_META)
-		adopt_meta(s, e->value_after);
+		session_adopt_meta(s, e->value_after);
 	err = graph_apply(s->graph, e);
 	assert(!err); /* the graph is as the edit left it */
 }

@@ -123,12 +123,6 @@ is_same_place(const struct place *a, const struct place *b)
 	    a->index == b->index;
 }
 
-static bool
-is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* What the graph found when it made a stored edit must be what was stored. */
 static bool
 is_as_stored(const struct edit *e, const struct edit *stored)
@@ -138,18 +132,6 @@ is_as_stored(const struct edit *e, const struct edit *stored)
 	    is_same_text(e->value_before, stored->value_before) &&
 	    is_same_text(e->name_before, stored->name_before) &&
 	    e->property_index == stored->property_index;
-}
-
-static bool
-replay_meta(struct session *s, const struct edit *e)
-{
-	struct meta meta = { .project_name = NULL };
-
-	if (e->value_after && !meta_read(span_of(e->value_after), &meta))
-		return false;
-	meta_fini(&s->meta);
-	s->meta = meta;
-	return true;
 }
 
 /* Leaves the edit as the history keeps it: complete, without what was added. */
@@ -162,7 +144,7 @@ replay_edit(struct session *s, struct edit *e)
 	/* What the graph will find is compared; it may free or replace the original. */
 	stored.value_before = xspandup(span_of(e->value_before));
 	stored.name_before = xspandup(span_of(e->name_before));
-	fits = e->kind != EDIT_META || replay_meta(s, e);
+	fits = e->kind != EDIT_META || session_adopt_meta(s, e->value_after);
 	fits = fits && !graph_apply(s->graph, e) && is_as_stored(e, &stored);
 	free(stored.value_before);
 	free(stored.name_before);

@@ -7,12 +7,6 @@
 #include <stdlib.h>
 
 static bool
-is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool
 is_under(const struct node *n, const struct uuid *parent)
 {
 	const struct node *p = node_parent(n);

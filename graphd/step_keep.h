@@ -3,6 +3,17 @@
 
 #include "graphd/rollback.h"
 
+/* NULL is the same as NULL alone. */
+static inline bool
+is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* The session's own reading of the text that the graph keeps; NULL: no project. False: it is none,
+ * and nothing has changed. */
+bool session_adopt_meta(struct session *, const char *meta_json);
+
 /* As session_edit(), but the edit says itself where a new property goes. */
 enum error session_apply(struct session *, struct edit *);
 /*
