@@ -46,7 +46,6 @@ struct node_type {
 };
 
 struct blueprint {
-	struct span id_key; /* = id, for the table */
 	char *id, *version, *name, *description;
 	struct node_type *types;
 	size_t n_types;

@@ -343,7 +343,6 @@ blueprint_parse(struct span id, struct span yaml, char message[256])
 	if (root) {
 		b = xcalloc(1, sizeof(*b));
 		b->id = xspandup(id);
-		b->id_key = span_of(b->id);
 		if (!read_blueprint(&r, root, b)) {
 			blueprint_free(b);
 			b = NULL;
