@@ -8,9 +8,8 @@
 #include <stdlib.h>
 
 enum {
-	REPLY_BYTES = 384,	/* most minimal replies are shorter */
-	NODE_BYTES = 256,	/* in a tree, about */
-	SLACK_BYTES = 8 * 1024, /* the node with which a slice ends goes beyond its length */
+	REPLY_BYTES = 384, /* most minimal replies are shorter */
+	NODE_BYTES = 256,  /* in a tree, about */
 };
 
 void
@@ -121,7 +120,7 @@ reply_start_tree(struct outcome *out, char *tail)
 	size_t about_bytes = graph_count(out->tree.graph) * NODE_BYTES;
 
 	json_out_reserve(&out->body,
-	    about_bytes < LIMIT_SLICE_BYTES ? about_bytes : LIMIT_SLICE_BYTES + SLACK_BYTES);
+	    about_bytes < LIMIT_SLICE_BYTES ? about_bytes : LIMIT_SLICE_BYTES + TREE_SLACK_BYTES);
 	if (!tree_write(&out->tree, &out->body, LIMIT_SLICE_BYTES)) {
 		out->tree_active = true;
 		out->tail = tail;

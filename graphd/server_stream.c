@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SLACK_BYTES = 8 * 1024 }; /* the node with which a slice ends goes beyond its length */
-
 struct stream *
 stream_new(struct outcome *o, uint64_t now_ms)
 {
@@ -44,7 +42,7 @@ static void
 make_more(struct stream *s)
 {
 	if (!s->out.bytes)
-		json_out_reserve(&s->out, LIMIT_SLICE_BYTES + SLACK_BYTES);
+		json_out_reserve(&s->out, LIMIT_SLICE_BYTES + TREE_SLACK_BYTES);
 	if (!tree_write(&s->tree, &s->out, LIMIT_SLICE_BYTES))
 		return;
 	s->tree_active = false;

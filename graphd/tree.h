@@ -10,6 +10,8 @@
 
 struct blueprint;
 
+enum { TREE_SLACK_BYTES = 8 * 1024 }; /* the node that ends a slice goes beyond its length */
+
 struct tree_writer {
 	const struct graph *graph;
 	const struct blueprint *blueprint; /* for indicators; may be NULL */
