@@ -1,7 +1,8 @@
 #pragma once
 /*
- * A hash table of pointers to objects that hold their own key: open addressing, 16 bytes per object
- * at most, hash seeded from the kernel so that chosen keys cannot collide on purpose.
+ * A hash table of pointers to objects that hold their own key: open addressing, 11 to 22 bytes per
+ * object while it grows, hash seeded from the kernel so that chosen keys cannot collide on purpose.
+ * It gets smaller only when the last object goes.
  */
 
 #include "common/span.h"

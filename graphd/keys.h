@@ -31,10 +31,10 @@ enum key_state {
 	KEY_USED,
 	KEY_UNREAD /* first steps are still to be read: ask again in another turn */
 };
-/* A session without a closed door: the one that the request or, for MANAGES, its arguments name.
- * NULL: none. */
+/* session: the one that the request names or, for MANAGES, its arguments; NULL: none. *out is set
+ * when the key was used. */
 enum key_state keys_find(
-    struct keys *, const struct request *, struct session *, struct remembered *out);
+    struct keys *, const struct request *, struct session *session, struct remembered *out);
 /* For requests that name no session. Returns the token that keys_forget() takes. */
 uint64_t keys_add(struct keys *, const struct request *, const struct remembered *);
 void keys_forget(struct keys *, uint64_t token);

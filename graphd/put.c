@@ -1,20 +1,5 @@
 #include "graphd/put.h"
 
-#include "common/mem.h"
-
-enum { CAPACITY_MIN = 256 };
-
-void
-put_grow(struct json_out *out, size_t n_bytes)
-{
-	size_t capacity = out->capacity ? out->capacity : CAPACITY_MIN;
-
-	while (capacity - out->n < n_bytes)
-		capacity *= 2;
-	out->bytes = xrealloc(out->bytes, capacity, 1);
-	out->capacity = capacity;
-}
-
 void
 put_uint(struct json_out *out, uint64_t value)
 {

@@ -11,15 +11,12 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Out of line, because it is rare. */
-void put_grow(struct json_out *, size_t n_bytes);
-
-/* Room for so many bytes, to be filled through put_end(). */
+/* Room for so many bytes at the end, whose number the caller adds to out->n. */
 static inline char *
 put_room(struct json_out *out, size_t n_bytes)
 {
 	if (out->capacity - out->n < n_bytes)
-		put_grow(out, n_bytes);
+		json_out_reserve(out, n_bytes);
 	return out->bytes + out->n;
 }
 
