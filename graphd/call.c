@@ -48,14 +48,14 @@ call_begin(struct call *c, struct session *s, enum step_kind kind)
 }
 
 void
-call_end(struct call *c)
+call_end(struct call *c, struct span result)
 {
 	struct session *s = c->outcome->session;
 
 	if (!s || !s->open)
 		return;
 	s->warnings = NULL;
-	c->outcome->step = session_end(s, (struct span){ NULL, 0 });
+	c->outcome->step = session_end(s, result);
 }
 
 enum error

@@ -9,8 +9,9 @@
 
 /* Opens the request's step on s, which becomes the outcome's session. */
 void call_begin(struct call *, struct session *, enum step_kind);
-/* Closes the step before the handler returns, for what must stand in a snapshot of it. */
-void call_end(struct call *);
+/* Closes the step, if one is open; result: an object or {NULL,0}. A handler does it itself only
+ * before it takes a snapshot in which the step must stand. */
+void call_end(struct call *, struct span result);
 /* A new session with its created mark; the step stays open. */
 enum error call_new_session(struct call *, struct session **out);
 

@@ -84,17 +84,6 @@ remember(struct call *c, enum error err, struct span reply)
 }
 
 static void
-close_step(struct call *c, struct span result)
-{
-	struct session *s = c->outcome->session;
-
-	if (!s || !s->open)
-		return;
-	s->warnings = NULL;
-	c->outcome->step = session_end(s, result);
-}
-
-static void
 finish_change(struct call *c)
 {
 	struct outcome *out = c->outcome;
@@ -108,7 +97,7 @@ finish_change(struct call *c)
 	} else {
 		reply.members = (struct span){ c->result->bytes + 1, c->result->n - 1 };
 	}
-	close_step(c, reply.result);
+	call_end(c, reply.result);
 	reply.warnings = json_out_span(&c->dispatcher->warnings);
 	reply.seq = out->step && out->step->last_seq ? out->step->last_seq : c->session->seq;
 	reply_change(&out->body, &reply, c->session);
@@ -124,7 +113,7 @@ finish_other(struct call *c)
 	struct outcome *out = c->outcome;
 	size_t plain_n = c->tail ? c->plain_n : c->result->n;
 
-	close_step(c, (struct span){ NULL, 0 });
+	call_end(c, (struct span){ NULL, 0 });
 	json_out_bytes(&out->body, (struct span){ c->result->bytes, plain_n });
 	json_out_close(&out->body, '}');
 	remember(c, OK, json_out_span(&out->body));

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "graphd/failpoint.h"
+#include "graphd/lifecycle.h"
 #include "graphd/reply.h"
 
 #include <stdlib.h>
@@ -55,9 +56,7 @@ wants_graph(struct server *s, const struct ask *ask)
 
 	refusal_fini(&why);
 	arena_reset(&s->arena);
-	return wants &&
-	    (command_rows[ask->command].kind == COMMAND_EDITS || ask->command == COMMAND_undo ||
-		ask->command == COMMAND_redo);
+	return wants && lifecycle_has(ask->command);
 }
 
 /* The caller of a change that was not stored: the error, and the graph as it is again, unless the

@@ -119,7 +119,7 @@ save(struct call *c, struct session *s)
 	if (err)
 		return err;
 	projects_note(c->dispatcher->projects, c->sessions, s, 1);
-	call_end(c);
+	call_end(c, (struct span){ NULL, 0 });
 	project_put(c, s, 1);
 	return OK;
 }
