@@ -192,6 +192,29 @@ announce_begin(struct outcome *out, enum event event, struct session *s, bool fi
 }
 
 void
+announce_client(
+    struct outcome *out, enum event event, struct session *s, const struct announce_who *who)
+{
+	struct json_out *text = announce_begin(out, event, s, false, who);
+
+	json_out_key(text, "client_count");
+	json_out_uint(text, s->n_clients);
+	announce_end(out);
+}
+
+/* White space would be told to all, and a line's end in it would end an event of an EventSource. */
+void
+announce_presence(
+    struct outcome *out, struct session *s, const struct announce_who *who, struct span data)
+{
+	struct json_out *text = announce_begin(out, EVENT_presence_update, s, false, who);
+
+	json_out_key(text, "data");
+	json_out_minified(text, data);
+	announce_end(out);
+}
+
+void
 announce_end(struct outcome *out)
 {
 	struct announcement *a = &out->announcements[out->n_announcements - 1];

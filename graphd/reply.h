@@ -43,3 +43,8 @@ struct announce_who {
 struct json_out *announce_begin(
     struct outcome *, enum event, struct session *, bool first, const struct announce_who *);
 void announce_end(struct outcome *);
+/* session:connected or session:disconnected, of that client. */
+void announce_client(struct outcome *, enum event, struct session *, const struct announce_who *);
+/* presence:update. data: JSON as it was written; {NULL,0}: it shows nothing any more. */
+void announce_presence(
+    struct outcome *, struct session *, const struct announce_who *, struct span data);

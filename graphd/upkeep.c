@@ -27,23 +27,17 @@ announce_change(void *context, const struct client_change *change)
 	struct announce_who who = { .now_us = e->now_us,
 		.actor = span_of(change->client->actor),
 		.client = span_of(clients_id_of(change->client)) };
-	enum event event = change->gone ? EVENT_session_disconnected : EVENT_presence_update;
 	struct outcome out;
-	struct json_out *text;
 
 	outcome_init(&out);
 	out.session = change->session;
-	text = announce_begin(&out, event, change->session, false, &who);
 	if (change->gone) {
 		/* As by a word of its own: it was in use until now. */
 		sessions_use(e->dispatcher->sessions, change->session, e->now_us, e->now_ms);
-		json_out_key(text, "client_count");
-		json_out_uint(text, change->session->n_clients);
+		announce_client(&out, EVENT_session_disconnected, change->session, &who);
 	} else {
-		json_out_key(text, "data");
-		json_out_raw(text, change->data);
+		announce_presence(&out, change->session, &who, change->data);
 	}
-	announce_end(&out);
 	e->fn(e->context, &out);
 	outcome_fini(&out);
 }

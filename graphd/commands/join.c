@@ -7,12 +7,8 @@ announce(struct call *c, struct span client_id)
 	struct announce_who who = {
 		.actor = c->request->caller.actor, .client = client_id, .now_us = c->request->now_us
 	};
-	struct json_out *text =
-	    announce_begin(c->outcome, EVENT_session_connected, c->session, false, &who);
 
-	json_out_key(text, "client_count");
-	json_out_uint(text, c->session->n_clients);
-	announce_end(c->outcome);
+	announce_client(c->outcome, EVENT_session_connected, c->session, &who);
 }
 
 enum error

@@ -1,6 +1,5 @@
 #include "common/limits.h"
 #include "graphd/dispatcher.h"
-#include "graphd/new_node.h"
 
 enum error
 cmd_presence(struct call *c, const struct presence_args *a)
@@ -9,7 +8,6 @@ cmd_presence(struct call *c, const struct presence_args *a)
 		.client = a->client_id,
 		.now_us = c->request->now_us };
 	enum presence outcome;
-	struct json_out *text;
 
 	if (a->data.n > LIMIT_PRESENCE_BYTES)
 		return refuse(c->why, ERROR_limit_value, "data", "Presence may have %d bytes.",
@@ -21,9 +19,6 @@ cmd_presence(struct call *c, const struct presence_args *a)
 		    "No such client is in the session.");
 	if (outcome == PRESENCE_LATER)
 		return OK;
-	text = announce_begin(c->outcome, EVENT_presence_update, c->session, false, &who);
-	json_out_key(text, "data");
-	json_out_minified(text, a->data);
-	announce_end(c->outcome);
+	announce_presence(c->outcome, c->session, &who, a->data);
 	return OK;
 }

@@ -140,6 +140,24 @@ START_TEST(presence_is_told_coalesced_and_forgotten)
 }
 END_TEST
 
+/* The end of a line within an event would be the end of the event to an EventSource. */
+START_TEST(presence_is_told_without_white_space_however_late)
+{
+	join("c1", "");
+	for (int i = 0; i < 2; i++) {
+		forget_heard(d);
+		ask(d, COMMAND_presence, &s, "{'client_id':'c1','data':{ 'x' :\n\n[ 1,\r 2 ] }}");
+		if (i > 0) {
+			ck_assert_uint_eq(d->n_heard, 0);
+			d->now_ms += 50;
+			expire();
+		}
+		ck_assert_uint_eq(d->n_heard, 1);
+		ck_assert(at_is(d->heard[0].body, "data", "{\"x\":[1,2]}"));
+	}
+}
+END_TEST
+
 START_TEST(presence_of_a_client_that_leaves_is_not_told_any_more)
 {
 	join("c1", "");
@@ -448,6 +466,7 @@ main(void)
 	tcase_add_test(tc, gateways_that_told_an_address_are_listed_until_they_go);
 	tcase_add_test(tc, an_address_has_a_bounded_length);
 	tcase_add_test(tc, presence_is_told_coalesced_and_forgotten);
+	tcase_add_test(tc, presence_is_told_without_white_space_however_late);
 	tcase_add_test(tc, presence_of_a_client_that_leaves_is_not_told_any_more);
 	tcase_add_test(tc, a_client_whose_connection_breaks_off_may_come_back_unnoticed);
 	tcase_add_test(tc, a_client_that_is_away_for_too_long_is_announced_gone);
