@@ -168,13 +168,15 @@ json_next(struct json_iter *i, struct span *key, struct span *value)
 	if (i->object) {
 		start = i->at + 1;
 		i->at = skip_string(i->at, i->end);
+		if (i->at == start)
+			return false;
 		*key = (struct span){ start, (size_t)(i->at - start) - 1 };
 		i->at = skip_between(i->at, i->end);
 	}
 	start = i->at;
 	i->at = skip_value(i->at, i->end);
 	*value = (struct span){ start, (size_t)(i->at - start) };
-	return true;
+	return value->n > 0;
 }
 
 static bool
@@ -192,7 +194,7 @@ is_name(struct span key, const char *name)
 	if (!is_escaped(key))
 		return span_is(key, name);
 	for (const char *at = key.p; at < key.p + key.n; name += n) {
-		at = json_decode(at, bytes, &n);
+		at = json_decode(at, key.p + key.n, bytes, &n);
 		if (strncmp(name, bytes, n) != 0)
 			return false;
 	}
@@ -243,7 +245,7 @@ json_key(struct arena *a, struct span key)
 	text = arena_take(a, key.n + 4);
 	out.p = text;
 	for (const char *at = key.p; at < key.p + key.n; out.n += n)
-		at = json_decode(at, text + out.n, &n);
+		at = json_decode(at, key.p + key.n, text + out.n, &n);
 	return out;
 }
 

@@ -2,7 +2,8 @@
 /*
  * JSON as peers send it. json_scan() is strict (RFC 8259 and the bounds below) and allocates
  * nothing; everything else here walks text that passed it, in place: a value is a span of the
- * original text, so numbers, member order and escapes come out as they came in.
+ * original text, so numbers, member order and escapes come out as they came in. Of text that did
+ * not pass, as from a graphd that is none, it gives what is no sense, but nothing beyond its end.
  */
 
 #include "common/mem.h"

@@ -63,29 +63,33 @@ json_escaped(char letter)
 
 /*
  * Decodes one byte or one escape of text that json_scan() accepted: writes *n bytes (1 to 4) and
- * gives the end of what it read.
+ * gives the end of what it read. Of other text it writes whatever it is, and reads none behind the
+ * end.
  */
 static inline const char *
-json_decode(const char *at, char out[4], size_t *n)
+json_decode(const char *at, const char *end, char out[4], size_t *n)
 {
-	uint32_t c;
+	enum { SHORT = 2, LONG = 6 };
+	int32_t c, low;
 
 	*n = 1;
-	if (at[0] != '\\') {
-		out[0] = at[0];
+	out[0] = at[0];
+	if (at[0] != '\\' || end - at < SHORT)
 		return at + 1;
-	}
 	if (at[1] != 'u') {
-		out[0] = json_escaped(at[1]);
-		return at + 2;
+		out[0] = json_escaped(at[1]) ? json_escaped(at[1]) : at[0];
+		return at + SHORT;
 	}
-	c = (uint32_t)json_hex4(at + 2);
-	at += 6;
-	if (c >= 0xd800 && c < 0xdc00) {
-		c = 0x10000 + ((c & 0x3ff) << 10 | ((uint32_t)json_hex4(at + 2) & 0x3ff));
-		at += 6;
+	c = end - at < LONG ? -1 : json_hex4(at + 2);
+	if (c <= 0)
+		return at + 1;
+	at += LONG;
+	if (c >= 0xd800 && c < 0xdc00 && end - at >= LONG) {
+		low = json_hex4(at + 2);
+		c = 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
+		at += LONG;
 	}
-	*n = utf8_encode(c, out);
+	*n = utf8_encode((uint32_t)c, out);
 	return at;
 }
 

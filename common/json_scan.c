@@ -150,7 +150,7 @@ read_byte(struct reader *r, char *out)
 	if (r->i == r->n) {
 		if (r->at == r->end)
 			return false;
-		r->at = json_decode(r->at, r->bytes, &r->n);
+		r->at = json_decode(r->at, r->end, r->bytes, &r->n);
 		r->i = 0;
 	}
 	*out = r->bytes[r->i++];

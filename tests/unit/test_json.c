@@ -2,6 +2,8 @@
 
 #include "run_tests.h"
 
+#include <stdlib.h>
+
 static struct arena arena;
 
 static void
@@ -204,6 +206,67 @@ START_TEST(members_of_another_type_count_as_absent_where_a_text_or_an_integer_is
 }
 END_TEST
 
+static bool
+is_within(struct span part, struct span text)
+{
+	return part.n == 0 ||
+	    (part.p >= text.p && part.n <= text.n && (size_t)(part.p - text.p) <= text.n - part.n);
+}
+
+/* Looks at everything there is in a text, whatever it is. */
+static void
+look_through(struct span value, unsigned depth)
+{
+	struct json_iter i;
+	struct span key, member;
+	int64_t n;
+
+	json_find_text(&arena, value, "a\n");
+	json_find_integer(value, "b", &n);
+	json_text(&arena, value);
+	json_integer(value, &n);
+	for (json_walk(&i, value); json_next(&i, &key, &member);) {
+		ck_assert(is_within(key, value) && is_within(member, value));
+		json_key(&arena, key);
+		if (depth > 0)
+			look_through(member, depth - 1);
+	}
+}
+
+/* As what is no graphd may send it. The sanitizers see who reads beyond the end. */
+START_TEST(damaged_text_is_walked_to_its_end_and_no_further)
+{
+	const struct span whole =
+	    SPAN("{\"a\\n\":\"x\\ud83d\\ude00\",\"b\":[1.5e3,{\"\\u0061\":null}],\"c\":{}}");
+	static const char odd[] = "\\\"{}[],:u0\0\xff";
+
+	for (size_t n = 0; n <= whole.n; n++) {
+		for (size_t at = 0; at < n; at++) {
+			for (size_t k = 0; k < sizeof(odd); k++) {
+				char *text = xspandup((struct span){ whole.p, n });
+				char *exact = xmalloc(n);
+
+				text[at] = odd[k];
+				memcpy(exact, text, n);
+				look_through((struct span){ exact, n }, 3);
+				free(exact);
+				free(text);
+			}
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_escape_that_is_none_is_not_taken_for_the_end_of_a_name)
+{
+	struct span value;
+
+	ck_assert(!json_find(SPAN("{\"ab\\x\":1}"), "ab", &value));
+	ck_assert(!json_find(SPAN("{\"ab\\u0000\":1}"), "ab", &value));
+	ck_assert(!json_find(SPAN("{\"ab\\u12\":1}"), "ab", &value));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -219,6 +282,8 @@ main(void)
 	tcase_add_test(c, text_is_decoded_and_borrowed_where_it_can_be);
 	tcase_add_test(
 	    c, members_of_another_type_count_as_absent_where_a_text_or_an_integer_is_looked_for);
+	tcase_add_test(c, damaged_text_is_walked_to_its_end_and_no_further);
+	tcase_add_test(c, an_escape_that_is_none_is_not_taken_for_the_end_of_a_name);
 	tcase_add_test(c, integers_are_numbers_without_a_fraction_up_to_2_to_the_53);
 	return run_tests(c);
 }
