@@ -13,7 +13,7 @@
 struct beginning {
 	struct uuid part;  /* the node listened to; nil: everything */
 	struct span roots; /* JSON; {NULL,0}: the session has no project */
-	struct uuid log_id;
+	struct uuid project, log_id;
 	uint64_t seq;
 };
 
@@ -47,13 +47,16 @@ is_empty(struct span roots)
 	return !json_next(&it, &key, &root);
 }
 
-/* {"session_id","seq","timestamp","log_id","graph","graph_omitted","subtree","subtree_missing"} */
+/* {"session_id","project_id","seq","timestamp","log_id","graph","graph_omitted","subtree",
+ * "subtree_missing"} */
 static void
 write_resync(struct json_out *out, const struct room *r, const struct beginning *b)
 {
 	json_out_open(out, '{');
 	json_out_key(out, "session_id");
 	json_out_uuid(out, &r->id);
+	json_out_key(out, "project_id");
+	json_out_uuid(out, &b->project);
 	json_out_key(out, "seq");
 	json_out_uint(out, b->seq);
 	json_out_key(out, "timestamp");
@@ -94,6 +97,14 @@ begin_anew(struct room *r, const struct beginning *b)
 	room_settle(r, b->seq);
 }
 
+/* Anything but a text, as null: left as it is. */
+static void
+read_id(struct span value, struct uuid *out)
+{
+	if (json_type(value) == JSON_STRING)
+		uuid_parse((struct span){ value.p + 1, value.n - 2 }, out);
+}
+
 /* In one walk: the trees are most of it. False when it is no graph. */
 static bool
 read_graph(struct span body, struct beginning *b)
@@ -108,8 +119,10 @@ read_graph(struct span body, struct beginning *b)
 			b->roots = value;
 		else if (span_is(key, "seq"))
 			json_integer(value, &seq);
-		else if (span_is(key, "log_id") && json_type(value) == JSON_STRING)
-			uuid_parse((struct span){ value.p + 1, value.n - 2 }, &b->log_id);
+		else if (span_is(key, "log_id"))
+			read_id(value, &b->log_id);
+		else if (span_is(key, "project_id"))
+			read_id(value, &b->project);
 	}
 	b->seq = (uint64_t)seq;
 	return seq >= 0 && b->roots.n;

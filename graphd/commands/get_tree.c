@@ -4,6 +4,14 @@
 
 #include <stdlib.h>
 
+static void
+write_state(struct json_out *out, const struct session *s)
+{
+	json_out_key(out, "project_id");
+	json_out_uuid(out, &s->meta.project_id);
+	reply_state(out, s);
+}
+
 /* Ends the reply: what stands behind the trees closes it. */
 static void
 write_trees(struct call *c, const struct session *s, const struct node *within, int64_t depth)
@@ -12,7 +20,7 @@ write_trees(struct call *c, const struct session *s, const struct node *within, 
 	char *text;
 
 	json_out_bytes(&tail, SPAN("]"));
-	reply_state(&tail, s);
+	write_state(&tail, s);
 	json_out_close(&tail, '}');
 	text = xspandup(json_out_span(&tail));
 	call_tree(c, "\"roots\":[", s->graph, s->blueprint, within, depth, text);
@@ -25,7 +33,7 @@ write_missing(struct call *c, const struct session *s)
 {
 	json_out_key(c->result, "roots");
 	json_out_raw(c->result, SPAN("[]"));
-	reply_state(c->result, s);
+	write_state(c->result, s);
 	return OK;
 }
 

@@ -25,9 +25,8 @@ class Tree(ProjectTest):
         tree = self.tree()
         for node in walk(tree["roots"]):
             self.assertEqual(NODE_FIELDS - set(node), set(), node)
-        self.assertEqual({"roots", "seq", "log_id", "state_hash"} - set(tree), set())
         info = self.info()
-        for field in ("seq", "log_id", "state_hash"):
+        for field in ("project_id", "seq", "log_id", "state_hash"):
             self.assertEqual(tree[field], info[field])
         self.assertRegex(tree["state_hash"], "^[0-9a-f]{32}$")
 

@@ -54,9 +54,9 @@ class ResyncTest(DriverTest, SubtreeTest):
         client.await_event("session:resync")
         resync, = self.resyncs(client)
         info = self.info()
-        self.assertEqual({k: resync[k] for k in ("seq", "log_id", "session_id", "graph_omitted")},
-                         {"seq": info["seq"], "log_id": info["log_id"],
-                          "session_id": self.session, "graph_omitted": False})
+        told = ("seq", "log_id", "session_id", "project_id")
+        self.assertEqual({k: resync[k] for k in told}, {k: info[k] for k in told})
+        self.assertFalse(resync["graph_omitted"])
         self.assertEqual(resync["graph"], {"roots": roots})
         self.assertEqual((resync["subtree"], resync["subtree_missing"]),
                          (node, bool(node and not roots)))
@@ -125,6 +125,7 @@ class ComingBack(ResyncTest):
             client = self.websocket(session, query=f"since=0&log_id={NOWHERE}{part}")
             resync = client.await_event("session:resync")["data"]
             self.assertEqual((resync["graph"], resync["graph_omitted"]), (None, False))
+            self.assertIsNone(resync["project_id"])
             self.assertEqual(resync["log_id"], self.info(session)["log_id"])
             self.assertEqual(resync["subtree_missing"], bool(part))
 
