@@ -60,6 +60,7 @@ unlink_socket(struct sio_socket *s)
 		at = &(*at)->next;
 	*at = s->next;
 	s->state = SIO_GONE;
+	sio_early_wake(s->client);
 	s->next = sio->socket_graves;
 	sio->socket_graves = s;
 }
@@ -82,6 +83,7 @@ close_client(void *context, struct eio_session *session, enum eio_reason reason)
 	stop_waiting(c);
 	sio_partial_free(c->partial);
 	c->partial = NULL;
+	sio_early_drop(c);
 	while (c->sockets)
 		sio_end_socket(c->sockets, (enum sio_reason)reason);
 	if (sio->app->close)
@@ -105,6 +107,7 @@ sio_new(const struct sio_settings *settings, const struct eio_settings *eio_set,
 		.close = close_client };
 	sio->eio = eio_new(eio_set, &sio->eio_app, io);
 	list_init(&sio->waiting);
+	list_init(&sio->early);
 	arena_init(&sio->arena);
 	return sio;
 }
@@ -154,6 +157,7 @@ sio_tick(struct sio *sio, uint64_t now_ms)
 	eio_tick(sio->eio, now_ms);
 	while ((w = first_waiting(sio)) && w->at_ms <= now_ms)
 		sio_close(w->client);
+	sio_early_tick(sio);
 }
 
 uint64_t
@@ -162,7 +166,7 @@ sio_next_deadline(const struct sio *sio)
 	uint64_t at_ms = eio_next_deadline(sio->eio);
 	const struct sio_waiting *w = first_waiting(sio);
 
-	if (sio->socket_graves)
+	if (sio->socket_graves || !list_is_empty(&sio->early))
 		return 0;
 	return w && w->at_ms < at_ms ? w->at_ms : at_ms;
 }
@@ -210,6 +214,7 @@ sio_accept(struct sio_socket *s, struct span pid)
 	json_out_close(&reply, '}');
 	sio_send_control(s->client, SIO_CONNECT, sio_namespace(s), json_out_span(&reply));
 	json_out_fini(&reply);
+	sio_early_wake(s->client);
 }
 
 void

@@ -25,9 +25,10 @@ struct sio_waiting {
 	uint64_t at_ms;
 };
 
-/* A packet whose attachments are on their way. */
+/* A packet that is kept: its attachments are on their way, or it came too early. */
 struct sio_partial {
-	char *text; /* owned: the packet */
+	struct link link; /* of what came too early */
+	char *text;	  /* owned: the packet */
 	size_t n_text;
 	size_t total_bytes; /* of the packet and the attachments so far */
 	unsigned n_due, n;
@@ -39,6 +40,7 @@ struct sio_client {
 	struct sio_socket *sockets;
 	struct sio_waiting *waiting;
 	struct sio_partial *partial;
+	struct sio_early *early; /* exists while something in it waits */
 	void *data;
 };
 
@@ -48,6 +50,7 @@ struct sio {
 	struct eio_app eio_app;
 	struct eio *eio;
 	struct link waiting; /* in order of their deadlines, which all have the same length */
+	struct link early;   /* what may go on, for the next tick */
 	struct sio_socket *socket_graves;
 	struct arena arena; /* of one packet */
 };
@@ -67,7 +70,19 @@ sio_of(const struct sio_client *c)
 /* Engine.IO's message callback. */
 void sio_message_in(void *context, struct eio_session *, struct span bytes, bool is_binary);
 void sio_partial_free(struct sio_partial *);
-struct sio_socket *sio_find_socket(const struct sio_client *, size_t ns);
+/* A whole packet with its attachments, if it has any, that need not wait. */
+void sio_take_packet(struct sio_client *, const struct sio_packet *, const struct sio_attachments *,
+    enum json_fault);
+struct sio_socket *sio_find_socket(const struct sio_client *, struct span ns);
 /* Takes it out of its client; no packet is sent. Calls disconnect(). */
 void sio_end_socket(struct sio_socket *, enum sio_reason);
 void sio_send_control(struct sio_client *, enum sio_type, struct span ns, struct span payload);
+
+/* Whether the packet has to wait for the answer to a CONNECT, or for those that do. */
+bool sio_is_early(const struct sio_client *, const struct sio_packet *);
+/* Takes the packet. False, and nothing is taken, when too much waits already. */
+bool sio_early_keep(struct sio_client *, struct sio_partial *);
+/* A CONNECT was answered, or its socket has ended: the next tick looks what may go on. */
+void sio_early_wake(struct sio_client *);
+void sio_early_drop(struct sio_client *);
+void sio_early_tick(struct sio *);

@@ -26,8 +26,9 @@ find_namespace(const struct sio *sio, struct span name)
 }
 
 struct sio_socket *
-sio_find_socket(const struct sio_client *c, size_t ns)
+sio_find_socket(const struct sio_client *c, struct span name)
 {
+	size_t ns = find_namespace(sio_of(c), name);
 	struct sio_socket *s = c->sockets;
 
 	while (s && s->ns != ns)
@@ -48,7 +49,7 @@ take_connect(struct sio_client *c, const struct sio_packet *p, enum json_fault f
 		    c, SIO_CONNECT_ERROR, p->ns, SPAN("{\"message\":\"Invalid namespace\"}"));
 		return;
 	}
-	if (sio_find_socket(c, ns)) {
+	if (sio_find_socket(c, p->ns)) {
 		break_off(c);
 		return;
 	}
@@ -98,13 +99,12 @@ take_ack(struct sio_socket *s, const struct sio_packet *p,
 	app->acked(app->context, s, p->id, &ack);
 }
 
-/* A whole packet with its attachments, if it has any. */
-static void
-take_packet(struct sio_client *c, const struct sio_packet *p,
+void
+sio_take_packet(struct sio_client *c, const struct sio_packet *p,
     const struct sio_attachments *attachments, enum json_fault fault)
 {
 	const struct sio_app *app = sio_of(c)->app;
-	struct sio_socket *s = sio_find_socket(c, find_namespace(sio_of(c), p->ns));
+	struct sio_socket *s = sio_find_socket(c, p->ns);
 
 	if (p->type == SIO_CONNECT) {
 		take_connect(c, p, fault);
@@ -122,23 +122,38 @@ take_packet(struct sio_client *c, const struct sio_packet *p,
 		take_ack(s, p, attachments, fault);
 }
 
-/* Keeps the packet until its attachments are here. */
-static void
-begin_partial(struct sio_client *c, const struct sio_packet *p, struct span text)
+static struct sio_partial *
+new_partial(const struct sio_packet *p, struct span text)
 {
-	struct sio_socket *s = sio_find_socket(c, find_namespace(sio_of(c), p->ns));
-	struct sio_partial *partial;
+	struct sio_partial *partial =
+	    xcalloc(1, sizeof(*partial) + p->n_attachments * sizeof(*partial->items));
 
-	if (!s || s->state != SIO_CONNECTED) {
-		break_off(c);
-		return;
-	}
-	partial = xcalloc(1, sizeof(*partial) + p->n_attachments * sizeof(*partial->items));
 	partial->text = xspandup(text);
 	partial->n_text = text.n;
 	partial->total_bytes = text.n;
 	partial->n_due = p->n_attachments;
-	c->partial = partial;
+	return partial;
+}
+
+/* Keeps the packet until its attachments are here. */
+static void
+begin_partial(struct sio_client *c, const struct sio_packet *p, struct span text)
+{
+	const struct sio_socket *s = sio_find_socket(c, p->ns);
+
+	if (sio_is_early(c, p) || (s && s->state == SIO_CONNECTED))
+		c->partial = new_partial(p, text);
+	else
+		break_off(c);
+}
+
+static void
+keep_early(struct sio_client *c, struct sio_partial *packet)
+{
+	if (sio_early_keep(c, packet))
+		return;
+	sio_partial_free(packet);
+	break_off(c);
 }
 
 static void
@@ -161,9 +176,13 @@ take_attachment(struct sio_client *c, struct span bytes)
 	c->partial = NULL;
 	attachments = (struct sio_attachments){ partial->items, partial->n };
 	sio_packet_parse((struct span){ partial->text, partial->n_text }, &p);
+	if (sio_is_early(c, &p)) {
+		keep_early(c, partial);
+		return;
+	}
 	/* The server may have ended the socket in the meantime: nobody is left to hear it. */
-	if (sio_find_socket(c, find_namespace(sio_of(c), p.ns)))
-		take_packet(c, &p, &attachments, JSON_OK);
+	if (sio_find_socket(c, p.ns))
+		sio_take_packet(c, &p, &attachments, JSON_OK);
 	sio_partial_free(partial);
 }
 
@@ -194,8 +213,10 @@ take_text(struct sio_client *c, struct span text)
 	}
 	if (p.n_attachments)
 		begin_partial(c, &p, text);
+	else if (sio_is_early(c, &p))
+		keep_early(c, new_partial(&p, text));
 	else
-		take_packet(c, &p, &none, fault);
+		sio_take_packet(c, &p, &none, fault);
 }
 
 void

@@ -228,6 +228,74 @@ class Connections(GatewayTest):
         self.assertEqual(len(self.children(self.root)) + len(self.roots()), 2)
 
 
+class Haste(GatewayTest):
+    """Clients of some languages, Rust's for one, let a program emit before CONNECT is answered."""
+
+    def said_at_once(self, auth, *events):
+        connect = [f"40{json.dumps(auth)}"]
+        return connect + [f"42{i}{json.dumps(event)}" for i, event in enumerate(events)]
+
+    def commands(self):
+        return (["command:execute", {"command_type": "CreateNode", "data": {
+                    "blueprint_type_id": "phase", "name": "at once"}}],
+                ["undo", {}])
+
+    def acks_over(self, packets):
+        """By id, in the order in which they came."""
+        return {int(p[2]): (json.loads(p[3:]) or [None])[0]
+                for p in packets if p.startswith("43")}
+
+    def read_acks(self, ws, n):
+        """The answer to CONNECT comes first, whatever is asked behind it."""
+        packets = [ws.text_in()]
+        self.assertTrue(packets[0].startswith('40{"sid"'), packets)
+        while sum(p.startswith("43") for p in packets) < n:
+            packets.append(ws.text_in())
+        return self.acks_over(packets)
+
+    def test_what_follows_in_the_same_segment_is_answered_in_order(self):
+        ws = self.websocket()
+        ws.send(b"".join(map(frame, self.said_at_once(
+            {"session_id": self.session}, *self.commands()))))
+        acks = self.read_acks(ws, 2)
+        self.assertEqual(list(acks), [0, 1])
+        self.assertTrue(all(a.get("success") for a in acks.values()), acks)
+        self.assertEqual(acks[1]["command_id"], acks[0]["command_id"])
+
+    def test_what_follows_in_the_same_post_is_answered_in_order(self):
+        client = self.polling()
+        answer = client.post("\x1e".join(self.said_at_once(
+            {"session_id": self.session}, *self.commands())))
+        self.assertEqual(answer.body, b"ok")
+        packets = []
+        while len(self.acks_over(packets)) < 2:
+            packets += [p.decode() for p in client.packets()]
+        self.assertTrue(packets[0].startswith('40{"sid"'), packets)
+        self.assertEqual([a.get("success") for a in self.acks_over(packets).values()], [True, True])
+
+    def test_it_waits_as_long_as_graphd_does(self):
+        ws = self.websocket()
+        self.server.graphd.freeze()
+        try:
+            ws.send(b"".join(map(frame, self.said_at_once(
+                {"session_id": self.session}, *self.commands()))))
+            self.assertTrue(ws.is_silent(0.3))
+        finally:
+            self.server.graphd.thaw()
+        self.assertTrue(all(a.get("success") for a in self.read_acks(ws, 2).values()))
+
+    def test_of_a_refused_connect_nothing_is_done_and_the_connection_stays(self):
+        ws = self.websocket()
+        before = self.info()["seq"]
+        join = ["join_session", {"session_id": self.session}]
+        ws.send(b"".join(map(frame, self.said_at_once({"session_id": NOWHERE}, join))))
+        self.assertTrue(ws.text_in().startswith('44{"message":"Session not found"'))
+        ws.send(b"".join(map(frame, self.said_at_once(
+            {"session_id": self.session}, ["ping"]))))
+        self.assertEqual(list(self.read_acks(ws, 1)), [0])
+        self.assertEqual((self.info()["seq"], self.info()["active_clients"]), (before, 1))
+
+
 class Origins(GatewayTest):
     server_options = {"gateway_options": ("--allow-origin", PAGE)}
 
