@@ -107,6 +107,13 @@ class Run(unittest.TestCase):
                 self.assertEqual(self.text().count("draining"), GATEWAYS, self.text())
                 self.assertNotIn("second signal", self.text())
 
+    def test_what_it_makes_for_the_data_is_for_its_owner_alone(self):
+        self.start()
+        data = self.tree / "data"
+        for path in (data, *data.iterdir()):
+            with self.subTest(path=path.name):
+                self.assertEqual(path.stat().st_mode & 0o077, 0)
+
     def test_a_daemon_that_dies_ends_all_with_status_1(self):
         for name in ("graphd", "gatewayd"):
             with self.subTest(daemon=name):
