@@ -21,6 +21,13 @@ static struct metric commands = {
 	.name = "graphd_commands_total", .help = "Requests that were run.", .type = "counter"
 };
 
+/* Some commands name their session in their arguments. */
+static bool
+may_name_session(enum command command)
+{
+	return command_rows[command].kind == COMMAND_MANAGES || command == COMMAND_save_project;
+}
+
 /* The session whose requests this one must keep its place among. Some commands name it, or its
  * project, in their arguments. */
 static struct uuid
@@ -36,7 +43,7 @@ lane_of(struct server *s, const struct ask *ask)
 	 * of the session. */
 	if (ask->command == COMMAND_ask || ask->command == COMMAND_answer)
 		return nowhere;
-	if (uuid_is_nil(&session) && command_rows[ask->command].kind == COMMAND_MANAGES)
+	if (uuid_is_nil(&session) && may_name_session(ask->command))
 		uuid_parse(json_find_text(&s->arena, ask->args, "session_id"), &session);
 	if (!uuid_is_nil(&session) ||
 	    !uuid_parse(json_find_text(&s->arena, ask->args, "project_id"), &project))
