@@ -5,7 +5,6 @@
 #include "common/mem.h"
 #include "common/owner.h"
 #include "common/table.h"
-#include "graphd/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -127,10 +126,8 @@ static void *
 write_down(void *arg)
 {
 	struct snapshooter *p = arg;
-	struct snapshot_writer w;
 
-	snapshot_init(&w, p->session);
-	while (!snapshot_write(&w, &p->bytes, SLICE_BYTES) && !p->given_up)
+	while (!snapshot_write(&p->writer, &p->bytes, SLICE_BYTES) && !p->given_up)
 		;
 	eventfd_write(p->finished.fd, 1);
 	return NULL;
@@ -143,7 +140,8 @@ snapshooter_give_way(struct snapshooter *p)
 		p->given_up = true;
 }
 
-/* Nothing changes the session while its lane is held, so the thread may read it without a lock. */
+/* Nothing changes the session while its lane is held, so the thread may read it without a lock: but
+ * for when it was last used, which stands in the head and is written down before. */
 static void
 start_job(struct snapshooter *p, struct session *s, unsigned tries)
 {
@@ -157,6 +155,8 @@ start_job(struct snapshooter *p, struct session *s, unsigned tries)
 	p->held[1] = lanes_get(p->lanes, &lane_of_all);
 	for (int i = 0; i < 2; i++)
 		p->held[i]->holds++;
+	snapshot_init(&p->writer, s);
+	snapshot_write(&p->writer, &p->bytes, 0);
 	err = pthread_create(&p->thread, NULL, write_down, p);
 	if (err)
 		log_fatal("snapshot", "pthread_create: %s", strerror(err));

@@ -9,6 +9,7 @@
 #include "common/loop.h"
 #include "graphd/lanes.h"
 #include "graphd/sessions.h"
+#include "graphd/snapshot.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ struct snapshooter {
 	/* The thread's job; the session is NULL when there is none. */
 	struct session *session;
 	struct lane *held[2];
+	struct snapshot_writer writer;
 	struct json_out bytes;
 	pthread_t thread;
 	atomic_bool given_up; /* asks the thread to stop early */

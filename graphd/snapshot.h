@@ -14,5 +14,6 @@ struct snapshot_writer {
 };
 
 void snapshot_init(struct snapshot_writer *, const struct session *);
-/* Appends until out has grown by about limit_bytes, or a little more. True when all is written. */
+/* Appends until out has grown by about limit_bytes, or a little more; the first time at least what
+ * the session says of itself. True when all is written. */
 bool snapshot_write(struct snapshot_writer *, struct json_out *out, size_t limit_bytes);

@@ -164,6 +164,28 @@ START_TEST(slices_give_the_same_bytes_as_the_whole)
 }
 END_TEST
 
+/* Of all that stands in a snapshot this alone changes while it is written. */
+START_TEST(the_first_slice_says_when_the_session_was_last_used)
+{
+	struct session *s = lived_session(3, 50), *again;
+	struct json_out bytes = { 0 };
+	struct snapshot_writer w;
+
+	s->active_us = 5000;
+	snapshot_init(&w, s);
+	ck_assert(!snapshot_write(&w, &bytes, 0));
+	s->active_us = 6000;
+	while (!snapshot_write(&w, &bytes, 100))
+		;
+	again = session_restore(json_out_span(&bytes));
+	ck_assert_ptr_nonnull(again);
+	ck_assert_uint_eq(again->active_us, 5000);
+	json_out_fini(&bytes);
+	session_free(s);
+	session_free(again);
+}
+END_TEST
+
 START_TEST(damaged_bytes_are_refused_or_read_but_never_harm)
 {
 	struct session *s = lived_session(3, 12), *again;
@@ -200,6 +222,7 @@ main(void)
 	tcase_add_test(tests, an_empty_and_a_closed_session_come_back);
 	tcase_add_test(tests, a_chain_of_the_greatest_depth_comes_back);
 	tcase_add_loop_test(tests, slices_give_the_same_bytes_as_the_whole, 0, 6);
+	tcase_add_test(tests, the_first_slice_says_when_the_session_was_last_used);
 	tcase_add_test(tests, damaged_bytes_are_refused_or_read_but_never_harm);
 	return run_tests(tests);
 }
