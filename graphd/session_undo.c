@@ -146,18 +146,18 @@ refuse_conflict(const struct session *s, const struct history_entry *entry,
 /* What one entry does to a node, or below it. */
 struct subject {
 	struct uuid id;
-	bool exists, moved; /* it makes or removes it; it moves it */
-	size_t last;	    /* property edit of it, by place plus one; 0: none */
+	bool exists, moved, is_set; /* it makes or removes it; moves it; sets a property of it */
 };
 
 /* An entry by what it is about: looking each later edit up costs less than comparing it with all of
  * the entry's own, of which there may be very many on both sides. */
 struct scope {
-	const struct history_entry *entry;
 	struct table by_id;
 	struct subject *subjects; /* the nodes, and the parents that they have or had */
 	size_t n_subjects;
-	size_t *before; /* of each property edit, the one before it that is about the same node */
+	struct table properties; /* struct span: of each that is set, its node's id and its key */
+	struct arena arena;	 /* of these */
+	struct json_out name;	 /* the one that is looked up */
 	bool has_meta;
 };
 
@@ -174,10 +174,31 @@ subject_of(struct scope *scope, const struct uuid *id)
 	return subject;
 }
 
-static void
-take_in(struct scope *scope, size_t i)
+/* Until the next one. */
+static struct span
+name_of(struct scope *scope, const struct edit *e)
 {
-	const struct edit *e = &scope->entry->edits[i];
+	json_out_clear(&scope->name);
+	json_out_bytes(&scope->name, (struct span){ (const char *)e->node.bytes, UUID_BYTES });
+	json_out_bytes(&scope->name, span_of(e->key));
+	return json_out_span(&scope->name);
+}
+
+static void
+take_in_property(struct scope *scope, const struct edit *e)
+{
+	struct span name = name_of(scope, e), *kept;
+
+	if (table_find(&scope->properties, &name))
+		return;
+	kept = arena_take(&scope->arena, sizeof(*kept));
+	*kept = (struct span){ arena_text(&scope->arena, name), name.n };
+	table_add(&scope->properties, kept);
+}
+
+static void
+take_in(struct scope *scope, const struct edit *e)
+{
 	struct subject *subject;
 
 	scope->has_meta |= e->kind == EDIT_META;
@@ -185,8 +206,8 @@ take_in(struct scope *scope, size_t i)
 		return;
 	subject = subject_of(scope, &e->node);
 	if (e->kind == EDIT_PROPERTY) {
-		scope->before[i] = subject->last;
-		subject->last = i + 1;
+		subject->is_set = true;
+		take_in_property(scope, e);
 		return;
 	}
 	subject->exists |= is_existence(e);
@@ -200,20 +221,23 @@ take_in(struct scope *scope, size_t i)
 static void
 scope_init(struct scope *scope, const struct history_entry *entry)
 {
-	*scope = (struct scope){ .entry = entry };
+	*scope = (struct scope){ .n_subjects = 0 };
 	table_init(&scope->by_id, offsetof(struct subject, id), UUID_BYTES);
+	table_init(&scope->properties, 0, 0);
+	arena_init(&scope->arena);
 	scope->subjects = xcalloc(3 * entry->n_edits, sizeof *scope->subjects);
-	scope->before = xcalloc(entry->n_edits, sizeof *scope->before);
 	for (size_t i = 0; i < entry->n_edits; i++)
-		take_in(scope, i);
+		take_in(scope, &entry->edits[i]);
 }
 
 static void
 scope_fini(struct scope *scope)
 {
 	table_fini(&scope->by_id);
+	table_fini(&scope->properties);
+	arena_fini(&scope->arena);
+	json_out_fini(&scope->name);
 	free(scope->subjects);
-	free(scope->before);
 }
 
 static bool
@@ -226,9 +250,10 @@ makes_or_removes(const struct scope *scope, const struct uuid *id)
 
 /* The same as overlaps() with any of the entry's edits. */
 static bool
-is_in_scope(const struct scope *scope, const struct edit *e)
+is_in_scope(struct scope *scope, const struct edit *e)
 {
 	const struct subject *subject = table_find(&scope->by_id, &e->node);
+	struct span name;
 
 	if (e->kind == EDIT_MARK || e->kind == EDIT_META)
 		return e->kind == EDIT_META && scope->has_meta;
@@ -237,14 +262,14 @@ is_in_scope(const struct scope *scope, const struct edit *e)
 	if (e->kind != EDIT_PROPERTY)
 		return (subject && subject->moved) || makes_or_removes(scope, &e->before.parent) ||
 		    makes_or_removes(scope, &e->after.parent);
-	for (size_t i = subject ? subject->last : 0; i; i = scope->before[i - 1])
-		if (is_same_text(scope->entry->edits[i - 1].key, e->key))
-			return true;
-	return false;
+	if (!subject || !subject->is_set)
+		return false;
+	name = name_of(scope, e);
+	return table_find(&scope->properties, &name) != NULL;
 }
 
 static bool
-has_any_in_scope(const struct scope *scope, const struct history_entry *later)
+has_any_in_scope(struct scope *scope, const struct history_entry *later)
 {
 	for (size_t i = 0; i < later->n_edits; i++)
 		if (is_in_scope(scope, &later->edits[i]))

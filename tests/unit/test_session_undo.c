@@ -227,6 +227,55 @@ START_TEST(one_of_many_edits_is_undone_from_under_many_of_others_in_little_time)
 }
 END_TEST
 
+static void
+set_often(struct session *s, const char *actor, const char *key, unsigned times)
+{
+	struct step_request who = { .type = COMMAND_batch, .actor = span_of(actor) };
+
+	uuid_random(&who.command_id);
+	session_begin(s, &who);
+	for (unsigned i = 0; i < times; i++) {
+		struct edit e = set_edit(2, key, i % 2 ? "1" : "2");
+
+		ck_assert_int_eq(session_edit(s, &e), OK);
+	}
+	free_step(session_end(s, (struct span){ 0 }));
+	session_settled(s, UINT64_MAX);
+}
+
+/* Of ann's step that set a property so often, from under many of bob's on the same node. */
+static clock_t
+time_of_undo(unsigned times)
+{
+	enum { STEPS = 100, EDITS = 1000 };
+	struct session *s = session_of_three();
+	struct step_request who = { .type = COMMAND_undo, .actor = SPAN("ann") };
+	struct history_entry *entry;
+	struct refusal why = { .message = "" };
+	clock_t took;
+
+	set_often(s, "ann", "hers", times);
+	for (unsigned i = 0; i < STEPS; i++)
+		set_often(s, "bob", "his", EDITS);
+	took = clock();
+	ck_assert_int_eq(session_undo(s, &who, "ann", &entry, &why), OK);
+	took = clock() - took;
+	ck_assert_ptr_nonnull(entry);
+	session_abort(s);
+	refusal_fini(&why);
+	session_free(s);
+	return took;
+}
+
+START_TEST(a_property_that_was_set_very_often_is_undone_as_quickly_as_one_set_seldom)
+{
+	clock_t few = time_of_undo(10), many = time_of_undo(1000);
+
+	ck_assert_msg(
+	    many < 5 * few + CLOCKS_PER_SEC / 50, "%ld and %ld us", (long)few, (long)many);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -242,6 +291,8 @@ main(void)
 	tcase_add_test(tests, names_come_back_with_the_property_name);
 	tcase_add_test(tests, a_project_that_another_changed_since_is_a_conflict);
 	tcase_add_test(tests, one_of_many_edits_is_undone_from_under_many_of_others_in_little_time);
+	tcase_add_test(
+	    tests, a_property_that_was_set_very_often_is_undone_as_quickly_as_one_set_seldom);
 	tcase_add_test(tests, redo_is_cleared_again_by_the_same_actor_when_it_has_something_again);
 	return run_tests(tests);
 }
