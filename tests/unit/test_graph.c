@@ -248,6 +248,21 @@ START_TEST(a_chain_may_be_as_deep_as_the_limit_and_no_deeper)
 }
 END_TEST
 
+START_TEST(a_graph_has_no_more_nodes_than_the_limit)
+{
+	struct graph *g = graph_new();
+
+	for (uint64_t i = 1; i <= LIMIT_NODES; i++)
+		if (apply(g, add_edit(i, i / 1000, UINT32_MAX, "n")))
+			ck_abort();
+	ck_assert_int_eq(apply(g, add_edit(LIMIT_NODES + 1, 0, 0, "x")), ERROR_limit_nodes);
+	ck_assert_uint_eq(graph_count(g), LIMIT_NODES);
+	ck_assert_int_eq(apply(g, remove_edit(LIMIT_NODES)), OK);
+	ck_assert_int_eq(apply(g, add_edit(LIMIT_NODES + 1, 0, 0, "x")), OK);
+	graph_free(g);
+}
+END_TEST
+
 START_TEST(a_node_has_no_more_properties_than_the_limit)
 {
 	struct graph *g = graph_with_children(1);
@@ -421,6 +436,7 @@ main(void)
 	tcase_add_test(tests, the_hash_tells_what_differs_and_in_what_order);
 	tcase_add_test(tests, the_hash_is_the_same_in_every_process);
 	tcase_add_test(tests, a_chain_may_be_as_deep_as_the_limit_and_no_deeper);
+	tcase_add_test(tests, a_graph_has_no_more_nodes_than_the_limit);
 	tcase_add_test(tests, a_node_has_no_more_properties_than_the_limit);
 	tcase_add_test(tests, a_property_twice_is_found_among_few_and_among_many);
 	tcase_add_test(tests, walks_meet_every_node_once);
