@@ -2,6 +2,7 @@
 
 #include "graphd/events_due.h"
 
+#include "common/limits.h"
 #include "proto/wire.h"
 #include "graph_fixture.h"
 #include "run_tests.h"
@@ -95,6 +96,48 @@ START_TEST(a_parent_whose_children_changed_is_told_where_it_is_now)
 }
 END_TEST
 
+static size_t
+count_of(struct span text, const char *part)
+{
+	size_t n = 0, part_n = strlen(part);
+
+	for (const char *at = text.p;
+	     (at = memmem(at, text.n - (size_t)(at - text.p), part, part_n)); at += part_n)
+		n++;
+	return n;
+}
+
+/* The children of the first node-updated there is. */
+static size_t
+count_children(void)
+{
+	struct span body = events_due_body(&due, &due.list[0]);
+	const char *list = memmem(body.p, body.n, "\"children\":", 11), *end = body.p + body.n;
+
+	ck_assert_ptr_nonnull(list);
+	end = memchr(list, ']', (size_t)(end - list));
+	/* Each id has four hyphens, and nothing else in the list has one. */
+	return count_of((struct span){ list, (size_t)(end - list) }, "-") / 4;
+}
+
+START_TEST(of_a_parent_with_very_many_children_some_are_listed)
+{
+	struct session *s = three_deep();
+
+	for (uint64_t i = 1; i <= LIMIT_CHILDREN_SHOWN + 1; i++) {
+		struct step *step = do_edit(s, NULL, add_edit(100 + i, 3, UINT32_MAX, "child"));
+
+		if (i >= LIMIT_CHILDREN_SHOWN) {
+			events_due_clear(&due);
+			events_due_add_parents(&due, s, step);
+			ck_assert_uint_eq(count_children(), LIMIT_CHILDREN_SHOWN);
+		}
+		free_step(step);
+	}
+	session_free(s);
+}
+END_TEST
+
 START_TEST(places_go_with_their_events)
 {
 	struct session *s = three_deep();
@@ -124,6 +167,7 @@ main(void)
 	tcase_add_test(tc, executing_happens_where_the_command_turns_out_to);
 	tcase_add_test(tc, what_stands_before_a_step_by_chance_keeps_its_place);
 	tcase_add_test(tc, a_parent_whose_children_changed_is_told_where_it_is_now);
+	tcase_add_test(tc, of_a_parent_with_very_many_children_some_are_listed);
 	tcase_add_test(tc, places_go_with_their_events);
 	return run_tests(tc);
 }

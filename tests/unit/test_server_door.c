@@ -182,6 +182,34 @@ START_TEST(a_request_id_is_enough_to_be_told_what_is_wrong)
 }
 END_TEST
 
+static void
+send_with_id(size_t id_bytes)
+{
+	char id[LIMIT_REQUEST_ID_BYTES + 1];
+
+	memset(id, 'i', sizeof id);
+	frames_send(f.asker.socket, SPAN(""), true);
+	frames_send(f.asker.socket, SPAN(WIRE_PROTOCOL), true);
+	frames_send(f.asker.socket, (struct span){ id, id_bytes }, true);
+	frames_send(f.asker.socket, SPAN("Hello"), true);
+	frames_send(f.asker.socket, SPAN(""), true);
+	frames_send(f.asker.socket, SPAN(""), true);
+	frames_send(f.asker.socket, SPAN("{\"gateway\":\"g\"}"), false);
+}
+
+START_TEST(a_request_id_has_a_limit_in_bytes)
+{
+	struct frames frames;
+
+	send_with_id(LIMIT_REQUEST_ID_BYTES + 1);
+	ck_assert(!fixture_recv(&f, f.asker.socket, &frames, QUIET_MS));
+	send_with_id(LIMIT_REQUEST_ID_BYTES);
+	ck_assert(fixture_recv(&f, f.asker.socket, &frames, 5000));
+	ck_assert_uint_eq(frames_at(&frames, 2).n, LIMIT_REQUEST_ID_BYTES);
+	frames_fini(&frames);
+}
+END_TEST
+
 START_TEST(what_is_no_acceptable_json_is_told_where_it_went_wrong)
 {
 	struct answer a = client_ask(&f, "Hello", "", "", "{\"gateway\":1e999}");
@@ -252,6 +280,7 @@ main(void)
 	tcase_add_test(door, an_envelope_of_several_frames_is_given_back);
 	tcase_add_test(door, what_is_no_request_is_dropped_and_harms_nobody);
 	tcase_add_test(door, a_request_id_is_enough_to_be_told_what_is_wrong);
+	tcase_add_test(door, a_request_id_has_a_limit_in_bytes);
 	tcase_add_test(door, what_is_no_acceptable_json_is_told_where_it_went_wrong);
 	tcase_add_test(door, arguments_beyond_the_bound_are_refused_by_name);
 	tcase_add_test(door, a_packed_request_is_answered_in_kind);
