@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/utf8.h"
+#include "graphd/session.h"
 
 static bool
 is_text(const char *text, size_t max_bytes)
@@ -88,6 +89,17 @@ is_content(const struct content *c)
 	    is_text(c->indicator_set, LIMIT_NAME_BYTES) && are_members(c->extra);
 }
 
+/* What a session is told of its project. */
+static bool
+is_meta(struct span json)
+{
+	struct meta meta;
+	bool sound = meta_read(json, &meta) && is_text(meta.project_name, LIMIT_NAME_BYTES);
+
+	meta_fini(&meta);
+	return sound;
+}
+
 /* Spliced into answers and events: objects only, and of a mark what its event tells besides what
  * all events do. The value is JSON. */
 static bool
@@ -103,10 +115,12 @@ are_details(const struct edit *e)
 
 	if (!details.p || (e->kind != EDIT_META && e->kind != EDIT_MARK))
 		return true;
+	if (e->kind == EDIT_META)
+		return is_meta(details);
 	if (json_type(details) != JSON_OBJECT)
 		return false;
 	json_walk(&it, details);
-	while (e->kind == EDIT_MARK && json_next(&it, &key, &value))
+	while (json_next(&it, &key, &value))
 		if (!(told[e->mark][0] && span_is(key, told[e->mark][0])) &&
 		    !(told[e->mark][1] && span_is(key, told[e->mark][1])))
 			return false;

@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "run_tests.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct edit edit;
@@ -162,6 +163,22 @@ START_TEST(limits_hold_for_files_too)
 }
 END_TEST
 
+START_TEST(the_name_of_a_project_has_the_limit_that_it_has_elsewhere)
+{
+	char text[LIMIT_NAME_BYTES + 100];
+	struct edit meta = { .kind = EDIT_META, .value_after = text };
+
+	step.edits = &meta;
+	for (int n = LIMIT_NAME_BYTES; n <= LIMIT_NAME_BYTES + 1; n++) {
+		snprintf(
+		    text, sizeof(text), "{\"project_id\":null,\"project_name\":\"%0*d\"}", n, 7);
+		ck_assert_int_eq(archive_is_sound(&step), n == LIMIT_NAME_BYTES);
+	}
+	meta.value_after = (char[]){ "[1]" };
+	ck_assert(!archive_is_sound(&step));
+}
+END_TEST
+
 START_TEST(a_command_that_is_none_is_refused)
 {
 	step.type = COMMANDS;
@@ -183,6 +200,7 @@ main(void)
 	tcase_add_test(tc, nothing_is_said_a_second_time);
 	tcase_add_test(tc, a_node_must_have_an_id);
 	tcase_add_test(tc, limits_hold_for_files_too);
+	tcase_add_test(tc, the_name_of_a_project_has_the_limit_that_it_has_elsewhere);
 	tcase_add_test(tc, a_command_that_is_none_is_refused);
 	return run_tests(tc);
 }
