@@ -31,6 +31,9 @@ struct tap {
 	struct json_out scratch;
 };
 
+/* A signal that comes just before the wait does not end it: that is looked for so often. */
+enum { LOOK_EVERY_MS = 500 };
+
 static volatile sig_atomic_t stopped;
 
 static void
@@ -256,7 +259,7 @@ run(struct tap *t)
 		zmq_pollitem_t item = { .socket = t->socket, .events = ZMQ_POLLIN };
 		struct frames f;
 
-		if (zmq_poll(&item, 1, -1) < 0 && errno != EINTR)
+		if (zmq_poll(&item, 1, LOOK_EVERY_MS) < 0 && errno != EINTR)
 			return;
 		while (!stopped && frames_recv(&f, t->socket)) {
 			take_message(t, &f);
