@@ -181,22 +181,74 @@ put_query(struct rest_call *c, enum command command, struct json_out *out)
 	return OK;
 }
 
-/* If-Match: "<revision>" (RFC 9110 section 13.1.1); "*" asks for nothing that is not so anyway. */
-static enum error
-put_revision(struct rest_call *c, struct json_out *out)
+/* RFC 9110 section 8.8.3: the next tag of a list, cut off the rest; {NULL,0}: it is none. */
+static struct span
+take_tag(struct span *rest, bool *weak)
 {
-	struct span tag = http_header(c->http, "if-match");
+	struct span tag = { 0 };
+	size_t n;
+
+	*weak = rest->n > 2 && rest->p[0] == 'W' && rest->p[1] == '/';
+	if (*weak)
+		*rest = (struct span){ rest->p + 2, rest->n - 2 };
+	if (rest->n < 2 || rest->p[0] != '"')
+		return tag;
+	for (n = 1; n < rest->n && (unsigned char)rest->p[n] > ' ' && rest->p[n] != '"'; n++)
+		;
+	if (n == rest->n || rest->p[n] != '"')
+		return tag;
+	tag = (struct span){ rest->p + 1, n - 1 };
+	*rest = (struct span){ rest->p + n + 1, rest->n - n - 1 };
+	return tag;
+}
+
+/* To the next element of a list; elements may be empty. False: no comma stands where one must. */
+static bool
+pass_comma(struct span *rest, bool is_first)
+{
+	bool found = is_first;
+
+	for (; rest->n > 0 && strchr(" \t,", rest->p[0]); rest->p++, rest->n--)
+		found |= rest->p[0] == ',';
+	return found || rest->n == 0;
+}
+
+/* A tag is compared as it is written, so no other spelling of a number is a revision's. */
+static bool
+is_revision(struct span tag, uint64_t *revision)
+{
+	return parse_number(tag, revision) && (tag.p[0] != '0' || tag.n == 1);
+}
+
+/* If-Match (RFC 9110 section 13.1.1): the revisions among its tags. Weak ones match nothing, and
+ * neither do those that are no revisions; a list without any is never true. */
+static enum error
+put_revisions(struct rest_call *c, struct json_out *out)
+{
+	struct span rest = http_header(c->http, "if-match"), tag;
+	bool good = true, weak;
 	uint64_t revision;
 
-	if (!tag.p || span_is(tag, "*"))
+	if (!rest.p)
 		return OK;
-	if (tag.n < 3 || tag.p[0] != '"' || tag.p[tag.n - 1] != '"' ||
-	    !parse_number((struct span){ tag.p + 1, tag.n - 2 }, &revision))
-		return refuse(&c->why, ERROR_invalid_request, "If-Match",
-		    "If-Match must be a revision in quotes.");
-	json_out_key(out, "if_revision");
-	json_out_uint(out, revision);
-	return OK;
+	json_out_key(out, "if_match");
+	json_out_open(out, '[');
+	if (span_is(rest, "*")) {
+		json_out_string(out, "*");
+		rest.n = 0;
+	} else {
+		good = rest.n > 0 && pass_comma(&rest, true);
+	}
+	while (good && rest.n > 0) {
+		tag = take_tag(&rest, &weak);
+		if (tag.p && !weak && is_revision(tag, &revision))
+			json_out_uint(out, revision);
+		good = tag.p && pass_comma(&rest, false);
+	}
+	json_out_close(out, ']');
+	return good ? OK
+		    : refuse(&c->why, ERROR_invalid_request, "If-Match",
+			  "If-Match must be * or a list of entity tags in quotes.");
 }
 
 static bool
@@ -232,7 +284,7 @@ is_of_caller(enum command command, struct span name)
 
 /* Members of the body but those that path or header have given: a name may stand once. */
 static void
-put_body(struct rest_call *c, enum command command, bool has_revision, struct json_out *out)
+put_body(struct rest_call *c, enum command command, bool has_condition, struct json_out *out)
 {
 	struct json_iter it;
 	struct span key, value;
@@ -240,8 +292,8 @@ put_body(struct rest_call *c, enum command command, bool has_revision, struct js
 	json_walk(&it, c->body);
 	while (json_next(&it, &key, &value)) {
 		struct span name = json_key(http_arena(c->http), key);
-		bool is_given =
-		    is_of_caller(command, name) || (has_revision && span_is(name, "if_revision"));
+		bool is_given = is_of_caller(command, name) ||
+		    (has_condition && (span_is(name, "if_match") || span_is(name, "if_revision")));
 		for (enum route_param i = PARAM_project_id; i < PARAMS; i++)
 			is_given |= c->match.params[i].p && span_is(name, route_param_name(i));
 		if (is_given)
@@ -274,8 +326,8 @@ rest_args(struct rest_call *c, enum command command, unsigned flags, struct span
 	json_out_open(&text, '{');
 	put_params(c, command, &text);
 	before = text.n;
-	if (has_arg(command, SPAN("if_revision")))
-		err = put_revision(c, &text);
+	if (has_arg(command, SPAN("if_match")))
+		err = put_revisions(c, &text);
 	if (!err && flags & ROUTE_QUERY)
 		err = put_query(c, command, &text);
 	if (!err && c->body.p)

@@ -1,3 +1,4 @@
+#include "common/json.h"
 #include "graphd/dispatcher.h"
 
 #include <stdio.h>
@@ -26,18 +27,54 @@ find(struct call *c, const struct save_project_args *a, struct session **out)
 	return OK;
 }
 
-static enum error
-check_revision(struct call *c, int64_t wanted, uint64_t revision)
+/* Whether that revision, or with "*" any, is in the list. *good: the list holds nothing else. */
+static bool
+is_listed(struct call *c, struct span list, uint64_t revision, bool *good)
 {
-	if (wanted == ARG_ABSENT || wanted == (int64_t)revision)
-		return OK;
-	refuse(c->why, ERROR_precondition_failed, "if_revision", "The newest revision is %llu.",
+	struct json_iter it;
+	struct span key, value;
+	bool found = false;
+	int64_t number;
+
+	*good = true;
+	json_walk(&it, list);
+	while (json_next(&it, &key, &value)) {
+		if (json_type(value) == JSON_STRING && span_is(json_text(c->arena, value), "*"))
+			found |= revision > 0;
+		else if (json_integer(value, &number))
+			found |= number >= 0 && (uint64_t)number == revision;
+		else
+			*good = false;
+	}
+	return found;
+}
+
+static enum error
+refuse_revision(struct call *c, const char *field, uint64_t revision)
+{
+	refuse(c->why, ERROR_precondition_failed, field, "The newest revision is %llu.",
 	    (unsigned long long)revision);
 	json_out_open(&c->why->details, '{');
 	json_out_key(&c->why->details, "revision");
 	json_out_uint(&c->why->details, revision);
 	json_out_close(&c->why->details, '}');
 	return ERROR_precondition_failed;
+}
+
+/* Of a refused list the header is named, for that is where lists come from. */
+static enum error
+check_revision(struct call *c, const struct save_project_args *a, uint64_t revision)
+{
+	bool good = true, listed = !a->if_match.p || is_listed(c, a->if_match, revision, &good);
+
+	if (!good)
+		return refuse(c->why, ERROR_invalid_request, "if_match",
+		    "if_match must hold revisions or \"*\".");
+	if (!listed)
+		return refuse_revision(c, "If-Match", revision);
+	if (a->if_revision != ARG_ABSENT && a->if_revision != (int64_t)revision)
+		return refuse_revision(c, "if_revision", revision);
+	return OK;
 }
 
 static enum error
@@ -82,7 +119,7 @@ cmd_save_project(struct call *c, const struct save_project_args *a)
 		err = projects_revision(
 		    c->dispatcher->projects, c->sessions, &s->meta.project_id, &revision);
 	if (!err)
-		err = check_revision(c, a->if_revision, revision);
+		err = check_revision(c, a, revision);
 	if (!err)
 		err = save(c, s, revision + 1);
 	if (!err)

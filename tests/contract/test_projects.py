@@ -106,12 +106,22 @@ class Saved(ProjectTest):
         self.assertEqual(first.headers["etag"].strip('"'), "1")
         self.assertEqual(self.ok(self.save({"If-Match": '"1"'}))["revision"], 2)
         late = self.save({"If-Match": '"1"'})
-        self.assert_error(late, 412, "PRECONDITION_FAILED")
+        self.assert_error(late, 412, "PRECONDITION_FAILED", "If-Match")
         self.assertIn("2", json.dumps(late.json["error"].get("details")) + late.headers.get(
             "etag", ""))
         self.assertEqual(self.ok(self.get(f"/projects/{self.project}"))["revision"], 2)
         for odd in ("nonsense", '"x"', '"-1"'):
             self.assertIn(self.save({"If-Match": odd}).status, (400, 412), odd)
+
+    def test_if_match_takes_what_rfc_9110_13_1_1_says(self):
+        self.assert_error(self.save({"If-Match": "*"}), 412, "PRECONDITION_FAILED", "If-Match")
+        self.assertEqual(self.ok(self.save())["revision"], 1)
+        for good, revision in (('"7", "1"', 2), ("*", 3), ('"other",W/"3" , "3"', 4)):
+            self.assertEqual(self.ok(self.save({"If-Match": good}))["revision"], revision, good)
+        for late in ('W/"4"', '"1", "2", "3"', '"x"', '"04"'):
+            self.assert_error(self.save({"If-Match": late}), 412, "PRECONDITION_FAILED")
+        for wrong in ("4", '"4', '"4" "5"', '*, "4"'):
+            self.assert_error(self.save({"If-Match": wrong}), 400, "INVALID_REQUEST", "If-Match")
 
     def test_a_save_is_answered_whatever_tag_is_known(self):
         for known in ("*", '"1"', '"2"'):

@@ -67,34 +67,6 @@ START_TEST(a_project_made_in_a_live_session_replaces_the_one_there_and_can_be_un
 }
 END_TEST
 
-START_TEST(saving_makes_revisions_and_if_match_guards_them)
-{
-	save();
-	ck_assert(at_is(d->body, "revision", "1"));
-	ck_assert_str_eq(heard_names(d), "project:saved");
-	ck_assert(at_is(d->heard[0].body, "revision", "1"));
-	make(d, &s, "phase", &root);
-	ask(d, COMMAND_save_project, &s, "{'if_revision':7}");
-	ck_assert_int_eq(d->error, ERROR_precondition_failed);
-	ck_assert(at_is(d->body, "error.details.revision", "1"));
-	ask(d, COMMAND_save_project, NULL, "{'if_revision':1,'project_id':'%s'}",
-	    text_of(&project));
-	ck_assert_msg(at_is(d->body, "revision", "2"), "%s", d->body);
-	ck_assert(at_is(ask(d, COMMAND_get_dirty, &s, "{}"), "is_dirty", "false"));
-	ask(d, COMMAND_save_project, &s, "{'project_id':'11111111-1111-4111-8111-111111111111'}");
-	ck_assert_int_eq(d->error, ERROR_project_not_found);
-}
-END_TEST
-
-START_TEST(a_save_that_was_not_stored_takes_no_revision)
-{
-	ask_in_vain(d, COMMAND_save_project, &s, SPAN("{}"));
-	make(d, &s, "phase", &root);
-	save();
-	ck_assert(at_is(d->body, "revision", "1"));
-}
-END_TEST
-
 START_TEST(a_project_is_saved_by_its_id_after_a_restart_too)
 {
 	save();
@@ -476,8 +448,6 @@ main(void)
 	tcase_add_test(tc, a_new_project_has_one_root_and_nothing_to_save_or_undo);
 	tcase_add_test(
 	    tc, a_project_made_in_a_live_session_replaces_the_one_there_and_can_be_undone);
-	tcase_add_test(tc, saving_makes_revisions_and_if_match_guards_them);
-	tcase_add_test(tc, a_save_that_was_not_stored_takes_no_revision);
 	tcase_add_test(tc, a_project_is_saved_by_its_id_after_a_restart_too);
 	tcase_add_test(tc, saved_projects_are_listed_shown_and_deleted);
 	tcase_add_test(tc, lists_of_projects_come_in_pages);
