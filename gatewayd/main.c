@@ -281,8 +281,9 @@ on_signal(void *arg, int signal)
 	struct gateway *g = arg;
 
 	if (g->drain_began_ms) {
+		/* Not a clean end: what was under way is not answered. */
 		log_info("gatewayd", "second signal %d: ending at once", signal);
-		_exit(0);
+		_exit(128 + signal);
 	}
 	log_info("gatewayd", "signal %d: draining", signal);
 	g->drain_began_ms = clock_now_ms();

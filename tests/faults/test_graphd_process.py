@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import signal
 import subprocess
 import tempfile
 import time
@@ -56,6 +57,15 @@ class Process(unittest.TestCase):
         self.assertEqual(answer.returncode, 1)
         self.assertIn("another graphd uses the data directory", answer.stderr)
         self.graphd.stop()
+
+    def test_who_asks_twice_does_not_wait_and_hears_that_it_was_no_clean_end(self):
+        self.start()
+        # Both are there when it looks; the lower number comes first.
+        self.graphd.freeze()
+        self.graphd.signal(signal.SIGINT)
+        self.graphd.signal(signal.SIGTERM)
+        self.graphd.thaw()
+        self.assertEqual(self.graphd.wait(LIMIT_S), 128 + signal.SIGTERM)
 
     def test_a_second_graphd_on_the_same_sockets_is_refused_and_the_first_goes_on(self):
         self.start()
