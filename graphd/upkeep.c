@@ -50,10 +50,8 @@ dispatch_awake(struct dispatcher *d, uint64_t now_ms)
 	clients_awake(d->clients, now_ms);
 }
 
-/* Of a session that nobody has used here yet, for so long its clients may be on their way: the
- * gateways report them to a new graphd, and each says something once a second. */
-static bool
-may_be_reported(const struct dispatcher *d, uint64_t now_ms)
+bool
+upkeep_may_lack_clients(const struct dispatcher *d, uint64_t now_ms)
 {
 	return d->awake_ms && now_ms < d->awake_ms + LIMIT_LEASE_MS;
 }
@@ -114,7 +112,7 @@ is_idle(const struct dispatcher *d, const struct idleness *idle, const struct st
 
 	if (idle->began_us && row->active_us > idle->began_us)
 		return false;
-	if (!used_ms && may_be_reported(d, idle->now_ms))
+	if (!used_ms && upkeep_may_lack_clients(d, idle->now_ms))
 		return false;
 	if (!used_ms && !idle->since_ms)
 		return by_day_us >= idle->inactive_ms * 1000;

@@ -1,5 +1,5 @@
-#include "graphd/call.h"
-#include "graphd/clients.h"
+#include "graphd/dispatcher.h"
+#include "graphd/upkeep.h"
 
 enum error
 cmd_list_clients(struct call *c, const struct list_clients_args *a)
@@ -29,5 +29,7 @@ cmd_list_clients(struct call *c, const struct list_clients_args *a)
 	json_out_close(out, ']');
 	json_out_key(out, "total");
 	json_out_uint(out, c->session->n_clients);
+	json_out_key(out, "complete");
+	json_out_bool(out, !upkeep_may_lack_clients(c->dispatcher, c->request->now_ms));
 	return OK;
 }

@@ -45,6 +45,26 @@ START_TEST(who_is_reminded_of_and_not_reported_is_announced_gone)
 }
 END_TEST
 
+START_TEST(a_list_says_that_it_may_be_too_short_until_every_gateway_had_its_time)
+{
+	uint64_t began_ms = d->now_ms;
+
+	dispatch_awake(d->dispatcher, began_ms);
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "complete", "false"));
+	d->now_ms = began_ms + LIMIT_LEASE_MS - 1;
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "complete", "false"));
+	d->now_ms = began_ms + LIMIT_LEASE_MS;
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "complete", "true"));
+	/* That a second passes is no start. */
+	dispatch_awake(d->dispatcher, d->now_ms);
+	ask(d, COMMAND_list_clients, &s, "{}");
+	ck_assert(at_is(d->body, "complete", "true"));
+}
+END_TEST
+
 START_TEST(who_is_reminded_of_comes_back_unnoticed)
 {
 	remind("[{'client_id':'c1'}]");
@@ -138,6 +158,7 @@ main(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, who_is_reminded_of_and_not_reported_is_announced_gone);
+	tcase_add_test(tc, a_list_says_that_it_may_be_too_short_until_every_gateway_had_its_time);
 	tcase_add_test(tc, who_is_reminded_of_comes_back_unnoticed);
 	tcase_add_test(tc, a_gateway_that_reports_too_late_after_a_restart_is_heard_of);
 	tcase_add_test(tc, who_was_announced_gone_and_is_reminded_of_is_announced_when_it_is_back);
