@@ -30,7 +30,7 @@ write_file(const struct session *s, struct span history, bool omitted, struct js
 	json_out_close(out, '}');
 }
 
-struct reading {
+struct replaying {
 	struct session *session;
 	uint64_t last_ordinal; /* what comes behind is another project's, or the session's end */
 	struct json_out texts; /* an open array */
@@ -40,7 +40,7 @@ struct reading {
 static bool
 take_step(void *context, const struct store_step *stored)
 {
-	struct reading *r = context;
+	struct replaying *r = context;
 	struct step step;
 
 	if (stored->ordinal > r->last_ordinal)
@@ -60,7 +60,7 @@ enum error
 archive_write(struct call *c, const struct session *s, bool steps, struct json_out *out)
 {
 	struct store *store = sessions_store(c->sessions);
-	struct reading r = { .last_ordinal = s->ordinal };
+	struct replaying r = { .last_ordinal = s->ordinal };
 	enum error err = OK;
 
 	if (!steps) {

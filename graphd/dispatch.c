@@ -185,7 +185,9 @@ find_session(struct call *c)
 	if (err)
 		return err;
 	c->outcome->session = c->session;
-	if (leaves_alone[req->command])
+	/* What was read is another thing than the session, which may just be read by somebody else.
+	 */
+	if (leaves_alone[req->command] || req->reading)
 		return OK;
 	c->session->idle_since_ms = req->now_ms;
 	if (only_asks[req->command])

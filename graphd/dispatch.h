@@ -4,6 +4,7 @@
  * with the request. The server commits, publishes and replies from the outcome.
  */
 
+#include "graphd/reading.h"
 #include "graphd/sessions.h"
 #include "graphd/surveys.h"
 #include "graphd/tree.h"
@@ -19,6 +20,7 @@ struct request {
 	uint64_t began_us; /* 0: it begins */
 	size_t done;
 	bool is_unheard; /* nobody hears the session's events: those that pass need not be made */
+	struct reading *reading; /* borrowed: what it asked to be read, which has been; or NULL */
 };
 
 /* A transient event to publish; durable ones come from steps. */
@@ -51,6 +53,9 @@ struct outcome {
 				     (past, saved); or NULL */
 	struct uuid survey;	  /* not nil: body says nothing, the answer is this survey's */
 	uint64_t key_token;	  /* what dispatch_uncommitted() needs; 0: nothing */
+	/* Owned: to be read in a thread; then the same request is given again, with it. The body is
+	 * not for sending. */
+	struct reading *reading;
 	/* A share of a command that would take too long at once, or of finding out whether its key
 	 * was used: when it is stored, the same request is given again, with what is done so far.
 	 * The body is not for sending. */

@@ -159,7 +159,7 @@ step_actor(const struct step *step)
 }
 
 /* While the first step of a session is read. */
-struct reading {
+struct key_reading {
 	struct keys *keys;
 	uint64_t created_us; /* of the session */
 	bool is_found, is_full;
@@ -167,7 +167,7 @@ struct reading {
 
 /* Newer sessions were read before. Older ones would be forgotten first. */
 static void
-keep_oldest(struct reading *r, const struct step *step)
+keep_oldest(struct key_reading *r, const struct step *step)
 {
 	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
 	struct span actor = step_actor(step), key = span_of(step->key), scoped;
@@ -188,7 +188,7 @@ keep_oldest(struct reading *r, const struct step *step)
 static bool
 keep_first_step(void *context, const struct store_step *stored)
 {
-	struct reading *r = context;
+	struct key_reading *r = context;
 	struct step step;
 
 	if (stored->time_us != r->created_us)
@@ -225,7 +225,7 @@ static void
 read_on(struct keys *k)
 {
 	struct store *store = sessions_store(k->sessions);
-	struct reading r = { .keys = k };
+	struct key_reading r = { .keys = k };
 
 	for (int i = 0; i < KEYS_READ_AT_ONCE && k->n_read < k->n_unread && !r.is_full; i++) {
 		const struct unread *u = &k->unread[k->n_read++];

@@ -8,7 +8,8 @@ enum { PAST_ANSWER_BYTES = 4 * 1024 * 1024 };
 
 /*
  * The session as the last step that ended at or before the seq left it; returns owned. Refuses a
- * seq that is still to come, or no longer kept.
+ * seq that is still to come, or no longer kept. NULL and OK: it is to be read, or its commit to be
+ * waited for, first, which the outcome says; the handler returns.
  */
 enum error past_session(struct call *, uint64_t at_seq, struct session **out);
 
@@ -23,5 +24,5 @@ struct past_page {
 	enum error error;
 };
 void past_events(struct call *, struct past_page *, struct json_out *);
-/* Elements of the audit trail, likewise. */
-void past_steps(struct call *, struct past_page *, struct json_out *);
+/* Elements of the audit trail, likewise. False: they are to be read first, as above. */
+bool past_steps(struct call *, struct past_page *, struct json_out *);

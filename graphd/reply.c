@@ -26,6 +26,8 @@ outcome_clear(struct outcome *out)
 	step_free(out->step);
 	free(out->tail);
 	graph_free(out->tree_graph);
+	if (out->reading)
+		out->reading->free(out->reading);
 	json_out_clear(&body);
 	json_out_clear(&texts);
 	memset(out, 0, sizeof(*out));

@@ -203,7 +203,7 @@ bool
 server_is_settled(const struct server *s)
 {
 	return !s->flight && batch_is_empty(s->open) && list_is_empty(&s->streams) &&
-	    s->lanes.n_asks == 0;
+	    s->lanes.n_asks == 0 && s->readings.n == 0;
 }
 
 void

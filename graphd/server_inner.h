@@ -1,10 +1,11 @@
 #pragma once
 /* The server's parts, for its own files: server.c (life, and the order of a turn), server_timers.c
  * (what is done by the clock), server_turn.c (requests), server_commit.c (batches), server_survey.c
- * (answers that wait for clients). */
+ * (answers that wait for clients), server_reading.c (those for which a thread reads). */
 
 #include "graphd/batch.h"
 #include "graphd/dispatch.h"
+#include "graphd/readings.h"
 #include "graphd/server.h"
 #include "graphd/server_bus.h"
 #include "graphd/server_guard.h"
@@ -36,6 +37,7 @@ struct server {
 	struct arena arena;	/* of the request being run */
 	struct json_out scratch;
 	struct snapshooter snapshooter;
+	struct readings readings;
 
 	struct session **ended; /* closed on disk, to be dropped when nobody reads them any more */
 	size_t n_ended;
@@ -50,6 +52,9 @@ struct server {
 
 /* server_turn.c: runs a request, or lets it wait in its session's lane. Takes the ask. */
 void server_ask(struct server *, struct ask *);
+/* Runs it here and now; reading: what it asked to be read, which has been, or NULL. Takes the ask.
+ */
+void server_run(struct server *, struct ask *, struct reading *);
 /* What an outcome without a request did: ended sessions, clients gone. Shaped for the dispatcher's
  * callbacks. */
 void server_take_more(void *server, struct outcome *);
@@ -75,6 +80,12 @@ void server_survey_init(struct server *);
 void server_await_clients(struct server *, struct ask *, const struct uuid *survey);
 /* Who still waits for clients is told that graphd goes. */
 void server_end_surveys(struct server *);
+
+/* server_reading.c. After the loop, and before the sessions go. */
+void server_reading_init(struct server *);
+void server_reading_fini(struct server *);
+/* The request is run again when that is read. Takes both. */
+void server_await_reading(struct server *, struct ask *, struct reading *);
 
 /* server_commit.c: commits the open batch unless one is under way. */
 void server_commit(struct server *);

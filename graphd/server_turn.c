@@ -187,6 +187,11 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 	struct batch *batch = place(s, o, reported);
 	struct reply *reply;
 
+	if (o->reading) {
+		server_await_reading(s, ask, o->reading);
+		o->reading = NULL;
+		return;
+	}
 	if (!uuid_is_nil(&o->survey)) {
 		server_await_clients(s, ask, &o->survey);
 		return;
@@ -210,9 +215,8 @@ server_take_more(void *server, struct outcome *o)
 	place(server, o, true);
 }
 
-/* Runs it now. Takes the ask. */
-static void
-run(struct server *s, struct ask *ask)
+void
+server_run(struct server *s, struct ask *ask, struct reading *reading)
 {
 	struct request request = { .command = ask->command,
 		.session = ask->session,
@@ -221,6 +225,7 @@ run(struct server *s, struct ask *ask)
 		.now_ms = clock_now_ms(),
 		.began_us = ask->began_us,
 		.done = ask->done,
+		.reading = reading,
 		.is_unheard = !bus_hears(&s->bus, &ask->session) };
 	struct refusal why = { 0 };
 	enum error err;
@@ -247,7 +252,7 @@ server_ask(struct server *s, struct ask *ask)
 	struct lane *lane = lanes_find(&s->lanes, &session);
 
 	if (!lane) {
-		run(s, ask);
+		server_run(s, ask, NULL);
 	} else if (!lane_park(&s->lanes, lane, &ask->link)) {
 		router_refuse(&s->router, ask, ERROR_overloaded);
 		free(ask);
@@ -267,7 +272,7 @@ server_run_lanes(struct server *s)
 		 * once more. */
 		lane->holds++;
 		while (lane->holds == 1 && (ask = lane_next(&s->lanes, lane)))
-			run(s, LIST_OF(ask, struct ask, link));
+			server_run(s, LIST_OF(ask, struct ask, link), NULL);
 		lane->holds--;
 		next = l->next;
 		lane_settle(&s->lanes, lane);

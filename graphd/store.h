@@ -96,6 +96,12 @@ struct store_ops {
 	    struct store *, store_project_fn *, void *context); /* newest revisions, by name */
 	enum error (*project)(struct store *, const struct uuid *id, store_project_fn *,
 	    void *context); /* not found: fn is not called */
+	/*
+	 * That session as it is on disk now: a store that another thread may read while everything
+	 * else goes on. It has snapshot, steps and steps_by_seq, of that session, and project, and
+	 * is to be closed before the store is. NULL, the function or what it gives: there is none.
+	 */
+	struct store *(*aside)(struct store *, const struct uuid *session);
 
 	/* Upkeep, between turns; idle: nothing else is to be done just now. false: the disk failed,
 	 * no further commit may be acknowledged. */

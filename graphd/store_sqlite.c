@@ -183,9 +183,8 @@ look_after_files(struct sqlite_store *s, uint64_t now_ms)
 	s->last_look_ms = now_ms;
 	if (!s->fatal && !sqlite_is_in_place(s))
 		s->fatal = true;
-	if (s->suspect && !s->fatal)
+	if (atomic_exchange(&s->suspect, false) && !s->fatal)
 		sqlite_hand_over(s, probe_work());
-	s->suspect = false;
 }
 
 static bool
@@ -232,6 +231,7 @@ const struct store_ops store_sqlite_ops = {
 	.first_seq = sqlite_first_seq,
 	.projects = sqlite_read_projects,
 	.project = sqlite_read_project,
+	.aside = sqlite_aside,
 	.tend = sqlite_tend,
 	.backup = sqlite_backup,
 	.backup_slice = sqlite_backup_slice,

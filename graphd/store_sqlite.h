@@ -3,10 +3,10 @@
  * The durable store, for its own files: store_sqlite.c (life, the open batch, upkeep),
  * store_sqlite_work.c (works to the writer and back), store_sqlite_write.c and
  * store_sqlite_write_rows.c (the writer's thread), store_sqlite_schema.c (opening the file),
- * store_sqlite_read.c and store_sqlite_read_rows.c (reading back), store_sqlite_cut.c and
- * store_sqlite_verify.c (what graphctl asks for), store_sqlite_heads.h (where each session's chain
- * ends), store_sqlite_place.c (whether the files may be used, and are still where they were).
- * docs/decisions/0003-journal.md says why it is so.
+ * store_sqlite_read.c and store_sqlite_read_rows.c (reading back), store_sqlite_aside.c (the same
+ * in another thread), store_sqlite_cut.c and store_sqlite_verify.c (what graphctl asks for),
+ * store_sqlite_heads.h (where each session's chain ends), store_sqlite_place.c (whether the files
+ * may be used, and are still where they were). docs/decisions/0003-journal.md says why it is so.
  *
  * One connection in one process, under one mutex that the writer holds for a whole transaction:
  * what is read is therefore committed.
@@ -125,7 +125,7 @@ struct sqlite_store {
 	bool part_under_way;
 	size_t under_way; /* works given to the writer and not yet back */
 	uint64_t last_commit_ms, last_part_ms, last_look_ms;
-	bool suspect; /* something could not be read */
+	atomic_bool suspect; /* something could not be read, by whichever thread */
 	struct file_place places[2];
 	size_t n_places;
 	struct online_copy copy;
@@ -220,6 +220,18 @@ enum error sqlite_read_steps_by_seq(
 enum error sqlite_read_projects(struct store *, store_project_fn *, void *context);
 enum error sqlite_read_project(
     struct store *, const struct uuid *id, store_project_fn *, void *context);
+
+/* The same by what is known of the session, which another thread may have of its own. NULL: there
+ * is no such session. */
+enum error sqlite_find_snapshot(struct sqlite_store *, const struct head *,
+    uint64_t not_after_ordinal, struct json_out *bytes, uint64_t *ordinal);
+enum error sqlite_walk_steps(struct sqlite_store *, const struct head *, uint64_t after_ordinal,
+    store_step_fn *, void *context);
+enum error sqlite_walk_steps_by_seq(
+    struct sqlite_store *, const struct head *, uint64_t after_seq, store_step_fn *, void *context);
+
+/* store_sqlite_aside.c */
+struct store *sqlite_aside(struct store *, const struct uuid *session);
 
 static inline struct sqlite_store *
 sqlite_store_of(struct store *store)

@@ -235,12 +235,11 @@ give_all(struct walk *w)
 }
 
 enum error
-sqlite_read_steps(struct store *store, const struct uuid *session, uint64_t after_ordinal,
+sqlite_walk_steps(struct sqlite_store *s, const struct head *head, uint64_t after_ordinal,
     store_step_fn *fn, void *context)
 {
-	struct sqlite_store *s = sqlite_store_of(store);
 	struct walk w = { .store = s,
-		.head = sqlite_head_find(s, session),
+		.head = head,
 		.after_ordinal = after_ordinal,
 		.fn = fn,
 		.context = context };
@@ -272,12 +271,11 @@ find_block(struct walk *w)
 }
 
 enum error
-sqlite_read_steps_by_seq(struct store *store, const struct uuid *session, uint64_t after_seq,
+sqlite_walk_steps_by_seq(struct sqlite_store *s, const struct head *head, uint64_t after_seq,
     store_step_fn *fn, void *context)
 {
-	struct sqlite_store *s = sqlite_store_of(store);
 	struct walk w = { .store = s,
-		.head = sqlite_head_find(s, session),
+		.head = head,
 		.after_seq = after_seq,
 		.by_seq = true,
 		.fn = fn,
@@ -288,4 +286,22 @@ sqlite_read_steps_by_seq(struct store *store, const struct uuid *session, uint64
 		return OK;
 	err = find_block(&w);
 	return err ? err : give_all(&w);
+}
+
+enum error
+sqlite_read_steps(struct store *store, const struct uuid *session, uint64_t after_ordinal,
+    store_step_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+
+	return sqlite_walk_steps(s, sqlite_head_find(s, session), after_ordinal, fn, context);
+}
+
+enum error
+sqlite_read_steps_by_seq(struct store *store, const struct uuid *session, uint64_t after_seq,
+    store_step_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+
+	return sqlite_walk_steps_by_seq(s, sqlite_head_find(s, session), after_seq, fn, context);
 }

@@ -2,8 +2,10 @@
 #include "graphd/store_sqlite_heads.h"
 
 #include "common/log.h"
+#include "common/mem.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* What is known of a snapshot beside its bytes. */
 struct snapshot_row {
@@ -17,8 +19,9 @@ sqlite_read_failed(struct sqlite_store *s, int rc)
 {
 	int primary = rc & 0xff;
 
-	s->suspect = s->suspect || primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB ||
-	    (primary == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM);
+	if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB ||
+	    (primary == SQLITE_IOERR && rc != SQLITE_IOERR_NOMEM))
+		s->suspect = true;
 	return ERROR_storage_failed;
 }
 
@@ -72,11 +75,9 @@ find_snapshot(struct sqlite_store *s, int64_t session_ref, int64_t bound, struct
 /* The newest one that is whole: one that is damaged or cannot be read costs time and nothing else,
  * for the journal has it all, unless it was cut. */
 enum error
-sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t not_after_ordinal,
+sqlite_find_snapshot(struct sqlite_store *s, const struct head *h, uint64_t not_after_ordinal,
     struct json_out *bytes, uint64_t *ordinal)
 {
-	struct sqlite_store *s = sqlite_store_of(store);
-	const struct head *h = sqlite_head_find(s, session);
 	int64_t bound = not_after_ordinal > INT64_MAX ? INT64_MAX : (int64_t)not_after_ordinal;
 	size_t before = bytes->n;
 	struct snapshot_row row;
@@ -105,6 +106,16 @@ sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t n
 	if (rc != SQLITE_DONE)
 		err = sqlite_read_failed(s, rc);
 	return *ordinal || !h->cut.lsn ? OK : err;
+}
+
+enum error
+sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t not_after_ordinal,
+    struct json_out *bytes, uint64_t *ordinal)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+
+	return sqlite_find_snapshot(
+	    s, sqlite_head_find(s, session), not_after_ordinal, bytes, ordinal);
 }
 
 static bool
@@ -138,32 +149,56 @@ sqlite_read_projects(struct store *store, store_project_fn *fn, void *context)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : sqlite_read_failed(s, rc);
 }
 
-enum error
-sqlite_read_project(struct store *store, const struct uuid *id, store_project_fn *fn, void *context)
+/* Its texts and bytes, copied: whoever gets them may take his time, and the writer needs the lock.
+ */
+struct project_copy {
+	struct store_project project;
+	char *name, *template_id, *bytes;
+	uint64_t checksum;
+};
+
+static int
+copy_project(struct sqlite_store *s, const struct uuid *id, struct project_copy *out)
 {
-	struct sqlite_store *s = sqlite_store_of(store);
 	sqlite3_stmt *q = s->statements[Q_PROJECT_READ];
-	enum error err = OK;
-	struct store_project p;
+	struct store_project *p = &out->project;
 	int rc;
 
 	pthread_mutex_lock(&s->db_lock);
 	sqlite3_bind_blob(q, 1, id->bytes, UUID_BYTES, SQLITE_STATIC);
 	rc = sqlite3_step(q);
-	if (rc == SQLITE_ROW && fill_project(&p, q)) {
-		p.bytes =
-		    (struct span){ sqlite3_column_blob(q, 6), (size_t)sqlite3_column_bytes(q, 6) };
-		if (sqlite_bytes_checksum(p.bytes) == (uint64_t)sqlite3_column_int64(q, 5)) {
-			fn(context, &p);
-		} else {
-			log_warn(
-			    "store", "the newest revision of project \"%s\" is damaged", p.name);
-			err = ERROR_session_damaged;
-		}
-	} else if (rc != SQLITE_DONE) {
-		err = sqlite_read_failed(s, rc);
+	if (rc == SQLITE_ROW && fill_project(p, q)) {
+		size_t n = (size_t)sqlite3_column_bytes(q, 6);
+
+		out->checksum = (uint64_t)sqlite3_column_int64(q, 5);
+		p->name = out->name = xstrdup(p->name);
+		p->template_id = out->template_id = xstrdup(p->template_id);
+		out->bytes = xspandup((struct span){ n ? sqlite3_column_blob(q, 6) : "", n });
+		p->bytes = (struct span){ out->bytes, n };
 	}
 	sqlite3_reset(q);
 	pthread_mutex_unlock(&s->db_lock);
+	return rc;
+}
+
+enum error
+sqlite_read_project(struct store *store, const struct uuid *id, store_project_fn *fn, void *context)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	struct project_copy copy = { 0 };
+	int rc = copy_project(s, id, &copy);
+	enum error err = OK;
+
+	if (copy.bytes && sqlite_bytes_checksum(copy.project.bytes) == copy.checksum) {
+		fn(context, &copy.project);
+	} else if (copy.bytes) {
+		log_warn("store", "the newest revision of project \"%s\" is damaged", copy.name);
+		err = ERROR_session_damaged;
+	} else if (rc != SQLITE_DONE) {
+		err = sqlite_read_failed(s, rc);
+	}
+	free(copy.name);
+	free(copy.template_id);
+	free(copy.bytes);
 	return err;
 }

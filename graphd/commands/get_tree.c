@@ -58,8 +58,9 @@ write_past(struct call *c, const struct get_tree_args *a)
 	struct session *past;
 	enum error err = past_session(c, (uint64_t)a->at, &past);
 
-	if (!err)
-		err = write_tree(c, a, past);
+	if (err || !past)
+		return err;
+	err = write_tree(c, a, past);
 	if (!err) {
 		c->outcome->tree_graph = past->graph;
 		past->graph = graph_new();

@@ -13,7 +13,8 @@ cmd_list_history(struct call *c, const struct list_history_args *a)
 		return err;
 	json_out_key(c->result, "steps");
 	json_out_open(c->result, '[');
-	past_steps(c, &page, c->result);
+	if (!past_steps(c, &page, c->result))
+		return OK;
 	json_out_close(c->result, ']');
 	json_out_key(c->result, "more");
 	json_out_bool(c->result, page.more);
