@@ -9,18 +9,18 @@
 #include <stdlib.h>
 
 /* Ends the file's object, with what a graph alone does not say. */
-static void
-write_file(const struct session *s, struct span history, bool omitted, struct json_out *out)
+void
+archive_write(const struct session *s, struct span steps, bool omitted, struct json_out *out)
 {
 	export_native(s, out);
 	out->n--;
 	json_out_key(out, "project_id");
 	json_out_uuid(out, &s->meta.project_id);
-	if (history.n > 0) {
+	if (steps.n > 0) {
 		json_out_key(out, "history");
 		json_out_open(out, '{');
 		json_out_key(out, "steps");
-		json_out_raw(out, history);
+		json_out_raw(out, steps);
 		json_out_close(out, '}');
 	}
 	if (omitted) {
@@ -31,9 +31,10 @@ write_file(const struct session *s, struct span history, bool omitted, struct js
 }
 
 struct replaying {
+	const struct journal *journal;
 	struct session *session;
 	uint64_t last_ordinal; /* what comes behind is another project's, or the session's end */
-	struct json_out texts; /* an open array */
+	struct json_out *texts;
 	bool broken;
 };
 
@@ -48,37 +49,32 @@ take_step(void *context, const struct store_step *stored)
 	r->broken = !step_decode(stored->bytes, &step) || !session_replay(r->session, &step);
 	if (r->broken)
 		return false;
-	json_out_text(&r->texts, SPAN(""));
+	json_out_text(r->texts, SPAN(""));
 	/* The text is what stands between its quotes, and needs no escapes. */
-	r->texts.n--;
-	base64_encode(stored->bytes, &r->texts);
-	json_out_bytes(&r->texts, SPAN("\""));
-	return true;
+	r->texts->n--;
+	base64_encode(stored->bytes, r->texts);
+	json_out_bytes(r->texts, SPAN("\""));
+	return !*r->journal->ends;
 }
 
 enum error
-archive_write(struct call *c, const struct session *s, bool steps, struct json_out *out)
+archive_steps(
+    struct journal *j, uint64_t last_ordinal, struct json_out *texts, struct session **out)
 {
-	struct store *store = sessions_store(c->sessions);
-	struct replaying r = { .last_ordinal = s->ordinal };
-	enum error err = OK;
+	struct replaying r = { .journal = j, .last_ordinal = last_ordinal, .texts = texts };
+	enum error err;
 
-	if (!steps) {
-		write_file(s, (struct span){ NULL, 0 }, false, out);
-		return OK;
-	}
-	r.session = session_new(&s->id, &s->log_id, s->created_us);
-	json_out_open(&r.texts, '[');
-	err = store->ops->steps(store, &s->id, 0, take_step, &r);
-	json_out_close(&r.texts, ']');
+	*out = NULL;
+	r.session = session_new(&j->session, &j->log_id, j->created_us);
+	json_out_open(texts, '[');
+	err = j->store->ops->steps(j->store, &j->session, 0, take_step, &r);
+	json_out_close(texts, ']');
 	/* Steps that do not begin with the first one do not fit an empty session: the older ones
 	 * are gone. */
-	if (!err && (r.broken || r.session->ordinal == 0))
-		write_file(s, (struct span){ NULL, 0 }, true, out);
-	else if (!err)
-		write_file(r.session, json_out_span(&r.texts), false, out);
-	json_out_fini(&r.texts);
-	session_free(r.session);
+	if (!err && !r.broken && r.session->ordinal > 0)
+		*out = r.session;
+	else
+		session_free(r.session);
 	return err;
 }
 

@@ -5,14 +5,17 @@
  * behind.
  */
 
-#include "graphd/call.h"
+#include "graphd/journal.h"
 
 /*
- * Our portable file of s, ids included; steps: with the history, when all of it is still kept
- * ("history_omitted":true where it is not). The graph is then the one that the stored steps up to
- * those of s end with.
+ * Our portable file of s, ids included. steps: as archive_steps() gives them, of which s is the
+ * result; or {NULL,0}. omitted: they were asked for, and are no longer kept.
  */
-enum error archive_write(struct call *, const struct session *s, bool steps, struct json_out *);
+void archive_write(const struct session *s, struct span steps, bool omitted, struct json_out *);
+/* The texts of all steps up to that one, as an array, and the session that they make, owned. NULL:
+ * the older ones are gone. */
+enum error archive_steps(
+    struct journal *, uint64_t last_ordinal, struct json_out *texts, struct session **out);
 
 /* Whether the file, scanned JSON of ours, holds steps. */
 bool archive_has_steps(struct span file);

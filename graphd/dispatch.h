@@ -131,8 +131,9 @@ struct call {
 	bool keyed_session;	/* the step opened for it carries the caller's key */
 	struct uuid command_id; /* of this request's step */
 	uint64_t request_hash;	/* of command and arguments, under the caller's key */
-	size_t plain_n; /* bytes of result before the opening of a graph; 0: there is no graph */
-	char *tail;	/* owned: what closes the reply behind that graph; or NULL */
+	size_t plain_n;	 /* bytes of result before the opening of a graph; 0: there is no graph */
+	char *tail;	 /* owned: what closes the reply behind that graph; or NULL */
+	bool is_written; /* the reply is in the outcome's body, since it would be long to copy */
 };
 
 #define COMMAND(ident, name, kind, doc) \

@@ -113,6 +113,8 @@ finish_other(struct call *c)
 	struct outcome *out = c->outcome;
 	size_t plain_n = c->tail ? c->plain_n : c->result->n;
 
+	if (c->is_written)
+		return;
 	call_end(c, (struct span){ NULL, 0 });
 	json_out_bytes(&out->body, (struct span){ c->result->bytes, plain_n });
 	json_out_close(&out->body, '}');

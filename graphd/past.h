@@ -24,5 +24,6 @@ struct past_page {
 	enum error error;
 };
 void past_events(struct call *, struct past_page *, struct json_out *);
-/* Elements of the audit trail, likewise. False: they are to be read first, as above. */
-bool past_steps(struct call *, struct past_page *, struct json_out *);
+/* The whole reply of a page of the audit trail. OK without one: it is to be read first, as above.
+ */
+enum error past_steps(struct call *, uint64_t since, size_t limit);

@@ -1,49 +1,10 @@
 /* What takes long to be read of the past: in a thread, where the store can be read aside. */
 
 #include "graphd/audit.h"
+#include "graphd/journal.h"
 #include "graphd/past.h"
 
 #include <stdlib.h>
-
-/* One session's journal, for a thread. */
-struct journal {
-	struct reading reading;
-	struct store *store;
-	bool is_aside; /* the store is the reading's own */
-	struct uuid session, log_id;
-	uint64_t created_us;
-	const atomic_bool *ends;
-	enum error error;
-};
-
-/* True: it was read here and now, since the store cannot be read aside. */
-static bool
-read_journal(struct call *c, struct journal *j)
-{
-	static const atomic_bool never;
-	struct store *store = sessions_store(c->sessions);
-	const struct session *s = c->session;
-
-	j->session = s->id;
-	j->log_id = s->log_id;
-	j->created_us = s->created_us;
-	j->store = store->ops->aside ? store->ops->aside(store, &s->id) : NULL;
-	j->is_aside = j->store;
-	if (j->is_aside) {
-		c->outcome->reading = &j->reading;
-		return false;
-	}
-	j->store = store;
-	j->reading.run(&j->reading, &never);
-	return true;
-}
-
-static void
-close_journal(struct journal *j)
-{
-	if (j->is_aside)
-		j->store->ops->close(j->store);
-}
 
 /* The graph at a seq. */
 struct graph_reading {
@@ -51,7 +12,6 @@ struct graph_reading {
 	uint64_t at_seq;
 	uint64_t before_ordinal; /* of the first step that ends behind it; 0: none does */
 	struct session *session;
-	bool damaged;
 };
 
 static bool
@@ -61,52 +21,21 @@ take_ordinal(void *context, const struct store_step *step)
 	return false;
 }
 
-static bool
-replay(void *context, const struct store_step *stored)
-{
-	struct graph_reading *g = context;
-	struct step step;
-
-	if (g->before_ordinal && stored->ordinal >= g->before_ordinal)
-		return false;
-	g->damaged = !step_decode(stored->bytes, &step) || !session_replay(g->session, &step);
-	return !g->damaged && !*g->journal.ends;
-}
-
-static enum error
-begin_at(struct graph_reading *g)
-{
-	struct journal *j = &g->journal;
-	uint64_t not_after = g->before_ordinal ? g->before_ordinal - 1 : UINT64_MAX;
-	struct json_out bytes = { 0 };
-	uint64_t ordinal = 0;
-	enum error err =
-	    j->store->ops->snapshot(j->store, &j->session, not_after, &bytes, &ordinal);
-
-	if (!err)
-		g->session = ordinal == 0 ? session_new(&j->session, &j->log_id, j->created_us)
-					  : session_restore(json_out_span(&bytes));
-	json_out_fini(&bytes);
-	if (err)
-		return err;
-	return g->session ? OK : ERROR_session_damaged;
-}
-
 static void
 read_graph(struct reading *reading, const atomic_bool *ends)
 {
 	struct graph_reading *g = (struct graph_reading *)(void *)reading;
 	struct journal *j = &g->journal;
-	const struct store_ops *ops = j->store->ops;
 
 	j->ends = ends;
-	j->error = ops->steps_by_seq(j->store, &j->session, g->at_seq, take_ordinal, g);
+	j->error = j->store->ops->steps_by_seq(j->store, &j->session, g->at_seq, take_ordinal, g);
 	if (!j->error)
-		j->error = begin_at(g);
-	if (!j->error)
-		j->error = ops->steps(j->store, &j->session, g->session->ordinal, replay, g);
-	if (!j->error && g->damaged)
-		j->error = ERROR_session_damaged;
+		j->error = journal_replay(j, g->before_ordinal, &g->session);
+	if (j->error)
+		return;
+	/* Nobody asks for it, and the loop shall not spend its time on freeing it. */
+	history_fini(&g->session->history);
+	history_init(&g->session->history);
 }
 
 static void
@@ -114,7 +43,7 @@ free_graph_reading(struct reading *reading)
 {
 	struct graph_reading *g = (struct graph_reading *)(void *)reading;
 
-	close_journal(&g->journal);
+	journal_close(&g->journal);
 	session_free(g->session);
 	free(g);
 }
@@ -141,7 +70,7 @@ read_session(struct call *c, uint64_t at_seq, struct session **out)
 	g->journal.reading.run = read_graph;
 	g->journal.reading.free = free_graph_reading;
 	g->at_seq = at_seq;
-	if (!read_journal(c, &g->journal))
+	if (!journal_read(c, c->session, &g->journal))
 		return OK;
 	err = take_session(c, g, out);
 	free_graph_reading(&g->journal.reading);
@@ -168,13 +97,23 @@ past_session(struct call *c, uint64_t at_seq, struct session **out)
 	return c->outcome->unfinished ? OK : read_session(c, at_seq, out);
 }
 
-/* A page of the audit trail. */
+/* A page of the audit trail, as it is answered: one long step makes it longer than may be copied in
+ * passing. */
 struct steps_reading {
 	struct journal journal;
-	struct past_page page;
-	struct json_out steps; /* an open array */
-	size_t n;
+	uint64_t since, last_seq;
+	size_t limit, n;
+	struct json_out reply;
+	bool more;
 };
+
+/* A step without events ends where the one before it did, so no page can begin with it. */
+static bool
+is_full(const struct steps_reading *s, const struct step *next)
+{
+	return (s->n == s->limit || s->reply.n >= PAST_ANSWER_BYTES) &&
+	    next->last_seq != s->last_seq;
+}
 
 static bool
 write_step(void *context, const struct store_step *stored)
@@ -182,18 +121,18 @@ write_step(void *context, const struct store_step *stored)
 	struct steps_reading *s = context;
 	struct step step;
 
-	s->page.more = s->n == s->page.limit || s->steps.n >= PAST_ANSWER_BYTES;
-	if (s->page.more)
-		return false;
 	if (!step_decode(stored->bytes, &step)) {
 		s->journal.error = ERROR_session_damaged;
 		return false;
 	}
-	audit_write(&s->steps, &step);
-	s->n++;
-	s->page.last_seq = step.last_seq;
+	s->more = is_full(s, &step);
+	if (!s->more) {
+		audit_write(&s->reply, &step);
+		s->n++;
+		s->last_seq = step.last_seq;
+	}
 	step_fini(&step);
-	return !*s->journal.ends;
+	return !s->more && !*s->journal.ends;
 }
 
 static void
@@ -204,8 +143,14 @@ read_steps(struct reading *reading, const atomic_bool *ends)
 	enum error err;
 
 	j->ends = ends;
-	json_out_open(&s->steps, '[');
-	err = j->store->ops->steps_by_seq(j->store, &j->session, s->page.since, write_step, s);
+	json_out_open(&s->reply, '{');
+	json_out_key(&s->reply, "steps");
+	json_out_open(&s->reply, '[');
+	err = j->store->ops->steps_by_seq(j->store, &j->session, s->since, write_step, s);
+	json_out_close(&s->reply, ']');
+	json_out_key(&s->reply, "more");
+	json_out_bool(&s->reply, s->more);
+	json_out_close(&s->reply, '}');
 	if (err)
 		j->error = err;
 }
@@ -215,36 +160,40 @@ free_steps_reading(struct reading *reading)
 {
 	struct steps_reading *s = (struct steps_reading *)(void *)reading;
 
-	close_journal(&s->journal);
-	json_out_fini(&s->steps);
+	journal_close(&s->journal);
+	json_out_fini(&s->reply);
 	free(s);
 }
 
-static void
-take_steps(struct steps_reading *s, struct past_page *page, struct json_out *out)
+static enum error
+take_steps(struct call *c, struct steps_reading *s)
 {
-	*page = s->page;
-	page->error = s->journal.error;
-	json_out_members(out, (struct span){ s->steps.bytes + 1, s->steps.n - 1 });
+	struct json_out empty = c->outcome->body;
+
+	if (s->journal.error)
+		return s->journal.error;
+	c->outcome->body = s->reply;
+	s->reply = empty;
+	c->is_written = true;
+	return OK;
 }
 
-bool
-past_steps(struct call *c, struct past_page *page, struct json_out *out)
+enum error
+past_steps(struct call *c, uint64_t since, size_t limit)
 {
 	struct steps_reading *s;
+	enum error err;
 
-	if (c->request->reading) {
-		take_steps((struct steps_reading *)(void *)c->request->reading, page, out);
-		return true;
-	}
+	if (c->request->reading)
+		return take_steps(c, (struct steps_reading *)(void *)c->request->reading);
 	s = xcalloc(1, sizeof *s);
 	s->journal.reading.run = read_steps;
 	s->journal.reading.free = free_steps_reading;
-	s->page = *page;
-	s->page.last_seq = page->since;
-	if (!read_journal(c, &s->journal))
-		return false;
-	take_steps(s, page, out);
+	s->since = since;
+	s->limit = limit;
+	if (!journal_read(c, c->session, &s->journal))
+		return OK;
+	err = take_steps(c, s);
 	free_steps_reading(&s->journal.reading);
-	return true;
+	return err;
 }

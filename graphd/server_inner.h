@@ -87,6 +87,9 @@ void server_reading_fini(struct server *);
 /* The request is run again when that is read. Takes both. */
 void server_await_reading(struct server *, struct ask *, struct reading *);
 
+/* Frees it where nobody waits for that. It must be nobody else's: not a session's. Takes it. */
+void server_dispose(struct server *, struct graph *);
+
 /* server_commit.c: commits the open batch unless one is under way. */
 void server_commit(struct server *);
 /* The journal can no longer be written: acknowledges nothing more and ends, with

@@ -3,6 +3,7 @@
 #include "graphd/server_inner.h"
 
 #include "common/clock.h"
+#include "common/mem.h"
 
 #include <stdlib.h>
 
@@ -12,7 +13,8 @@ on_read(void *context, struct reading *reading)
 	struct server *s = context;
 	struct ask *ask = reading->asker;
 
-	server_run(s, ask, reading);
+	if (ask)
+		server_run(s, ask, reading);
 	reading->free(reading);
 	/* What it gave is sent at the end of a turn. */
 	loop_again(s->loop);
@@ -47,4 +49,40 @@ server_await_reading(struct server *s, struct ask *ask, struct reading *reading)
 		return;
 	router_refuse(&s->router, ask, ERROR_overloaded);
 	drop(reading);
+}
+
+/* A graph that nobody needs any more; freeing 100,000 nodes takes as long as reading some of them.
+ */
+struct disposal {
+	struct reading reading;
+	struct graph *graph;
+};
+
+static void
+dispose(struct reading *reading, const atomic_bool *ends)
+{
+	struct disposal *d = (struct disposal *)(void *)reading;
+
+	(void)ends;
+	graph_free(d->graph);
+	d->graph = NULL;
+}
+
+static void
+free_disposal(struct reading *reading)
+{
+	dispose(reading, NULL);
+	free(reading);
+}
+
+void
+server_dispose(struct server *s, struct graph *graph)
+{
+	struct disposal *d = xcalloc(1, sizeof *d);
+
+	d->graph = graph;
+	d->reading.run = dispose;
+	d->reading.free = free_disposal;
+	if (!readings_add(&s->readings, &d->reading))
+		free_disposal(&d->reading);
 }

@@ -12,9 +12,10 @@
 
 enum {
 	STREAMS_PER_TURN = 4,
-	PACE_MS = 1,	/* between two parts of the same answer, when others are there */
-	ALONE_MS = 20,	/* without another request for so long nobody is held up */
-	UNBLOCK_MS = 5, /* until a requester that does not read is tried again */
+	PACE_MS = 1,	     /* between two parts of the same answer, when others are there */
+	ALONE_MS = 20,	     /* without another request for so long nobody is held up */
+	UNBLOCK_MS = 5,	     /* until a requester that does not read is tried again */
+	NODES_INLINE = 2000, /* freed in passing */
 };
 
 static struct metric commands = {
@@ -287,6 +288,10 @@ end_stream(struct server *s, struct stream *stream)
 		stream->lane->holds--;
 		stream->lane = NULL;
 		loop_again(s->loop);
+	}
+	if (stream->graph && graph_count(stream->graph) > NODES_INLINE) {
+		server_dispose(s, stream->graph);
+		stream->graph = NULL;
 	}
 	stream_free(stream);
 }

@@ -37,6 +37,26 @@ while time.monotonic() < end:
     print(len(body))
 """
 
+# Commands of another session, one behind the other, until it is told to end.
+WRITER = """
+import http.client, json, select, sys, time
+port, session, node = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+body = json.dumps({"session_id": session, "command_type": "UpdateProperty",
+                   "data": {"node_id": node, "property_id": "notes", "value": "x"}})
+took = []
+while not select.select([sys.stdin], [], [], 0.001)[0]:
+    started = time.perf_counter()
+    connection.request("POST", "/api/v1/commands/execute", body, {"Prefer": "return=minimal"})
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 200, answer.status
+    took.append((time.perf_counter() - started) * 1000)
+    if len(took) == 10:
+        print("begins", flush=True)
+print(*took[10:])
+"""
+
 
 def wall_ms():
     return time.perf_counter() * 1000
@@ -122,6 +142,51 @@ class Reading(Big):
         part = self.tree(big, f"?node_id={nodes[1]['id']}&depth=1")
         self.assertEqual([n["id"] for n in part["roots"][0]["children"]],
                          [n["id"] for n in nodes[51:101]])
+
+
+class Past(Big):
+    """What the journal tells of a session in which big graphs were loaded."""
+
+    LOADS = 4
+
+    def beside(self, path):
+        """Reads it, and says how long that took and how long another session's commands did."""
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(self.server.ports[0]), self.session, self.root],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(writer.stdout.readline(), "begins\n")
+        with Http(self.server.ports[0], timeout_s=60) as http:
+            started = time.perf_counter()
+            reply = http.get(f"{API}{path}")
+            took_ms = (time.perf_counter() - started) * 1000
+        self.assertEqual(reply.status, 200, reply)
+        out, _ = writer.communicate("ends\n")
+        self.assertEqual(writer.returncode, 0)
+        times = [float(ms) for ms in out.split()]
+        print(f"\n{path.split('/')[-1]} took {took_ms:.0f} ms; commands beside it "
+              f"p99 {quantile(times, .99):.1f} ms, max {max(times):.1f} ms")
+        return reply, took_ms, times
+
+    def test_what_was_long_ago_keeps_nobody_waiting(self):
+        ids = [new_id() for _ in range(NODES // 2)]
+        nodes = [{"id": ids[i], "type": "task", "name": f"N{i}",
+                  "parent_id": ids[(i - 1) // 50] if i else None} for i in range(len(ids))]
+        big = self.load(nodes)
+        body = json.dumps({"graph": {"nodes": nodes}}, separators=(",", ":"))
+        for _ in range(self.LOADS - 1):
+            self.ok(self.post(f"/sessions/{big}/load-graph", body, MINIMAL))
+        seq = self.info(big)["seq"]
+        reply, took_ms, times = self.beside(
+            f"/sessions/{big}/graph/tree?depth=0&at={seq - 1}")
+        self.assertEqual([root["id"] for root in reply.json["roots"]], ids[:1])
+        # One that waits for it all the while takes as long as it does.
+        self.assertLess(max(times), took_ms / 2)
+        project = self.info(big)["project_id"]
+        _, took_ms, times = self.beside(f"/projects/{project}/export?history=true")
+        self.assertLess(max(times), took_ms / 2)
+        reply, took_ms, times = self.beside(f"/sessions/{big}/history")
+        self.assertGreater(len(reply.body), 10_000_000)
+        self.assertLess(max(times), took_ms / 2)
 
 
 class Wide(Big):

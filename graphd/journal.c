@@ -1,0 +1,83 @@
+#include "graphd/journal.h"
+
+bool
+journal_read(struct call *c, const struct session *s, struct journal *j)
+{
+	static const atomic_bool never;
+	struct store *store = sessions_store(c->sessions);
+
+	j->session = s->id;
+	j->log_id = s->log_id;
+	j->created_us = s->created_us;
+	j->store = store->ops->aside ? store->ops->aside(store, &s->id) : NULL;
+	j->is_aside = j->store;
+	if (j->is_aside) {
+		c->outcome->reading = &j->reading;
+		return false;
+	}
+	j->store = store;
+	j->reading.run(&j->reading, &never);
+	return true;
+}
+
+void
+journal_close(struct journal *j)
+{
+	if (j->is_aside)
+		j->store->ops->close(j->store);
+}
+
+struct replay {
+	const struct journal *journal;
+	struct session *session;
+	uint64_t before_ordinal; /* 0: all */
+	bool damaged;
+};
+
+static bool
+replay_step(void *context, const struct store_step *stored)
+{
+	struct replay *r = context;
+	struct step step;
+
+	if (r->before_ordinal && stored->ordinal >= r->before_ordinal)
+		return false;
+	r->damaged = !step_decode(stored->bytes, &step) || !session_replay(r->session, &step);
+	return !r->damaged && !*r->journal->ends;
+}
+
+/* From the newest snapshot before it, or from nothing. */
+static enum error
+begin(struct journal *j, uint64_t before_ordinal, struct session **out)
+{
+	uint64_t not_after = before_ordinal ? before_ordinal - 1 : UINT64_MAX, ordinal = 0;
+	struct json_out bytes = { 0 };
+	enum error err =
+	    j->store->ops->snapshot(j->store, &j->session, not_after, &bytes, &ordinal);
+
+	*out = NULL;
+	if (!err)
+		*out = ordinal == 0 ? session_new(&j->session, &j->log_id, j->created_us)
+				    : session_restore(json_out_span(&bytes));
+	json_out_fini(&bytes);
+	if (err)
+		return err;
+	return *out ? OK : ERROR_session_damaged;
+}
+
+enum error
+journal_replay(struct journal *j, uint64_t before_ordinal, struct session **out)
+{
+	struct replay r = { .journal = j, .before_ordinal = before_ordinal };
+	enum error err = begin(j, before_ordinal, &r.session);
+
+	if (!err)
+		err = j->store->ops->steps(
+		    j->store, &j->session, r.session->ordinal, replay_step, &r);
+	if (!err && r.damaged)
+		err = ERROR_session_damaged;
+	*out = err ? NULL : r.session;
+	if (err)
+		session_free(r.session);
+	return err;
+}

@@ -1,0 +1,146 @@
+/* What takes long to read is read by a thread, one thing after the other, while the loop goes on.
+ */
+
+#include "graphd/readings.h"
+
+#include "common/limits.h"
+#include "common/mem.h"
+#include "run_tests.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct probe {
+	struct reading reading;
+	unsigned number;
+	pthread_t ran_in;
+	bool has_run;
+};
+
+static struct loop *loop;
+static struct readings readings;
+static atomic_bool may_go_on, is_running;
+static unsigned n_done, n_given_back;
+
+static struct probe *
+probe_of(struct reading *r)
+{
+	return (struct probe *)(void *)r;
+}
+
+/* Reads until it may go on, or shall end. */
+static void
+run(struct reading *r, const atomic_bool *ends)
+{
+	is_running = true;
+	while (!may_go_on && !*ends)
+		usleep(100);
+	probe_of(r)->ran_in = pthread_self();
+	probe_of(r)->has_run = true;
+}
+
+static void
+done(void *context, struct reading *r)
+{
+	ck_assert_ptr_eq(context, &readings);
+	ck_assert(probe_of(r)->has_run);
+	ck_assert(!pthread_equal(probe_of(r)->ran_in, pthread_self()));
+	ck_assert_uint_eq(probe_of(r)->number, n_done);
+	n_done++;
+	free(r);
+}
+
+static void
+give_back(struct reading *r)
+{
+	n_given_back++;
+	free(r);
+}
+
+static bool
+add(unsigned number)
+{
+	struct probe *p = xcalloc(1, sizeof *p);
+
+	p->reading.run = run;
+	p->number = number;
+	if (readings_add(&readings, &p->reading))
+		return true;
+	free(p);
+	return false;
+}
+
+static void
+set_up(void)
+{
+	may_go_on = is_running = false;
+	n_done = n_given_back = 0;
+	loop = loop_new();
+	readings_init(&readings, loop, done, &readings);
+}
+
+static void
+tear_down(void)
+{
+	readings_fini(&readings, give_back);
+	loop_free(loop);
+}
+
+START_TEST(they_are_read_in_order_by_another_thread_while_the_loop_goes_on)
+{
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert(add(i));
+	for (int i = 0; i < 3; i++)
+		loop_turn(loop, 1);
+	ck_assert_uint_eq(n_done, 0);
+	ck_assert_uint_eq(readings.n, 5);
+	may_go_on = true;
+	while (n_done < 5)
+		loop_turn(loop, 100);
+	ck_assert_uint_eq(readings.n, 0);
+	/* One that comes later is read as well. */
+	ck_assert(add(5));
+	while (n_done < 6)
+		loop_turn(loop, 100);
+}
+END_TEST
+
+START_TEST(beyond_the_limit_none_is_taken_until_one_is_done)
+{
+	for (unsigned i = 0; i < LIMIT_READINGS; i++)
+		ck_assert(add(i));
+	ck_assert(!add(LIMIT_READINGS));
+	may_go_on = true;
+	while (n_done == 0)
+		loop_turn(loop, 100);
+	ck_assert(add(LIMIT_READINGS));
+	while (n_done <= LIMIT_READINGS)
+		loop_turn(loop, 100);
+}
+END_TEST
+
+START_TEST(who_ends_waits_for_none_and_gets_all_back)
+{
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(add(i));
+	while (!is_running)
+		usleep(100);
+	readings_fini(&readings, give_back);
+	ck_assert_uint_eq(n_given_back, 3);
+	ck_assert_uint_eq(n_done, 0);
+	readings_init(&readings, loop, done, &readings);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tc = tcase_create("readings");
+
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, they_are_read_in_order_by_another_thread_while_the_loop_goes_on);
+	tcase_add_test(tc, beyond_the_limit_none_is_taken_until_one_is_done);
+	tcase_add_test(tc, who_ends_waits_for_none_and_gets_all_back);
+	return run_tests(tc);
+}
