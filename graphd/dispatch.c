@@ -65,6 +65,19 @@ static const bool leaves_alone[COMMANDS] = {
 	[COMMAND_answer] = true,
 };
 
+/* These read what is on disk, whatever is in memory. */
+static const bool reads_store[COMMANDS] = {
+	[COMMAND_list_events] = true,
+	[COMMAND_get_node] = true,
+	[COMMAND_search_nodes] = true,
+	[COMMAND_list_projects] = true,
+	[COMMAND_get_project] = true,
+	[COMMAND_delete_project] = true,
+	[COMMAND_save_project] = true,
+	[COMMAND_open_project] = true,
+	[COMMAND_export_project] = true,
+};
+
 static void
 forget_clients(void *context, struct session *s)
 {
@@ -169,6 +182,15 @@ check_caller(struct call *c)
 	return OK;
 }
 
+static bool
+must_wait(struct call *c)
+{
+	struct store *store = sessions_store(c->sessions);
+
+	c->outcome->awaits_store = store->ops->is_busy && store->ops->is_busy(store);
+	return c->outcome->awaits_store;
+}
+
 static enum error
 find_session(struct call *c)
 {
@@ -181,8 +203,10 @@ find_session(struct call *c)
 		return OK;
 	if (uuid_is_nil(&req->session))
 		return refuse(c->why, ERROR_invalid_request, "session_id", "Missing session_id");
-	err = sessions_get(c->sessions, &req->session, &c->session);
-	if (err)
+	err = sessions_peek(c->sessions, &req->session, &c->session);
+	if (!err && !c->session && !must_wait(c))
+		err = sessions_get(c->sessions, &req->session, &c->session);
+	if (err || !c->session)
 		return err;
 	c->outcome->session = c->session;
 	/* What was read is another thing than the session, which may just be read by somebody else.
@@ -318,11 +342,11 @@ dispatch(struct dispatcher *d, const struct request *req, struct outcome *out)
 	json_out_clear(&d->warnings);
 	json_out_open(&d->result, '{');
 	err = req->command < COMMANDS ? check_caller(&c) : ERROR_unknown_command;
-	if (!err)
+	if (!err && !(reads_store[req->command] && !req->reading && must_wait(&c)))
 		err = find_session(&c);
-	if (!err)
+	if (!err && !out->awaits_store)
 		dispatch_found(&c);
-	else if (err != ERROR_invalid_session || !answer_ended(&c)) {
+	else if (err && (err != ERROR_invalid_session || !answer_ended(&c))) {
 		out->error = err;
 		reply_error(&out->body, err, &why);
 	}

@@ -56,6 +56,9 @@ struct outcome {
 	/* Owned: to be read in a thread; then the same request is given again, with it. The body is
 	 * not for sending. */
 	struct reading *reading;
+	/* It would have to wait for the disk, and with it everybody else: the same request is given
+	 * again when the store is not busy any more. Nothing has been done. */
+	bool awaits_store;
 	/* A share of a command that would take too long at once, or of finding out whether its key
 	 * was used: when it is stored, the same request is given again, with what is done so far.
 	 * The body is not for sending. */

@@ -38,6 +38,7 @@ on_turn_end(struct loop_hook *hook)
 	bool idle;
 
 	snapshooter_give_way(&s->snapshooter);
+	server_run_behind_store(s);
 	server_run_lanes(s);
 	/* A commit may be written here and now, which takes a while. */
 	router_flush(&s->router);
@@ -161,6 +162,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	s->open = &s->batches[0];
 	lanes_init(&s->lanes);
 	list_init(&s->streams);
+	list_init(&s->behind_store);
 	outcome_init(&s->outcome);
 	arena_init(&s->arena);
 	server_reading_init(s);
@@ -213,6 +215,8 @@ server_free(struct server *s)
 		stream->lane = NULL;
 		stream_free(stream);
 	}
+	for (struct link *l; (l = list_take(&s->behind_store));)
+		reply_free(LIST_OF(l, struct reply, link));
 	if (!s->draining)
 		loop_remove_zmq(s->loop, &s->requests);
 	router_fini(&s->router);

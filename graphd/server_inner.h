@@ -32,7 +32,9 @@ struct server {
 	struct batch *open;   /* gathers */
 	struct batch *flight; /* under way to the disk, or NULL */
 	struct lanes lanes;
-	struct link streams;	/* struct stream */
+	struct link streams; /* struct stream */
+	struct link
+	    behind_store;	/* struct reply: requests that are run again when it is not busy */
 	struct outcome outcome; /* of the request being run */
 	struct arena arena;	/* of the request being run */
 	struct json_out scratch;
@@ -58,6 +60,8 @@ void server_run(struct server *, struct ask *, struct reading *);
 /* What an outcome without a request did: ended sessions, clients gone. Shaped for the dispatcher's
  * callbacks. */
 void server_take_more(void *server, struct outcome *);
+/* Requests that would have waited for the disk, when it has been written to. */
+void server_run_behind_store(struct server *);
 /* Requests that waited and need not any more. */
 void server_run_lanes(struct server *);
 /* The next part of each big answer, a few of them a turn. */

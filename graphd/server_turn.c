@@ -180,6 +180,45 @@ go_on(struct server *s, struct reply *reply)
 	loop_again(s->loop);
 }
 
+/* Other sessions, and whoever names none, are served meanwhile. */
+static void
+await_store(struct server *s, struct ask *ask)
+{
+	struct reply *reply = xcalloc(1, sizeof *reply);
+	struct uuid session = lane_of(s, ask);
+
+	reply->ask = ask;
+	if (!uuid_is_nil(&session))
+		await_rest(s, reply, ask->done);
+	list_append(&s->behind_store, &reply->link);
+}
+
+void
+server_run_behind_store(struct server *s)
+{
+	struct link now;
+
+	if (list_is_empty(&s->behind_store))
+		return;
+	if (s->store->ops->is_busy(s->store)) {
+		loop_set_timer(s->loop, &s->unblock, clock_now_ms() + PACE_MS);
+		return;
+	}
+	list_init(&now);
+	for (struct link *l; (l = list_take(&s->behind_store));)
+		list_append(&now, l);
+	for (struct link *l; (l = list_take(&now));) {
+		struct reply *reply = LIST_OF(l, struct reply, link);
+
+		if (reply->lane)
+			go_on(s, reply);
+		else
+			server_run(s, reply->ask, NULL);
+		reply->ask = NULL;
+		reply_free(reply);
+	}
+}
+
 static void
 settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 {
@@ -188,6 +227,10 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 	struct batch *batch = place(s, o, reported);
 	struct reply *reply;
 
+	if (o->awaits_store) {
+		await_store(s, ask);
+		return;
+	}
 	if (o->reading) {
 		server_await_reading(s, ask, o->reading);
 		o->reading = NULL;

@@ -19,6 +19,8 @@ enum error sessions_get(struct sessions *, const struct uuid *id, struct session
 /* The same without reading it: NULL when it is not in memory, where all are with anything that is
  * not on disk yet; closed ones too. */
 struct session *sessions_loaded(const struct sessions *, const struct uuid *id);
+/* The same of one that is in memory. OK and NULL: it is to be loaded first. */
+enum error sessions_peek(struct sessions *, const struct uuid *id, struct session **out);
 /* A new one with a random log_id; too_many_sessions. */
 enum error sessions_create(struct sessions *, uint64_t now_us, struct session **out);
 /* Takes one that was made elsewhere (import with history). */

@@ -87,16 +87,38 @@ load_or_mark(struct sessions *ss, struct row *r)
 	return err;
 }
 
+static enum error
+find(struct sessions *ss, const struct uuid *id, struct row **out)
+{
+	struct row *r = *out = table_find(&ss->rows, id);
+
+	return !r || (r->session && r->session->closed) ? ERROR_invalid_session : OK;
+}
+
+enum error
+sessions_peek(struct sessions *ss, const struct uuid *id, struct session **out)
+{
+	struct row *r;
+	enum error err = find(ss, id, &r);
+
+	*out = err ? NULL : r->session;
+	if (!err && !r->session && r->damaged)
+		err = ERROR_session_damaged;
+	if (*out)
+		sessions_bind(ss, *out);
+	return err;
+}
+
 enum error
 sessions_get(struct sessions *ss, const struct uuid *id, struct session **out)
 {
-	struct row *r = table_find(&ss->rows, id);
-	enum error err;
+	struct row *r;
+	enum error err = find(ss, id, &r);
 
 	*out = NULL;
-	if (!r || (r->session && r->session->closed))
-		return ERROR_invalid_session;
-	if (!r->session && (err = load_or_mark(ss, r)))
+	if (!err && !r->session)
+		err = load_or_mark(ss, r);
+	if (err)
 		return err;
 	if (r->session->closed)
 		return ERROR_invalid_session;

@@ -96,6 +96,9 @@ struct store_ops {
 	    struct store *, store_project_fn *, void *context); /* newest revisions, by name */
 	enum error (*project)(struct store *, const struct uuid *id, store_project_fn *,
 	    void *context); /* not found: fn is not called */
+	/* Whether reading would wait for the disk just now, because something is written. NULL:
+	 * never. */
+	bool (*is_busy)(struct store *);
 	/*
 	 * That session as it is on disk now: a store that another thread may read while everything
 	 * else goes on. It has snapshot, steps and steps_by_seq, of that session, and project, and

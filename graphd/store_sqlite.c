@@ -214,6 +214,17 @@ sqlite_first_seq(struct store *store, const struct uuid *session)
 	return h ? h->cut.seq + 1 : 1;
 }
 
+static bool
+sqlite_is_busy(struct store *store)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+
+	if (pthread_mutex_trylock(&s->db_lock) != 0)
+		return true;
+	pthread_mutex_unlock(&s->db_lock);
+	return false;
+}
+
 const struct store_ops store_sqlite_ops = {
 	.name = "sqlite",
 	.open = sqlite_open,
@@ -231,6 +242,7 @@ const struct store_ops store_sqlite_ops = {
 	.first_seq = sqlite_first_seq,
 	.projects = sqlite_read_projects,
 	.project = sqlite_read_project,
+	.is_busy = sqlite_is_busy,
 	.aside = sqlite_aside,
 	.tend = sqlite_tend,
 	.backup = sqlite_backup,

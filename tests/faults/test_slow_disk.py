@@ -5,6 +5,7 @@ times what one gets, nobody waits long, and nothing times out.
 import json
 import selectors
 import socket
+import threading
 import time
 import unittest
 import uuid
@@ -14,6 +15,7 @@ from storage import PreloadTest
 from workload import API
 
 FLUSH_MS = 10
+SLOW_FLUSH_MS = 200
 CONNECTIONS = 64
 ALONE_S, TOGETHER_S = (5, 15) if LONG else (1.5, 3)
 TIMES = 10        # what 64 connections get at least, as a multiple of what one gets
@@ -117,6 +119,63 @@ class SlowDisk(PreloadTest):
         # Each connection was closed with a command under way, which may be done or not.
         self.assertGreaterEqual(self.nodes() - before, self.acknowledged)
         self.assertLessEqual(self.nodes() - before, self.acknowledged + self.unheard)
+
+
+class StallingDisk(PreloadTest):
+    """One whose flushes take long enough to be seen by whoever waits for one."""
+
+    def setUp(self):
+        super().setUp()
+        self.begin(sessions=3)
+        self.start_with(f"slow:{SLOW_FLUSH_MS}")
+        self.arm.touch()
+        self.over, self.failed = threading.Event(), []
+
+    def again_and_again(self, what, session):
+        """In a thread, until the test is over."""
+        def run():
+            with self.server.http() as http:
+                while not self.over.is_set():
+                    status = what(http, session)
+                    if status != 200:
+                        self.failed.append(status)
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(self.over.set)
+
+    @staticmethod
+    def change(http, session):
+        body = {"session_id": session, "command_type": "CreateNode",
+                "data": {"blueprint_type_id": "phase"}}
+        return http.post(f"{API}/commands/execute", body, {"Prefer": "return=minimal"}).status
+
+    @staticmethod
+    def read(http, session):
+        return http.get(f"{API}/sessions/{session}/events?since=0").status
+
+    def test_who_reads_from_the_disk_keeps_nobody_waiting_who_does_not(self):
+        writes, reads, asks = (m.session for m in self.mirrors)
+        with self.server.http() as http:
+            self.assertEqual(http.get(f"{API}/sessions/{asks}").status, 200)
+            self.again_and_again(self.change, writes)
+            for _ in range(3):
+                self.again_and_again(self.read, reads)
+            best_ms = float("inf")
+            for _ in range(TRIES):
+                took_ms = []
+                until = time.monotonic() + 12 * SLOW_FLUSH_MS / 1000
+                while time.monotonic() < until:
+                    began = time.monotonic()
+                    self.assertEqual(http.get(f"{API}/sessions/{asks}").status, 200)
+                    took_ms.append((time.monotonic() - began) * 1000)
+                best_ms = min(best_ms, max(took_ms))
+                if best_ms < SLOW_FLUSH_MS / 2:
+                    break
+        self.over.set()
+        print(f"the slowest of {len(took_ms)} answers took {best_ms:.0f} ms")
+        self.assertEqual(self.failed, [])
+        self.assertLess(best_ms, SLOW_FLUSH_MS / 2)
 
 
 if __name__ == "__main__":
