@@ -44,11 +44,12 @@ static void
 raise_descriptors(struct options *o)
 {
 	struct rlimit limit;
-	/* A WebSocket whose session is on another gateway takes two. */
-	rlim_t wanted =
-	    (rlim_t)o->max_connections + 2 * (rlim_t)o->max_websockets + SPARE_DESCRIPTORS;
-	rlim_t left;
+	rlim_t wanted, left;
 
+	/* A WebSocket whose session is on another gateway takes two, so not as many of those fit
+	 * beside as many of ours. */
+	o->live_descriptors = 2 * (size_t)o->max_websockets;
+	wanted = (rlim_t)o->max_connections + o->live_descriptors + SPARE_DESCRIPTORS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	if (limit.rlim_cur < wanted) {
@@ -65,6 +66,8 @@ raise_descriptors(struct options *o)
 		o->max_connections = (unsigned)(left / 2);
 	if (o->max_websockets > left / 2)
 		o->max_websockets = (unsigned)(left / 2);
+	if (o->live_descriptors > left / 2)
+		o->live_descriptors = left / 2;
 }
 
 static bool
@@ -147,13 +150,14 @@ open_rest(struct gateway *g)
 		    .sse = transport_sse_accept,
 		    .poll = transport_poll_accept,
 		    .clients = hub_clients,
-		    .socketio_clients = transport_sio_clients,
+		    .socketio_clients = transport_sio_taken,
 		    .socketio_headed = transport_sio_headed,
 		    .socketio = transport_sio_request } };
 	struct transport_sio_settings socketio = { .hub = g->hub,
 		.recover_all = g->options.recover_all,
 		.max_clients = g->options.max_websockets,
-		.max_relayed = g->options.max_websockets };
+		.max_relayed = g->options.max_websockets,
+		.max_descriptors = g->options.live_descriptors };
 
 	g->assets = assets_new(g->options.assets);
 	if (!g->assets)

@@ -20,6 +20,7 @@ struct options {
 	const char *origins[OPTIONS_LIST_MAX], *hosts[OPTIONS_LIST_MAX];
 	size_t n_origins, n_hosts;
 	unsigned max_connections, max_websockets;
+	size_t live_descriptors; /* for live clients; found at the start */
 	unsigned drain_ms;
 	enum log_level log_level;
 	bool log_json, recover_all;

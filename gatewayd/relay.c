@@ -105,11 +105,22 @@ on_listed(void *arg, enum error status, struct span body)
 }
 
 static bool
+has_room(const struct relay *relay)
+{
+	const struct relay_settings *s = &relay->settings;
+	size_t n = relay_count(relay);
+
+	return n < s->max &&
+	    (!s->max_descriptors ||
+		s->locals(s->locals_context) + 2 * (n + 1) <= s->max_descriptors);
+}
+
+static bool
 may_relay(const struct relay *relay, struct http_request *request)
 {
 	enum http_method method = http_method(request);
 
-	return !http_header(request, RELAY_GUARD).p && relay_count(relay) < relay->settings.max &&
+	return !http_header(request, RELAY_GUARD).p && has_room(relay) &&
 	    (method == HTTP_GET || method == HTTP_POST);
 }
 

@@ -15,7 +15,12 @@ struct relay_settings {
 	struct loop *loop;
 	struct upstream *upstream; /* whose register of gateways is asked */
 	size_t max;		   /* requests and WebSockets at a time */
-	uint32_t answer_ms;	   /* how long the home may take for an answer */
+	/* Each of them takes two descriptors, a client that is at home here one: so many for both.
+	 * 0: no bound. */
+	size_t max_descriptors;
+	size_t (*locals)(const void *context);
+	const void *locals_context;
+	uint32_t answer_ms; /* how long the home may take for an answer */
 	/* Answers a request whose session is on no gateway that can be reached. */
 	void (*unknown)(struct http_request *);
 };

@@ -26,8 +26,9 @@ struct transport_sio {
 	struct eio_server *engine;
 	struct relay *relay;
 	struct loop_timer drain_timer;
-	uint64_t drain_end_ms; /* 0: not draining */
-	uint64_t told_ms;      /* when the last client was sent away; 0: not yet */
+	uint64_t drain_end_ms;	  /* 0: not draining */
+	size_t spare_descriptors; /* beside one for each client at home here */
+	uint64_t told_ms;	  /* when the last client was sent away; 0: not yet */
 };
 
 static const char *const namespaces[] = { "/", "/graph" };
@@ -40,21 +41,49 @@ on_foreign(void *context, struct http_request *request, const struct eio_sid *si
 	return relay_request(t->relay, request, sid->bytes);
 }
 
+/* Each of them takes two descriptors; those that the clients at home here cannot all use at once
+ * are free for that. */
+static size_t
+taken_by_others(const struct transport_sio *t)
+{
+	size_t n = 2 * relay_count(t->relay);
+
+	return n > t->spare_descriptors ? n - t->spare_descriptors : 0;
+}
+
 static size_t
 other_clients(const void *context)
 {
 	const struct transport_sio *t = context;
 
-	return hub_clients(t->hub);
+	return hub_clients(t->hub) + taken_by_others(t);
+}
+
+static size_t
+count_clients(const struct transport_sio *t)
+{
+	return eio_session_count(eio_server_eio(t->engine));
+}
+
+static size_t
+local_clients(const void *context)
+{
+	const struct transport_sio *t = context;
+
+	return hub_clients(t->hub) + count_clients(t);
 }
 
 static struct relay *
-open_relay(struct hub *hub, const struct eio_settings *eio, size_t max)
+open_relay(const struct transport_sio *t, const struct eio_settings *eio,
+    const struct transport_sio_settings *settings)
 {
 	struct relay_settings s = {
-		.loop = hub_loop(hub),
-		.upstream = hub_upstream(hub),
-		.max = max,
+		.loop = t->loop,
+		.upstream = hub_upstream(t->hub),
+		.max = settings->max_relayed,
+		.max_descriptors = settings->max_descriptors,
+		.locals = local_clients,
+		.locals_context = t,
 		/* A poll ends with the next ping at the latest. */
 		.answer_ms = eio->ping_interval_ms + eio->ping_timeout_ms + LIMIT_RELAY_SLACK_MS,
 		.unknown = eio_server_unknown,
@@ -86,7 +115,8 @@ transport_sio_new(const struct transport_sio_settings *settings)
 	s.eio.others_context = t;
 	t->hub = settings->hub;
 	t->loop = s.loop;
-	t->relay = open_relay(settings->hub, &s.eio, settings->max_relayed);
+	t->spare_descriptors = settings->max_descriptors - settings->max_clients;
+	t->relay = open_relay(t, &s.eio, settings);
 	t->seats = sio_seats_new(settings->hub, settings->recover_all);
 	s.sio_app = sio_seats_app(t->seats);
 	s.context = t->seats;
@@ -138,11 +168,11 @@ transport_sio_request(void *context, struct http_request *request)
 }
 
 size_t
-transport_sio_clients(const void *context)
+transport_sio_taken(const void *context)
 {
 	const struct transport_sio *t = context;
 
-	return eio_session_count(eio_server_eio(t->engine));
+	return count_clients(t) + taken_by_others(t);
 }
 
 size_t
@@ -150,7 +180,7 @@ transport_sio_remaining(const struct transport_sio *t)
 {
 	bool is_over = t->told_ms && clock_now_ms() - t->told_ms > FAREWELL_MS;
 
-	return is_over ? 0 : transport_sio_clients(t) + relay_count(t->relay);
+	return is_over ? 0 : count_clients(t) + relay_count(t->relay);
 }
 
 static size_t

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from engine import RawWebSocket, Wire
+from engine import UPGRADE, RawWebSocket, Wire
 from harness import BUILD, Server, ServerTest, eventually
 
 EIO = "/socket.io/?EIO=4&transport="
@@ -45,6 +45,42 @@ class Anywhere(ServerTest):
             with self.server.http(1 - home) as http:
                 reply = http.request("POST", f"{EIO}polling&sid={sid}", b"40")
             self.assertEqual(reply.status, status, reply)
+
+
+class Bounded(ServerTest):
+    """A WebSocket that is relayed takes two descriptors: all live clients together no more than
+    twice as many as there may be."""
+
+    gateways = 2
+    fresh = True
+    MOST = 4
+    server_options = {"gateway_options": ("--max-websockets", str(MOST))}
+
+    def sid(self):
+        with self.server.http(0) as http:
+            return json.loads(http.get(EIO + "polling").body[1:])["sid"]
+
+    def websocket(self, target):
+        """Through the gateway that is not their home; the status."""
+        wire = Wire(self.server.ports[1])
+        self.addCleanup(wire.close)
+        return wire.ask("GET", target, UPGRADE).status
+
+    def relayed(self, n):
+        return [self.websocket(f"{EIO}websocket&sid={self.sid()}") for _ in range(n)]
+
+    def test_beside_as_many_as_may_be_at_home_half_as_many_are_relayed(self):
+        before = self.server.gateways[1].open_sockets()
+        own = [self.websocket(EIO + "websocket") for _ in range(self.MOST)]
+        self.assertEqual(own, [101] * self.MOST)
+        self.assertEqual(self.relayed(self.MOST), [101] * (self.MOST // 2) + [400, 400])
+        used = self.server.gateways[1].open_sockets() - before
+        # Those two that were refused keep their HTTP connection.
+        self.assertLessEqual(used, 2 * self.MOST + 2)
+
+    def test_beside_as_many_as_may_be_relayed_none_is_at_home(self):
+        self.assertEqual(self.relayed(self.MOST), [101] * self.MOST)
+        self.assertEqual(self.websocket(EIO + "websocket"), 503)
 
 
 class Homes(ServerTest):
