@@ -12,6 +12,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "gatewayd/hub_inner.h"
+#include "proto/event_head.h"
 
 #include <stdlib.h>
 
@@ -142,29 +143,22 @@ set_told(struct room *r, struct listed *l)
 
 /* As graphd would, but that it is said on this gateway alone. */
 static void
-tell(struct room *r, const struct listed *l, struct span project, uint64_t n_clients)
+tell(struct room *r, const struct listed *l, const struct uuid *project, uint64_t n_clients)
 {
 	struct json_out body = { 0 };
 	struct delivery d = { .session = r->id,
 		.event = EVENT_session_connected,
 		.seq = r->seq,
 		.time_us = clock_wall_us() };
+	struct event_head head = { .session = &r->id,
+		.project = project,
+		.time_us = d.time_us,
+		.seq = d.seq,
+		.actor = l->actor,
+		.client_id = l->client_id };
 
 	json_out_open(&body, '{');
-	json_out_key(&body, "session_id");
-	json_out_uuid(&body, &r->id);
-	json_out_key(&body, "project_id");
-	json_out_raw(&body, project);
-	json_out_key(&body, "timestamp");
-	json_out_time(&body, d.time_us);
-	json_out_key(&body, "seq");
-	json_out_uint(&body, d.seq);
-	if (l->actor.p) {
-		json_out_key(&body, "actor");
-		json_out_text(&body, l->actor);
-	}
-	json_out_key(&body, "client_id");
-	json_out_text(&body, l->client_id);
+	event_head_write(&body, &head);
 	json_out_key(&body, "client_count");
 	json_out_uint(&body, n_clients);
 	json_out_close(&body, '}');
@@ -173,19 +167,32 @@ tell(struct room *r, const struct listed *l, struct span project, uint64_t n_cli
 	json_out_fini(&body);
 }
 
+static struct uuid
+project_of(struct span session)
+{
+	struct uuid project = { 0 };
+	struct arena arena;
+
+	arena_init(&arena);
+	if (!uuid_parse(json_find_text(&arena, session, "project_id"), &project))
+		project = (struct uuid){ 0 };
+	arena_fini(&arena);
+	return project;
+}
+
 /* What the events hold besides; then the counts go up to what it is. */
 static void
 on_session(void *arg, enum error status, struct span body)
 {
 	struct room *r = arg;
-	struct span project = { 0 };
+	struct uuid project;
 	struct listed *l;
 	int64_t n = 0;
 
 	r->asked_clients = 0;
 	if (status)
 		return;
-	json_find(body, "project_id", &project);
+	project = project_of(body);
 	json_find_integer(body, "active_clients", &n);
 	n = n > (int64_t)r->n_untold ? n - (int64_t)r->n_untold : 0;
 	for (size_t i = 0; r->n_untold > 0 && (l = table_next(&r->roster, &i));) {
@@ -193,7 +200,7 @@ on_session(void *arg, enum error status, struct span body)
 			continue;
 		set_told(r, l);
 		l->is_found = r->has_found = true;
-		tell(r, l, project, (uint64_t)++n);
+		tell(r, l, &project, (uint64_t)++n);
 	}
 }
 

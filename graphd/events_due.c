@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/table.h"
+#include "proto/event_head.h"
 #include "proto/wire.h"
 
 #include <stdlib.h>
@@ -194,25 +195,16 @@ static void
 write_updated_head(
     struct json_out *out, const struct session *s, const struct step *step, const struct node *node)
 {
+	struct event_head head = { .session = &s->id,
+		.project = &step->project_id,
+		.time_us = step->time_us,
+		.seq = step->last_seq,
+		.command_id = &step->command_id,
+		.actor = span_of(step->actor),
+		.client_id = span_of(step->client_id) };
+
 	json_out_open(out, '{');
-	json_out_key(out, "session_id");
-	json_out_uuid(out, &s->id);
-	json_out_key(out, "project_id");
-	json_out_uuid(out, &step->project_id);
-	json_out_key(out, "timestamp");
-	json_out_time(out, step->time_us);
-	json_out_key(out, "seq");
-	json_out_uint(out, step->last_seq);
-	json_out_key(out, "command_id");
-	json_out_uuid(out, &step->command_id);
-	if (step->actor) {
-		json_out_key(out, "actor");
-		json_out_string(out, step->actor);
-	}
-	if (step->client_id) {
-		json_out_key(out, "client_id");
-		json_out_string(out, step->client_id);
-	}
+	event_head_write(out, &head);
 	json_out_key(out, "id");
 	json_out_uuid(out, node_id(node));
 	json_out_key(out, "node");

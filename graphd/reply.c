@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "graphd/put.h"
+#include "proto/event_head.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -147,36 +148,18 @@ reply_add_graph(struct outcome *out, const struct session *s)
 	reply_start_tree(out, xstrdup("]}}"));
 }
 
-static void
-write_common(struct json_out *out, const struct session *s, const struct announce_who *who)
-{
-	json_out_key(out, "session_id");
-	json_out_uuid(out, &s->id);
-	json_out_key(out, "project_id");
-	json_out_uuid(out, &s->meta.project_id);
-	json_out_key(out, "timestamp");
-	json_out_time(out, who->now_us);
-	json_out_key(out, "seq");
-	json_out_uint(out, s->seq);
-	if (!uuid_is_nil(&who->command_id)) {
-		json_out_key(out, "command_id");
-		json_out_uuid(out, &who->command_id);
-	}
-	if (who->actor.n > 0) {
-		json_out_key(out, "actor");
-		json_out_text(out, who->actor);
-	}
-	if (who->client.n > 0) {
-		json_out_key(out, "client_id");
-		json_out_text(out, who->client);
-	}
-}
-
 struct json_out *
 announce_begin(struct outcome *out, enum event event, struct session *s, bool first,
     const struct announce_who *who)
 {
 	struct announcement *a;
+	struct event_head head = { .session = &s->id,
+		.project = &s->meta.project_id,
+		.time_us = who->now_us,
+		.seq = s->seq,
+		.command_id = &who->command_id,
+		.actor = who->actor,
+		.client_id = who->client };
 
 	assert(out->n_announcements < OUTCOME_ANNOUNCEMENTS);
 	a = &out->announcements[out->n_announcements++];
@@ -189,7 +172,7 @@ announce_begin(struct outcome *out, enum event event, struct session *s, bool fi
 		.seq = s->seq,
 		.first = first,
 	};
-	write_common(&out->texts, s, who);
+	event_head_write(&out->texts, &head);
 	return &out->texts;
 }
 
