@@ -71,7 +71,6 @@ static const bool reads_store[COMMANDS] = {
 	[COMMAND_get_node] = true,
 	[COMMAND_search_nodes] = true,
 	[COMMAND_list_projects] = true,
-	[COMMAND_get_project] = true,
 	[COMMAND_delete_project] = true,
 	[COMMAND_save_project] = true,
 	[COMMAND_open_project] = true,

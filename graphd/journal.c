@@ -6,10 +6,12 @@ journal_read(struct call *c, const struct session *s, struct journal *j)
 	static const atomic_bool never;
 	struct store *store = sessions_store(c->sessions);
 
-	j->session = s->id;
-	j->log_id = s->log_id;
-	j->created_us = s->created_us;
-	j->store = store->ops->aside ? store->ops->aside(store, &s->id) : NULL;
+	if (s) {
+		j->session = s->id;
+		j->log_id = s->log_id;
+		j->created_us = s->created_us;
+	}
+	j->store = store->ops->aside ? store->ops->aside(store, &j->session) : NULL;
 	j->is_aside = j->store;
 	if (j->is_aside) {
 		c->outcome->reading = &j->reading;

@@ -15,7 +15,7 @@ struct journal {
 };
 
 /* Gives it to the outcome, for a thread. True: it has been run here and now, and is still the
- * caller's. */
+ * caller's. session: NULL for what belongs to none, as saved projects do. */
 bool journal_read(struct call *, const struct session *, struct journal *);
 /* For free. */
 void journal_close(struct journal *);

@@ -140,9 +140,8 @@ projects_revision(
 }
 
 enum error
-saved_read(struct sessions *ss, const struct uuid *project, struct saved *out)
+saved_read_from(struct store *store, const struct uuid *project, struct saved *out)
 {
-	struct store *store = sessions_store(ss);
 	enum error err;
 
 	*out = (struct saved){ 0 };
@@ -153,7 +152,15 @@ saved_read(struct sessions *ss, const struct uuid *project, struct saved *out)
 		err = ERROR_session_damaged;
 	if (err)
 		saved_fini(out);
-	else
+	return err;
+}
+
+enum error
+saved_read(struct sessions *ss, const struct uuid *project, struct saved *out)
+{
+	enum error err = saved_read_from(sessions_store(ss), project, out);
+
+	if (!err)
 		sessions_bind(ss, out->session);
 	return err;
 }

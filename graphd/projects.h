@@ -28,7 +28,9 @@ struct saved {
 	uint64_t revision, saved_us;
 	struct session *session; /* restored: the graph as it was saved */
 };
-/* project_not_found, session_damaged, storage_failed. */
+/* project_not_found, session_damaged, storage_failed. From a store that may be read where this is
+ * called; the session is bound to no blueprint yet. */
+enum error saved_read_from(struct store *, const struct uuid *project, struct saved *out);
 enum error saved_read(struct sessions *, const struct uuid *project, struct saved *out);
 void saved_fini(struct saved *);
 
