@@ -24,14 +24,11 @@ static void
 start_next(struct readings *r)
 {
 	struct link *next = list_take(&r->waiting);
-	int err;
 
 	if (!next)
 		return;
 	r->current = LIST_OF(next, struct reading, link);
-	err = pthread_create(&r->thread, NULL, read_current, r);
-	if (err)
-		log_fatal("readings", "pthread_create: %s", strerror(err));
+	thread_run(&r->thread, read_current, r);
 }
 
 /* The thread has said its last word. */
@@ -40,7 +37,7 @@ take_current(struct readings *r)
 {
 	struct reading *current = r->current;
 
-	pthread_join(r->thread, NULL);
+	thread_join(&r->thread);
 	r->current = NULL;
 	r->n--;
 	return current;

@@ -4,15 +4,14 @@
 
 #include "common/loop.h"
 #include "graphd/reading.h"
-
-#include <pthread.h>
+#include "graphd/thread.h"
 
 struct readings {
 	struct loop *loop;
 	struct link waiting;	 /* struct reading */
 	struct reading *current; /* the thread's, or NULL */
 	size_t n;		 /* with the current one */
-	pthread_t thread;
+	struct thread thread;
 	atomic_bool ends;
 	struct loop_io finished; /* an eventfd */
 	void (*done)(void *context, struct reading *taken);

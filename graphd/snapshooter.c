@@ -73,7 +73,7 @@ put(struct snapshooter *p, struct session *s, struct span bytes)
 static void
 end_job(struct snapshooter *p)
 {
-	pthread_join(p->thread, NULL);
+	thread_join(&p->thread);
 	for (int i = 0; i < 2; i++)
 		p->held[i]->holds--;
 	p->session = NULL;
@@ -145,8 +145,6 @@ snapshooter_give_way(struct snapshooter *p)
 static void
 start_job(struct snapshooter *p, struct session *s, unsigned tries)
 {
-	int err;
-
 	p->session = s;
 	p->tries = tries;
 	p->must_finish = tries >= TRIES;
@@ -157,9 +155,7 @@ start_job(struct snapshooter *p, struct session *s, unsigned tries)
 		p->held[i]->holds++;
 	snapshot_init(&p->writer, s);
 	snapshot_write(&p->writer, &p->bytes, 0);
-	err = pthread_create(&p->thread, NULL, write_down, p);
-	if (err)
-		log_fatal("snapshot", "pthread_create: %s", strerror(err));
+	thread_run(&p->thread, write_down, p);
 }
 
 void

@@ -10,8 +10,8 @@
 #include "graphd/lanes.h"
 #include "graphd/sessions.h"
 #include "graphd/snapshot.h"
+#include "graphd/thread.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct snapshooter {
@@ -28,7 +28,7 @@ struct snapshooter {
 	struct lane *held[2];
 	struct snapshot_writer writer;
 	struct json_out bytes;
-	pthread_t thread;
+	struct thread thread;
 	atomic_bool given_up; /* asks the thread to stop early */
 	bool must_finish;
 	unsigned tries;		 /* of the session that is read */

@@ -7,8 +7,11 @@
 #include "common/mem.h"
 #include "run_tests.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct probe {
@@ -22,6 +25,19 @@ static struct loop *loop;
 static struct readings readings;
 static atomic_bool may_go_on, is_running;
 static unsigned n_done, n_given_back;
+static bool has_no_thread; /* the system, to give */
+
+/* Stands before the C library's. */
+int
+pthread_create(
+    pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *arg)
+{
+	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	void *found = dlsym(RTLD_NEXT, "pthread_create");
+
+	memcpy(&real, &found, sizeof real);
+	return has_no_thread ? EAGAIN : real(thread, attributes, work, arg);
+}
 
 static struct probe *
 probe_of(struct reading *r)
@@ -45,7 +61,7 @@ done(void *context, struct reading *r)
 {
 	ck_assert_ptr_eq(context, &readings);
 	ck_assert(probe_of(r)->has_run);
-	ck_assert(!pthread_equal(probe_of(r)->ran_in, pthread_self()));
+	ck_assert_int_eq(pthread_equal(probe_of(r)->ran_in, pthread_self()) != 0, has_no_thread);
 	ck_assert_uint_eq(probe_of(r)->number, n_done);
 	n_done++;
 	free(r);
@@ -74,7 +90,7 @@ add(unsigned number)
 static void
 set_up(void)
 {
-	may_go_on = is_running = false;
+	may_go_on = is_running = has_no_thread = false;
 	n_done = n_given_back = 0;
 	loop = loop_new();
 	readings_init(&readings, loop, done, &readings);
@@ -133,6 +149,21 @@ START_TEST(who_ends_waits_for_none_and_gets_all_back)
 }
 END_TEST
 
+START_TEST(where_no_thread_is_to_be_had_they_are_read_by_the_loop_itself)
+{
+	has_no_thread = may_go_on = true;
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(add(i));
+	while (n_done < 3)
+		loop_turn(loop, 100);
+	/* And by a thread again as soon as there is one. */
+	has_no_thread = false;
+	ck_assert(add(3));
+	while (n_done < 4)
+		loop_turn(loop, 100);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -141,6 +172,7 @@ main(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, they_are_read_in_order_by_another_thread_while_the_loop_goes_on);
 	tcase_add_test(tc, beyond_the_limit_none_is_taken_until_one_is_done);
+	tcase_add_test(tc, where_no_thread_is_to_be_had_they_are_read_by_the_loop_itself);
 	tcase_add_test(tc, who_ends_waits_for_none_and_gets_all_back);
 	return run_tests(tc);
 }
