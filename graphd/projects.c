@@ -174,16 +174,33 @@ saved_fini(struct saved *saved)
 	*saved = (struct saved){ 0 };
 }
 
+/* The one used last of those that can be read; NULL when none is known to be on the project. */
+static struct session *
+find_live(struct sessions *ss, const struct uuid *project)
+{
+	const struct uuid *id;
+	struct session *s;
+	enum error err;
+
+	do {
+		id = sessions_on_project(ss, project);
+		err = id ? sessions_get(ss, id, &s) : ERROR_invalid_session;
+	} while (
+	    err == ERROR_session_damaged || (!err && !uuid_equal(&s->meta.project_id, project)));
+	return err ? NULL : s;
+}
+
 enum error
 project_session(struct sessions *ss, const struct uuid *project, struct session **out)
 {
 	struct saved saved;
 	enum error err;
 
-	*out = sessions_of_project(ss, project);
+	*out = find_live(ss, project);
 	if (*out)
 		return OK;
-	/* The session that saved it last may be unloaded: the revision names it. */
+	/* Rows of older files do not say which project they are on, but a revision names the
+	 * session that saved it. */
 	err = saved_read(ss, project, &saved);
 	if (err)
 		return err == ERROR_project_not_found ? OK : err;
@@ -200,7 +217,7 @@ project_view(struct call *c, const struct uuid *project, struct project_view *ou
 	enum error err;
 
 	*out = (struct project_view){ 0 };
-	out->live = sessions_of_project(c->sessions, project);
+	out->live = find_live(c->sessions, project);
 	if (!out->live) {
 		err = saved_read(c->sessions, project, &out->saved);
 		if (err)

@@ -36,7 +36,7 @@ lane_of(struct server *s, const struct ask *ask)
 {
 	static const struct uuid nowhere;
 	struct uuid session = ask->session, project;
-	struct session *live;
+	const struct uuid *live;
 
 	if (ask->command == COMMAND_cleanup_sessions)
 		return lane_of_all;
@@ -49,8 +49,8 @@ lane_of(struct server *s, const struct ask *ask)
 	if (!uuid_is_nil(&session) ||
 	    !uuid_parse(json_find_text(&s->arena, ask->args, "project_id"), &project))
 		return session;
-	live = sessions_of_project(s->sessions, &project);
-	return live ? live->id : session;
+	live = sessions_on_project(s->sessions, &project);
+	return live ? *live : session;
 }
 
 static void

@@ -33,9 +33,18 @@ keep_row(void *context, const struct store_session *stored)
 		return true;
 	r = row_add(ss, stored);
 	r->written = true;
-	r->written_project = stored->has_project;
+	r->written_project = stored->project_id;
 	r->written_us = stored->active_us;
 	return true;
+}
+
+static int
+longer_unused_first(const void *a, const void *b)
+{
+	const struct row *const *x = a, *const *y = b;
+
+	return ((*x)->stored.active_us > (*y)->stored.active_us) -
+	    ((*x)->stored.active_us < (*y)->stored.active_us);
 }
 
 static int
@@ -46,6 +55,44 @@ older_first(const void *a, const void *b)
 	if ((*x)->stored.created_us != (*y)->stored.created_us)
 		return (*x)->stored.created_us < (*y)->stored.created_us ? -1 : 1;
 	return memcmp(&(*x)->stored.id, &(*y)->stored.id, sizeof(struct uuid));
+}
+
+static void
+leave_project(struct sessions *ss, struct row *r)
+{
+	struct project_sessions *p = r->project;
+
+	if (!p)
+		return;
+	list_remove(&r->by_project);
+	r->project = NULL;
+	if (!list_is_empty(&p->rows))
+		return;
+	table_remove(&ss->projects, &p->id);
+	free(p);
+}
+
+/* Keeps the index by project in step with what the session holds now. */
+static void
+note_project(struct sessions *ss, struct row *r)
+{
+	const struct uuid *id = r->session ? &r->session->meta.project_id : &r->stored.project_id;
+	struct project_sessions *p = r->project;
+
+	if (p && uuid_equal(&p->id, id))
+		return;
+	leave_project(ss, r);
+	if (uuid_is_nil(id))
+		return;
+	p = table_find(&ss->projects, id);
+	if (!p) {
+		p = xcalloc(1, sizeof(*p));
+		p->id = *id;
+		list_init(&p->rows);
+		table_add(&ss->projects, p);
+	}
+	list_append(&p->rows, &r->by_project);
+	r->project = p;
 }
 
 /* Stores give rows in an order of their own. */
@@ -60,6 +107,9 @@ sort_rows(struct sessions *ss)
 	rows = xcalloc(ss->rows.n, sizeof(struct row *));
 	for (struct link *l; (l = list_take(&ss->all));)
 		rows[n++] = LIST_OF(l, struct row, all);
+	qsort(rows, n, sizeof(struct row *), longer_unused_first);
+	for (size_t i = 0; i < n; i++)
+		note_project(ss, rows[i]);
 	qsort(rows, n, sizeof(struct row *), older_first);
 	for (size_t i = 0; i < n; i++)
 		list_append(&ss->all, &rows[i]->all);
@@ -91,44 +141,6 @@ sessions_on_drop(struct sessions *ss, sessions_drop_fn *fn, void *context)
 	ss->on_drop_context = context;
 }
 
-static void
-leave_project(struct sessions *ss, struct row *r)
-{
-	struct project_sessions *p = r->project;
-
-	if (!p)
-		return;
-	list_remove(&r->by_project);
-	r->project = NULL;
-	if (!list_is_empty(&p->rows))
-		return;
-	table_remove(&ss->projects, &p->id);
-	free(p);
-}
-
-/* Keeps the index by project in step with what the session holds now. */
-static void
-note_project(struct sessions *ss, struct row *r)
-{
-	const struct uuid *id = &r->session->meta.project_id;
-	struct project_sessions *p = r->project;
-
-	if (!p || !uuid_equal(&p->id, id))
-		leave_project(ss, r);
-	if (uuid_is_nil(id))
-		return;
-	p = table_find(&ss->projects, id);
-	if (!p) {
-		p = xcalloc(1, sizeof(*p));
-		p->id = *id;
-		list_init(&p->rows);
-		table_add(&ss->projects, p);
-	}
-	list_remove(&r->by_project);
-	list_append(&p->rows, &r->by_project);
-	r->project = p;
-}
-
 void
 sessions_note_row(struct row *r)
 {
@@ -143,6 +155,7 @@ sessions_note_row(struct row *r)
 		.seq = s->seq,
 		.ordinal = s->ordinal,
 		.has_project = !uuid_is_nil(&s->meta.project_id),
+		.project_id = s->meta.project_id,
 		.closed = s->closed,
 	};
 }
@@ -175,7 +188,6 @@ detach(struct sessions *ss, struct row *r)
 		return;
 	if (ss->on_drop)
 		ss->on_drop(ss->on_drop_context, s);
-	leave_project(ss, r);
 	list_remove(&s->by_activity);
 	r->session = NULL;
 	session_free(s);
@@ -190,6 +202,7 @@ sessions_free(struct sessions *ss)
 		return;
 	for (size_t i = 0; (r = table_next(&ss->rows, &i));) {
 		detach(ss, r);
+		leave_project(ss, r);
 		row_free(r);
 	}
 	table_fini(&ss->rows);
@@ -247,6 +260,7 @@ sessions_drop(struct sessions *ss, struct session *s)
 
 	assert(r && r->session == s);
 	detach(ss, r);
+	leave_project(ss, r);
 	table_remove(&ss->rows, &r->stored.id);
 	list_remove(&r->all);
 	row_free(r);
@@ -266,22 +280,6 @@ sessions_loaded(const struct sessions *ss, const struct uuid *id)
 	return r ? r->session : NULL;
 }
 
-struct session *
-sessions_of_project(struct sessions *ss, const struct uuid *project_id)
-{
-	struct project_sessions *p = table_find(&ss->projects, project_id);
-
-	if (!p)
-		return NULL;
-	for (struct link *l = p->rows.prev; l != &p->rows; l = l->prev) {
-		struct session *s = LIST_OF(l, struct row, by_project)->session;
-
-		if (!s->closed && uuid_equal(&s->meta.project_id, project_id))
-			return s;
-	}
-	return NULL;
-}
-
 void
 sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 {
@@ -299,6 +297,7 @@ sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 			continue;
 		r = table_find(&ss->rows, &s->id);
 		sessions_note_row(r);
+		note_project(ss, r);
 		session_unstored_take(s, &r->unstored);
 		detach(ss, r);
 	}
@@ -326,9 +325,15 @@ sessions_touch(struct sessions *ss, struct session *s)
 void
 sessions_use(struct sessions *ss, struct session *s, uint64_t now_us, uint64_t now_ms)
 {
+	struct row *r = touch(ss, s);
+
 	if (now_us > s->active_us)
 		s->active_us = now_us;
-	touch(ss, s)->used_ms = now_ms;
+	r->used_ms = now_ms;
+	if (!r->project)
+		return;
+	list_remove(&r->by_project);
+	list_append(&r->project->rows, &r->by_project);
 }
 
 uint64_t
@@ -357,12 +362,12 @@ sessions_put_row(struct sessions *ss, struct session *s)
 
 	assert(r && r->session == s);
 	sessions_note_row(r);
-	if (r->written && r->written_project == r->stored.has_project && !s->closed &&
+	if (r->written && uuid_equal(&r->written_project, &r->stored.project_id) && !s->closed &&
 	    s->active_us < r->written_us + ROW_STALE_US)
 		return false;
 	ss->store->ops->put_session(ss->store, &r->stored);
 	r->written = true;
-	r->written_project = r->stored.has_project;
+	r->written_project = r->stored.project_id;
 	r->written_us = s->active_us;
 	return true;
 }

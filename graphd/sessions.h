@@ -38,8 +38,9 @@ void sessions_each_after(
     struct sessions *, const struct uuid *after, uint64_t after_us, sessions_fn *, void *context);
 /* Newest first. */
 void sessions_each_newest(struct sessions *, sessions_fn *, void *context);
-/* The loaded session whose project this is, most recently used; NULL when none is. */
-struct session *sessions_of_project(struct sessions *, const struct uuid *project_id);
+/* The session on that project that was used last, loaded or not; asking about one is no use.
+ * Borrowed; NULL when there is none that can be read. */
+const struct uuid *sessions_on_project(const struct sessions *, const struct uuid *project_id);
 /* Unloads sessions idle since before_ms that have no clients and nothing uncommitted. */
 void sessions_unload_idle(struct sessions *, uint64_t before_ms);
 /* The session was only asked about: keeps its row and place. */

@@ -45,3 +45,25 @@ sessions_each_newest(struct sessions *ss, sessions_fn *fn, void *context)
 			return;
 	}
 }
+
+static bool
+is_on(const struct session *s, const struct uuid *project_id)
+{
+	return !s->closed && uuid_equal(&s->meta.project_id, project_id);
+}
+
+const struct uuid *
+sessions_on_project(const struct sessions *ss, const struct uuid *project_id)
+{
+	const struct project_sessions *p = table_find(&ss->projects, project_id);
+
+	if (!p)
+		return NULL;
+	for (struct link *l = p->rows.prev; l != &p->rows; l = l->prev) {
+		const struct row *r = LIST_OF(l, struct row, by_project);
+
+		if (r->session ? is_on(r->session, project_id) : !r->damaged)
+			return &r->stored.id;
+	}
+	return NULL;
+}

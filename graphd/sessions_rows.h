@@ -16,11 +16,11 @@ struct row {
 	struct session *session; /* NULL: not loaded */
 	bool damaged;		 /* found so once; not read again */
 	bool written;		 /* has been put into the store */
-	bool written_project;
+	struct uuid written_project;
 	uint64_t written_us;
 	uint64_t used_ms;     /* monotonic; 0: not since this process began */
 	struct link unstored; /* struct key_entry: answers from before it was unloaded */
-	struct project_sessions *project; /* of the loaded session, as last seen */
+	struct project_sessions *project; /* as last seen */
 	struct link by_project;
 };
 
@@ -28,7 +28,7 @@ struct sessions {
 	struct store *store;
 	struct blueprints *blueprints;
 	struct table rows;     /* by stored.id */
-	struct table projects; /* struct project_sessions of loaded sessions */
+	struct table projects; /* struct project_sessions, of sessions loaded or not */
 	struct link all;
 	struct link by_activity; /* loaded sessions, least recently used first */
 	struct texts *texts;	 /* of their graphs */

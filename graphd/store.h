@@ -37,6 +37,7 @@ struct store_session {
 	uint64_t created_us, active_us;
 	uint64_t seq, ordinal;
 	bool has_project, closed;
+	struct uuid project_id; /* nil: none, or the row was written before rows said it */
 };
 
 struct store_project {

@@ -236,6 +236,8 @@ read_row(struct sqlite_store *s, sqlite3_stmt *q)
 	h->row.ordinal = (uint64_t)sqlite3_column_int64(q, 7);
 	h->row.has_project = sqlite3_column_int(q, 10) != 0;
 	h->row.closed = sqlite3_column_int(q, 11) != 0;
+	if (sqlite3_column_bytes(q, 12) == UUID_BYTES)
+		memcpy(h->row.project_id.bytes, sqlite3_column_blob(q, 12), UUID_BYTES);
 	h->pending_row = h->row;
 	h->written = h->pending_written = true;
 	h->committed = (struct chain_end){ .lsn = sqlite3_column_int64(q, 8),

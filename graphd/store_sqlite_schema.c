@@ -53,6 +53,8 @@ static const char *const migrations[] = {
 	"NOT NULL,"
 	" last_seq INTEGER NOT NULL, time_us INTEGER NOT NULL, checksum INTEGER NOT NULL,"
 	" previous_checksum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;",
+	/* Which project a session is on; NULL: none, or the row was written before. */
+	"ALTER TABLE sessions ADD COLUMN project BLOB;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -63,7 +65,7 @@ static const char *const texts[STATEMENTS] = {
 	[Q_STEP_ADD] = "INSERT INTO journal VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[Q_MARK_ADD] = "INSERT INTO marks VALUES(?1, ?2, ?3, ?4)",
 	[Q_SESSION_PUT] = "INSERT OR REPLACE INTO sessions VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-			  "?9, ?10, ?11, ?12)",
+			  "?9, ?10, ?11, ?12, ?13)",
 	[Q_META_PUT] = "UPDATE meta SET value = ?1 WHERE name = 'scanned_lsn'",
 	/* What is the same as before would not be written. */
 	[Q_PROBE] = "INSERT INTO meta VALUES('probes', 1)"

@@ -81,6 +81,9 @@ put_session(struct sqlite_store *s, const struct change *change)
 	bind_numbers(q, numbers, 12);
 	bind_id(q, 2, &row->id);
 	bind_id(q, 3, &row->log_id);
+	sqlite3_bind_null(q, 13);
+	if (!uuid_is_nil(&row->project_id))
+		bind_id(q, 13, &row->project_id);
 	return finish(s, Q_SESSION_PUT);
 }
 

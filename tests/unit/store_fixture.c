@@ -101,6 +101,9 @@ fixture_put_session(struct store_fixture *f, unsigned session)
 		.active_us = session,
 		.has_project = session % 2 == 1 };
 
+	if (row.has_project)
+		row.project_id = fixture_id(session + 2000);
+
 	f->store->ops->put_session(f->store, &row);
 }
 

@@ -106,6 +106,7 @@ on_row(void *context, const struct store_session *row)
 START_TEST(a_sessions_row_follows_its_steps)
 {
 	struct rows_read r = { 0 };
+	struct uuid wanted;
 
 	fixture_put_session(&f, 1);
 	for (uint64_t i = 1; i <= 5; i++)
@@ -118,6 +119,8 @@ START_TEST(a_sessions_row_follows_its_steps)
 	ck_assert_uint_eq(r.last.active_us, 1005);
 	ck_assert_uint_eq(r.last.epoch, 7);
 	ck_assert(r.last.has_project);
+	wanted = fixture_id(2001);
+	ck_assert(uuid_equal(&r.last.project_id, &wanted));
 }
 END_TEST
 

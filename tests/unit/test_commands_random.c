@@ -234,7 +234,7 @@ copy_out_and_in(struct domain *d, const struct uuid *s)
 		struct json_out args = { 0 };
 
 		/* Of those on the project the one that was used last is taken out. */
-		ask(d, COMMAND_get_dirty, s, "{}");
+		ask(d, COMMAND_get_tree, s, "{}");
 		ask(d, COMMAND_export_project, NULL, "{'project_id':'%s','history':%s}",
 		    text_of(&project), history ? "true" : "false");
 		ck_assert_msg(d->error == OK, "%.300s", d->body);

@@ -56,10 +56,50 @@ START_TEST(idle_sessions_leave_memory_unless_somebody_is_in_them)
 	ck_assert_ptr_eq(session_of(d, &s), session);
 	ask(d, COMMAND_leave, &s, "{'client_id':'c1'}");
 	sessions_unload_idle(d->sessions, session->idle_since_ms);
-	ck_assert_ptr_eq(sessions_of_project(d->sessions, &project), session);
+	ck_assert_ptr_eq(sessions_loaded(d->sessions, &s), session);
 	domain_unload(d);
-	ck_assert_ptr_null(sessions_of_project(d->sessions, &project));
+	ck_assert_ptr_null(sessions_loaded(d->sessions, &s));
+	ck_assert_ptr_nonnull(sessions_on_project(d->sessions, &project));
 	ck_assert(at(ask(d, COMMAND_get_tree, &s, "{}"), "roots.0.id").p);
+}
+END_TEST
+
+/* Never saved, so that nothing but the session knows of it. */
+START_TEST(a_project_is_found_while_its_session_is_out_of_memory)
+{
+	struct uuid project = session_of(d, &s)->meta.project_id;
+
+	for (int i = 0; i < 2; i++) {
+		if (i)
+			domain_restart(d);
+		else
+			domain_unload(d);
+		ck_assert_ptr_null(sessions_loaded(d->sessions, &s));
+		ask(d, COMMAND_search_nodes, NULL, "{'project_id':'%s'}", text_of(&project));
+		ck_assert_msg(at_is(d->body, "total", "1"), "%s", d->body);
+	}
+	domain_unload(d);
+	ask(d, COMMAND_save_project, NULL, "{'project_id':'%s'}", text_of(&project));
+	ck_assert_msg(at_is(d->body, "revision", "1"), "%s", d->body);
+}
+END_TEST
+
+START_TEST(of_several_sessions_on_a_project_the_one_used_last_is_meant)
+{
+	struct uuid project = session_of(d, &s)->meta.project_id, other;
+
+	ask(d, COMMAND_save_project, &s, "{}");
+	ask(d, COMMAND_open_project, NULL, "{'project_id':'%s'}", text_of(&project));
+	other = id_at(d->body, "session_id");
+	ck_assert(uuid_equal(sessions_on_project(d->sessions, &project), &other));
+	make(d, &s, "phase", &root);
+	ask(d, COMMAND_get_dirty, &other, "{}");
+	ck_assert(uuid_equal(sessions_on_project(d->sessions, &project), &s));
+	domain_unload(d);
+	ask(d, COMMAND_get_dirty, &other, "{}");
+	ask(d, COMMAND_save_project, NULL, "{'project_id':'%s'}", text_of(&project));
+	other = id_at(d->body, "session_id");
+	ck_assert(uuid_equal(&other, &s));
 }
 END_TEST
 
@@ -108,7 +148,7 @@ START_TEST(a_project_that_was_not_stored_leaves_the_session_where_it_was)
 		    text_of(i ? &bare : &s));
 		ask_in_vain(d, COMMAND_create_project, NULL, span_of(args));
 	}
-	ck_assert_ptr_eq(sessions_of_project(d->sessions, &project), session_of(d, &s));
+	ck_assert(uuid_equal(sessions_on_project(d->sessions, &project), &s));
 	/* Done again it is told of by the stored row. */
 	ask_exactly(d, COMMAND_create_project, NULL, span_of(args));
 	ck_assert_int_eq(d->error, OK);
@@ -330,6 +370,8 @@ main(void)
 	tcase_add_test(tc, a_session_comes_back_after_a_restart_as_it_was);
 	tcase_add_test(tc, a_session_is_loaded_from_its_snapshot_and_the_steps_behind_it);
 	tcase_add_test(tc, idle_sessions_leave_memory_unless_somebody_is_in_them);
+	tcase_add_test(tc, a_project_is_found_while_its_session_is_out_of_memory);
+	tcase_add_test(tc, of_several_sessions_on_a_project_the_one_used_last_is_meant);
 	tcase_add_test(tc, damaged_history_is_named_and_other_sessions_go_on);
 	tcase_add_test(tc, a_session_whose_creation_was_not_stored_never_was);
 	tcase_add_test(tc, a_project_that_was_not_stored_leaves_the_session_where_it_was);
