@@ -188,17 +188,19 @@ is_escaped(struct span text)
 static bool
 is_name(struct span key, const char *name)
 {
+	struct span left;
 	char bytes[4];
 	size_t n;
 
 	if (!is_escaped(key))
 		return span_is(key, name);
-	for (const char *at = key.p; at < key.p + key.n; name += n) {
+	left = span_of(name);
+	for (const char *at = key.p; at < key.p + key.n; left.p += n, left.n -= n) {
 		at = json_decode(at, key.p + key.n, bytes, &n);
-		if (strncmp(name, bytes, n) != 0)
+		if (n > left.n || memcmp(left.p, bytes, n) != 0)
 			return false;
 	}
-	return *name == '\0';
+	return left.n == 0;
 }
 
 bool

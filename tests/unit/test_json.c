@@ -264,6 +264,7 @@ START_TEST(an_escape_that_is_none_is_not_taken_for_the_end_of_a_name)
 	ck_assert(!json_find(SPAN("{\"ab\\x\":1}"), "ab", &value));
 	ck_assert(!json_find(SPAN("{\"ab\\u0000\":1}"), "ab", &value));
 	ck_assert(!json_find(SPAN("{\"ab\\u12\":1}"), "ab", &value));
+	ck_assert(!json_find(SPAN("{\"ab\0\\n\":1}"), "ab", &value));
 }
 END_TEST
 
