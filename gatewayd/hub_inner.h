@@ -278,6 +278,8 @@ void roster_leave(struct room *, struct member *);
  * those who are found the listeners are told. */
 void roster_tick(struct room *);
 
+enum { ROSTER_SETTLE_MS = 1000 }; /* until events are heard again, too, and not only answers */
+
 /* hub_remind.c */
 /* Sets is_ours of those on the roster. */
 void roster_mark_ours(struct room *);

@@ -5,10 +5,7 @@
 #include "common/clock.h"
 #include "common/json_out.h"
 
-enum {
-	REMINDERS = 256,  /* in one report */
-	SETTLE_MS = 1000, /* until events are heard again, too, and not only answers */
-};
+enum { REMINDERS = 256 }; /* in one report */
 
 static void
 mark_ours(void *context, struct member *m)
@@ -79,5 +76,5 @@ roster_remind(struct room *r)
 		upstream_forget(r->hub->upstream, r->asked_clients);
 	r->asked_clients = 0;
 	if (r->n_clients != UINT64_MAX)
-		r->unsure_ms = clock_now_ms() + SETTLE_MS;
+		r->unsure_ms = clock_now_ms() + ROSTER_SETTLE_MS;
 }

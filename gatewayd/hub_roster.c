@@ -252,7 +252,7 @@ static void
 on_clients(void *arg, enum error status, struct span body)
 {
 	struct room *r = arg;
-	struct span clients, key, item;
+	struct span clients, complete, key, item;
 	struct table before;
 	struct json_iter it;
 	struct arena arena;
@@ -276,7 +276,10 @@ on_clients(void *arg, enum error status, struct span body)
 	compare(r, &before);
 	table_end(&before);
 	r->is_whole = true;
-	r->unsure_ms = 0;
+	/* Of a graphd that has just begun other gateways may still report their clients, quietly.
+	 */
+	json_find(body, "complete", &complete);
+	r->unsure_ms = span_is(complete, "false") ? clock_now_ms() + ROSTER_SETTLE_MS : 0;
 	if (was_lost)
 		roster_remind(r);
 	else if (r->n_untold > 0)

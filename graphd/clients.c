@@ -263,9 +263,12 @@ enum error
 clients_join(struct clients *c, struct session *s, const struct client_facts *facts, bool *is_news)
 {
 	struct member *m = clients_member(c, s, facts->client_id);
+	bool is_late;
 
-	/* A gateway that comes late may have clients who were missed. */
-	*is_news = m ? was_told_gone(m->absence, facts) : !facts->quiet || c->has_missed;
+	/* A gateway that comes late may have clients who were missed, or were announced gone by the
+	 * graphd before; and it is too late for others to find them on the list. */
+	is_late = c->began_ms && facts->now_ms - c->began_ms >= LIMIT_LEASE_MS;
+	*is_news = m ? was_told_gone(m->absence, facts) : !facts->quiet || c->has_missed || is_late;
 	if (!m && s->n_clients >= LIMIT_CLIENTS_PER_SESSION)
 		return ERROR_too_many_clients;
 	if (!m)

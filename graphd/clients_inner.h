@@ -61,7 +61,7 @@ struct clients {
 	struct link away;	   /* struct absence */
 	uint64_t last_number;	   /* given to a client */
 	uint64_t awake_ms;	   /* when last told so; 0: never */
-	uint64_t began_ms;	   /* when a gateway was first heard; 0: none was */
+	uint64_t began_ms;	   /* when a gateway could first be heard; 0: not yet */
 	bool has_missed;	   /* who was reminded of has been announced gone */
 	clients_gone_fn *gone;
 	void *gone_context;
@@ -78,7 +78,7 @@ void berth_free(struct member *, struct berth **);
 /* clients_gateways.c */
 /* The record of a gateway, borrowed, made if need be; NULL for one without a name. */
 struct gateway *clients_gateway(struct clients *, struct span id, uint64_t now_ms);
-/* A gateway is heard, perhaps the first. */
+/* Gateways can be heard. */
 void clients_begin(struct clients *, uint64_t now_ms);
 /* NULL gives NULL. */
 struct gateway *gateway_ref(struct gateway *);

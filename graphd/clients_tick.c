@@ -116,6 +116,7 @@ clients_awake(struct clients *c, uint64_t now_ms)
 	uint64_t since_ms = c->awake_ms ? now_ms - c->awake_ms : 0, still_ms;
 	struct gateway *g;
 
+	clients_begin(c, now_ms);
 	c->awake_ms = now_ms;
 	if (since_ms < 2 * LIMIT_BUS_HEARTBEAT_MS)
 		return;

@@ -109,6 +109,22 @@ START_TEST(who_was_announced_gone_and_is_reminded_of_is_announced_when_it_is_bac
 }
 END_TEST
 
+/* The graphd before may have announced them gone, and the others look at the list no more. */
+START_TEST(who_is_reported_long_after_a_start_is_announced)
+{
+	hello("g1");
+	join_on("c1", "g1", 1, ",'back':true,'quiet':true");
+	d->now_ms += LIMIT_LEASE_MS - 100;
+	join_on("c2", "g2", 1, ",'back':true,'quiet':true");
+	ck_assert_uint_eq(d->n_heard, 0);
+	d->now_ms += 100;
+	join_on("c2", "g3", 1, ",'back':true,'quiet':true");
+	ck_assert_uint_eq(d->n_heard, 0);
+	join_on("c3", "g3", 2, ",'back':true,'quiet':true");
+	ck_assert_str_eq(heard_names(d), "session:connected");
+}
+END_TEST
+
 START_TEST(who_is_away_for_a_shorter_time_goes_first)
 {
 	struct clients *c = clients_new(NULL, 10);
@@ -162,6 +178,7 @@ main(void)
 	tcase_add_test(tc, who_is_reminded_of_comes_back_unnoticed);
 	tcase_add_test(tc, a_gateway_that_reports_too_late_after_a_restart_is_heard_of);
 	tcase_add_test(tc, who_was_announced_gone_and_is_reminded_of_is_announced_when_it_is_back);
+	tcase_add_test(tc, who_is_reported_long_after_a_start_is_announced);
 	tcase_add_test(tc, who_is_away_for_a_shorter_time_goes_first);
 	tcase_add_test(tc, a_reminder_must_name_clients);
 	return run_tests(tc);

@@ -125,6 +125,29 @@ START_TEST(a_gateway_that_heard_nothing_reminds_graphd_as_soon_as_it_hears_again
 }
 END_TEST
 
+/* Another gateway is back from a restart of graphd a little later, and reports its clients
+ * quietly. */
+START_TEST(a_list_that_is_not_complete_yet_is_read_again)
+{
+	join_plainly(&cem);
+	sync_at(0);
+	hear_of(EVENT_session_connected, "B", "null", 1);
+	hear_of(EVENT_session_disconnected, "B", "null", 0);
+	pass(1100);
+	hub_up(hub, true);
+	sync_at(0);
+	pass(2100);
+	fake_answer(
+	    &fake, COMMAND_list_clients, OK, "{\"clients\":[],\"total\":0,\"complete\":false}");
+	forget_heard(&cem);
+	pass(2100);
+	list_is("{\"clients\":[{\"client_id\":\"B\"}],\"total\":1,\"complete\":true}", 1);
+	ck_assert_str_eq(cem.heard, "session_connected 0;");
+	pass(3000);
+	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -138,5 +161,6 @@ main(void)
 	tcase_add_test(t, whose_leave_was_lost_is_asked_after_when_it_has_not_come_for_a_second);
 	tcase_add_test(t, whose_leave_is_late_is_not_asked_after);
 	tcase_add_test(t, a_gateway_that_heard_nothing_reminds_graphd_as_soon_as_it_hears_again);
+	tcase_add_test(t, a_list_that_is_not_complete_yet_is_read_again);
 	return run_tests(t);
 }
