@@ -19,8 +19,14 @@ struct sio_early {
 static bool
 is_connecting(const struct sio_client *c, const struct sio_packet *p)
 {
-	const struct sio_socket *s = sio_find_socket(c, p->ns);
+	const struct sio_socket *s = c->sockets;
 
+	/* Seldom is there any at all, and names take longer to compare. */
+	while (s && s->state != SIO_CONNECTING)
+		s = s->next;
+	if (!s)
+		return false;
+	s = sio_find_socket(c, p->ns);
 	return s && s->state == SIO_CONNECTING;
 }
 
