@@ -111,7 +111,7 @@ struct steps_reading {
 static bool
 is_full(const struct steps_reading *s, const struct step *next)
 {
-	return (s->n == s->limit || s->reply.n >= PAST_ANSWER_BYTES) &&
+	return (s->n >= s->limit || s->reply.n >= PAST_ANSWER_BYTES) &&
 	    next->last_seq != s->last_seq;
 }
 
