@@ -55,6 +55,7 @@ enum {
 	LIMIT_SEARCH_RESULTS = 1000,
 	LIMIT_EVENT_GRAPH_BYTES = 64 * 1024, /* project:loaded leaves a bigger graph out */
 	LIMIT_CHILDREN_SHOWN = 1000,	     /* node-updated lists no more */
+	LIMIT_WARNINGS_BYTES = 256 * 1024,   /* in one reply; then one says that there are more */
 	LIMIT_LONG_STEPS_BYTES =
 	    256 * 1024 * 1024,	    /* of steps whose events somebody reads page by page */
 	LIMIT_LONG_STEP_MS = 10000, /* between two of the pages; then the step is read again */

@@ -4,13 +4,12 @@
 #include "common/limits.h"
 #include "graphd/clip.h"
 #include "graphd/import_parts.h"
+#include "graphd/warnings.h"
 
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { WARNINGS_BYTES = 256 * 1024 };
 
 /* What stands around the nodes: the file, and the graph in it. */
 struct outer {
@@ -20,22 +19,6 @@ struct outer {
 	struct json_out extra;
 };
 
-static void
-write_warning(struct json_out *out, const struct uuid *node, const char *rule, const char *message)
-{
-	json_out_open(out, '{');
-	if (node) {
-		json_out_key(out, "node_id");
-		json_out_uuid(out, node);
-	}
-	json_out_key(out, "rule");
-	json_out_string(out, rule);
-	json_out_key(out, "message");
-	json_out_string(out, message);
-	json_out_close(out, '}');
-}
-
-/* Beyond the bound one last warning says that there were more. */
 void
 import_warn(struct import_reader *r, const struct import_entry *entry, const char *rule,
     const char *message, ...)
@@ -43,15 +26,13 @@ import_warn(struct import_reader *r, const struct import_entry *entry, const cha
 	char text[512];
 	va_list args;
 
-	if (r->warnings->n > WARNINGS_BYTES)
+	/* A file may give cause for very many. */
+	if (r->warnings->n > LIMIT_WARNINGS_BYTES)
 		return;
 	va_start(args, message);
 	vsnprintf(text, sizeof(text), message, args);
 	va_end(args);
-	write_warning(r->warnings, entry ? &entry->id : NULL, rule, text);
-	if (r->warnings->n > WARNINGS_BYTES)
-		write_warning(r->warnings, NULL, "more_warnings",
-		    "There are more warnings than are shown here.");
+	warnings_add(r->warnings, entry ? &entry->id : NULL, NULL, rule, text);
 }
 
 bool

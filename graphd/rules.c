@@ -3,48 +3,10 @@
 #include "common/json.h"
 #include "graphd/blueprint.h"
 #include "graphd/clip.h"
+#include "graphd/warnings.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-
-/* Warnings of one step beyond this are counted as one: a reply must not outgrow what it answers. */
-enum { WARNINGS_BYTES = 256 * 1024 };
-
-/* The same three words in a warning and in the details of a refusal. */
-static void
-write_members(
-    struct json_out *out, const struct uuid *node, const char *property_id, const char *rule)
-{
-	json_out_key(out, "node_id");
-	json_out_uuid(out, node);
-	if (property_id) {
-		json_out_key(out, "property_id");
-		json_out_string(out, property_id);
-	}
-	json_out_key(out, "rule");
-	json_out_string(out, rule);
-}
-
-static void
-write_warning(struct json_out *out, const struct uuid *node, const char *property_id,
-    const char *rule, const char *message)
-{
-	if (out->n > WARNINGS_BYTES)
-		return;
-	json_out_open(out, '{');
-	write_members(out, node, property_id, rule);
-	json_out_key(out, "message");
-	json_out_string(out, message);
-	json_out_close(out, '}');
-	if (out->n <= WARNINGS_BYTES)
-		return;
-	json_out_open(out, '{');
-	json_out_key(out, "rule");
-	json_out_string(out, "more_warnings");
-	json_out_key(out, "message");
-	json_out_string(out, "There are more warnings than are shown here.");
-	json_out_close(out, '}');
-}
 
 enum error
 rule_broken(struct session *s, const struct uuid *node, const char *property_id, const char *rule,
@@ -58,13 +20,13 @@ rule_broken(struct session *s, const struct uuid *node, const char *property_id,
 	va_end(args);
 	if (!s->meta.strict) {
 		if (s->warnings)
-			write_warning(s->warnings, node, property_id, rule, text);
+			warnings_add(s->warnings, node, property_id, rule, text);
 		return OK;
 	}
 	refuse(why, ERROR_rule_violated, NULL, "%s", text);
 	json_out_clear(&why->details);
 	json_out_open(&why->details, '{');
-	write_members(&why->details, node, property_id, rule);
+	warning_write_members(&why->details, node, property_id, rule);
 	json_out_close(&why->details, '}');
 	return ERROR_rule_violated;
 }
