@@ -5,19 +5,14 @@
 #include "common/log.h"
 #include "common/owner.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
 	POOL_BYTES = 24 * 1024,	 /* the library's memory for one connection: head in, head out */
 	SPARE_CONNECTIONS = 256, /* beyond ours, so that an answer can say why */
-	LISTEN_BACKLOG = 1024,
 };
 
 /* The library's own work is done, and it is asked when it wants to be run again. */
@@ -115,40 +110,6 @@ unescape_nothing(void *cls, struct MHD_Connection *mhd, char *text)
 	return strlen(text);
 }
 
-static int
-open_socket(const char *address, uint16_t port, uint16_t *bound)
-{
-	struct sockaddr_storage at = { 0 };
-	struct sockaddr_in *four = (struct sockaddr_in *)&at;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&at;
-	socklen_t size = sizeof(at);
-	int fd, on = 1, err;
-
-	if (inet_pton(AF_INET, address, &four->sin_addr) == 1) {
-		at.ss_family = AF_INET;
-		four->sin_port = htons(port);
-	} else if (inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
-		at.ss_family = AF_INET6;
-		six->sin6_port = htons(port);
-	} else {
-		errno = EINVAL;
-		return -1;
-	}
-	fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, LISTEN_BACKLOG) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&at, &size) == 0) {
-		*bound = ntohs(at.ss_family == AF_INET ? four->sin_port : six->sin6_port);
-		return fd;
-	}
-	err = errno;
-	close(fd);
-	errno = err;
-	return -1;
-}
-
 static void
 set_defaults(struct http_settings *s)
 {
@@ -161,8 +122,9 @@ set_defaults(struct http_settings *s)
 }
 
 static struct MHD_Daemon *
-start_daemon(struct http *h, int fd)
+start_daemon(struct http *h)
 {
+	struct MHD_Daemon *daemon;
 	/* Resuming would wake the daemon through a pipe of its own; our loop runs it anyway. */
 	unsigned resume = MHD_ALLOW_SUSPEND_RESUME & ~(unsigned)MHD_USE_ITC;
 	unsigned flags =
@@ -170,39 +132,44 @@ start_daemon(struct http *h, int fd)
 
 	/* Strict, the library answers a request without Host by itself, in HTML and with the head
 	 * twice; what it would refuse is refused by http_check_head(). */
-	return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
-	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+	daemon = MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
+	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, h->listen_fd,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-	    MHD_OPTION_CONNECTION_LIMIT, h->settings.max_connections + SPARE_CONNECTIONS,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (h->settings.keepalive_ms + 999) / 1000,
-	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
-	    http_on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, http_on_target, h,
-	    MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
+	    MHD_OPTION_CONNECTION_LIMIT, h->most_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+	    (h->settings.keepalive_ms + 999) / 1000, MHD_OPTION_NOTIFY_CONNECTION,
+	    http_on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h,
+	    MHD_OPTION_URI_LOG_CALLBACK, http_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK,
+	    unescape_nothing, NULL, MHD_OPTION_END);
+	/* With an epoll set it wants a socket to begin with. */
+	if (daemon)
+		MHD_quiesce_daemon(daemon);
+	return daemon;
 }
 
 struct http *
 http_new(struct loop *loop, const struct http_settings *settings)
 {
-	struct http *h;
-	uint16_t port;
-	int fd = open_socket(settings->address, settings->port, &port);
+	struct http *h = xcalloc(1, sizeof(*h));
 
-	if (fd < 0)
-		return NULL;
-	h = xcalloc(1, sizeof(*h));
 	h->settings = *settings;
 	set_defaults(&h->settings);
+	h->most_connections = settings->max_connections + SPARE_CONNECTIONS;
 	h->loop = loop;
-	h->port = port;
+	if (!http_listen(h)) {
+		int err = errno;
+
+		free(h);
+		errno = err;
+		return NULL;
+	}
 	list_init(&h->held);
 	list_init(&h->watched);
 	list_init(&h->upgraded);
 	list_init(&h->lingering);
 	http_add_metrics();
-	h->daemon = start_daemon(h, fd);
+	h->daemon = start_daemon(h);
 	if (!h->daemon)
 		log_fatal("http", "libmicrohttpd does not start");
-	h->listening = true;
 	h->io.ready = daemon_ready;
 	h->timer.due = daemon_due;
 	h->watch_timer.due = watch_due;
@@ -211,6 +178,7 @@ http_new(struct loop *loop, const struct http_settings *settings)
 	    EPOLLIN);
 	/* Before the events, which may take a while to write to many. */
 	loop_first_at_turn_end(loop, &h->turn_end);
+	http_begin_accepting(h);
 	return h;
 }
 
@@ -224,19 +192,6 @@ size_t
 http_connections(const struct http *h)
 {
 	return h->n_connections;
-}
-
-void
-http_stop_listening(struct http *h)
-{
-	int fd;
-
-	if (!h->listening)
-		return;
-	h->listening = false;
-	fd = MHD_quiesce_daemon(h->daemon);
-	if (fd >= 0)
-		close(fd);
 }
 
 /* The library aborts the process when it is stopped with a suspended connection. */

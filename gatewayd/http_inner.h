@@ -76,14 +76,23 @@ struct http {
 	uint16_t port;
 	bool run_due, listening, is_ending;
 	size_t n_connections;
-	struct loop_io io;	 /* the daemon's epoll descriptor */
-	struct loop_timer timer; /* the daemon's own time-outs */
+	unsigned most_connections; /* beyond it none is accepted */
+	int listen_fd;
+	struct loop_io listener;	/* off while none can be accepted */
+	struct loop_timer listen_timer; /* then */
+	uint64_t warned_ms;		/* that connections have to wait; 0: never */
+	struct loop_io io;		/* the daemon's epoll descriptor */
+	struct loop_timer timer;	/* the daemon's own time-outs */
 	struct loop_timer watch_timer;
 	struct loop_hook turn_end;
 	struct link held, watched, upgraded, lingering;
 };
 
 struct http_connection *http_connection_of(const struct http_request *);
+/* False, and errno, when the address cannot be bound. */
+bool http_listen(struct http *);
+/* Once there is a daemon to give connections to. */
+void http_begin_accepting(struct http *);
 /* What the library calls: see MHD_start_daemon(). cls is the struct http. */
 void http_on_connection(
     void *cls, struct MHD_Connection *, void **slot, enum MHD_ConnectionNotificationCode);

@@ -18,6 +18,7 @@
 enum { HEAD_MS = 150, BODY_MS = 200, WATCH_MS = 20, BODY_MAX = 100000 };
 
 static struct http *http;
+static unsigned head_ms = HEAD_MS, keepalive_ms = 1000;
 static struct http_request *held; /* the last request to /hold */
 static int n_handled, n_gone;
 static char last_target[8192];
@@ -94,9 +95,9 @@ start(unsigned max_connections, unsigned requests_per_connection)
 		.body_limit = body_limit,
 		.headed = headed,
 		.handle = handle,
-		.head_ms = HEAD_MS,
+		.head_ms = head_ms,
 		.body_ms = BODY_MS,
-		.keepalive_ms = 1000,
+		.keepalive_ms = keepalive_ms,
 		.watch_ms = WATCH_MS,
 		.requests_per_connection = requests_per_connection };
 
