@@ -112,9 +112,10 @@ void http_stream_cut(struct http_request *);
 
 /*
  * Takes the connection over as a WebSocket: 101 with the accept key and the subprotocol (NULL:
- * none), then taken(arg, fd, extra): fd is non-blocking with TCP_NODELAY and the caller's own;
- * extra are the bytes that came behind the request; borrowed. taken is called from the loop, later;
- * fd -1: the peer was gone.
+ * none), then taken(arg, fd, extra): fd is the caller's own, non-blocking, with TCP_NODELAY, and
+ * the kernel keeps no more than LIMIT_SEND_BUFFER_BYTES of what it is owed; extra are the bytes
+ * that came behind the request; borrowed. taken is called from the loop, later; fd -1: the peer was
+ * gone.
  */
 void http_upgrade(struct http_request *, const char *subprotocol,
     void (*taken)(void *arg, int fd, struct span extra), void *arg);

@@ -233,17 +233,23 @@ pull(void *cls, uint64_t position, char *out, size_t size)
 	return n;
 }
 
+/* By itself it grows to megabytes for a peer that does not read. */
+static void
+bound_send_buffer(int fd)
+{
+	int kernel_bytes = LIMIT_SEND_BUFFER_BYTES;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof(kernel_bytes));
+}
+
 void
 http_stream(struct http_request *r, int status, const char *content_type,
     const struct http_stream_ops *ops, void *arg)
 {
-	int kernel_bytes = LIMIT_SEND_BUFFER_BYTES;
 	struct MHD_Response *response =
 	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, pull, r, NULL);
 
-	/* By itself it grows to megabytes for a peer that does not read. */
-	setsockopt(
-	    http_connection_of(r)->fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof(kernel_bytes));
+	bound_send_buffer(http_connection_of(r)->fd);
 	r->stream = ops;
 	r->stream_arg = arg;
 	/* Chunked, the library would send the last chunk to a HEAD, which has no body: whatever
@@ -309,6 +315,7 @@ upgraded(void *cls, struct MHD_Connection *mhd, void *slot, const char *extra, s
 	if (mine >= 0) {
 		fcntl(mine, F_SETFL, fcntl(mine, F_GETFL) | O_NONBLOCK);
 		setsockopt(mine, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		bound_send_buffer(mine);
 	}
 	taken(r->taken_arg, mine, (struct span){ extra, n });
 	/* The library has not yet finished with this call; it is told to close when it has. */

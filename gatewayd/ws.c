@@ -255,10 +255,7 @@ struct ws *
 ws_open(struct ws_server *s, int fd, struct span extra, void *user)
 {
 	struct ws *w = xcalloc(1, sizeof *w);
-	int kernel_bytes = LIMIT_SEND_BUFFER_BYTES;
 
-	/* By itself it grows to megabytes for a peer that does not read. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof kernel_bytes);
 	w->server = s;
 	w->user = user;
 	w->io.ready = on_ready;

@@ -52,8 +52,9 @@ void ws_server_free(struct ws_server *);
 size_t ws_server_count(const struct ws_server *);
 
 /*
- * Takes the descriptor: non-blocking, behind its 101. extra: what came behind the request, copied;
- * it is read at the end of this turn. Freed by the server after closed() or ws_close().
+ * Takes the descriptor: as http_upgrade() gives it, behind its 101. extra: what came behind the
+ * request, copied; it is read at the end of this turn. Freed by the server after closed() or
+ * ws_close().
  */
 struct ws *ws_open(struct ws_server *, int fd, struct span extra, void *user);
 void ws_set_user(struct ws *, void *user);

@@ -318,7 +318,7 @@ END_TEST
 
 START_TEST(an_upgrade_hands_over_the_socket_and_what_came_behind)
 {
-	int fd = dial(), no_delay = 0;
+	int fd = dial(), no_delay = 0, kernel_bytes = 0;
 	socklen_t size = sizeof(no_delay);
 	char bytes[20] = { 0 };
 
@@ -336,6 +336,8 @@ START_TEST(an_upgrade_hands_over_the_socket_and_what_came_behind)
 	ck_assert_uint_eq(count(reading.text, "Upgrade\r\n"), 1);
 	RUN_UNTIL(http_connections(http) == 0);
 	getsockopt(taken_fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size);
+	getsockopt(taken_fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, &size);
+	ck_assert_int_le(kernel_bytes, 2 * LIMIT_SEND_BUFFER_BYTES);
 	ck_assert_int_eq(no_delay, 1);
 	ck_assert(fcntl(taken_fd, F_GETFL) & O_NONBLOCK);
 	/* The library has let go of it without closing it: bytes pass both ways. */
