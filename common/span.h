@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct span {
@@ -29,4 +30,23 @@ static inline bool
 span_equal(struct span a, struct span b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* A number from 0 to most, in digits and nothing else. False: it is none, and *out is left alone.
+ */
+static inline bool
+span_number(struct span s, uint64_t most, uint64_t *out)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
+
+		if (digit > 9 || digit > most || value > (most - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	if (s.n > 0)
+		*out = value;
+	return s.n > 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 enum { HOMES = 1024 }; /* more than ever run; the oldest ones are forgotten together */
+enum { PORT_DIGITS = 5 };
 
 void
 homes_init(struct homes *homes)
@@ -36,17 +37,11 @@ homes_fini(struct homes *homes)
 static bool
 parse_port(struct span text, uint16_t *port)
 {
-	unsigned long value = 0;
+	uint64_t value = 0;
+	bool is_number = text.n <= PORT_DIGITS && span_number(text, UINT16_MAX, &value);
 
-	if (text.n == 0 || text.n > 5)
-		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		value = value * 10 + (unsigned long)(text.p[i] - '0');
-	}
 	*port = htons((uint16_t)value);
-	return value > 0 && value <= UINT16_MAX;
+	return is_number && value > 0;
 }
 
 bool

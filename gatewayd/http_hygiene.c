@@ -251,19 +251,17 @@ is_target(const struct http_head *head)
 	return head->path.n > 0 && head->path.p[0] == '/';
 }
 
+enum { LENGTH_DIGITS = 15 };
+
 /* Digits and nothing else: "+4", "4,4" and " 4 " are ways to smuggle. */
 static bool
 parse_length(struct span text, int64_t *length)
 {
-	*length = 0;
-	if (text.n == 0 || text.n > 15)
-		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		*length = *length * 10 + (text.p[i] - '0');
-	}
-	return true;
+	uint64_t value = 0;
+	bool is_length = text.n <= LENGTH_DIGITS && span_number(text, INT64_MAX, &value);
+
+	*length = (int64_t)value;
+	return is_length;
 }
 
 /* RFC 9112 section 6: exactly one way to tell where the body ends. */

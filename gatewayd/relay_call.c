@@ -150,20 +150,6 @@ find_field(const struct relay_call *call, const char *name)
 	return (struct span){ 0 };
 }
 
-static bool
-read_number(struct span text, size_t most, size_t *value)
-{
-	*value = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		*value = *value * 10 + (size_t)(text.p[i] - '0');
-		if (*value > most)
-			return false;
-	}
-	return text.n > 0;
-}
-
 /* False: no answer that is understood here. *is_whole once the head is here. */
 static bool
 read_head(struct relay_call *call)
@@ -172,21 +158,21 @@ read_head(struct relay_call *call)
 	enum { VERSION_BYTES = sizeof(version) - 1, STATUS_BYTES = 3 };
 	const char *end =
 	    call->in_n ? memmem(call->in, call->in_n, "\r\n\r\n", HEAD_END_BYTES) : NULL;
-	size_t status, length;
+	uint64_t status, length;
 
 	if (!end)
 		return call->in_n < LIMIT_RELAY_HEAD_BYTES;
 	call->head_n = (size_t)(end - call->in) + HEAD_END_BYTES;
 	if (call->head_n < VERSION_BYTES + STATUS_BYTES + HEAD_END_BYTES ||
 	    memcmp(call->in, version, VERSION_BYTES) != 0 ||
-	    !read_number((struct span){ call->in + VERSION_BYTES, STATUS_BYTES }, 599, &status))
+	    !span_number((struct span){ call->in + VERSION_BYTES, STATUS_BYTES }, 599, &status))
 		return false;
 	call->status = (int)status;
 	call->whole_n = call->head_n;
 	if (status == 101)
 		return call->is_upgrade;
 	if (status < 200 ||
-	    !read_number(find_field(call, "Content-Length"), LIMIT_RELAY_ANSWER_BYTES, &length))
+	    !span_number(find_field(call, "Content-Length"), LIMIT_RELAY_ANSWER_BYTES, &length))
 		return false;
 	call->whole_n += length;
 	return true;

@@ -88,17 +88,11 @@ number_refused(struct rest_call *c, const char *name)
 	return refuse(&c->why, ERROR_invalid_request, name, "%s must be a whole number.", name);
 }
 
+/* What JSON holds exactly. */
 static bool
 parse_number(struct span text, uint64_t *out)
 {
-	*out = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		*out = *out * 10 + (uint64_t)(text.p[i] - '0');
-	}
-	/* 2^53 has 16 digits, and everything that JSON holds exactly has no more. */
-	return text.n > 0 && text.n <= 16 && *out <= (uint64_t)1 << 53;
+	return span_number(text, (uint64_t)1 << 53, out);
 }
 
 enum error

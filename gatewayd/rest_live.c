@@ -6,22 +6,17 @@
 /* The URLs whose connections stay: /ws and /events. What they ask for is read here; the rest is the
  * hub's. */
 
+#define LAST_EVENT_ID_MAX 9999999999999999u /* no event has it; who says it is told to begin anew \
+					     */
+
 static enum error
 read_since(struct rest_call *c, struct join *join)
 {
-	struct span last = http_header(c->http, "last-event-id");
 	uint64_t since = UINT64_MAX;
 	enum error err = rest_query_number(c, "since", &since);
 
 	/* A browser that reconnects says where it was; what its first URL said is then old. */
-	for (size_t i = 0; last.p && i < last.n; i++)
-		if (last.p[i] < '0' || last.p[i] > '9')
-			last.p = NULL;
-	if (!err && last.p && last.n > 0 && last.n <= 16) {
-		since = 0;
-		for (size_t i = 0; i < last.n; i++)
-			since = since * 10 + (uint64_t)(last.p[i] - '0');
-	}
+	span_number(http_header(c->http, "last-event-id"), LAST_EVENT_ID_MAX, &since);
 	join->has_since = since != UINT64_MAX;
 	join->since = join->has_since ? since : 0;
 	return err;
