@@ -46,6 +46,8 @@ struct upstream {
 
 /* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */
 void upstream_flush(struct upstream *);
+/* Past all that waits; graphd need not be known to be there. */
+void upstream_send_hello(struct upstream *, struct span args);
 void upstream_hello(struct upstream *, bool leaving);
 void upstream_set_deadline(struct upstream *);
 /* Forgets the request. */
@@ -58,6 +60,8 @@ void upstream_linked(struct upstream *);
 void upstream_lost(struct upstream *, const char *why);
 /* body: {"boot_id","contract"} of an answer to Hello; of a heartbeat besides "packed". */
 void upstream_heard(struct upstream *, struct span body);
+/* What has no answer is to be sent once more. */
+void upstream_resend_all(struct upstream *);
 /* Answers what must not be sent again with backend_unavailable. */
 void upstream_end_once(struct upstream *);
 /* The answer to Hello also says whether graphd knows us. */
@@ -67,6 +71,7 @@ void upstream_end_all(struct upstream *);
 /* Timers and handlers; before the sockets are opened. */
 void upstream_prepare(struct upstream *);
 void upstream_prepare_events(struct upstream *);
+void upstream_prepare_greeting(struct upstream *);
 bool upstream_dealer_ready(struct loop_zmq *);
 /* From now on links that come to stand and that break are noticed. */
 void upstream_watch_links(struct upstream *, void *dealer, void *sub);
