@@ -29,6 +29,15 @@ eio_queue_add(struct eio_queue *q, struct shared_bytes *b, bool is_fed)
 	q->fed_bytes += is_fed ? bytes : 0;
 }
 
+static void
+queue_fini(struct eio_queue *q)
+{
+	for (uint32_t i = 0; i < q->n; i++)
+		shared_bytes_unref(q->items[q->first + i]);
+	free(q->items);
+	*q = (struct eio_queue){ 0 };
+}
+
 struct shared_bytes *
 eio_queue_take(struct eio_queue *q)
 {
@@ -42,17 +51,8 @@ eio_queue_take(struct eio_queue *q)
 		q->fed_bytes = q->bytes;
 	/* An idle session keeps no queue. */
 	if (--q->n == 0)
-		eio_queue_fini(q);
+		queue_fini(q);
 	return b;
-}
-
-void
-eio_queue_fini(struct eio_queue *q)
-{
-	for (uint32_t i = 0; i < q->n; i++)
-		shared_bytes_unref(q->items[q->first + i]);
-	free(q->items);
-	*q = (struct eio_queue){ 0 };
 }
 
 void
@@ -61,7 +61,7 @@ eio_polling_free(struct eio_polling *p)
 	if (!p)
 		return;
 	list_remove(&p->upgrade);
-	eio_queue_fini(&p->queue);
+	queue_fini(&p->queue);
 	free(p);
 }
 

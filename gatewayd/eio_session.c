@@ -11,8 +11,8 @@ enum {
 }; /* a ping sent later than this after its time gives the pong its full time */
 
 /* Lists are in order of their deadlines; a new one belongs to the tail or close to it. */
-void
-eio_set_timer(struct eio_session *s, struct link *list, uint64_t at_ms)
+static void
+set_timer(struct eio_session *s, struct link *list, uint64_t at_ms)
 {
 	struct link *after;
 
@@ -35,7 +35,7 @@ eio_open_session(struct eio *eio)
 	memcpy(s->sid.bytes, eio->settings.home, EIO_HOME_BYTES);
 	random_bytes(s->sid.bytes + EIO_HOME_BYTES, EIO_SID_BYTES - EIO_HOME_BYTES);
 	table_add(&eio->sessions, s);
-	eio_set_timer(s, &eio->pings, eio->now_ms + eio->settings.ping_interval_ms);
+	set_timer(s, &eio->pings, eio->now_ms + eio->settings.ping_interval_ms);
 	return s;
 }
 
@@ -43,7 +43,7 @@ void
 eio_restart_pong(struct eio_session *s)
 {
 	if (s->awaits_pong)
-		eio_set_timer(s, &s->eio->pongs, s->eio->now_ms + s->eio->settings.ping_timeout_ms);
+		set_timer(s, &s->eio->pongs, s->eio->now_ms + s->eio->settings.ping_timeout_ms);
 }
 
 void
@@ -89,7 +89,7 @@ eio_close(struct eio_session *s, enum eio_reason reason)
 	}
 	s->state = EIO_CLOSING;
 	s->awaits_pong = false;
-	eio_set_timer(s, &eio->closings, eio->now_ms + eio->settings.close_timeout_ms);
+	set_timer(s, &eio->closings, eio->now_ms + eio->settings.close_timeout_ms);
 	/* Stock clients pause polling for an upgrade and do not take it up again when the WebSocket
 	 * ends before it is done: they would be deaf until they miss a ping. */
 	if (!s->is_sent_away || !s->polling->is_probed)
@@ -166,7 +166,7 @@ eio_send_ping(struct eio_session *s)
 	uint64_t sent_ms = eio->now_ms - s->at_ms <= LATE_MS ? s->at_ms : eio->now_ms;
 
 	s->awaits_pong = true;
-	eio_set_timer(s, &eio->pongs, sent_ms + eio->settings.ping_timeout_ms);
+	set_timer(s, &eio->pongs, sent_ms + eio->settings.ping_timeout_ms);
 	eio_send(s, eio->ping);
 }
 
@@ -177,7 +177,7 @@ take_pong(struct eio_session *s)
 	if (!s->awaits_pong)
 		return;
 	s->awaits_pong = false;
-	eio_set_timer(s, &s->eio->pings, s->eio->now_ms + s->eio->settings.ping_interval_ms);
+	set_timer(s, &s->eio->pings, s->eio->now_ms + s->eio->settings.ping_interval_ms);
 }
 
 bool

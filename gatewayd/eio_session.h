@@ -66,8 +66,6 @@ struct eio {
 /* Borrowed; NULL when unknown. Timeouts are dealt with before it looks. */
 struct eio_session *eio_find(struct eio *, const struct eio_sid *, uint64_t now_ms);
 struct eio_session *eio_open_session(struct eio *);
-/* Moves it to a list of struct eio. */
-void eio_set_timer(struct eio_session *, struct link *list, uint64_t at_ms);
 void eio_send_ping(struct eio_session *);
 /* Ends it now. farewell answers a held GET. */
 void eio_end(struct eio_session *, enum eio_reason, struct span farewell);
@@ -85,4 +83,3 @@ void eio_restart_pong(struct eio_session *);
 void eio_queue_add(struct eio_queue *, struct shared_bytes *, bool is_fed);
 /* Returns owned; NULL when empty. */
 struct shared_bytes *eio_queue_take(struct eio_queue *);
-void eio_queue_fini(struct eio_queue *);

@@ -21,16 +21,21 @@ of_timer(struct loop_timer *t)
 	return OWNER_OF(t, struct http_connection, timer);
 }
 
-void
-http_set_deadline(struct http_connection *c, uint64_t at_ms)
+/* UINT64_MAX: none. */
+static void
+set_deadline(struct http_connection *c, uint64_t at_ms)
 {
 	c->deadline_ms = at_ms;
 	if (at_ms != UINT64_MAX && (!c->timer.slot || c->timer.at_ms > at_ms))
 		loop_set_timer(c->http->loop, &c->timer, at_ms);
 }
 
-void
-http_abort(struct http_connection *c, enum error err)
+/*
+ * An error as raw bytes, where the library cannot be given an answer because the request is not all
+ * here. The connection must be ended behind it.
+ */
+static void
+abort_with(struct http_connection *c, enum error err)
 {
 	struct json_out body = { 0 };
 	char head[256];
@@ -55,7 +60,7 @@ http_abort(struct http_connection *c, enum error err)
 static void
 end_for_slowness(struct http_connection *c)
 {
-	http_abort(c, ERROR_request_timeout);
+	abort_with(c, ERROR_request_timeout);
 	c->lingers = false;
 	shutdown(c->fd, SHUT_RDWR);
 }
@@ -92,7 +97,7 @@ head_due(struct http_connection *c, uint64_t now_ms)
 	c->head_seen = has_heard_since(c, c->answered_ms, now_ms);
 	if (!c->head_seen)
 		arena_fini(&c->arena);
-	http_set_deadline(c, now_ms + c->http->settings.head_ms);
+	set_deadline(c, now_ms + c->http->settings.head_ms);
 }
 
 /* A long body on a slow line is no attack: what has come gives time for more, and it costs its
@@ -105,7 +110,7 @@ body_due(struct http_connection *c, uint64_t now_ms)
 	uint64_t end_ms = r->body_began_ms + c->http->settings.body_ms + earned_ms;
 
 	if (now_ms < end_ms)
-		http_set_deadline(c, end_ms);
+		set_deadline(c, end_ms);
 	else
 		end_for_slowness(c);
 }
@@ -119,7 +124,7 @@ connection_due(struct loop_timer *t)
 	if (c->deadline_ms == UINT64_MAX)
 		return;
 	if (now_ms < c->deadline_ms) {
-		http_set_deadline(c, c->deadline_ms);
+		set_deadline(c, c->deadline_ms);
 		return;
 	}
 	c->deadline_ms = UINT64_MAX;
@@ -141,7 +146,7 @@ connection_begin(struct http *h, struct MHD_Connection *mhd, void **slot)
 	c->watch.fd = -1;
 	c->timer.due = connection_due;
 	arena_init(&c->arena);
-	http_set_deadline(c, clock_now_ms() + h->settings.head_ms);
+	set_deadline(c, clock_now_ms() + h->settings.head_ms);
 	open_connections.value++;
 	*slot = c;
 }
@@ -206,7 +211,7 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 	if (r->head.query.p)
 		hide_query(target, (size_t)(r->head.query.p - r->head.target.p));
 	c->head_seen = true;
-	http_set_deadline(c, clock_now_ms() + c->http->settings.head_ms);
+	set_deadline(c, clock_now_ms() + c->http->settings.head_ms);
 	return r;
 }
 
@@ -229,7 +234,7 @@ http_on_completed(
 	arena_reset(&c->arena);
 	c->answered_ms = now_ms;
 	c->head_seen = false;
-	http_set_deadline(c, now_ms + c->http->settings.head_ms);
+	set_deadline(c, now_ms + c->http->settings.head_ms);
 }
 
 void
@@ -278,7 +283,7 @@ begin_body(struct http_connection *c, struct http_request *r)
 	}
 	if (told > 0 || r->head.is_chunked) {
 		r->body_began_ms = clock_now_ms();
-		http_set_deadline(c, r->body_began_ms + c->http->settings.body_ms);
+		set_deadline(c, r->body_began_ms + c->http->settings.body_ms);
 	}
 }
 
@@ -335,7 +340,7 @@ take_body(struct http_request *r, const char *bytes, size_t n)
 
 	if (need > r->body_limit) {
 		r->is_too_big = true;
-		http_abort(http_connection_of(r), ERROR_payload_too_large);
+		abort_with(http_connection_of(r), ERROR_payload_too_large);
 		return MHD_NO;
 	}
 	if (need > r->body_capacity) {

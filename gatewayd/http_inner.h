@@ -102,13 +102,6 @@ void http_on_completed(
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *, const char *url,
     const char *method, const char *version, const char *data, size_t *n, void **slot);
 void http_add_metrics(void);
-/*
- * An error as raw bytes, where the library cannot be given an answer because the request is not all
- * here. The connection must be ended behind it.
- */
-void http_abort(struct http_connection *, enum error);
-/* The timer's deadline; UINT64_MAX: none. */
-void http_set_deadline(struct http_connection *, uint64_t at_ms);
 /* Answers with an error and closes. */
 void http_refuse(struct http_request *, enum error, const char *what);
 /* Of any kind, by the class of its status. */

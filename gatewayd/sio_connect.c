@@ -84,7 +84,8 @@ place_accept(struct place *p, const struct uuid *log_id, uint64_t seq)
 	sio_accept(place_socket(p), span_of(p->pid));
 }
 
-bool
+/* {NULL,0} keeps *out. False for anything but colon and dash. */
+static bool
 names_read(struct span text, enum names *out)
 {
 	if (!text.p)

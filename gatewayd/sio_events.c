@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void
-place_emit(struct place *p, const char *name, struct span json, const char *offset)
+/* One event with one JSON argument. offset: JSON, goes with it; or NULL. */
+static void
+emit(struct place *p, const char *name, struct span json, const char *offset)
 {
 	struct sio_message message = {
 		.type = SIO_EVENT, .name = span_of(name), .args = json, .extra = span_of(offset)
@@ -34,7 +35,7 @@ place_emit_joined(struct place *p, const struct uuid *session, uint64_t active_c
 	json_out_key(&out, "seq");
 	json_out_uint(&out, seq);
 	json_out_close(&out, '}');
-	place_emit(p, "joined", json_out_span(&out), offset);
+	emit(p, "joined", json_out_span(&out), offset);
 	if (has_ack)
 		sio_ack(place_socket(p), ack_id, json_out_span(&out), NULL);
 	json_out_fini(&out);
@@ -68,7 +69,7 @@ place_refuse(
 	struct json_out out = { 0 };
 
 	error_write(&out, err, why);
-	place_emit(p, "error", json_out_span(&out), NULL);
+	emit(p, "error", json_out_span(&out), NULL);
 	if (has_ack)
 		ack_error(p, ack_id, json_out_span(&out));
 	json_out_fini(&out);
@@ -81,7 +82,7 @@ place_fail(struct place *p, struct span error, bool has_ack, uint64_t ack_id)
 	if (has_ack)
 		ack_error(p, ack_id, error);
 	else
-		place_emit(p, "error", error, NULL);
+		emit(p, "error", error, NULL);
 }
 
 /* message: NULL for the error's own text. */
@@ -230,7 +231,7 @@ on_leave(const struct emitted *e)
 	json_out_string(&out, place_client_id(e->place));
 	json_out_close(&out, '}');
 	/* The last place that it was told of is not its place any more. */
-	place_emit(e->place, "left", json_out_span(&out),
+	emit(e->place, "left", json_out_span(&out),
 	    e->place->recovers && !e->place->seats ? SIO_NOWHERE : NULL);
 	if (e->event->has_ack)
 		sio_ack(place_socket(e->place), e->event->ack_id, json_out_span(&out), NULL);
@@ -240,7 +241,7 @@ on_leave(const struct emitted *e)
 static void
 on_ping(const struct emitted *e)
 {
-	place_emit(e->place, "pong", (struct span){ 0 }, NULL);
+	emit(e->place, "pong", (struct span){ 0 }, NULL);
 	if (e->event->has_ack)
 		sio_ack(place_socket(e->place), e->event->ack_id, (struct span){ 0 }, NULL);
 }

@@ -98,8 +98,6 @@ void seat_give_up_joins(struct seat *);
 void seat_join_again(struct seat *, const struct seat_wish *);
 /* The seat is in: what was said to it meanwhile. */
 void seat_go_on(struct seat *);
-/* names: {NULL,0} keeps *out. False for anything but colon and dash. */
-bool names_read(struct span text, enum names *out);
 /* The options that auth, query and join_session share, from a JSON object. */
 bool wish_read(struct arena *, struct span object, struct seat_wish *, const char **fault);
 
@@ -126,9 +124,6 @@ bool sio_seats_recover_all(const struct sio_seats *);
 void sio_seats_event(void *context, struct sio_socket *, const struct sio_event *);
 /* An offset, as JSON, that names no place: who comes back with it has not recovered. */
 #define SIO_NOWHERE "\"-\""
-/* Emits one event with one JSON argument to this socket alone. offset: JSON, goes with it; or NULL.
- */
-void place_emit(struct place *, const char *name, struct span json, const char *offset);
 /* The error event, and {"error":…} as an ack if one was asked for. why: NULL for the error's own
  * text. */
 void place_refuse(
