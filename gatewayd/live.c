@@ -81,6 +81,20 @@ live_write_joined(struct json_out *out, const struct uuid *session, struct span 
 }
 
 void
+live_write_joined_event(struct json_out *out, const struct uuid *session, struct span client_id,
+    const struct join_result *result)
+{
+	json_out_open(out, '{');
+	json_out_key(out, "event");
+	json_out_string(out, "joined");
+	json_out_key(out, "seq");
+	json_out_uint(out, result->seq);
+	json_out_key(out, "data");
+	live_write_joined(out, session, client_id, result);
+	json_out_close(out, '}');
+}
+
+void
 live_refuse(struct http_request *request, enum error err, const char *field, const char *message)
 {
 	struct json_out error = { 0 }, out = { 0 };

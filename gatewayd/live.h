@@ -18,6 +18,9 @@ bool live_write_event(struct json_out *, enum names, const struct delivery *);
  */
 void live_write_joined(struct json_out *, const struct uuid *session, struct span client_id,
     const struct join_result *);
+/* The same as an event: {"event":"joined","seq","data"}. */
+void live_write_joined_event(struct json_out *, const struct uuid *session, struct span client_id,
+    const struct join_result *);
 /* Answers a request that will not become a live connection. */
 void live_refuse(struct http_request *, enum error, const char *field, const char *message);
 /* Checks session and filter; false: the request has been refused. */

@@ -6,8 +6,8 @@
 /* The URLs whose connections stay: /ws and /events. What they ask for is read here; the rest is the
  * hub's. */
 
-#define LAST_EVENT_ID_MAX 9999999999999999u /* no event has it; who says it is told to begin anew \
-					     */
+/* No event has it: who says it is told to begin anew. */
+#define LAST_EVENT_ID_MAX 9999999999999999u
 
 static enum error
 read_since(struct rest_call *c, struct join *join)

@@ -227,25 +227,18 @@ owed(const struct member *m)
 }
 
 static void
-write_joined(struct stream *s, const struct join_result *result)
+write_joined(struct stream *s, const struct uuid *session, const struct join_result *result)
 {
+	const struct span nobody = { 0 };
 	struct json_out out = { 0 }, data = { 0 };
 	char retry[32];
+	int n = snprintf(retry, sizeof retry, "retry: %d\n", LIMIT_SSE_RETRY_MS);
 
-	live_write_joined(&data, hub_session(&s->member), (struct span){ 0 }, result);
 	if (s->is_ndjson) {
-		json_out_open(&out, '{');
-		json_out_key(&out, "event");
-		json_out_string(&out, "joined");
-		json_out_key(&out, "seq");
-		json_out_uint(&out, result->seq);
-		json_out_key(&out, "data");
-		json_out_raw(&out, json_out_span(&data));
-		json_out_close(&out, '}');
+		live_write_joined_event(&out, session, nobody, result);
 		json_out_bytes(&out, SPAN("\n"));
 	} else {
-		int n = snprintf(retry, sizeof retry, "retry: %d\n", LIMIT_SSE_RETRY_MS);
-
+		live_write_joined(&data, session, nobody, result);
 		json_out_bytes(&out, (struct span){ retry, (size_t)n });
 		/* The id lets a browser resume even if it is cut off before the first event; with a
 		 * since it has one. */
@@ -268,7 +261,7 @@ joined(struct member *m, const struct join_result *result)
 		free(s);
 		return;
 	}
-	write_joined(s, result);
+	write_joined(s, hub_session(m), result);
 	/* Proxies must not gather what is meant to flow. */
 	http_add_header(s->request, "X-Accel-Buffering", SPAN("no"));
 	http_stream(

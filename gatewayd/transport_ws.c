@@ -3,7 +3,6 @@
  * {"event","seq","data"} each. What they say is graph_v1.c's.
  */
 
-#include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/owner.h"
@@ -117,14 +116,7 @@ joined(struct member *m, const struct join_result *result)
 		refuse_member(c, result->error);
 		return;
 	}
-	json_out_open(&out, '{');
-	json_out_key(&out, "event");
-	json_out_string(&out, "joined");
-	json_out_key(&out, "seq");
-	json_out_uint(&out, result->seq);
-	json_out_key(&out, "data");
-	live_write_joined(&out, hub_session(m), span_of(c->id), result);
-	json_out_close(&out, '}');
+	live_write_joined_event(&out, hub_session(m), span_of(c->id), result);
 	graph_v1_send(c, &out);
 	json_out_fini(&out);
 	graph_v1_joined(c);
