@@ -48,6 +48,8 @@ def problems_of(found):
     if join["joined"] != join["subscribers"]:
         problems.append(f"{join['subscribers'] - join['joined']} of {join['subscribers']} "
                         "subscribers were not joined at the end")
+    if traffic.get("posts_per_s") == 0:
+        problems.append("no post was answered in the time that was measured")
     if traffic.get("failed"):
         problems.append(f"{traffic['failed']} of {traffic['posted']} posts failed")
     if traffic.get("delivered") != traffic.get("expected"):
