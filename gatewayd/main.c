@@ -26,6 +26,7 @@ struct gateway {
 	struct options options;
 	struct uuid id; /* new at each start */
 	struct loop *loop;
+	struct bus_security *security; /* NULL: none */
 	struct upstream *upstream;
 	struct hub *hub;
 	struct transport_sio *socketio;
@@ -112,7 +113,6 @@ on_deaf(void *context)
 static void
 open_upstream(struct gateway *g)
 {
-	struct bus_security *security = NULL;
 	char message[256];
 	struct upstream_events events = { .event = on_event,
 		.up = on_up,
@@ -124,11 +124,10 @@ open_upstream(struct gateway *g)
 	uuid_random(&g->id);
 	uuid_format(&g->id, id);
 	if (g->options.curve_certificate &&
-	    !(security = bus_security_client(
+	    !(g->security = bus_security_client(
 		  g->options.curve_certificate, g->options.curve_server, message)))
 		log_fatal("bus", "%s", message);
-	g->upstream = upstream_new(g->loop, &g->options.graphd, id, security, &events);
-	bus_security_free(security);
+	g->upstream = upstream_new(g->loop, &g->options.graphd, id, g->security, &events);
 	if (!g->upstream)
 		log_fatal("bus", "cannot use these endpoints");
 	upstream_gather(g->upstream);
@@ -324,6 +323,7 @@ main(int argc, char **argv)
 	transport_sio_free(g.socketio);
 	hub_free(g.hub);
 	upstream_free(g.upstream);
+	bus_security_free(g.security);
 	rest_free(g.rest);
 	assets_free(g.assets);
 	loop_free(g.loop);

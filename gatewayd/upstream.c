@@ -142,9 +142,9 @@ upstream_dealer_ready(struct loop_zmq *z)
 /* Sockets. */
 
 static void *
-open_socket(struct upstream *u, int type, const struct bus_security *security)
+open_socket(struct upstream *u, int type)
 {
-	void *socket = bus_socket_new(u->zmq, type, security);
+	void *socket = bus_socket_new(u->zmq, type, u->security);
 
 	if (!socket)
 		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
@@ -165,6 +165,47 @@ connect_to(void *socket, const char *endpoint)
 		return true;
 	log_warn("bus", "%s: %s", endpoint, zmq_strerror(zmq_errno()));
 	return false;
+}
+
+static bool
+open_requests(struct upstream *u)
+{
+	void *dealer = open_socket(u, ZMQ_DEALER);
+
+	upstream_watch_requests(u, dealer);
+	loop_add_zmq(u->loop, &u->dealer, dealer);
+	return connect_to(dealer, u->requests_at);
+}
+
+static void
+close_socket(struct upstream *u, struct loop_zmq *z)
+{
+	void *socket = z->socket;
+
+	if (!socket)
+		return;
+	loop_remove_zmq(u->loop, z);
+	zmq_close(socket);
+}
+
+static void
+close_requests(struct upstream *u)
+{
+	if (u->dealer.socket)
+		zmq_socket_monitor(u->dealer.socket, NULL, 0);
+	close_socket(u, &u->monitor);
+	close_socket(u, &u->dealer);
+}
+
+void
+upstream_reopen(struct upstream *u)
+{
+	if (!u->is_spent)
+		return;
+	u->is_spent = false;
+	close_requests(u);
+	if (!open_requests(u))
+		log_fatal("bus", "%s cannot be connected to any more", u->requests_at);
 }
 
 /* Questions. */
@@ -273,7 +314,7 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
     const struct bus_security *security, const struct upstream_events *handlers)
 {
 	struct upstream *u = xcalloc(1, sizeof(*u));
-	void *dealer, *sub;
+	void *sub;
 
 	u->loop = loop;
 	u->events = *handlers;
@@ -284,33 +325,19 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
 	upstream_requests_init(&u->requests);
 	table_init(&u->subscriptions, offsetof(struct subscription, session), UUID_BYTES);
 	upstream_prepare(u);
-	dealer = open_socket(u, ZMQ_DEALER, security);
-	sub = open_socket(u, ZMQ_SUB, security);
-	/* Only a link that stands takes messages; what cannot be sent stays in our own, bounded
-	 * queue. */
-	bus_socket_set(dealer, ZMQ_IMMEDIATE, 1);
+	u->security = security;
+	u->requests_at = xstrdup(at->requests);
+	sub = open_socket(u, ZMQ_SUB);
 	/* Nothing is lost while requests wait, but transient events are while nobody hears them:
 	 * the interval does not grow. */
 	bus_socket_set(sub, ZMQ_RECONNECT_IVL_MAX, 0);
 	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);
-	upstream_watch_links(u, dealer, sub);
-	loop_add_zmq(loop, &u->dealer, dealer);
+	upstream_watch_events(u, sub);
 	loop_add_zmq(loop, &u->sub, sub);
-	if (connect_to(dealer, at->requests) && connect_to(sub, at->events))
+	if (open_requests(u) && connect_to(sub, at->events))
 		return u;
 	upstream_free(u);
 	return NULL;
-}
-
-static void
-close_socket(struct upstream *u, struct loop_zmq *z)
-{
-	void *socket = z->socket;
-
-	if (!socket)
-		return;
-	loop_remove_zmq(u->loop, z);
-	zmq_close(socket);
 }
 
 void
@@ -327,11 +354,9 @@ upstream_free(struct upstream *u)
 		bus_socket_set(u->dealer.socket, ZMQ_LINGER, 100);
 		upstream_hello(u, true);
 	}
-	zmq_socket_monitor(u->dealer.socket, NULL, 0);
+	close_requests(u);
 	zmq_socket_monitor(u->sub.socket, NULL, 0);
-	close_socket(u, &u->monitor);
 	close_socket(u, &u->sub_monitor);
-	close_socket(u, &u->dealer);
 	close_socket(u, &u->sub);
 	zmq_ctx_term(u->zmq);
 	for (size_t i = 0; (s = table_next(&u->subscriptions, &i));)
@@ -340,6 +365,7 @@ upstream_free(struct upstream *u)
 	json_out_fini(&u->caller);
 	json_out_fini(&u->head);
 	json_out_fini(&u->row);
+	free(u->requests_at);
 	free(u->gateway_id);
 	free(u->address);
 	free(u);

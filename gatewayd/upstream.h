@@ -53,8 +53,8 @@ struct upstream_events {
 	void *context;
 };
 
-/* Endpoints as ZeroMQ spells them. gateway_id: random, as text. security: borrowed during the call,
- * or NULL. */
+/* Endpoints as ZeroMQ spells them. gateway_id: random, as text. security: borrowed for its life, or
+ * NULL. */
 struct upstream *upstream_new(struct loop *, const struct upstream_endpoints *,
     const char *gateway_id, const struct bus_security *, const struct upstream_events *);
 /* Where other gateways reach this one, ADDR:PORT; told with each Hello from now on. */

@@ -136,7 +136,10 @@ upstream_flush(struct upstream *u)
 static void
 turn_end(struct loop_hook *hook)
 {
-	upstream_flush(OWNER_OF(hook, struct upstream, turn_end));
+	struct upstream *u = OWNER_OF(hook, struct upstream, turn_end);
+
+	upstream_reopen(u);
+	upstream_flush(u);
 }
 
 static void

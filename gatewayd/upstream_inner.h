@@ -28,8 +28,12 @@ struct upstream {
 	uint64_t heard_ms;  /* 0: never, or not since the link broke */
 	uint64_t ticked_ms; /* when the tick was last due; 0: never */
 	struct uuid boot_id;
-	char *gateway_id; /* owned */
-	char *address;	  /* owned; where other gateways reach this one; NULL: nowhere */
+	const struct bus_security *security; /* borrowed */
+	char *requests_at;		     /* owned; graphd's endpoint for them */
+	unsigned n_opened;		     /* sockets for requests, so far */
+	bool is_spent;			     /* the one there is: its link broke */
+	char *gateway_id;		     /* owned */
+	char *address; /* owned; where other gateways reach this one; NULL: nowhere */
 	struct json_out caller, head; /* of the request being made, or sent */
 	struct json_out row;	      /* the one being sent */
 	struct loop_hook turn_end, turn_last;
@@ -73,6 +77,9 @@ void upstream_prepare(struct upstream *);
 void upstream_prepare_events(struct upstream *);
 void upstream_prepare_greeting(struct upstream *);
 bool upstream_dealer_ready(struct loop_zmq *);
-/* From now on links that come to stand and that break are noticed. */
-void upstream_watch_links(struct upstream *, void *dealer, void *sub);
+/* From now on it is noticed when the link of this socket comes to stand and when it breaks. */
+void upstream_watch_requests(struct upstream *, void *dealer);
+void upstream_watch_events(struct upstream *, void *sub);
+/* At the end of a turn: a new socket for requests, if the link of the last one broke. */
+void upstream_reopen(struct upstream *);
 void upstream_count_in_flight(struct upstream *);
