@@ -90,7 +90,8 @@ add(unsigned number)
 static void
 set_up(void)
 {
-	may_go_on = is_running = has_no_thread = false;
+	has_no_thread = false;
+	may_go_on = is_running = false;
 	n_done = n_given_back = 0;
 	loop = loop_new();
 	readings_init(&readings, loop, done, &readings);
@@ -151,7 +152,8 @@ END_TEST
 
 START_TEST(where_no_thread_is_to_be_had_they_are_read_by_the_loop_itself)
 {
-	has_no_thread = may_go_on = true;
+	has_no_thread = true;
+	may_go_on = true;
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(add(i));
 	while (n_done < 3)

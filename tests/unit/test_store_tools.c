@@ -224,15 +224,16 @@ count_scanned(unsigned type, void *context, void *statement, void *time_ns)
 /* Or to compact many sessions would take the square of their number. */
 START_TEST(a_cut_looks_only_at_rows_of_its_own_session)
 {
+	sqlite3 *db = sqlite_store_of(f.store)->db;
 	int n_scanned = 0;
 
 	for (unsigned i = 1; i <= 20; i++) {
 		fill(i, 1, 10);
 		ck_assert_int_eq(cut(i, 5, SPAN("five")), OK);
 	}
-	sqlite3_trace_v2(
-	    sqlite_store_of(f.store)->db, SQLITE_TRACE_PROFILE, count_scanned, &n_scanned);
+	sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, count_scanned, &n_scanned);
 	ck_assert_int_eq(cut(10, 8, SPAN("eight")), OK);
+	sqlite3_trace_v2(db, 0, NULL, NULL);
 	ck_assert_int_eq(n_scanned, 0);
 }
 END_TEST
