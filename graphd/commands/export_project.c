@@ -6,21 +6,22 @@
 
 enum { NODES_INLINE = 2000 }; /* written in about a millisecond */
 
+/* omitted: there is a history, and it cannot be given. */
 static void
-write_reply(const struct session *s, bool native, struct json_out *out)
+write_reply(
+    const struct session *s, bool native, struct span steps, bool omitted, struct json_out *out)
 {
 	json_out_open(out, '{');
 	json_out_key(out, "file");
 	if (native)
-		archive_write(s, (struct span){ NULL, 0 }, false, out);
+		archive_write(s, steps, omitted, out);
 	else
 		export_predecessor(s, out);
 	json_out_close(out, '}');
 }
 
 /* A file that takes long to write. */
-struct export
-{
+struct long_export {
 	struct journal journal;
 	bool native, steps;
 	uint64_t last_ordinal;
@@ -30,7 +31,7 @@ struct export
 };
 
 static void
-write_with_steps(struct export *e)
+write_with_steps(struct long_export *e)
 {
 	struct json_out texts = { 0 };
 	struct session *made;
@@ -40,16 +41,13 @@ write_with_steps(struct export *e)
 		session_free(e->session);
 		e->session = made;
 		made->blueprint = e->blueprint;
-		json_out_open(&e->reply, '{');
-		json_out_key(&e->reply, "file");
-		archive_write(made, json_out_span(&texts), false, &e->reply);
-		json_out_close(&e->reply, '}');
+		write_reply(made, true, json_out_span(&texts), false, &e->reply);
 	}
 	json_out_fini(&texts);
 }
 
 static void
-write_alone(struct export *e)
+write_alone(struct long_export *e)
 {
 	struct journal *j = &e->journal;
 
@@ -58,19 +56,13 @@ write_alone(struct export *e)
 	if (j->error)
 		return;
 	e->session->blueprint = e->blueprint;
-	json_out_open(&e->reply, '{');
-	json_out_key(&e->reply, "file");
-	if (e->native)
-		archive_write(e->session, (struct span){ NULL, 0 }, e->steps, &e->reply);
-	else
-		export_predecessor(e->session, &e->reply);
-	json_out_close(&e->reply, '}');
+	write_reply(e->session, e->native, (struct span){ NULL, 0 }, e->steps, &e->reply);
 }
 
 static void
 run_export(struct reading *reading, const atomic_bool *ends)
 {
-	struct export *e = (struct export *)(void *)reading;
+	struct long_export *e = (struct long_export *)(void *)reading;
 
 	e->journal.ends = ends;
 	if (e->native && e->steps)
@@ -85,7 +77,7 @@ run_export(struct reading *reading, const atomic_bool *ends)
 static void
 free_export(struct reading *reading)
 {
-	struct export *e = (struct export *)(void *)reading;
+	struct long_export *e = (struct long_export *)(void *)reading;
 
 	journal_close(&e->journal);
 	session_free(e->session);
@@ -94,7 +86,7 @@ free_export(struct reading *reading)
 }
 
 static enum error
-take_reply(struct call *c, struct export *e)
+take_reply(struct call *c, struct long_export *e)
 {
 	struct json_out empty = c->outcome->body;
 
@@ -106,9 +98,11 @@ take_reply(struct call *c, struct export *e)
 	return OK;
 }
 
-static enum error export(struct call *c, struct project_view *view, bool native, bool steps) {
+static enum error
+export_aside(struct call *c, struct project_view *view, bool native, bool steps)
+{
 	const struct session *s = project_view_session(view);
-	struct export *e = xcalloc(1, sizeof *e);
+	struct long_export *e = xcalloc(1, sizeof *e);
 	enum error err;
 
 	e->journal.reading.run = run_export;
@@ -117,9 +111,11 @@ static enum error export(struct call *c, struct project_view *view, bool native,
 	e->steps = steps;
 	e->last_ordinal = s->ordinal;
 	e->blueprint = s->blueprint;
-	if (!view->live) e->session = view->saved.session;
+	if (!view->live)
+		e->session = view->saved.session;
 	view->saved.session = NULL;
-	if (!journal_read(c, s, &e->journal)) return OK;
+	if (!journal_read(c, s, &e->journal))
+		return OK;
 	err = take_reply(c, e);
 	free_export(&e->journal.reading);
 	return err;
@@ -132,13 +128,13 @@ write_file(struct call *c, struct project_view *view, bool native, bool steps)
 
 	if (!steps && graph_count(s->graph) <= NODES_INLINE) {
 		json_out_clear(&c->outcome->body);
-		write_reply(s, native, &c->outcome->body);
+		write_reply(s, native, (struct span){ NULL, 0 }, false, &c->outcome->body);
 		c->is_written = true;
 		return OK;
 	}
 	/* The journal shows what is on disk. */
 	c->outcome->unfinished = view->live && view->live->batch;
-	return c->outcome->unfinished ? OK : export(c, view, native, steps);
+	return c->outcome->unfinished ? OK : export_aside(c, view, native, steps);
 }
 
 enum error
@@ -149,7 +145,7 @@ cmd_export_project(struct call *c, const struct export_project_args *a)
 	enum error err;
 
 	if (c->request->reading)
-		return take_reply(c, (struct export *)(void *)c->request->reading);
+		return take_reply(c, (struct long_export *)(void *)c->request->reading);
 	if (!native && !span_is(a->format, "predecessor"))
 		return refuse(c->why, ERROR_invalid_request, "format",
 		    "format must be native or predecessor.");

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/table.h"
+#include "tests/bench/load_net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -267,18 +267,6 @@ listen_on(uint16_t port)
 	return fd;
 }
 
-/* As many descriptors as the hard limit allows. */
-static void
-lift_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 int
 main(int argc, char **argv)
 {
@@ -288,7 +276,7 @@ main(int argc, char **argv)
 		fputs("usage: bare PORT\n", stderr);
 		return 2;
 	}
-	lift_limits();
+	net_lift_limits();
 	table_init(&b.rooms, offsetof(struct room, name), 0);
 	b.listener = listen_on((uint16_t)atoi(argv[1]));
 	watch(&b, b.listener, NULL);

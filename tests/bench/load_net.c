@@ -27,9 +27,8 @@ struct net {
 	char scratch[READ_BYTES]; /* most reads leave nothing over, so one buffer serves all */
 };
 
-/* As many descriptors as the hard limit allows, and a clock that wakes up when it is told to. */
-static void
-lift_limits(void)
+void
+net_lift_limits(void)
 {
 	struct rlimit limit;
 
@@ -45,7 +44,7 @@ net_new(void)
 {
 	struct net *net = xmalloc(sizeof *net);
 
-	lift_limits();
+	net_lift_limits();
 	net->received = 0;
 	net->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (net->epoll < 0)

@@ -34,6 +34,9 @@ struct net_connection {
 	bool opening, wants_out;
 };
 
+/* As many descriptors as the hard limit allows, and a clock that wakes up when it is told to. */
+void net_lift_limits(void);
+/* With these limits. */
 struct net *net_new(void);
 void net_free(struct net *);
 /* Monotonic. */
