@@ -26,6 +26,7 @@ struct loop {
 	int epoll_fd;
 	bool stop, again;
 	uint64_t return_us; /* the next wait's bound; 0: none */
+	uint64_t turn_us;   /* when the last wait ended */
 	bool is_coarse;	    /* there is no waiting for less than a millisecond */
 
 	/* What epoll_wait() gave in this turn; loop_remove() blots out what is still to come of it.
@@ -342,6 +343,7 @@ loop_turn(struct loop *l, int timeout_ms)
 	if (n < 0 && errno != EINTR)
 		log_fatal("loop", "epoll_wait: %s", strerror(errno));
 	l->again = false;
+	l->turn_us = clock_now_us();
 	l->n_events = n > 0 ? n : 0;
 	deliver(l);
 	loop_sockets_deliver(&l->sockets);
@@ -351,6 +353,12 @@ loop_turn(struct loop *l, int timeout_ms)
 	if (l->last_hook)
 		l->last_hook->run(l->last_hook);
 	l->again = loop_sockets_look(&l->sockets) || l->again;
+}
+
+uint64_t
+loop_turn_us(const struct loop *l)
+{
+	return l->turn_us;
 }
 
 void

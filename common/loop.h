@@ -18,6 +18,9 @@ void loop_run(struct loop *);
 /* One turn, waiting at most timeout_ms (-1: as long as the timers allow); for tests. */
 void loop_turn(struct loop *, int timeout_ms);
 void loop_stop(struct loop *);
+/* Microseconds of clock_now_us() at which the turn's wait ended: what has passed since then is what
+ * the turn has cost so far. */
+uint64_t loop_turn_us(const struct loop *);
 /* The next wait returns at once: some source knows it has more to do than this turn's budget. */
 void loop_again(struct loop *);
 

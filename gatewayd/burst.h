@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 /* So many at most go together: the ring's places. */
-enum { BURST_SENDS = 256 };
+enum { BURST_SENDS = 16 };
 
 struct burst;
 
@@ -24,7 +24,7 @@ struct burst_send {
 
 enum burst_way { BURST_BEST, BURST_ONE_BY_ONE /* as where there are no rings */ };
 
-/* Returns owned. A ring, 28 KiB, is only asked for by the first send that has company. */
+/* Returns owned. A ring, two pages, is only asked for by the first send that has company. */
 struct burst *burst_new(enum burst_way);
 void burst_free(struct burst *);
 /* Sends at most BURST_SENDS and fills in the results. Waits for nothing: of a full socket the

@@ -1,7 +1,8 @@
-/* What a WebSocket writes: queued during a turn, sent when it ends. */
+/* What a WebSocket writes: queued during a turn, sent when it ends, or when the next ones do. */
 
 #include "gatewayd/ws_inner.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/owner.h"
 
@@ -176,14 +177,36 @@ write_together(struct ws_server *s, struct ws *const writers[], size_t n)
 	}
 }
 
+/*
+ * A room of a thousand takes milliseconds to write to. Until when this turn may: half as long as it
+ * has read and thought, so that much coming in cannot keep what goes out waiting for more than
+ * twice its own time. What comes in meanwhile is taken up in between, and graphd has it while the
+ * rest is written; events of it that find a member still waiting go out with what it waits for.
+ */
+static uint64_t
+writes_until(const struct ws_server *s)
+{
+	uint64_t now_us = clock_now_us();
+	uint64_t share_us = (now_us - loop_turn_us(s->loop)) / 2;
+
+	return now_us + (share_us > LIMIT_TURN_WRITE_US ? share_us : LIMIT_TURN_WRITE_US);
+}
+
 static void
 on_turn_end(struct loop_hook *hook)
 {
 	struct ws_server *s = OWNER_OF(hook, struct ws_server, turn_end);
 	struct ws *writers[BURST_SENDS];
+	uint64_t until_us;
 
-	while (s->dirty)
+	if (!s->dirty)
+		return;
+	until_us = writes_until(s);
+	do
 		write_together(s, writers, take_writers(s, writers));
+	while (s->dirty && clock_now_us() < until_us);
+	if (s->dirty)
+		loop_again(s->loop);
 }
 
 void
