@@ -12,7 +12,7 @@ from project_test import ProjectTest
 POLICY = 1008
 MB = 1024 * 1024
 SANITIZED = b"__asan_init" in (BUILD / "gatewayd" / "gatewayd").read_bytes()
-NEIGHBOUR_S = 10 if SANITIZED else 2
+NEIGHBOUR_S = 10 if SANITIZED else 5
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
