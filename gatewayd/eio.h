@@ -148,5 +148,3 @@ struct eio *eio_of(const struct eio_session *);
 void *eio_context(const struct eio_session *);
 /* The latest time that was passed in. */
 uint64_t eio_now_ms(const struct eio *);
-/* "ping timeout" and so on, as stock servers call it. */
-const char *eio_reason_text(enum eio_reason);

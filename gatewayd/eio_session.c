@@ -255,13 +255,3 @@ eio_of(const struct eio_session *s)
 {
 	return s->eio;
 }
-
-const char *
-eio_reason_text(enum eio_reason reason)
-{
-	static const char *const texts[] = { "transport close", "transport error", "ping timeout",
-		"parse error", "forced server close" };
-
-	assert((size_t)reason < sizeof(texts) / sizeof(*texts));
-	return texts[reason];
-}

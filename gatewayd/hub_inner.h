@@ -140,7 +140,6 @@ struct hub {
 	uint64_t next_tick_ms; /* the timer may be due earlier, for joiners alone */
 	bool draining;
 	uint64_t drain_end_ms;
-	size_t drain_left;
 	struct loop_timer drain_timer;
 	void (*drained)(void *);
 	void *drain_context;

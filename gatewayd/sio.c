@@ -277,15 +277,6 @@ sio_ack(
 }
 
 void
-sio_disconnect(struct sio_socket *s)
-{
-	if (s->state == SIO_GONE)
-		return;
-	sio_send_control(s->client, SIO_DISCONNECT, sio_namespace(s), (struct span){ 0 });
-	sio_end_socket(s, SIO_SERVER_LEFT);
-}
-
-void
 sio_close(struct sio_client *c)
 {
 	if (eio_is_open(sio_session(c)))
@@ -372,22 +363,4 @@ void *
 sio_client_data(const struct sio_client *c)
 {
 	return c->data;
-}
-
-const char *
-sio_reason_text(enum sio_reason reason)
-{
-	switch (reason) {
-	case SIO_CLIENT_LEFT:
-		return "client namespace disconnect";
-	case SIO_SERVER_LEFT:
-		return "server namespace disconnect";
-	case SIO_TRANSPORT_CLOSE:
-	case SIO_TRANSPORT_ERROR:
-	case SIO_PING_TIMEOUT:
-	case SIO_PARSE_ERROR:
-	case SIO_FORCED_CLOSE:
-		break;
-	}
-	return eio_reason_text((enum eio_reason)reason);
 }

@@ -28,7 +28,6 @@ enum sio_reason { /* the first five are those of Engine.IO */
 	SIO_PARSE_ERROR,
 	SIO_FORCED_CLOSE,
 	SIO_CLIENT_LEFT,
-	SIO_SERVER_LEFT,
 };
 
 struct sio_attachments {
@@ -93,8 +92,6 @@ void sio_emit(struct sio_socket *, const struct sio_message *, const struct sio_
 void sio_ack(struct sio_socket *, uint64_t id, struct span args, const struct sio_attachments *);
 /* A packet from sio_encode(), made once for many sockets: see eio_feed(). */
 void sio_feed(struct sio_socket *, struct shared_bytes *);
-/* Ends this socket for good (clients do not reconnect); the connection stays. */
-void sio_disconnect(struct sio_socket *);
 /* Ends the connection and all its sockets; stock clients reconnect by themselves. */
 void sio_close(struct sio_client *);
 
@@ -117,5 +114,3 @@ struct sio_socket *sio_socket_of(const void *user);
 void *sio_context(const struct sio_socket *);
 void sio_client_set_data(struct sio_client *, void *data);
 void *sio_client_data(const struct sio_client *);
-/* "client namespace disconnect" and so on, as stock servers call it. */
-const char *sio_reason_text(enum sio_reason);

@@ -324,7 +324,6 @@ comes_back_after(enum sio_reason reason)
 		return true;
 	case SIO_PARSE_ERROR:
 	case SIO_CLIENT_LEFT:
-	case SIO_SERVER_LEFT:
 		break;
 	}
 	return false;

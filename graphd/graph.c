@@ -99,12 +99,6 @@ graph_first_root(const struct graph *g)
 	return siblings_first(g->roots);
 }
 
-size_t
-graph_root_count(const struct graph *g)
-{
-	return g->roots ? g->roots->count : 0;
-}
-
 const struct uuid *
 node_id(const struct node *n)
 {
@@ -141,12 +135,6 @@ node_next(const struct node *n)
 	return siblings_next(n);
 }
 
-const struct node *
-node_previous(const struct node *n)
-{
-	return siblings_previous(n);
-}
-
 uint32_t
 node_index(const struct node *n)
 {
@@ -157,12 +145,6 @@ size_t
 node_child_count(const struct node *n)
 {
 	return n->children ? n->children->count : 0;
-}
-
-const struct node *
-node_child_at(const struct node *n, uint32_t index)
-{
-	return siblings_at(n->children, index);
 }
 
 unsigned

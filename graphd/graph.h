@@ -44,7 +44,6 @@ enum error graph_apply(struct graph *, struct edit *);
 /* Borrowed; NULL when no node has that id. Valid until that node is removed. */
 const struct node *graph_find(const struct graph *, const struct uuid *id);
 const struct node *graph_first_root(const struct graph *);
-size_t graph_root_count(const struct graph *);
 
 const struct uuid *node_id(const struct node *);
 const struct content *node_content(const struct node *);
@@ -53,11 +52,8 @@ uint64_t node_content_hash(const struct node *);
 const struct node *node_parent(const struct node *); /* NULL for a root */
 const struct node *node_first_child(const struct node *);
 const struct node *node_next(const struct node *); /* next sibling */
-const struct node *node_previous(const struct node *);
-uint32_t node_index(const struct node *); /* O(log siblings) */
+uint32_t node_index(const struct node *);	   /* O(log siblings) */
 size_t node_child_count(const struct node *);
-const struct node *node_child_at(
-    const struct node *, uint32_t index); /* NULL parent not allowed; O(log) */
 /* Depth below its root, from 0. */
 unsigned node_depth(const struct node *);
 /* NULL when it has none; the value is JSON text. */

@@ -66,7 +66,7 @@ ws_close(void *ws, enum eio_reason reason)
 {
 	struct client *c = ws;
 
-	demand(eio_reason_text(reason) != NULL);
+	demand(reason <= EIO_FORCED_CLOSE);
 	c->session = NULL;
 }
 
@@ -92,8 +92,6 @@ on_event(void *context, struct sio_socket *s, const struct sio_event *e)
 	if (e->has_ack)
 		sio_ack(s, e->ack_id, e->args, &e->attachments);
 	else if (e->fault == JSON_OK && e->name.n == 1 && e->name.p[0] == 'x')
-		sio_disconnect(s);
-	else if (e->fault == JSON_OK && e->name.n == 1 && e->name.p[0] == 'y')
 		sio_close(sio_client_of(s));
 	else
 		sio_emit(s, &back, &e->attachments);
@@ -105,7 +103,7 @@ on_disconnect(void *context, struct sio_socket *s, enum sio_reason reason)
 	struct world *w = context;
 
 	w->ends++;
-	demand(!sio_is_connected(s) && sio_reason_text(reason) != NULL);
+	demand(!sio_is_connected(s) && reason <= SIO_CLIENT_LEFT);
 }
 
 static struct eio_request

@@ -41,7 +41,7 @@ on_close(void *context, struct eio_session *s, enum eio_reason reason)
 {
 	(void)context;
 	ck_assert(!eio_is_open(s));
-	note(&heard, span_of(eio_reason_text(reason)));
+	note(&heard, span_of(reason_text((unsigned)reason)));
 	closed++;
 }
 

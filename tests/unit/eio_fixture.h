@@ -33,6 +33,17 @@ forget(struct notes *notes)
 	*notes = (struct notes){ 0 };
 }
 
+/* Of eio_reason and sio_reason, which begin alike: as stock servers call it. */
+static inline const char *
+reason_text(unsigned reason)
+{
+	static const char *const texts[] = { "transport close", "transport error", "ping timeout",
+		"parse error", "forced server close", "client namespace disconnect" };
+
+	ck_assert_uint_lt(reason, sizeof(texts) / sizeof(*texts));
+	return texts[reason];
+}
+
 /* What tests hand in of these has to be static: sessions are ended after the test's function. */
 struct fake_ws {
 	struct notes out; /* payloads; binary ones in angle brackets */

@@ -110,19 +110,6 @@ START_TEST(a_packet_with_its_attachments_is_bounded_by_max_payload)
 }
 END_TEST
 
-START_TEST(attachments_of_a_socket_the_server_has_ended_are_let_by)
-{
-	static struct fake_ws ws;
-	struct eio_session *s = join(&ws);
-
-	ck_assert(ws_text(s, &ws, "451-[\"a\"]", START_MS));
-	sio_disconnect(client->sockets);
-	forget(&heard);
-	ck_assert(eio_ws_message(s, &ws, SPAN("x"), true, START_MS));
-	ck_assert_uint_eq(heard.parts, 0);
-}
-END_TEST
-
 START_TEST(json_beyond_our_bounds_reaches_the_application_and_the_connection_stays)
 {
 	static struct fake_ws ws;
@@ -197,7 +184,6 @@ main(void)
 	tcase_add_test(tests, an_ack_beyond_our_bounds_is_told_by_its_fault);
 	tcase_add_test(tests, attachments_out_of_place_close_everything);
 	tcase_add_test(tests, a_packet_with_its_attachments_is_bounded_by_max_payload);
-	tcase_add_test(tests, attachments_of_a_socket_the_server_has_ended_are_let_by);
 	tcase_add_test(
 	    tests, json_beyond_our_bounds_reaches_the_application_and_the_connection_stays);
 	tcase_add_test(tests, polling_and_the_upgrade_lose_no_event);
