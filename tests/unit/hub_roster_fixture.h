@@ -4,6 +4,22 @@
 #include "gatewayd/hub_inner.h"
 #include "hub_fixture.h"
 
+/* Cem listens to a session, and is nobody who counts in it. */
+static inline void
+roster_setup(void)
+{
+	hub_setup();
+	join_plainly(&cem);
+	sync_at(0);
+}
+
+/* How often graphd was asked who is there. */
+static inline unsigned
+lists_asked(void)
+{
+	return fake_count(&fake, COMMAND_list_clients);
+}
+
 /* Somebody elsewhere comes or goes; then there are so many. */
 static inline void
 hear_of(enum event event, const char *client_id, const char *actor, unsigned n_clients)

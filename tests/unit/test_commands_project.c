@@ -1,6 +1,6 @@
 /* Projects: made, saved, opened, looked through, carried away in files and brought back. */
 
-#include "session_fixture.h"
+#include "project_fixture.h"
 
 #include "common/json.h"
 #include "common/limits.h"
@@ -9,22 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static struct uuid project;
-
-static void
-set_up_project(void)
-{
-	set_up();
-	project = id_at(d->body, "project_id");
-}
-
-static void
-save(void)
-{
-	ask(d, COMMAND_save_project, &s, "{}");
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 START_TEST(a_new_project_has_one_root_and_nothing_to_save_or_undo)
 {

@@ -1,24 +1,8 @@
 /* Saving a project: revisions, and on which condition a new one is made. */
 
-#include "session_fixture.h"
+#include "project_fixture.h"
 
 #include "common/json.h"
-
-static struct uuid project;
-
-static void
-set_up_project(void)
-{
-	set_up();
-	project = id_at(d->body, "project_id");
-}
-
-static void
-save(void)
-{
-	ask(d, COMMAND_save_project, &s, "{}");
-	ck_assert_msg(d->error == OK, "%s", d->body);
-}
 
 START_TEST(saving_makes_revisions_and_if_match_guards_them)
 {

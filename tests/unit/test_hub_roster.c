@@ -16,8 +16,6 @@ restart(void)
 
 START_TEST(a_new_graphd_is_reminded_of_those_who_are_elsewhere)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	hear_of(EVENT_session_connected, "B", "\"bob\"", 2);
 	hear_of(EVENT_session_connected, "C", "null", 3);
@@ -37,8 +35,6 @@ END_TEST
 
 START_TEST(who_was_let_in_and_is_still_coming_in_is_reported_to_a_new_graphd)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "A", "null", 1);
 	join_counted(&ann, "A", &fake_transport);
 	turn();
@@ -56,8 +52,6 @@ END_TEST
 
 START_TEST(who_left_while_graphd_was_away_is_among_them)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	hub_leave(hub, &ann.member);
 	restart();
@@ -68,8 +62,6 @@ END_TEST
 /* It may have left while nothing was heard; if it has not, nothing comes of it. */
 START_TEST(a_graphd_that_is_heard_again_is_reminded_too)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	hear_of(EVENT_session_connected, "B", "null", 2);
 	hub_up(hub, false);
@@ -83,8 +75,6 @@ START_TEST(who_is_here_takes_no_place_on_the_list)
 {
 	const struct room *r;
 
-	join_plainly(&cem);
-	sync_at(0);
 	r = cem.member.group->room;
 	bring_in_as(&ann, "A", 1);
 	ck_assert_uint_eq(r->roster.n, 0);
@@ -97,26 +87,24 @@ START_TEST(who_is_here_takes_no_place_on_the_list)
 	hear_of(EVENT_session_disconnected, "A", "\"ann\"", 1);
 	ck_assert_uint_eq(r->roster.n, 1);
 	pass(3000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 0);
+	ck_assert_uint_eq(lists_asked(), 0);
 }
 END_TEST
 
 /* As when a connection has taken the place of one that is not known to be dead yet. */
 START_TEST(who_is_here_twice_is_read_up_once_and_counts_once)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	bring_in_as(&again, "A", 1);
 	pass(1100);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[{\"client_id\":\"A\"}]}");
 	ck_assert_uint_eq(cem.member.group->room->n_unlisted, 1);
 	hub_leave(hub, &ann.member);
 	hub_leave(hub, &again.member);
 	ck_assert_uint_eq(cem.member.group->room->n_unlisted, 0);
 	pass(3000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 	restart();
 	ck_assert_ptr_nonnull(strstr(reminder(), "\"A\""));
 }
@@ -125,23 +113,19 @@ END_TEST
 /* As after a restart, when graphd cannot know that the others knew. */
 START_TEST(who_is_announced_while_it_is_here_is_counted_right_again)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	hear_of(EVENT_session_connected, "A", "\"ann\"", 1);
 	pass(1100);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[{\"client_id\":\"A\"}]}");
 	ck_assert_uint_eq(cem.member.group->room->roster.n, 0);
 	pass(3000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 }
 END_TEST
 
 START_TEST(who_left_before_the_new_graphd_was_heard_is_reminded_of_again)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "B", "null", 1);
 	restart();
 	fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":0}");
@@ -155,28 +139,24 @@ END_TEST
 
 START_TEST(where_all_are_here_graphd_is_reminded_of_nobody)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	restart();
 	hub_up(hub, false);
 	hub_forgotten(hub);
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_remind), 0);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 0);
+	ck_assert_uint_eq(lists_asked(), 0);
 }
 END_TEST
 
 START_TEST(who_was_there_first_is_asked_for_at_once)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 3);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 	fake_answer(&fake, COMMAND_list_clients, OK,
 	    "{\"clients\":[{\"client_id\":\"A\",\"actor\":\"ann\"},"
 	    "{\"client_id\":\"B\",\"actor\":null},{\"client_id\":\"C\",\"actor\":\"C\"}]}");
 	pass(3000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 	restart();
 	ck_assert_ptr_nonnull(strstr(reminder(), "{\"client_id\":\"B\"}"));
 	ck_assert_ptr_nonnull(strstr(reminder(), "\"C\""));
@@ -186,38 +166,34 @@ END_TEST
 
 START_TEST(a_list_that_is_short_is_read_again_once_a_second)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	pass(1100); /* nobody has said how many there are */
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 	fake_answer(&fake, COMMAND_list_clients, ERROR_backend_unavailable, "");
 	pass(1000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+	ck_assert_uint_eq(lists_asked(), 2);
 	fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[]}");
 	hear_of(EVENT_session_connected, "B", "null", 2); /* one was missed */
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+	ck_assert_uint_eq(lists_asked(), 2);
 	pass(1000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 3);
+	ck_assert_uint_eq(lists_asked(), 3);
 	pass(1000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 3); /* still under way */
+	ck_assert_uint_eq(lists_asked(), 3); /* still under way */
 	fake_answer(&fake, COMMAND_list_clients, OK,
 	    "{\"clients\":[{\"client_id\":\"B\"},{\"client_id\":\"C\"}]}");
 	pass(2000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 3);
+	ck_assert_uint_eq(lists_asked(), 3);
 }
 END_TEST
 
 START_TEST(a_list_asked_of_the_graphd_before_is_not_believed)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "B", "null", 2);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+	ck_assert_uint_eq(lists_asked(), 1);
 	restart();
 	ck_assert_ptr_nonnull(strstr(reminder(), "\"B\""));
 	ck_assert_ptr_null(fake_open(&fake, COMMAND_list_clients));
 	pass(1100);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+	ck_assert_uint_eq(lists_asked(), 2);
 }
 END_TEST
 
@@ -226,8 +202,6 @@ START_TEST(a_long_list_is_told_in_parts)
 	char id[16];
 	size_t told = 0;
 
-	join_plainly(&cem);
-	sync_at(0);
 	for (unsigned i = 0; i < 600; i++) {
 		snprintf(id, sizeof id, "c%u", i);
 		hear_of(EVENT_session_connected, id, "null", i + 1);
@@ -246,8 +220,6 @@ END_TEST
 START_TEST(who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_the_same)
 {
 	for (int restarted = 0; restarted < 2; restarted++) {
-		join_plainly(&cem);
-		sync_at(0);
 		hear_of(EVENT_session_connected, "B", "null", 1);
 		turn();
 		ck_assert_str_eq(cem.heard, "joined 0;session_connected 0;");
@@ -257,7 +229,7 @@ START_TEST(who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_th
 		hub_up(hub, restarted);
 		fake_answer(&fake, COMMAND_remind, OK, "{\"missing\":1}");
 		pass(3000);
-		ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+		ck_assert_uint_eq(lists_asked(), 1);
 		list_is("{\"clients\":[{\"client_id\":\"C\",\"actor\":\"cyd\"}]}", 1);
 		ck_assert_str_eq(cem.heard, "session_connected 0;");
 		/* Its own announcement is late, and so is the other one's. */
@@ -271,17 +243,15 @@ START_TEST(who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_th
 		turn();
 		ck_assert_str_eq(cem.heard, "session_disconnected 0;session_connected 0;");
 		pass(3000);
-		ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 1);
+		ck_assert_uint_eq(lists_asked(), 1);
 		hub_teardown();
-		hub_setup();
+		roster_setup();
 	}
 }
 END_TEST
 
 START_TEST(who_was_told_of_before_is_not_told_of_again)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 3);
 	list_is("{\"clients\":[{\"client_id\":\"A\"},{\"client_id\":\"B\"},"
 		"{\"client_id\":\"C\"}]}",
@@ -300,8 +270,6 @@ END_TEST
 
 START_TEST(who_is_found_and_announced_meanwhile_is_told_of_once)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "B", "null", 1);
 	pass(1000);
 	hub_up(hub, false);
@@ -328,7 +296,7 @@ main(void)
 {
 	TCase *t = tcase_create("hub_roster");
 
-	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
+	tcase_add_checked_fixture(t, roster_setup, hub_teardown);
 	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
 	tcase_add_test(t, who_was_let_in_and_is_still_coming_in_is_reported_to_a_new_graphd);
 	tcase_add_test(t, who_left_while_graphd_was_away_is_among_them);

@@ -5,8 +5,6 @@
 /* graphd gave this gateway up; ann is reported again, but events were not heard then. */
 START_TEST(who_is_here_and_was_announced_gone_is_told_to_be_here_once_it_is_on_the_list)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	pass(1100);
 	hear_of(EVENT_session_disconnected, "A", "\"ann\"", 0);
@@ -32,8 +30,6 @@ END_TEST
 
 START_TEST(who_was_announced_gone_and_here_again_is_not_told_of_again)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	pass(1100);
 	forget_heard(&cem);
@@ -50,22 +46,18 @@ END_TEST
 /* Nobody waits for what was told. */
 START_TEST(who_was_announced_gone_and_leaves_is_off_the_roster)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	hear_of(EVENT_session_disconnected, "A", "\"ann\"", 0);
 	hub_leave(hub, &ann.member);
 	ck_assert_uint_eq(cem.member.group->room->roster.n, 0);
 	ck_assert_uint_eq(cem.member.group->room->gone.n, 0);
 	pass(3000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 0);
+	ck_assert_uint_eq(lists_asked(), 0);
 }
 END_TEST
 
 START_TEST(whose_leave_was_lost_is_asked_after_when_it_has_not_come_for_a_second)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "B", "null", 1);
 	hear_of(EVENT_session_connected, "C", "null", 2);
 	pass(1000);
@@ -74,7 +66,7 @@ START_TEST(whose_leave_was_lost_is_asked_after_when_it_has_not_come_for_a_second
 	for (unsigned n = 1; n <= 3; n++) {
 		ck_assert_ptr_null(reminder());
 		pass(1000);
-		ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), n);
+		ck_assert_uint_eq(lists_asked(), n);
 		fake_answer(&fake, COMMAND_list_clients, OK, "{\"clients\":[]}");
 	}
 	ck_assert_ptr_nonnull(strstr(reminder(), "\"B\""));
@@ -94,8 +86,6 @@ END_TEST
 
 START_TEST(whose_leave_is_late_is_not_asked_after)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "B", "null", 1);
 	hear_of(EVENT_session_connected, "C", "null", 3);
 	pass(1000);
@@ -110,8 +100,6 @@ END_TEST
 /* The link that events come over broke; the other one did not. */
 START_TEST(a_gateway_that_heard_nothing_reminds_graphd_as_soon_as_it_hears_again)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "B", "null", 1);
 	pass(1000);
 	hub_deaf(hub);
@@ -129,8 +117,6 @@ END_TEST
  * quietly. */
 START_TEST(a_list_that_is_not_complete_yet_is_read_again)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	hear_of(EVENT_session_connected, "B", "null", 1);
 	hear_of(EVENT_session_disconnected, "B", "null", 0);
 	pass(1100);
@@ -144,7 +130,7 @@ START_TEST(a_list_that_is_not_complete_yet_is_read_again)
 	list_is("{\"clients\":[{\"client_id\":\"B\"}],\"total\":1,\"complete\":true}", 1);
 	ck_assert_str_eq(cem.heard, "session_connected 0;");
 	pass(3000);
-	ck_assert_uint_eq(fake_count(&fake, COMMAND_list_clients), 2);
+	ck_assert_uint_eq(lists_asked(), 2);
 }
 END_TEST
 
@@ -153,7 +139,7 @@ main(void)
 {
 	TCase *t = tcase_create("hub_roster_lost");
 
-	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
+	tcase_add_checked_fixture(t, roster_setup, hub_teardown);
 	tcase_add_test(
 	    t, who_is_here_and_was_announced_gone_is_told_to_be_here_once_it_is_on_the_list);
 	tcase_add_test(t, who_was_announced_gone_and_here_again_is_not_told_of_again);

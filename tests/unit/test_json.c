@@ -1,22 +1,8 @@
 #include "common/json.h"
 
-#include "run_tests.h"
+#include "arena_fixture.h"
 
 #include <stdlib.h>
-
-static struct arena arena;
-
-static void
-set_up(void)
-{
-	arena_init(&arena);
-}
-
-static void
-tear_down(void)
-{
-	arena_fini(&arena);
-}
 
 START_TEST(white_space_around_a_value_is_trimmed)
 {
@@ -273,7 +259,7 @@ main(void)
 {
 	TCase *c = tcase_create("json");
 
-	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_checked_fixture(c, arena_setup, arena_teardown);
 	tcase_add_test(c, white_space_around_a_value_is_trimmed);
 	tcase_add_test(c, the_type_shows_in_the_text);
 	tcase_add_test(c, a_walk_over_an_object_gives_names_and_values_as_written);

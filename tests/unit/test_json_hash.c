@@ -1,20 +1,6 @@
 #include "common/json.h"
 
-#include "run_tests.h"
-
-static struct arena arena;
-
-static void
-set_up(void)
-{
-	arena_init(&arena);
-}
-
-static void
-tear_down(void)
-{
-	arena_fini(&arena);
-}
+#include "arena_fixture.h"
 
 static bool
 is_same(const char *a, const char *b)
@@ -71,7 +57,7 @@ main(void)
 {
 	TCase *tc = tcase_create("json_hash");
 
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, arena_setup, arena_teardown);
 	tcase_add_test(tc, how_a_value_is_written_does_not_count);
 	tcase_add_test(tc, no_two_of_different_values_have_the_same_hash);
 	tcase_add_test(tc, a_text_is_the_string_of_it);

@@ -1,27 +1,14 @@
 #include "gatewayd/routes.h"
 
+#include "arena_fixture.h"
 #include "common/id.h"
 #include "common/limits.h"
-#include "run_tests.h"
 
 #include <stdio.h>
 
 #define ID "0f0e0d0c-1111-4222-8333-444455556666"
 
-static struct arena arena;
 static struct route_match match;
-
-static void
-set_up(void)
-{
-	arena_init(&arena);
-}
-
-static void
-tear_down(void)
-{
-	arena_fini(&arena);
-}
 
 static enum error
 find(enum http_method method, const char *path)
@@ -216,7 +203,7 @@ main(void)
 {
 	TCase *t = tcase_create("routes");
 
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, arena_setup, arena_teardown);
 	tcase_add_test(t, each_row_is_found_by_its_method_and_path);
 	tcase_add_test(t, each_row_that_is_read_answers_head_too);
 	tcase_add_test(t, each_row_refuses_other_methods_and_names_its_own);
