@@ -11,6 +11,7 @@ static struct sio *sio;
 static struct eio *eio;
 static struct sio_client *client;  /* the newest */
 static struct sio_socket *waiting; /* asked for /later, not answered yet */
+static struct fake_ws ws;	   /* of the client that most tests do with */
 static struct notes heard;
 static const char *refusal;
 static const char *pid;
@@ -119,6 +120,7 @@ setup(void)
 	opens = closes = connects = refusals = disconnects = 0;
 	refusal = pid = NULL;
 	waiting = NULL;
+	ws = (struct fake_ws){ 0 };
 	forget(&heard);
 	sio = sio_new(&settings, &eio_set, &app, &fake_io);
 	eio = sio_eio(sio);
@@ -134,22 +136,29 @@ teardown(void)
 
 /* A client over WebSocket. */
 static inline struct eio_session *
-dial(struct fake_ws *ws)
+dial(struct fake_ws *by)
 {
-	struct eio_session *s = attach(eio, NULL, ws, START_MS);
+	struct eio_session *s = attach(eio, NULL, by, START_MS);
 
-	forget(&ws->out);
+	forget(&by->out);
 	return s;
 }
 
 /* One that has joined the root namespace, with nothing noted of it. */
 static inline struct eio_session *
-join(struct fake_ws *ws)
+join(struct fake_ws *by)
 {
-	struct eio_session *s = dial(ws);
+	struct eio_session *s = dial(by);
 
-	ck_assert(ws_text(s, ws, "40", START_MS));
-	forget(&ws->out);
+	ck_assert(ws_text(s, by, "40", START_MS));
+	forget(&by->out);
 	forget(&heard);
 	return s;
+}
+
+/* A message over `ws`, and the connection goes on. */
+static inline void
+says(struct eio_session *s, const char *text)
+{
+	ck_assert(ws_text(s, &ws, text, START_MS));
 }

@@ -4,11 +4,10 @@
 
 START_TEST(a_connect_is_answered_with_a_sid_of_its_own_and_events_may_follow_at_once)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
 	char session_sid[EIO_SID_TEXT + 1], expected[200];
 
-	ck_assert(ws_text(s, &ws, "40", START_MS));
+	says(s, "40");
 	snprintf(expected, sizeof(expected), "40{\"sid\":\"%s\"}|42[\"auth\",{}]",
 	    sio_socket_id(client->sockets));
 	ck_assert_str_eq(ws.out.text, expected);
@@ -20,12 +19,11 @@ END_TEST
 
 START_TEST(each_namespace_has_its_own_socket_and_sid)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
 
-	ck_assert(ws_text(s, &ws, "40{\"token\":\"123\"}", START_MS));
+	says(s, "40{\"token\":\"123\"}");
 	forget(&ws.out);
-	ck_assert(ws_text(s, &ws, "40/graph,{\"since\":1.0}", START_MS));
+	says(s, "40/graph,{\"since\":1.0}");
 	ck_assert_int_eq(strncmp(ws.out.text, "40/graph,{\"sid\":\"", 17), 0);
 	ck_assert_ptr_nonnull(strstr(ws.out.text, "|42/graph,[\"auth\",{\"since\":1.0}]"));
 	ck_assert_str_ne(sio_socket_id(client->sockets), sio_socket_id(client->sockets->next));
@@ -35,38 +33,35 @@ END_TEST
 
 START_TEST(an_unknown_namespace_gets_an_error_and_the_connection_stays)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
 
-	ck_assert(ws_text(s, &ws, "40/random", START_MS));
+	says(s, "40/random");
 	ck_assert_str_eq(ws.out.text, "44/random,{\"message\":\"Invalid namespace\"}");
 	ck_assert_uint_eq(connects, 0);
-	ck_assert(ws_text(s, &ws, "40", START_MS));
+	says(s, "40");
 }
 END_TEST
 
 START_TEST(a_refusal_carries_message_and_data_and_the_connection_stays)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
 
 	refusal = "Session not found";
-	ck_assert(ws_text(s, &ws, "40/graph,{}", START_MS));
+	says(s, "40/graph,{}");
 	ck_assert_str_eq(ws.out.text,
 	    "44/graph,{\"message\":\"Session not found\","
 	    "\"data\":{\"code\":\"INVALID_SESSION\"}}");
 	refusal = NULL;
-	ck_assert(ws_text(s, &ws, "40/graph,{}", START_MS)); /* another try is allowed */
+	says(s, "40/graph,{}"); /* another try is allowed */
 	ck_assert_uint_eq(connects, 2);
 }
 END_TEST
 
 START_TEST(a_connect_may_be_answered_later)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
 
-	ck_assert(ws_text(s, &ws, "40/later", START_MS));
+	says(s, "40/later");
 	ck_assert_uint_eq(ws.out.parts, 0);
 	ck_assert_ptr_null(sio_websocket(waiting));
 	sio_accept(waiting, (struct span){ 0 });
@@ -74,19 +69,18 @@ START_TEST(a_connect_may_be_answered_later)
 	ck_assert_int_eq(strncmp(ws.out.text, "40/later,{\"sid\":", 16), 0);
 	ck_assert_uint_eq(ws.out.parts, 1);
 	ck_assert_ptr_eq(sio_websocket(waiting), &ws);
-	ck_assert(ws_text(s, &ws, "42/later,[\"a\"]", START_MS));
+	says(s, "42/later,[\"a\"]");
 }
 END_TEST
 
 START_TEST(whoever_answers_or_connects_again_before_its_connect_is_answered_is_closed)
 {
 	static const char *const early[] = { "43/later,1[]", "40/later" };
-	static struct fake_ws ws;
 
 	for (size_t i = 0; i < sizeof(early) / sizeof(*early); i++) {
 		struct eio_session *s = dial(&ws);
 
-		ck_assert(ws_text(s, &ws, "40/later", START_MS));
+		says(s, "40/later");
 		ck_assert(!ws_text(s, &ws, early[i], START_MS));
 		ck_assert(ws.is_closed);
 	}
@@ -95,16 +89,15 @@ END_TEST
 
 START_TEST(a_socket_that_ends_before_its_answer_is_reported_and_a_late_answer_is_nothing)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
 	struct sio_socket *late;
 
-	ck_assert(ws_text(s, &ws, "40/later", START_MS));
+	says(s, "40/later");
 	late = waiting;
-	ck_assert(ws_text(s, &ws, "41/later", START_MS));
+	says(s, "41/later");
 	ck_assert_str_eq(heard.text, "{}|client namespace disconnect");
 	sio_accept(late, (struct span){ 0 });
-	ck_assert(ws_text(s, &ws, "40/later", START_MS));
+	says(s, "40/later");
 	late = waiting;
 	eio_ws_closed(s, &ws, EIO_TRANSPORT_CLOSE, START_MS);
 	sio_refuse(late, "no", (struct span){ 0 });
@@ -115,13 +108,12 @@ END_TEST
 
 START_TEST(the_reply_has_a_pid_only_when_the_application_gives_one_and_a_sid_can_be_restored)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = dial(&ws);
 
 	pid = "private";
-	ck_assert(ws_text(s, &ws, "40", START_MS));
+	says(s, "40");
 	ck_assert_ptr_nonnull(strstr(ws.out.text, "\",\"pid\":\"private\"}|"));
-	ck_assert(ws_text(s, &ws, "40/later,{\"pid\":\"p\",\"offset\":\"s:7\"}", START_MS));
+	says(s, "40/later,{\"pid\":\"p\",\"offset\":\"s:7\"}");
 	forget(&ws.out);
 	ck_assert(!sio_set_id(waiting, SPAN("short")));
 	ck_assert(sio_set_id(waiting, SPAN("AAAAAAAAAAAAAAAAAAAAAAAAAAA")));
@@ -142,7 +134,6 @@ START_TEST(packets_that_break_the_protocol_close_everything)
 		"51-[\"a\",\"\\ud800\"]", "1\"\\ud800\"" };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		static struct fake_ws ws;
 		struct eio_session *s = join(&ws);
 		char packet[256];
 
@@ -158,10 +149,9 @@ END_TEST
 
 START_TEST(a_client_leaves_a_namespace_without_reply_and_the_engine_stays)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
-	ck_assert(ws_text(s, &ws, "41", START_MS));
+	says(s, "41");
 	ck_assert_str_eq(heard.text, "client namespace disconnect");
 	ck_assert_uint_eq(ws.out.parts, 0);
 	sio_tick(sio, START_MS + 25000);
@@ -175,16 +165,15 @@ END_TEST
 
 START_TEST(leaving_one_namespace_leaves_the_others_and_their_data)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 	struct sio_socket *root = client->sockets;
 	void **data;
 
-	ck_assert(ws_text(s, &ws, "40/graph", START_MS));
+	says(s, "40/graph");
 	data = sio_user(client->sockets);
 	*data = &ws;
 	ck_assert_ptr_ne(client->sockets, root);
-	ck_assert(ws_text(s, &ws, "41", START_MS)); /* not the newest */
+	says(s, "41"); /* not the newest */
 	ck_assert(!sio_is_connected(root));
 	ck_assert_uint_eq(sio_next_deadline(sio), 0); /* to be freed */
 	ck_assert_ptr_null(sio_websocket(root));
@@ -193,7 +182,7 @@ START_TEST(leaving_one_namespace_leaves_the_others_and_their_data)
 	sio_tick(sio, START_MS);
 	ck_assert_uint_gt(sio_next_deadline(sio), START_MS);
 	forget(&ws.out);
-	ck_assert(ws_text(s, &ws, "42/graph,[\"a\"]", START_MS));
+	says(s, "42/graph,[\"a\"]");
 	ck_assert_str_eq(ws.out.text, "42/graph,[\"message-back\"]");
 	ck_assert(!ws_text(s, &ws, "42[\"a\"]", START_MS)); /* not joined any more */
 }
@@ -220,10 +209,9 @@ END_TEST
 
 START_TEST(the_server_ends_a_client_with_all_its_sockets)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
-	ck_assert(ws_text(s, &ws, "40/graph", START_MS));
+	says(s, "40/graph");
 	forget(&heard);
 	ck_assert(!ws_text(s, &ws, "42[\"close\"]", START_MS));
 	ck_assert(ws.is_closed);
@@ -233,12 +221,12 @@ END_TEST
 
 START_TEST(a_client_that_joins_nothing_is_closed_at_the_connect_timeout)
 {
-	static struct fake_ws ws, other;
+	static struct fake_ws other;
 	struct eio_session *s, *t;
 
 	s = dial(&ws);
 	t = dial(&other);
-	ck_assert(ws_text(s, &ws, "40/later", START_MS)); /* asked, but never answered */
+	says(s, "40/later"); /* asked, but never answered */
 	ck_assert(ws_text(t, &other, "40/random", START_MS));
 	sio_tick(sio, START_MS + 25000);
 	ck_assert(ws_text(s, &ws, "3", START_MS + 25000));
@@ -256,8 +244,6 @@ END_TEST
 
 START_TEST(a_websocket_client_with_one_namespace_needs_at_most_200_bytes)
 {
-	static struct fake_ws ws;
-
 	join(&ws);
 	ck_assert_ptr_null(client->waiting);
 	ck_assert_ptr_null(client->partial);

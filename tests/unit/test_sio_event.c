@@ -4,15 +4,13 @@
 
 START_TEST(arguments_come_back_byte_for_byte)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
-	ck_assert(ws_text(
-	    s, &ws, "42[\"message\",1,\"2\",{\"3\":[true]},1.0,1e3,\"\\u00e9\\/\"]", START_MS));
+	says(s, "42[\"message\",1,\"2\",{\"3\":[true]},1.0,1e3,\"\\u00e9\\/\"]");
 	ck_assert_str_eq(
 	    ws.out.text, "42[\"message-back\",1,\"2\",{\"3\":[true]},1.0,1e3,\"\\u00e9\\/\"]");
 	forget(&ws.out);
-	ck_assert(ws_text(s, &ws, "42[\"mess\\u0061ge\"]", START_MS));
+	says(s, "42[\"mess\\u0061ge\"]");
 	ck_assert_str_eq(ws.out.text, "42[\"message-back\"]");
 	ck_assert_ptr_nonnull(strstr(heard.text, "|message|"));
 }
@@ -20,39 +18,36 @@ END_TEST
 
 START_TEST(an_event_with_an_id_is_acknowledged_with_it)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
-	ck_assert(ws_text(s, &ws, "42456[\"message\",1,\"2\",{\"3\":[false]}]", START_MS));
-	ck_assert(ws_text(s, &ws, "420[\"message\"]", START_MS));
-	ck_assert(ws_text(s, &ws, "429007199254740991[\"message\"]", START_MS));
+	says(s, "42456[\"message\",1,\"2\",{\"3\":[false]}]");
+	says(s, "420[\"message\"]");
+	says(s, "429007199254740991[\"message\"]");
 	ck_assert_str_eq(ws.out.text, "43456[1,\"2\",{\"3\":[false]}]|430[]|439007199254740991[]");
-	ck_assert(ws_text(s, &ws, "435[1]", START_MS));
+	says(s, "435[1]");
 }
 END_TEST
 
 START_TEST(attachments_complete_binary_events_and_acks_in_order)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 	const char *two = "452-[\"message\",{\"_placeholder\":true,\"num\":0},"
 			  "{\"_placeholder\":true,\"num\":1}]";
 
-	ck_assert(ws_text(s, &ws, two, START_MS));
+	says(s, two);
 	ck_assert_uint_eq(heard.parts, 0);
 	ck_assert(eio_ws_message(s, &ws, SPAN("one"), true, START_MS));
-	ck_assert(ws_text(s, &ws, "3", START_MS)); /* a pong is another layer */
+	says(s, "3"); /* a pong is another layer */
 	ck_assert(eio_ws_message(s, &ws, SPAN("two"), true, START_MS));
 	ck_assert_str_eq(ws.out.text,
 	    "452-[\"message-back\",{\"_placeholder\":true,\"num\":0},"
 	    "{\"_placeholder\":true,\"num\":1}]|<one>|<two>");
 	forget(&ws.out);
-	ck_assert(
-	    ws_text(s, &ws, "451-789[\"message\",{\"_placeholder\":true,\"num\":0}]", START_MS));
+	says(s, "451-789[\"message\",{\"_placeholder\":true,\"num\":0}]");
 	ck_assert(eio_ws_message(s, &ws, SPAN("x"), true, START_MS));
 	ck_assert_str_eq(ws.out.text, "461-789[{\"_placeholder\":true,\"num\":0}]|<x>");
 	forget(&heard);
-	ck_assert(ws_text(s, &ws, "461-5[{\"_placeholder\":true,\"num\":0}]", START_MS));
+	says(s, "461-5[{\"_placeholder\":true,\"num\":0}]");
 	ck_assert(eio_ws_message(s, &ws, SPAN("y"), true, START_MS));
 	ck_assert_str_eq(heard.text, "acked 5|{\"_placeholder\":true,\"num\":0}|y");
 }
@@ -60,37 +55,34 @@ END_TEST
 
 START_TEST(an_ack_beyond_our_bounds_is_told_by_its_fault)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
 	forget(&heard);
-	ck_assert(ws_text(s, &ws, "435[1e400]", START_MS));
+	says(s, "435[1e400]");
 	ck_assert_str_eq(heard.text, "acked 5|JSON_NUMBER");
 	forget(&heard);
-	ck_assert(ws_text(s, &ws, "436[]", START_MS));
+	says(s, "436[]");
 	ck_assert_str_eq(heard.text, "acked 6|");
 }
 END_TEST
 
 START_TEST(a_binary_event_without_attachments_is_whole)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
-	ck_assert(ws_text(s, &ws, "450-[\"message\",1]", START_MS));
-	ck_assert(ws_text(s, &ws, "42[\"message\",2]", START_MS));
+	says(s, "450-[\"message\",1]");
+	says(s, "42[\"message\",2]");
 	ck_assert_str_eq(ws.out.text, "42[\"message-back\",1]|42[\"message-back\",2]");
 }
 END_TEST
 
 START_TEST(attachments_out_of_place_close_everything)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
 	ck_assert(!eio_ws_message(s, &ws, SPAN("x"), true, START_MS));
 	s = join(&ws);
-	ck_assert(ws_text(s, &ws, "451-[\"a\"]", START_MS));
+	says(s, "451-[\"a\"]");
 	ck_assert(!ws_text(s, &ws, "42[\"a\"]", START_MS));
 	ck_assert_str_eq(heard.text, "parse error");
 }
@@ -98,11 +90,10 @@ END_TEST
 
 START_TEST(a_packet_with_its_attachments_is_bounded_by_max_payload)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 	char *half = calloc(1, 600000);
 
-	ck_assert(ws_text(s, &ws, "453-[\"a\"]", START_MS));
+	says(s, "453-[\"a\"]");
 	ck_assert(eio_ws_message(s, &ws, (struct span){ half, 600000 }, true, START_MS));
 	ck_assert(!eio_ws_message(s, &ws, (struct span){ half, 600000 }, true, START_MS));
 	ck_assert(ws.is_closed);
@@ -112,15 +103,14 @@ END_TEST
 
 START_TEST(json_beyond_our_bounds_reaches_the_application_and_the_connection_stays)
 {
-	static struct fake_ws ws;
 	struct eio_session *s = join(&ws);
 
-	ck_assert(ws_text(s, &ws, "427[\"message\",\"\\ud800\"]", START_MS));
+	says(s, "427[\"message\",\"\\ud800\"]");
 	ck_assert_str_eq(heard.text, "JSON_SURROGATE||id 7");
 	ck_assert_str_eq(ws.out.text, "437[]");
 	forget(&ws.out);
-	ck_assert(ws_text(s, &ws, "435[\"\\ud800\"]", START_MS));
-	ck_assert(ws_text(s, &ws, "40/graph,{\"a\":\"\\ud800\"}", START_MS));
+	says(s, "435[\"\\ud800\"]");
+	says(s, "40/graph,{\"a\":\"\\ud800\"}");
 	ck_assert_str_eq(ws.out.text, "44/graph,{\"message\":\"Invalid auth\"}");
 }
 END_TEST
@@ -128,7 +118,6 @@ END_TEST
 START_TEST(polling_and_the_upgrade_lose_no_event)
 {
 	static struct fake_get get;
-	static struct fake_ws ws;
 	struct eio_sid sid = shake_hands(eio, START_MS);
 	struct eio_session *s;
 
@@ -140,11 +129,11 @@ START_TEST(polling_and_the_upgrade_lose_no_event)
 	s = attach(eio, &sid, &ws, START_MS);
 	ck_assert_ptr_nonnull(
 	    strstr(poll(eio, &sid, &get, START_MS), "^42[\"auth\",{}]^42[\"message-back\",1]"));
-	ck_assert(ws_text(s, &ws, "2probe", START_MS));
+	says(s, "2probe");
 	ck_assert_uint_eq(post(eio, &sid, "451-[\"message\"]", START_MS), 200);
 	ck_assert_uint_eq(post(eio, &sid, "bAQID", START_MS), 200);
-	ck_assert(ws_text(s, &ws, "5", START_MS));
-	ck_assert(ws_text(s, &ws, "42[\"message\",2]", START_MS));
+	says(s, "5");
+	says(s, "42[\"message\",2]");
 	ck_assert_str_eq(
 	    ws.out.text, "3probe|451-[\"message-back\"]|<\1\2\3>|42[\"message-back\",2]");
 }
@@ -153,7 +142,7 @@ END_TEST
 START_TEST(one_encoding_serves_all_clients_of_a_namespace)
 {
 	enum { CLIENTS = 100 };
-	static struct fake_ws ws[CLIENTS];
+	static struct fake_ws all[CLIENTS];
 	struct sio_message m = { .type = SIO_EVENT,
 		.ns = SPAN("/"),
 		.name = SPAN("graph:node-created"),
@@ -162,9 +151,9 @@ START_TEST(one_encoding_serves_all_clients_of_a_namespace)
 	struct shared_bytes *b = sio_encode(&m);
 
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		join(&ws[i]);
+		join(&all[i]);
 		sio_feed(client->sockets, b);
-		ck_assert_str_eq(ws[i].out.text, "42[\"graph:node-created\",{\"id\":1},\"s:1\"]");
+		ck_assert_str_eq(all[i].out.text, "42[\"graph:node-created\",{\"id\":1},\"s:1\"]");
 	}
 	ck_assert_uint_eq(b->refs, 1); /* the fake connections keep none */
 	shared_bytes_unref(b);
