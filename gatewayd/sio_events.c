@@ -1,4 +1,4 @@
-/* What clients emit, and what they are answered: contract section 5. */
+/* What clients emit, and what they are answered: docs/clients.md, "Socket.IO". */
 
 #include "common/json.h"
 #include "common/limits.h"

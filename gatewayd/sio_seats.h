@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The application on Socket.IO, contract section 5: what a socket is in, and how it is fed. A
- * socket has one seat in each session it is in. sio_seats.c joins, leaves, encodes and delivers;
+ * The application on Socket.IO (docs/clients.md): which sessions a socket is in, and how it is fed.
+ * A socket has one seat in each session it is in. sio_seats.c joins, leaves, encodes and delivers;
  * sio_connect.c lets in; sio_events.c answers what clients emit, sio_rejoin.c a join_session of who
  * has a seat already; sio_answers.c takes what they answer.
  */

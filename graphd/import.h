@@ -1,9 +1,14 @@
 #pragma once
 /*
- * Graphs as peers send them: nested {"roots":[…]}, and the predecessor's two flat shapes (contract
- * section 6), JSON or YAML; and back into the predecessor's shape. Reading gives a list of nodes,
- * parents before children, siblings in order, checked for cycles, repeated ids and limits,
- * iteratively; what was lost on the way is in the warnings.
+ * Graphs as peers send them, in JSON or YAML: nested {"roots":[…]}, and two flat shapes of the
+ * predecessor, the older server whose projects and frontend this one takes over:
+ *
+ *   (a) {"nodes":{ID:{…,"children":[ID],"parent_id":ID}}}, its project files;
+ *   (b) {"graph":{"nodes":[{…}],"edges":[{"source":ID,"target":ID}]}}, what its frontend saves.
+ *
+ * Reading gives a list of nodes, parents before children, siblings in order, checked for cycles,
+ * repeated ids and limits, iteratively; what was lost on the way is in the warnings. Exporting
+ * gives shape (b), or a portable file of our own.
  */
 
 #include "graphd/blueprint.h"

@@ -1,4 +1,4 @@
-"""Sessions over REST: row by row of the contract's section 3."""
+"""Sessions over REST, path by path."""
 
 import re
 import unittest
