@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "gatewayd/eio_packet.h"
 #include "gatewayd/eio_session.h"
+#include "gatewayd/field_value.h"
 
 static const char *const messages[] = { "Transport unknown", "Session ID unknown",
 	"Bad handshake method", "Bad request", "Forbidden", "Unsupported protocol version" };
@@ -132,19 +133,6 @@ accept(enum eio_next next, const struct eio_session *s)
 	return v;
 }
 
-/* What may stand in a header value: tab, and all bytes from the space on except DEL. */
-static bool
-is_header_text(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 static bool
 is_full(const struct eio *eio)
 {
@@ -223,7 +211,7 @@ eio_check_request(struct eio *eio, const struct eio_request *r, uint64_t now_ms)
 	eio_tick(eio, now_ms);
 	if (!is_websocket && !query_is(r->query, "transport", "polling"))
 		return refuse(UNKNOWN_TRANSPORT);
-	if (!is_header_text(r->origin))
+	if (!is_field_value(r->origin))
 		return refuse(BAD_REQUEST);
 	if (!find_raw(r->query, "sid", &raw) || raw.n == 0)
 		return check_handshake(eio, r, is_websocket);

@@ -1,6 +1,7 @@
 #include "gatewayd/http_hygiene.h"
 
 #include "common/limits.h"
+#include "gatewayd/field_value.h"
 
 #include <strings.h>
 
@@ -34,18 +35,6 @@ static bool
 is_named(struct span name, const char *lower)
 {
 	return strlen(lower) == name.n && strncasecmp(name.p, lower, name.n) == 0;
-}
-
-/* RFC 9110 section 5.5: no control characters but the tab. */
-static bool
-is_field_value(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
 }
 
 /* The first field of that name from *i on, which moves behind it; NULL: there is none. */

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "gatewayd/filter.h"
 #include "gatewayd/problem.h"
+#include "gatewayd/shared_bytes.h"
 
 #include <stdlib.h>
 
@@ -60,6 +61,18 @@ live_write_event(struct json_out *out, enum names names, const struct delivery *
 		json_out_raw(out, d->body);
 	json_out_close(out, '}');
 	return true;
+}
+
+struct shared_bytes *
+live_encode_event(unsigned dialect, const struct delivery *d)
+{
+	struct json_out out = { 0 };
+	struct shared_bytes *bytes = NULL;
+
+	if (live_write_event(&out, (enum names)dialect, d))
+		bytes = shared_bytes_new(SHARED_TEXT, json_out_span(&out));
+	json_out_fini(&out);
+	return bytes;
 }
 
 void

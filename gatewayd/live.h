@@ -14,6 +14,8 @@ const char *live_event_name(enum names, enum event);
 /* {"event","seq","data"}, data of a question being {"ask","event","data","timeout_ms"}; false, and
  * nothing written, when the dialect leaves the event out. */
 bool live_write_event(struct json_out *, enum names, const struct delivery *);
+/* The same as one text message, as a transport's encode(): dialect is an enum names. */
+struct shared_bytes *live_encode_event(unsigned dialect, const struct delivery *);
 /* {"session_id","client_id","active_clients","seq","log_id"}: what a client is told when it is in.
  */
 void live_write_joined(struct json_out *, const struct uuid *session, struct span client_id,

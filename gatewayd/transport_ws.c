@@ -65,18 +65,6 @@ on_progress(struct ws *ws)
 
 /* Down. */
 
-static struct shared_bytes *
-encode(unsigned dialect, const struct delivery *d)
-{
-	struct json_out out = { 0 };
-	struct shared_bytes *bytes = NULL;
-
-	if (live_write_event(&out, (enum names)dialect, d))
-		bytes = shared_bytes_new(SHARED_TEXT, json_out_span(&out));
-	json_out_fini(&out);
-	return bytes;
-}
-
 static void
 deliver(struct member *m, struct shared_bytes *bytes)
 {
@@ -161,7 +149,7 @@ stop(void *common)
 static const struct transport ws_transport = {
 	.name = "websocket",
 	.is_stream = true,
-	.encode = encode,
+	.encode = live_encode_event,
 	.deliver = deliver,
 	.owed = owed,
 	.joined = joined,

@@ -116,18 +116,6 @@ encode_socketio(unsigned dialect, const struct delivery *d)
 	return sio_encode(&message);
 }
 
-static struct shared_bytes *
-encode_websocket(unsigned dialect, const struct delivery *d)
-{
-	struct json_out out = { 0 };
-	struct shared_bytes *bytes = NULL;
-
-	if (live_write_event(&out, (enum names)dialect, d))
-		bytes = shared_bytes_new(SHARED_TEXT, json_out_span(&out));
-	json_out_fini(&out);
-	return bytes;
-}
-
 static void
 deliver(struct member *m, struct shared_bytes *bytes)
 {
@@ -162,7 +150,7 @@ evict(struct member *m, const char *reason)
 	}
 
 static const struct transport socketio = TRANSPORT(encode_socketio);
-static const struct transport websocket = TRANSPORT(encode_websocket);
+static const struct transport websocket = TRANSPORT(live_encode_event);
 
 static void
 say(struct fan *f, enum event event, unsigned flags, struct span body)
