@@ -110,75 +110,151 @@ print_errors(void)
 }
 
 static void
+print_requests(void)
+{
+	printf("Request, from a DEALER or REQ socket to graphd's ROUTER. The empty frame is the "
+	       "delimiter that a REQ\n"
+	       "socket sends by itself:\n"
+	       "\n"
+	       "    [] [%s] [request id] [command] [session id, or empty] [caller] [arguments]...\n"
+	       "\n"
+	       "Reply: `[] [%s] [request id] [OK, PART or an error code] [body]...`\n"
+	       "\n"
+	       "Caller, arguments and body are JSON; an empty caller or empty arguments count as "
+	       "`{}`. The caller may\n"
+	       "hold `actor`, `client`, `gateway`, `key` (an idempotency key; with "
+	       "`key_is_command_id` a UUID that\n"
+	       "becomes the command's id), `minimal` (leave the graph out), `deadline_ms` and "
+	       "`traceparent`.\n"
+	       "\n"
+	       "A frame holds at most %d bytes: arguments or a body longer than %d are cut into "
+	       "several frames\n"
+	       "of the same message. The status `PART` announces further messages with the same "
+	       "request id: their\n"
+	       "bodies are to be joined, and the last one says `OK`.\n",
+	    WIRE_PROTOCOL, WIRE_PROTOCOL, LIMIT_FRAME_BYTES, LIMIT_PART_BYTES);
+}
+
+static void
+print_packed_requests(void)
+{
+	printf("\n### Packed requests\n"
+	       "\n"
+	       "Gateways save frames. They send all but the arguments as one frame, the head: `[] "
+	       "[head]\n"
+	       "[arguments]...`. Numbers are little-endian.\n"
+	       "\n"
+	       "| the head | bytes |\n"
+	       "|---|---|\n"
+	       "| `%s` and a line feed | 8 |\n"
+	       "| request id | 8 |\n"
+	       "| session id; zero: none | 16 |\n"
+	       "| length of the command's name | 1 |\n"
+	       "| the command's name | |\n"
+	       "| the caller: JSON, or packed as below | what is left |\n"
+	       "\n"
+	       "| a packed caller | bytes |\n"
+	       "|---|---|\n"
+	       "| 1 | 1 |\n"
+	       "| flags: bit 0 minimal, bit 1 key_is_command_id | 1 |\n"
+	       "| deadline_ms | 4 |\n"
+	       "| actor, client, gateway, key, traceparent: each its length in one byte, and the "
+	       "text | |\n"
+	       "\n"
+	       "The reply is packed as well, `[] [head] [body]...`; its head is the same first 8 "
+	       "bytes, the request\n"
+	       "id, and the status.\n"
+	       "\n"
+	       "If the answer to Hello said `rows`, a gateway sends the requests of one turn in "
+	       "one message, a row:\n"
+	       "`[] [row]`. A row is the bytes `%s` and then, for each request, the length of its "
+	       "head and of its\n"
+	       "arguments, 4 bytes each, and these two. Replies come in rows too, with a body in "
+	       "place of the\n"
+	       "arguments, in any order and not grouped as the requests were. A row has at most %d "
+	       "bytes; what is\n"
+	       "longer is sent on its own, and so are the parts of a long reply.\n",
+	    WIRE_PROTOCOL, WIRE_ROW, LIMIT_ROW_BYTES);
+}
+
+static void
+print_bus(void)
+{
+	printf("\n### The event bus\n"
+	       "\n"
+	       "Event, from graphd's XPUB socket:\n"
+	       "\n"
+	       "    [session_<id>/<event>] [header, %d bytes, and perhaps a path] [payload, JSON]\n"
+	       "\n"
+	       "| the header, little-endian | bytes |\n"
+	       "|---|---|\n"
+	       "| version: 1 | 1 |\n"
+	       "| flags: bit 0 durable, bit 1 for dash names only, bit 2 a path follows | 1 |\n"
+	       "| event number | 2 |\n"
+	       "| reserved | 4 |\n"
+	       "| log_id | 16 |\n"
+	       "| epoch | 8 |\n"
+	       "| seq | 8 |\n"
+	       "| microseconds since 1970 | 8 |\n"
+	       "\n"
+	       "The path says where the event happened: the node it is about and its ancestors, "
+	       "nearest first, 16 bytes\n"
+	       "each, at most %d. For node-unlinked and node-linked these are the child and the "
+	       "ancestors of the\n"
+	       "parent, that parent included; for command:executed, undo and redo, and for "
+	       "command:executing, all\n"
+	       "nodes in the paths of the command's events. An event without a path concerns the "
+	       "whole session, or\n"
+	       "too many nodes.\n"
+	       "\n"
+	       "Topics are byte prefixes: subscribe to `session_<id>/`, slash included. graphd "
+	       "answers a\n"
+	       "subscription with the event `sync` and the current seq: everything after that seq "
+	       "will be heard; what\n"
+	       "came before can be read with ListEvents. `%s` is sent every %d ms.\n"
+	       "\n"
+	       "An event with a payload longer than %d bytes is not published. A `sync` with its "
+	       "seq is sent\n"
+	       "instead, and the event can be read with ListEvents. Neither are the events of a "
+	       "step that has more\n"
+	       "than %d, for which one `sync` with its last seq is sent; its command:executing is "
+	       "published\n"
+	       "before that, without a path, and node-updated is left out.\n",
+	    WIRE_HEADER_BYTES, LIMIT_PATH_NODES, WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS,
+	    LIMIT_EVENT_BYTES, LIMIT_STEP_EVENTS);
+}
+
+static void
+print_feed(void)
+{
+	printf(
+	    "\n### The feed\n"
+	    "\n"
+	    "Gateways read the same events from an endpoint of their own, the feed. There the "
+	    "events of one commit\n"
+	    "in one session are one message of at most about %d bytes, or a single longer event:\n"
+	    "\n"
+	    "    [session id, 16 bytes; events]\n"
+	    "\n"
+	    "Each event is the length of its header and of its payload, 4 bytes each, "
+	    "little-endian, and these\n"
+	    "two. The topic to subscribe to is the 16 bytes; with `%s` after them, node-updated is "
+	    "sent as well.\n"
+	    "Heartbeats are as above, with `\"packed\":true` in their payload.\n",
+	    LIMIT_PACK_BYTES, WIRE_FEED_DASH);
+}
+
+static void
 print_wire(void)
 {
 	printf(
 	    "# The wire\n\nPrinted from `proto/*.def` by `describe wire`; contract version %s.\n\n"
-	    "## Frames\n\n"
-	    "Request, DEALER or REQ to graphd's ROUTER. The empty frame is the delimiter that a "
-	    "REQ socket sends by itself:\n\n"
-	    "    [] [%s] [request id] [command] [session id, or empty] [caller] [arguments]...\n\n"
-	    "Reply: `[] [%s] [request id] [OK, PART or an error code] [body]...`\n\n"
-	    "Gateways send the head in one frame, `[] [head] [arguments]...`: the bytes `GRAPH/1` "
-	    "and a line feed, a request id of\n"
-	    "8 bytes, the session's 16 bytes (zero: none), the length of the command's name in one "
-	    "byte, the name, and the caller in\n"
-	    "what is left, as JSON or packed too: a byte 1, flags (1: bit 0 minimal, bit 1 "
-	    "key_is_command_id), deadline_ms (4), then actor,\n"
-	    "client, gateway, key and traceparent, each as its length in one byte and the text. "
-	    "They are answered in kind:\n"
-	    "`[] [head] [body]...`, the head being the same 8 bytes, the id, and the status.\n\n"
-	    "What a gateway asks in one turn it sends in a row, if the answer to Hello said "
-	    "`rows`: `[] [row]`, the bytes `%s`\n"
-	    "and for each request the length of its head and of its arguments, 4 bytes each, "
-	    "little-endian; head; arguments. Its answers come\n"
-	    "in rows as well, with bodies for arguments, in any order and not as they were asked "
-	    "together. A row has at most %d bytes;\n"
-	    "what is longer, and a part of an answer, comes alone.\n\n"
-	    "Caller, arguments and body are JSON; an empty caller or empty arguments count as "
-	    "`{}`. A frame holds at most %d bytes:\n"
-	    "what is longer than %d is cut into several frames of the same message. `PART` "
-	    "announces further messages with the\n"
-	    "same request id; the body is all of theirs joined, and the last one says `OK`.\n\n"
-	    "The caller may hold `actor`, `client`, `gateway`, `key` (an idempotency key; with "
-	    "`key_is_command_id` a UUID that\n"
-	    "becomes the command's id), `minimal` (leave the graph out), `deadline_ms` and "
-	    "`traceparent`.\n\n"
-	    "Event, from graphd's XPUB:\n\n"
-	    "    [session_<id>/<event>] [header, %d bytes, and perhaps a path] [payload, JSON]\n\n"
-	    "The header, little-endian: version (1 byte, 1), flags (1: bit 0 durable, bit 1 for "
-	    "dash names only, bit 2 a path\n"
-	    "follows), event number (2), reserved (4), log_id (16), epoch (8), seq (8), "
-	    "microseconds since 1970 (8). The path is\n"
-	    "where the event happened: the node it is about and all above it, nearest first, 16 "
-	    "bytes each, at most %d; of\n"
-	    "node-unlinked and node-linked the child and what the parent has above it; of "
-	    "command:executed, undo and redo all that\n"
-	    "the command's events name, of command:executing the same. Events without a path "
-	    "concern the whole session, or too\n"
-	    "many nodes. Topics are byte prefixes: subscribe to\n"
-	    "`session_<id>/`, slash included. graphd answers a subscription with `sync` and the "
-	    "current seq; everything behind it is\n"
-	    "heard from then on, what lies before is asked for with ListEvents. `%s` comes every "
-	    "%d ms.\n\n"
-	    "An event whose payload is longer than %d bytes is not published: a `sync` with its "
-	    "seq "
-	    "comes instead, and it is\n"
-	    "read with ListEvents. So are those of a step with more than %d events, of which a "
-	    "`sync` with its last seq tells;\n"
-	    "command:executing comes before it, without a path, and node-updated is left out.\n\n"
-	    "Gateways read the same from an endpoint of their own, the feed, where what one commit "
-	    "holds for one session is one\n"
-	    "message of at most about %d bytes, or a single longer event:\n\n"
-	    "    [session id, 16 bytes; events]\n\n"
-	    "Each event: the length of its header and of its payload, 4 bytes each, "
-	    "little-endian; header; payload. The topic to\n"
-	    "subscribe to is the 16 bytes; with `%s` behind them node-updated is sent as well. "
-	    "Heartbeats are as\nabove, with `\"packed\":true` in their payload.\n",
-	    WIRE_CONTRACT, WIRE_PROTOCOL, WIRE_PROTOCOL, WIRE_ROW, LIMIT_ROW_BYTES,
-	    LIMIT_FRAME_BYTES, LIMIT_PART_BYTES, WIRE_HEADER_BYTES, LIMIT_PATH_NODES,
-	    WIRE_HEARTBEAT_TOPIC, LIMIT_BUS_HEARTBEAT_MS, LIMIT_EVENT_BYTES, LIMIT_STEP_EVENTS,
-	    LIMIT_PACK_BYTES, WIRE_FEED_DASH);
+	    "## Frames\n\n",
+	    WIRE_CONTRACT);
+	print_requests();
+	print_packed_requests();
+	print_bus();
+	print_feed();
 	print_commands();
 	print_events();
 	print_errors();
