@@ -36,7 +36,7 @@ print_fields(const char *title, const struct field_row *row, bool arguments)
 	if (!row->name)
 		return;
 	printf("\n| %s | type | %s |\n|---|---|---|\n", title,
-	    arguments ? "must be there; meaning" : "meaning");
+	    arguments ? "required; meaning" : "meaning");
 	for (; row->name; row++) {
 		const char *must = !arguments ? "" : row->required ? "yes; " : "no; ";
 
