@@ -24,8 +24,8 @@ struct group {
 	struct member **members;
 	uint32_t n, capacity;
 	uint32_t users;	   /* members in any state that belong here */
-	uint64_t told_seq; /* its members have been told that there are events up to this one */
-	bool mark_pending; /* by a mark that is still to be delivered */
+	uint64_t told_seq; /* its members know that there are events up to this one */
+	bool mark_pending; /* a mark that tells them so is still to be delivered */
 	/* Encoded in this turn and not delivered yet; pending_since is the seq its members have
 	 * without them. */
 	uint64_t pending_since;
@@ -35,10 +35,10 @@ struct group {
 	struct link dirty;
 };
 
-/* What is asked and known of a member until it is in. */
+/* What is kept of a member while it joins. */
 struct joiner {
 	uint64_t asked; /* number of the Join request under way, or 0 */
-	bool answered;	/* graphd has; its announcement is still awaited */
+	bool answered;	/* graphd has let it in; its announcement has not come yet */
 	uint64_t active_clients;
 	struct shared_bytes *announcement; /* its own session:connected, encoded; or NULL */
 	uint64_t resume_seq;		   /* where a member with a since begins */
@@ -49,7 +49,7 @@ struct joiner {
 struct behind {
 	struct link link; /* in the room's list of its state */
 	struct member *member;
-	struct joiner *joiner; /* JOINING: what it comes in with; else NULL */
+	struct joiner *joiner; /* JOINING: owned; else NULL */
 	uint64_t seq;	       /* last durable event delivered, or passed over by its filter */
 	uint64_t since_ms;     /* JOINING: its last step; SLOW: last progress */
 	uint32_t slow_owed;    /* SLOW: what it owed when it was last looked at */
@@ -67,15 +67,15 @@ struct held_event {
 	struct delivery delivery; /* path and body follow the struct */
 };
 
-/* Of a roster: a client, as the room's listeners were told of it. */
+/* An entry of a room's roster: a client that the room's listeners were told of. */
 struct listed {
 	struct span client_id; /* key; the texts are in the same allocation */
 	struct span actor;     /* {NULL,0}: none; the client_id's bytes when it goes by that */
-	bool is_ours;	       /* while all are looked through: a member here has been reported */
-	bool is_untold;	       /* it was found on the list, and is to be told of */
-	bool is_found;	       /* it has been, and its own announcement may still come */
-	bool is_over;	       /* gone: it is on the list again */
-	uint8_t n_missing;     /* lists read since it was on one */
+	bool is_ours;	       /* set by roster_mark_ours(): it is a client of this gateway */
+	bool is_untold;	       /* found in graphd's list; listeners are still to be told */
+	bool is_found;	       /* they were told so; its own announcement may still come */
+	bool is_over;	       /* in room.gone: it is in graphd's list again */
+	uint8_t n_missing;     /* so many lists in a row were without it */
 };
 
 struct room {
@@ -83,14 +83,14 @@ struct room {
 	struct hub *hub;
 	struct uuid log_id;
 	uint64_t seq; /* live members have everything up to here */
-	bool synced;  /* graphd has told seq and log_id: from here on nothing is missed unnoticed */
+	bool synced;  /* graphd has said seq and log_id: from here on a lost event is noticed */
 	bool hears;   /* this graphd has answered the subscription: its events arrive */
 	bool unknown; /* graphd knows no such session */
-	bool ended;   /* its last event was given out: everybody goes at the end of the turn */
-	bool reads_paths; /* with the events also where they happened */
+	bool ended;   /* its last event was delivered: evicts everybody at the end of the turn */
+	bool reads_paths; /* the read under way asks for the events' paths as well */
 	uint32_t dash_members;
-	uint64_t reading; /* question for the journal, or for a graph to begin with; 0: none */
-	struct uuid reads_part; /* whose graph that is; nil: all of it */
+	uint64_t reading;	/* number of the request under way for events or a graph; 0: none */
+	struct uuid reads_part; /* the part of the graph asked for; nil: all of it */
 	uint64_t known_seq;	/* the highest seq heard of: a gap lies between seq and this */
 	uint64_t asked_ms;	/* when graphd was last asked for a sync */
 	uint64_t empty_since_ms;
@@ -102,15 +102,16 @@ struct room {
 	struct link held;		    /* struct held_event, by seq */
 	struct link surveys;		    /* struct survey: members of ours are being asked */
 	size_t held_bytes;
-	struct table roster; /* struct listed: who is here, as the room's listeners were told */
-	struct table gone; /* struct listed: clients of ours, as far as they were told to be gone */
-	uint32_t n_unlisted;	/* clients of ours: they need not be on it, since we have them */
-	uint64_t n_clients;	/* who are here, as graphd said last; UINT64_MAX: it has not */
-	uint32_t n_untold;	/* of the roster: found on the list, and nobody has told of them */
-	bool is_whole;		/* the roster: it has agreed with graphd once */
-	bool has_found;		/* it may hold some that were told of because of the list */
-	uint64_t unsure_ms;	/* from then on it is compared with the list; 0: no need */
-	uint64_t asked_clients; /* question for the list, or for the session; 0: none */
+	/* See docs/decisions/0018-reminding.md and 0022. "The list" is graphd's, of ListClients. */
+	struct table roster; /* struct listed: clients elsewhere that the listeners were told of */
+	struct table gone;   /* struct listed: clients of ours that were announced as gone */
+	uint32_t n_unlisted; /* clients of ours; they are not in the roster */
+	uint64_t n_clients;  /* how many graphd counted last; UINT64_MAX: not said yet */
+	uint32_t n_untold;   /* entries of the roster that are still to be announced */
+	bool is_whole;	     /* the roster has agreed with the list once */
+	bool has_found;	     /* the roster may have entries with is_found */
+	uint64_t unsure_ms;  /* when to compare the roster with the list; 0: no need to */
+	uint64_t asked_clients; /* request under way for the list or the session; 0: none */
 };
 
 enum { HUB_TRANSPORTS = 8 };
@@ -128,9 +129,9 @@ struct hub {
 	struct link dirty_groups;
 	struct link starting;	/* rooms */
 	struct link answering;	/* surveys with answers for graphd */
-	struct link reports;	/* to graphd, that wait for room among the requests */
-	struct link reported;	/* those that graphd has not answered yet */
-	bool reports_rest;	/* until the next tick: graphd has too much to do just now */
+	struct link reports;	/* reports to graphd that are still to be sent */
+	struct link reported;	/* reports that graphd has not answered yet */
+	bool reports_rest;	/* no report is sent until the next tick: graphd is overloaded */
 	uint64_t survey_number; /* of the last one; 0: none yet */
 	size_t n_joining;
 	size_t n_joined; /* since memory was last given back */
@@ -163,8 +164,8 @@ struct encodings {
 	} made[DIALECT_CACHE];
 };
 
-/* hub.c: counts a member that came, 1, or goes, -1; and one that is sent away since it takes
- * nothing. */
+/* hub.c: metrics. A member that came counts 1, one that goes -1. Stalled: sent away because it
+ * reads nothing. */
 void hub_count(const struct member *, int change);
 void hub_count_stalled(void);
 
@@ -197,26 +198,27 @@ struct link *groups_below(const struct room *, const struct uuid *subtree);
 void group_queue(struct group *, struct shared_bytes *, uint64_t before);
 /* Everything encoded for the group so far goes to its members. */
 void group_flush(struct group *);
-/* Says how far the room has come to the groups whose filters have left something out. */
+/* Delivers a mark to the groups whose filters have left something out. */
 void room_mark(struct room *);
 
 /* hub_fetch.c: reading what members lack: the journal for those that are behind, and for gaps of
  * the room; a graph for those that are lost. */
 void room_fetch(struct room *);
 void room_stop_reading(struct room *);
-/* Waiting members that lack nothing up to newest, which graphd knows: live if that is all. */
+/* Waiting members that have everything up to `newest`, which graphd said is the last event, become
+ * live. */
 void room_settle(struct room *, uint64_t newest);
 
 /* hub_resync.c: members that are lost are given nothing until they have begun anew, with a
  * session:resync that holds the part of the graph they listen to. */
-/* Asks for the graph that the first of the waiting needs who are lost. False: nobody is. */
+/* Asks for the graph that the first lost member in `waiting` needs. False: nobody is lost. */
 bool room_ask_graph(struct room *);
 /* The history is another one from here on, or is no longer kept: everybody is lost. room_fetch()
  * goes on from there. */
 void room_restart(struct room *, const struct uuid *log_id, uint64_t seq);
 
 /* hub_member.c */
-/* It begins to join; it has its group. Takes the joiner. */
+/* Begins its joining; it has a group already. Takes the joiner. */
 void member_begin(struct member *, struct joiner *);
 void member_set_state(struct member *, enum member_state);
 /* Node-updated comes on demand: subscribes and unsubscribes. */
@@ -233,10 +235,9 @@ void member_evict(struct member *, const char *reason);
 /* hub_join.c */
 /* Whether graphd knows a counted member, or is about to. */
 bool member_is_reported(const struct member *);
-/* It does not come in, and is told so; so is graphd, where it has let it in or still may. */
+/* The join fails: tells the member, and graphd too if that has let it in or still may. */
 void joiner_refuse(struct member *, enum error);
-/* What was not sent to graphd yet will not be. Whether graphd may have heard of the member, joining
- * or in. */
+/* Cancels its Join if that was not sent yet. Returns whether graphd may know of the member. */
 bool joiner_withdraw(struct member *);
 /* Its joining is over, one way or another. */
 void joiner_drop(struct member *);
@@ -248,14 +249,14 @@ void room_expire_joiners(struct room *, uint64_t now_ms);
 bool room_show_joiners(struct room *, const struct delivery *);
 
 /* hub_report.c */
-/* Asks to be let in; fn gets the member. Returns the question's number, or 0. */
+/* Sends Join; fn gets the member. Returns the request's number, or 0. */
 uint64_t member_join(struct member *, upstream_reply_fn *fn);
 /* is_away: its connection broke off, and it may return. */
 void member_report_left(const struct member *, bool is_away);
-/* Puts a report behind those before it; it is sent until graphd answers it. m: the member it is
+/* Queues a report after those before it; it is sent until graphd answers it. m: the member it is
  * about, or NULL. */
 void room_report(struct room *, const struct member *, enum command, struct span args);
-/* Those that had to wait because graphd has much to answer. */
+/* Sends the queued reports, as far as graphd takes them. */
 void hub_send_reports(struct hub *);
 void hub_drop_reports(struct hub *);
 /* After graphd forgot them: all counted members are reported again. quiet: others were not told
@@ -269,34 +270,35 @@ void roster_fini(struct room *);
 bool roster_has_told(struct room *, const struct delivery *);
 /* session:connected or session:disconnected of anybody but a joiner of ours. */
 void roster_hear(struct room *, const struct delivery *);
-/* graphd has let it in, as one of so many. */
+/* graphd has let the member in and counts so many clients. */
 void roster_enter(struct room *, struct member *, uint64_t n_clients);
-/* It goes; for the others it is here until graphd has said so. */
+/* The member goes. It is put on the roster, since for the others it is here until graphd announces
+ * that it has left. */
 void roster_leave(struct room *, struct member *);
-/* The list is read if graphd counts others than are on it, or may have told of some unheard; of
- * those who are found the listeners are told. */
+/* Reads the list if graphd counts a different number of clients than we, or if announcements may
+ * have been missed; tells the listeners of clients that it finds there. */
 void roster_tick(struct room *);
 
-enum { ROSTER_SETTLE_MS = 1000 }; /* until events are heard again, too, and not only answers */
+enum { ROSTER_SETTLE_MS = 1000 }; /* how long events may take to be heard again after answers */
 
 /* hub_remind.c */
-/* Sets is_ours of those on the roster. */
+/* Sets is_ours in each entry of the roster. */
 void roster_mark_ours(struct room *);
-/* After a restart of graphd, behind room_rejoin() and when it is heard again: it is told who else
- * was here. */
+/* Reminds graphd of everybody on the roster: after its restart, behind room_rejoin(), and when its
+ * events are heard again. */
 void roster_remind(struct room *);
 
 /* hub_survey.c */
-/* The event ask. */
+/* Puts the question of an event ask to the members it concerns. */
 void room_ask(struct room *, const struct delivery *);
-/* Questions whose time is up; all of them when it is UINT64_MAX. */
+/* Ends the questions whose time is up; all of them if now_ms is UINT64_MAX. */
 void room_expire_surveys(struct room *, uint64_t now_ms);
-/* It has come in: what was asked while it was coming is put to it now. */
+/* The member is in: what was asked while it was joining is put to it now. */
 void member_ask_entered(struct member *);
-/* It goes: nothing more is waited for. */
+/* The member goes: its answers are waited for no longer. */
 void member_forget_asked(struct member *);
 
-/* hub_answers.c: what came in this turn. */
+/* hub_answers.c: sends graphd the answers that came in this turn. */
 void hub_send_answers(struct hub *);
 
 /* hub_room.c */

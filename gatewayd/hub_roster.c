@@ -1,9 +1,11 @@
 /*
- * Who is in a session, as those who listen to it here were told. A graphd that has been restarted
- * knows nobody until it is told, and those who left meanwhile, or whose gateway died, nobody would
- * report: so it is reminded of everybody, and announces who does not turn up. Who came while graphd
- * was not heard is found on its list, and told of here; so are clients of ours whom it gave up
- * with this gateway and announced gone.
+ * The roster of a room: who is in its session, as the listeners on this gateway were told. graphd
+ * keeps its list of clients in memory and knows nobody after a restart. The gateways then report
+ * their own clients; of everybody else on their rosters they remind graphd, which announces those
+ * as gone that do not turn up (docs/decisions/0018-reminding.md). The other way round, clients that
+ * joined while this gateway did not hear graphd are found in graphd's list and announced here
+ * (0022), as are clients of ours that graphd gave up, and announced as gone, together with this
+ * gateway.
  */
 
 #include "common/clock.h"

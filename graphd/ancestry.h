@@ -1,13 +1,14 @@
 #pragma once
 /*
- * Where a step's events happened. A step keeps runs of ids, each id followed by its parent's, with
- * a nil id between two runs; from them each event's path can be told again at any time.
+ * Where a step's events happened: the path of each, that is the node and its ancestors. A step
+ * keeps runs of ids (step.ancestors), each id followed by its parent's, with a nil id between two
+ * runs. From these and the edits each event's path can be worked out again at any time.
  *
- * Of a step of one edit, as most are, the runs are the paths themselves: of a move, the one before
- * it and the one behind it. Of several edits they hold the ways up to the roots from where each
- * edit was, as far as the edits do not tell of these themselves by naming the parents of what they
- * add, remove and move. All others stay where they are during the step. A run ends with a root, or
- * with a node whose parent is known by then.
+ * For a step of one edit, as most are, the runs are the paths themselves; a move has two, the one
+ * before it and the one after it. For several edits the runs are the ways up to the roots from
+ * where each edit took place, without what the edits say themselves, since they name the parents
+ * of the nodes they add, remove and move. All other nodes stay where they are during the step. A
+ * run ends with a root, or with a node whose parent an earlier run or an edit names.
  */
 
 #include "common/limits.h"
@@ -15,18 +16,18 @@
 #include "graphd/graph.h"
 #include "graphd/lineage.h"
 
-/* Finds them in the graph, as it was before the step or as it is behind it: that is the same to
- * them. Work in proportion to the edits and to what lies above them. */
+/* Fills in step.ancestors from the graph, either as it was before the step or as it is after it:
+ * the result is the same. Takes time in proportion to the edits and their ancestors. */
 void step_find_ancestors(struct step *, const struct graph *);
 
 /* The paths of a step's events, asked for in the order of its edits. */
 struct paths {
 	const struct step *step;
 	const struct lineage *lineage; /* of a step of several edits, else NULL; borrowed */
-	size_t passed;		       /* several edits: so many have been told */
+	size_t passed;		       /* several edits: how many have been passed */
 	size_t next;		       /* one edit: where the next run begins */
 	struct path only;	       /* one edit: the first run, until there is another one */
-	struct table united;	       /* ids in all */
+	struct table united;	       /* the ids in all[], to find repeats */
 	size_t n_all;
 	bool too_many;
 	struct uuid one[LIMIT_DEPTH + 2];
@@ -34,11 +35,11 @@ struct paths {
 };
 void paths_init(struct paths *, const struct step *, const struct lineage *);
 void paths_fini(struct paths *);
-/* The node and what is above that parent (nil: it is a root). Lives until the next call. */
+/* The path of a node under that parent (nil: the node is a root). Lives until the next call. */
 struct path paths_under(struct paths *, const struct uuid *node, const struct uuid *parent);
 /* The same of a node that stays where it is. */
 struct path paths_of(struct paths *, const struct uuid *node);
-/* An edit has been told: from now on its node is where it puts it. */
+/* The events of an edit are done: from here on its node is where the edit put it. */
 void paths_pass(struct paths *);
-/* All nodes of the paths so far, each once; empty when they are too many for one. */
+/* All nodes of the paths so far, each once; empty if there are more than LIMIT_PATH_NODES. */
 struct path paths_all(const struct paths *);

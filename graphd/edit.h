@@ -16,8 +16,8 @@ enum edit_kind {
 	EDIT_REMOVE,   /* a node without children goes */
 	EDIT_MOVE,     /* to another parent, or among its siblings */
 	EDIT_PROPERTY, /* a property is set, added (before NULL) or removed (after NULL) */
-	EDIT_META,     /* what a session knows of its project besides nodes: edit.meta_* */
-	EDIT_MARK,     /* nothing changes; something is to be told: saved, closed, loaded, clean */
+	EDIT_META,     /* the project's data besides nodes changes: struct meta, as JSON */
+	EDIT_MARK,     /* nothing changes; the step tells something: created, saved, closed, … */
 };
 
 enum mark { MARK_CREATED, MARK_SAVED, MARK_LOADED, MARK_CLEAN, MARK_CLOSED };
@@ -57,7 +57,7 @@ struct edit {
 	char *key;		 /* PROPERTY: which */
 	char *value_before,
 	    *value_after; /* PROPERTY: JSON or NULL. META: whole struct meta as JSON. MARK: after =
-			     members of its event, as "revision":3 */
+			     members of its event, such as "revision":3 */
 	char *name_before,
 	    *name_after;	 /* PROPERTY "name": the display name; both NULL when it stays */
 	uint32_t property_index; /* PROPERTY: place in the node's list */
@@ -81,8 +81,8 @@ struct edit *edits_pack(const struct edit *from, size_t n);
 void edit_fini(struct edit *);
 /* Frees a whole array of them. */
 void edits_free(struct edit *, size_t n);
-/* About what they take in memory when they are kept without the content of an ADD. It depends on
- * nothing but what they say, so that it is the same wherever and however they came to be. */
+/* About how many bytes they take in memory, kept without the content of an ADD. Computed from what
+ * they say and not from how they are allocated, so that it is the same after a restart. */
 size_t edits_weight(const struct edit *, size_t n);
 /* In place: ADD becomes REMOVE, before becomes after. */
 void edit_invert(struct edit *);

@@ -1,16 +1,17 @@
 #pragma once
 /*
- * Undo and redo of one session: two stacks of steps, each LIMIT_UNDO_DEPTH deep and both together
- * LIMIT_UNDO_BYTES heavy, the oldest going first. The weight is never brought down by what redo in
- * session scope would take, or redos would not lead to where as many undos began; nor by the
- * entry that moved last, so that the last command can be undone however heavy it is.
+ * Undo and redo of one session: two stacks of steps. Each holds at most LIMIT_UNDO_DEPTH entries,
+ * and both together at most LIMIT_UNDO_BYTES; the oldest are dropped first. Two kinds of entries
+ * are never dropped for their weight: those that redo in session scope would take, or n redos
+ * would not lead back to where n undos began; and the one that moved last, so that the last
+ * command can be undone however big it is.
  *
  * An entry's edits are those that last ran, so their inverse is exact in the state they left. A
- * redo puts the entry back on top.
+ * redo puts the entry back on top of the undo stack.
  *
- * A new command clears redo in its scope: the session's redo list becomes empty for everybody,
- * while entries of other actors stay reachable for their own "mine". For that a redo entry knows
- * whether session scope may still see it.
+ * A new command empties the redo stack in session scope, for everybody, while the entries of other
+ * actors can still be redone in their own scope, "mine". That is why a redo entry says whether
+ * session scope may still take it (mine_only).
  */
 
 #include "common/list.h"
@@ -26,7 +27,7 @@ struct history_entry {
 	size_t n_edits;
 	bool mine_only; /* redo list: a newer command of somebody else took it from session scope */
 	uint64_t ordinal; /* of the step that ran last */
-	size_t weight;	  /* as it was counted when the entry came into its list */
+	size_t weight;	  /* edits_weight() when the entry came into its list */
 };
 
 struct history {
@@ -40,7 +41,7 @@ struct history {
 
 void history_init(struct history *);
 void history_fini(struct history *);
-/* All else zero. */
+/* Returns owned; everything but the actor is zero. */
 struct history_entry *history_entry_new(struct span actor);
 void history_entry_free(struct history_entry *);
 /* The entry that undo would take: the newest, or the newest of this actor. NULL when there is none.

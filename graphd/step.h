@@ -15,19 +15,19 @@ enum step_kind {
 	STEP_DO, /* can be undone */
 	STEP_UNDO,
 	STEP_REDO,
-	STEP_MARK, /* cannot: created, saved, clean, closed */
+	STEP_MARK, /* cannot be undone: created, saved, clean, closed */
 };
 
 struct step {
 	enum step_kind kind;
 	struct uuid session, log_id;
 	uint64_t epoch;
-	uint64_t ordinal;	      /* 1 for a session's first step, plus one each; never skips */
+	uint64_t ordinal;	      /* of the session's steps: 1, 2, 3, … without gaps */
 	uint64_t first_seq, last_seq; /* of its events; last_seq = first_seq - 1 when it has none */
 	struct uuid command_id;	      /* of this step's own command */
 	struct uuid target_id;	      /* UNDO, REDO: the command undone or done again */
 	enum command type;	      /* UNDO, REDO: of the target */
-	struct uuid project_id;	      /* of the session when the step had been made; nil: none */
+	struct uuid project_id;	      /* the session's after the step; nil: none */
 	uint64_t time_us;
 	char *actor, *client_id; /* or NULL */
 	char *scope_owner;	 /* UNDO, REDO: actor of the target; or NULL */
@@ -48,16 +48,15 @@ void step_fini(struct step *);
 /* Frees both; NULL is ignored. */
 void step_free(struct step *);
 
-/* Binary, versioned, self-contained; appended to out as plain bytes. Does not cover checksums: the
- * store adds those. */
+/* Appends the step's stored form: binary, versioned, self-contained. The store adds checksums. */
 void step_encode(const struct step *, struct json_out *out);
 /* False when the bytes are not a step: damaged, or of a later version. out owns everything;
  * step_fini() it. */
 bool step_decode(struct span bytes, struct step *out);
-/* The same of all but the edits: *n_edits are to be read next. step_fini() is due in any case. */
+/* The same without the edits, of which *n_edits follow. Call step_fini() in any case. */
 struct reader;
 bool step_decode_head(struct reader *, struct step *out, size_t *n_edits);
-/* The next edit of a step. False: there is no such one; edit_fini() is due in any case. */
+/* The next edit of a step. False: the bytes are none. Call edit_fini() in any case. */
 bool step_decode_edit(struct reader *, struct edit *out);
 
 /* How many durable events the step raises: its last_seq is first_seq - 1 plus this. */
@@ -71,16 +70,16 @@ struct step_event {
 };
 
 /*
- * Encodes the step's durable events in order. The event lives until fn returns. fn returns false to
- * stop early. after: events up to and including that seq are left out (0: all). Without with_paths
- * they have none, and cost less.
+ * Encodes the step's durable events in order. The event lives until fn returns; fn returns false to
+ * stop early. after: events up to and including that seq are left out (0: none are). Without
+ * with_paths the events have no paths and cost less.
  */
 typedef bool step_event_fn(void *context, const struct step_event *);
 void step_events(
     const struct step *, uint64_t after, bool with_paths, step_event_fn *fn, void *context);
 /*
- * The same of a part of a step, whose edits and seqs alone stand in the struct. paths: of the whole
- * step, and so far as the part begins; or NULL. False: fn stopped it.
+ * The same for a part of a step: the struct holds only the part's edits and seqs. paths: those of
+ * the whole step, advanced to where the part begins; or NULL. False: fn stopped it.
  */
 struct paths;
 bool step_part_events(
