@@ -4,6 +4,7 @@
 #include "gatewayd/eio_packet.h"
 #include "gatewayd/eio_session.h"
 #include "gatewayd/field_value.h"
+#include "gatewayd/percent.h"
 
 static const char *const messages[] = { "Transport unknown", "Session ID unknown",
 	"Bad handshake method", "Bad request", "Forbidden", "Unsupported protocol version" };
@@ -12,31 +13,17 @@ enum code { UNKNOWN_TRANSPORT, UNKNOWN_SID, BAD_METHOD, BAD_REQUEST, FORBIDDEN, 
 
 enum { QUERY_VALUE_BYTES = 64 }; /* more than any value that is known here */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One character of a query; a percent sign that is no escape stands for itself. */
 static char
 next_char(struct span *rest)
 {
-	char c = rest->p[0];
-	size_t used = 1;
+	char c = rest->p[0] == '+' ? ' ' : rest->p[0];
+	int escaped = percent_escape(*rest);
+	size_t used = escaped >= 0 ? 3 : 1;
 
-	if (c == '+')
-		c = ' ';
-	if (c == '%' && rest->n >= 3 && hex_digit(rest->p[1]) >= 0 && hex_digit(rest->p[2]) >= 0) {
-		c = (char)(hex_digit(rest->p[1]) << 4 | hex_digit(rest->p[2]));
-		used = 3;
-	}
 	rest->p += used;
 	rest->n -= used;
-	return c;
+	return escaped >= 0 ? (char)escaped : c;
 }
 
 static bool

@@ -2,6 +2,7 @@
 
 #include "common/limits.h"
 #include "gatewayd/field_value.h"
+#include "gatewayd/percent.h"
 
 #include <strings.h>
 
@@ -334,15 +335,6 @@ http_check_head(struct http_head *head, const char **what)
 	return OK;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool
 http_percent_decode(struct span text, bool plus_is_space, char *out, size_t *n)
 {
@@ -353,11 +345,10 @@ http_percent_decode(struct span text, bool plus_is_space, char *out, size_t *n)
 		if (c == '+' && plus_is_space)
 			c = ' ';
 		if (c == '%') {
-			int high = text.n - i > 2 ? hex_digit(text.p[i + 1]) : -1;
-			int low = text.n - i > 2 ? hex_digit(text.p[i + 2]) : -1;
-			if (high < 0 || low < 0)
+			int escaped = percent_escape((struct span){ text.p + i, text.n - i });
+			if (escaped < 0)
 				return false;
-			c = (char)(high * 16 + low);
+			c = (char)escaped;
 			i += 2;
 		}
 		if (c == '\0')

@@ -301,6 +301,15 @@ forget_heard(struct fake_client *c)
 	c->n_deliveries = 0;
 }
 
+/* Instead of hub_setup(): cem listens to the session, uncounted. */
+static inline void
+listener_setup(void)
+{
+	hub_setup();
+	join_plainly(&cem);
+	sync_at(0);
+}
+
 /* ann listens to a, bob to b, and cem to everything; all at seq 0. */
 static inline void
 three_members(void)

@@ -4,15 +4,6 @@
 #include "gatewayd/hub_inner.h"
 #include "hub_fixture.h"
 
-/* Cem listens to a session, and is nobody who counts in it. */
-static inline void
-roster_setup(void)
-{
-	hub_setup();
-	join_plainly(&cem);
-	sync_at(0);
-}
-
 /* How often graphd was asked who is there. */
 static inline unsigned
 lists_asked(void)

@@ -193,7 +193,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("certificates");
+	TCase *tc = tcase_create("bus_security");
 
 	tcase_add_unchecked_fixture(tc, make_certificates, remove_certificates);
 	tcase_add_test(tc, one_whose_certificate_is_there_is_served);

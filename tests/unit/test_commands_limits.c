@@ -62,7 +62,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("search");
+	TCase *tc = tcase_create("commands_limits");
 
 	tcase_add_checked_fixture(tc, load_one_more_than_a_search_gives, tear_down);
 	tcase_set_timeout(tc, 60);

@@ -364,7 +364,7 @@ handle_more(struct http_request *r)
 int
 main(void)
 {
-	TCase *t = tcase_create("hygiene");
+	TCase *t = tcase_create("http");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);

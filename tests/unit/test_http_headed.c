@@ -165,7 +165,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("headed");
+	TCase *t = tcase_create("http_headed");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, begin, tear_down);

@@ -467,7 +467,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("life");
+	TCase *t = tcase_create("http_life");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);

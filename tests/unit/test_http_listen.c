@@ -117,7 +117,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("listen");
+	TCase *t = tcase_create("http_listen");
 
 	tcase_set_timeout(t, 60);
 	/* No other time ends a connection or wakes the server. */

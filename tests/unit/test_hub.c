@@ -332,7 +332,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("delivery");
+	TCase *t = tcase_create("hub");
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(t, a_member_hears_what_comes_after_it_joined);

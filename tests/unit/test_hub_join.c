@@ -391,7 +391,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("joining");
+	TCase *t = tcase_create("hub_join");
 
 	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
 	tcase_add_test(

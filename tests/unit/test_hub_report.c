@@ -4,10 +4,17 @@
 
 #include "common/limits.h"
 
+static void
+ann_and_bob_leave(void)
+{
+	bring_in_as(&ann, "A", 1);
+	bring_in_as(&bob, "B", 2);
+	hub_leave(hub, &ann.member);
+	hub_leave(hub, &bob.member);
+}
+
 START_TEST(reports_wait_for_room_among_the_requests_and_keep_their_order)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	bring_in_as(&ann, "A", 1);
 	fake.is_full = true;
 	hub_forgotten(hub);
@@ -25,12 +32,7 @@ END_TEST
 
 START_TEST(what_graphd_does_not_answer_is_told_again_in_the_same_order)
 {
-	join_plainly(&cem);
-	sync_at(0);
-	bring_in_as(&ann, "A", 1);
-	bring_in_as(&bob, "B", 2);
-	hub_leave(hub, &ann.member);
-	hub_leave(hub, &bob.member);
+	ann_and_bob_leave();
 	ck_assert_uint_eq(fake_count(&fake, COMMAND_leave), 2);
 	fake_answer(&fake, COMMAND_leave, ERROR_backend_unavailable, "");
 	turn();
@@ -46,12 +48,7 @@ END_TEST
 
 START_TEST(what_graphd_had_no_time_for_is_told_again_a_moment_later)
 {
-	join_plainly(&cem);
-	sync_at(0);
-	bring_in_as(&ann, "A", 1);
-	bring_in_as(&bob, "B", 2);
-	hub_leave(hub, &ann.member);
-	hub_leave(hub, &bob.member);
+	ann_and_bob_leave();
 	fake_answer(&fake, COMMAND_leave, ERROR_overloaded, "{\"error\":{}}");
 	for (int i = 0; i < 5; i++)
 		turn();
@@ -68,8 +65,6 @@ END_TEST
 
 START_TEST(a_join_that_is_not_answered_in_time_is_taken_back)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	join_counted(&ann, "A", &fake_transport);
 	turn();
 	pass(LIMIT_DEADLINE_MS + 100);
@@ -97,8 +92,6 @@ on_drained(void *context)
 
 START_TEST(who_is_turned_away_by_the_drain_while_it_joins_is_reported_gone)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	join_counted(&ann, "A", &fake_transport);
 	join_counted(&bob, "B", &fake_transport);
 	turn();
@@ -114,8 +107,6 @@ END_TEST
 
 START_TEST(of_a_client_graphd_never_heard_of_no_leave_is_told)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	fake.is_away = true;
 	join_counted(&ann, "A", &fake_transport);
 	turn();
@@ -133,8 +124,6 @@ END_TEST
 /* Nobody knows whether it was heard, so it is told in any case, behind the question. */
 START_TEST(a_join_that_graphd_does_not_answer_is_taken_back)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	join_counted(&ann, "A", &fake_transport);
 	turn();
 	fake_answer(&fake, COMMAND_join, ERROR_backend_unavailable, "");
@@ -152,8 +141,6 @@ END_TEST
 
 START_TEST(who_waits_for_its_announcement_is_reported_again_like_all_others)
 {
-	join_plainly(&cem);
-	sync_at(0);
 	join_counted(&ann, "A", &fake_transport);
 	turn();
 	fake_answer(&fake, COMMAND_join, OK, "{\"active_clients\":1,\"announced\":true,\"seq\":0}");
@@ -173,7 +160,7 @@ main(void)
 {
 	TCase *t = tcase_create("hub_report");
 
-	tcase_add_checked_fixture(t, hub_setup, hub_teardown);
+	tcase_add_checked_fixture(t, listener_setup, hub_teardown);
 	tcase_add_test(t, reports_wait_for_room_among_the_requests_and_keep_their_order);
 	tcase_add_test(t, what_graphd_does_not_answer_is_told_again_in_the_same_order);
 	tcase_add_test(t, what_graphd_had_no_time_for_is_told_again_a_moment_later);

@@ -245,7 +245,7 @@ START_TEST(who_came_while_graphd_was_not_heard_is_told_of_though_the_count_is_th
 		pass(3000);
 		ck_assert_uint_eq(lists_asked(), 1);
 		hub_teardown();
-		roster_setup();
+		listener_setup();
 	}
 }
 END_TEST
@@ -296,7 +296,7 @@ main(void)
 {
 	TCase *t = tcase_create("hub_roster");
 
-	tcase_add_checked_fixture(t, roster_setup, hub_teardown);
+	tcase_add_checked_fixture(t, listener_setup, hub_teardown);
 	tcase_add_test(t, a_new_graphd_is_reminded_of_those_who_are_elsewhere);
 	tcase_add_test(t, who_was_let_in_and_is_still_coming_in_is_reported_to_a_new_graphd);
 	tcase_add_test(t, who_left_while_graphd_was_away_is_among_them);

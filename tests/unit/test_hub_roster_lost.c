@@ -139,7 +139,7 @@ main(void)
 {
 	TCase *t = tcase_create("hub_roster_lost");
 
-	tcase_add_checked_fixture(t, roster_setup, hub_teardown);
+	tcase_add_checked_fixture(t, listener_setup, hub_teardown);
 	tcase_add_test(
 	    t, who_is_here_and_was_announced_gone_is_told_to_be_here_once_it_is_on_the_list);
 	tcase_add_test(t, who_was_announced_gone_and_here_again_is_not_told_of_again);

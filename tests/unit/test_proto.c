@@ -283,7 +283,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("tables");
+	TCase *tc = tcase_create("proto");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, names_are_unique_and_found_again);

@@ -95,7 +95,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("rest");
+	TCase *t = tcase_create("rest_waits");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, stop_rest);

@@ -322,7 +322,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *served = tcase_create("served");
+	TCase *served = tcase_create("server");
 
 	tcase_add_checked_fixture(served, open_memory, close_it);
 	tcase_set_timeout(served, 60);

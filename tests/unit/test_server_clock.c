@@ -183,7 +183,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *timed = tcase_create("timed");
+	TCase *timed = tcase_create("server_clock");
 
 	tcase_add_checked_fixture(timed, open_at_a_standstill, close_and_go_on);
 	tcase_set_timeout(timed, 60);

@@ -272,7 +272,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *door = tcase_create("door");
+	TCase *door = tcase_create("server_door");
 
 	tcase_add_checked_fixture(door, open_memory, close_it);
 	tcase_set_timeout(door, 60);

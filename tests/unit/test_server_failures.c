@@ -235,7 +235,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *failing = tcase_create("failing");
+	TCase *failing = tcase_create("server_failures");
 
 	tcase_set_timeout(failing, 60);
 	tcase_add_test(failing, a_failed_commit_is_answered_taken_back_and_never_heard_of);

@@ -214,7 +214,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *c = tcase_create("rows");
+	TCase *c = tcase_create("server_rows");
 
 	tcase_add_checked_fixture(c, open_memory, close_it);
 	tcase_set_timeout(c, 60);

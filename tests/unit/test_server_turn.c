@@ -88,7 +88,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *turn = tcase_create("turn");
+	TCase *turn = tcase_create("server_turn");
 
 	tcase_add_checked_fixture(turn, open_big, close_it);
 	tcase_set_timeout(turn, 60);

@@ -141,7 +141,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *taken = tcase_create("taken");
+	TCase *taken = tcase_create("snapshooter");
 
 	tcase_add_checked_fixture(taken, open_project, close_it);
 	tcase_set_timeout(taken, 60);

@@ -167,7 +167,7 @@ int
 main(void)
 {
 	Suite *suite = suite_create("store_memory");
-	TCase *fail = tcase_create("fail");
+	TCase *fail = tcase_create("store_memory");
 
 	suite_add_tcase(suite, store_laws("memory"));
 	tcase_add_test(fail, a_failed_commit_takes_what_was_appended_since_with_it);

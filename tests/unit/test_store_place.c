@@ -131,7 +131,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("place");
+	TCase *tc = tcase_create("store_place");
 
 	tcase_add_checked_fixture(tc, set_up_one_step, tear_down);
 	tcase_add_test(tc, a_database_that_was_moved_away_is_written_no_more);

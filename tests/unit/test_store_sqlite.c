@@ -418,7 +418,7 @@ int
 main(void)
 {
 	Suite *suite = suite_create("store_sqlite");
-	TCase *durable = tcase_create("durable");
+	TCase *durable = tcase_create("store_sqlite");
 
 	suite_add_tcase(suite, store_laws("sqlite"));
 	tcase_add_checked_fixture(durable, set_up, tear_down);

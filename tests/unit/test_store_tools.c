@@ -418,7 +418,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("tools");
+	TCase *tc = tcase_create("store_tools");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, a_sound_store_has_no_flaws);

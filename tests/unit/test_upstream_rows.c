@@ -281,7 +281,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("rows");
+	TCase *t = tcase_create("upstream_rows");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up_gathering, tear_down);

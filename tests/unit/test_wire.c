@@ -291,7 +291,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("frames");
+	TCase *tc = tcase_create("wire");
 
 	tcase_add_test(tc, a_header_comes_back_as_it_was_put);
 	tcase_add_test(tc, a_short_header_or_another_version_is_refused);

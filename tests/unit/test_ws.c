@@ -449,7 +449,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *t = tcase_create("frames");
+	TCase *t = tcase_create("ws");
 
 	tcase_add_checked_fixture(t, ws_setup, ws_teardown);
 	tcase_add_test(t, a_text_and_a_binary_message_arrive_as_what_they_are);
