@@ -4,7 +4,7 @@ import contextlib
 import sys
 import time
 
-from bench_load import API, make_big_room, make_rooms, pids_of, problems_of, run_on
+from bench_load import API, make_big_room, make_rooms, problems_of, run_on
 from bench_report import line
 from harness import Server
 

@@ -5,7 +5,7 @@ import json
 import time
 import unittest
 
-from engine import CLOSE, PING, PONG, Echo, EngineClients, close_frame, frame
+from engine import PING, PONG, Echo, EngineClients, close_frame, frame
 from harness import BUILD, eventually
 from project_test import ProjectTest
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from harness import BUILD, ROOT, eventually
 from storage import StorageTest
-from workload import API
 
 NOBODY = 65534
 

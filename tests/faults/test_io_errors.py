@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from harness import LONG, eventually
+from harness import LONG
 from storage import GRAPHCTL, PreloadTest
 from workload import API, Mirror
 

@@ -4,7 +4,6 @@ application they talk to.
 `chop` says how many bytes go into one TCP segment (0: all at once). Every wait has a limit.
 """
 
-import base64
 import json
 import os
 import socket

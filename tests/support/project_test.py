@@ -1,6 +1,5 @@
 """A test case with a restomod project of its own, and short words for what tests do with it."""
 
-import json
 import uuid
 
 import tables
@@ -147,7 +146,3 @@ def names_below(roots):
 
 def event_names(entries):
     return [entry["event"] for entry in entries]
-
-
-def canonical(value):
-    return json.dumps(value, ensure_ascii=False)

@@ -72,10 +72,6 @@ def events():
     return {name: "internal" if words.startswith("between") else words for name, words in found}
 
 
-def durable_events():
-    return {name for name, words in events().items() if words == "durable"}
-
-
 @functools.cache
 def errors():
     """Error code to HTTP status."""
