@@ -12,7 +12,11 @@ enum {
 	LIMIT_HEADERS = 64,
 	LIMIT_HEAD_MS = 5000, /* from the start of the connection or the end of the last answer */
 	LIMIT_BODY_MS = 20000,
-	LIMIT_BODY_BYTES_PER_S = 32 * 1024, /* so many that have come give it a second more */
+	LIMIT_BODY_BYTES_PER_S = 32 * 1024,   /* so many that have come give it a second more */
+	LIMIT_ANSWER_MS = 20000,	      /* for the peer to take a long answer */
+	LIMIT_ANSWER_BYTES_PER_S = 32 * 1024, /* so many that it has taken give it a second more */
+	LIMIT_HELD_BYTES =
+	    1024 * 1024 * 1024, /* bodies and long answers of a gateway; one there may always be */
 	LIMIT_KEEPALIVE_MS = 60000,
 	LIMIT_REQUESTS_PER_CONNECTION = 1000, /* then the answer says close */
 	LIMIT_WATCH_MS = 250,	/* a request held for longer is watched for the peer's leaving */
