@@ -23,8 +23,10 @@ rest_readyz(struct rest_call *c)
 {
 	if (c->rest->is_draining)
 		reply(c, 503, json_type_text, SPAN("{\"status\":\"draining\"}"));
-	else if (!upstream_is_ready(c->rest->settings.upstream))
+	else if (!upstream_is_answered(c->rest->settings.upstream))
 		reply(c, 503, json_type_text, SPAN("{\"status\":\"waiting for graphd\"}"));
+	else if (!upstream_is_ready(c->rest->settings.upstream))
+		reply(c, 503, json_type_text, SPAN("{\"status\":\"waiting for events\"}"));
 	else
 		reply(c, 200, json_type_text, SPAN("{\"status\":\"ready\"}"));
 }

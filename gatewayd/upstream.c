@@ -229,9 +229,15 @@ upstream_advertise(struct upstream *u, const char *address)
 }
 
 bool
-upstream_is_ready(const struct upstream *u)
+upstream_is_answered(const struct upstream *u)
 {
 	return u->is_up && u->is_linked;
+}
+
+bool
+upstream_is_ready(const struct upstream *u)
+{
+	return upstream_is_answered(u) && u->was_fed && !u->is_starved;
 }
 
 size_t

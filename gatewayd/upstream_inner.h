@@ -26,6 +26,7 @@ struct upstream {
 	struct table subscriptions;
 	struct loop_timer tick, deadline, retry, reopening;
 	uint64_t heard_ms;  /* 0: never, or not since the link broke */
+	uint64_t fed_ms;    /* when the link that events come over was last heard */
 	uint64_t ticked_ms; /* when the tick was last due; 0: never */
 	struct uuid boot_id;
 	const struct bus_security *security; /* borrowed */
@@ -47,6 +48,7 @@ struct upstream {
 	bool has_broken; /* the link, since a Hello was last answered */
 	bool was_still;	 /* this process, since then, for so long that it may be given up */
 	bool was_fed;	 /* the link that events come over has stood before */
+	bool is_starved; /* but nothing has been heard over it for too long */
 };
 
 /* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */
@@ -65,6 +67,8 @@ void upstream_linked(struct upstream *);
 void upstream_lost(struct upstream *, const char *why);
 /* body: {"boot_id","contract"} of an answer to Hello; of a heartbeat besides "packed". */
 void upstream_heard(struct upstream *, struct span body);
+/* The link that events come over was heard. */
+void upstream_fed(struct upstream *);
 /* What has no answer is to be sent once more. */
 void upstream_resend_all(struct upstream *);
 /* Answers what must not be sent again with backend_unavailable. */

@@ -81,6 +81,7 @@ on_sub_change(struct loop_zmq *z)
 		if (u->was_fed && u->events.deaf)
 			u->events.deaf(u->events.context);
 		u->was_fed = true;
+		upstream_fed(u);
 	}
 	return false;
 }
