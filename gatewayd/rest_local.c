@@ -47,7 +47,7 @@ static void
 reply_found(struct rest_call *c, const char *content_type, struct span text, enum error missing)
 {
 	if (text.p)
-		reply(c, 200, content_type, text);
+		rest_reply_file(c, content_type, text);
 	else
 		rest_fail(c, missing);
 }
@@ -55,13 +55,13 @@ reply_found(struct rest_call *c, const char *content_type, struct span text, enu
 void
 rest_indicator_catalog(struct rest_call *c)
 {
-	reply(c, 200, json_type_text, assets_indicator_catalog(c->rest->settings.assets));
+	rest_reply_file(c, json_type_text, assets_indicator_catalog(c->rest->settings.assets));
 }
 
 void
 rest_icon_catalog(struct rest_call *c)
 {
-	reply(c, 200, json_type_text, assets_icon_catalog(c->rest->settings.assets));
+	rest_reply_file(c, json_type_text, assets_icon_catalog(c->rest->settings.assets));
 }
 
 void
