@@ -117,8 +117,8 @@ enum {
 	/* between gateways: requests of a session that lives on another one */
 	LIMIT_RELAY_CONNECT_MS = 2000, /* to find the other gateway, and until it is connected */
 	LIMIT_RELAY_HEAD_BYTES = 8 * 1024, /* of its answer */
-	LIMIT_RELAY_ANSWER_BYTES =
-	    32 * 1024 * 1024,	     /* an answer holds at least one packet, however big */
+	/* an answer holds at least one packet, and a new node stands in it twice */
+	LIMIT_RELAY_ANSWER_BYTES = 2 * LIMIT_PROPERTIES * LIMIT_VALUE_BYTES + 2 * 1024 * 1024,
 	LIMIT_RELAY_SLACK_MS = 5000, /* beyond the longest time a poll may be held there */
 	LIMIT_CONNECT_MS = 45000,    /* Socket.IO: a namespace must be joined */
 	LIMIT_POLL_PACKETS = 16,     /* in one poll answer: what python-engineio takes */
