@@ -12,7 +12,11 @@ enum {
 	LIMIT_HEADERS = 64,
 	LIMIT_HEAD_MS = 5000, /* from the start of the connection or the end of the last answer */
 	LIMIT_BODY_MS = 20000,
-	LIMIT_BODY_BYTES_PER_S = 32 * 1024, /* so many that have come give it a second more */
+	LIMIT_BODY_BYTES_PER_S = 32 * 1024,   /* so many that have come give it a second more */
+	LIMIT_ANSWER_MS = 20000,	      /* for the peer to take a long answer */
+	LIMIT_ANSWER_BYTES_PER_S = 32 * 1024, /* so many that it has taken give it a second more */
+	LIMIT_HELD_BYTES =
+	    1024 * 1024 * 1024, /* bodies and long answers of a gateway; one there may always be */
 	LIMIT_KEEPALIVE_MS = 60000,
 	LIMIT_REQUESTS_PER_CONNECTION = 1000, /* then the answer says close */
 	LIMIT_WATCH_MS = 250,	/* a request held for longer is watched for the peer's leaving */
@@ -113,8 +117,8 @@ enum {
 	/* between gateways: requests of a session that lives on another one */
 	LIMIT_RELAY_CONNECT_MS = 2000, /* to find the other gateway, and until it is connected */
 	LIMIT_RELAY_HEAD_BYTES = 8 * 1024, /* of its answer */
-	LIMIT_RELAY_ANSWER_BYTES =
-	    32 * 1024 * 1024,	     /* an answer holds at least one packet, however big */
+	/* an answer holds at least one packet, and a new node stands in it twice */
+	LIMIT_RELAY_ANSWER_BYTES = 2 * LIMIT_PROPERTIES * LIMIT_VALUE_BYTES + 2 * 1024 * 1024,
 	LIMIT_RELAY_SLACK_MS = 5000, /* beyond the longest time a poll may be held there */
 	LIMIT_CONNECT_MS = 45000,    /* Socket.IO: a namespace must be joined */
 	LIMIT_POLL_PACKETS = 16,     /* in one poll answer: what python-engineio takes */

@@ -115,6 +115,8 @@ set_defaults(struct http_settings *s)
 {
 	s->head_ms = s->head_ms ? s->head_ms : LIMIT_HEAD_MS;
 	s->body_ms = s->body_ms ? s->body_ms : LIMIT_BODY_MS;
+	s->answer_ms = s->answer_ms ? s->answer_ms : LIMIT_ANSWER_MS;
+	s->held_bytes = s->held_bytes ? s->held_bytes : LIMIT_HELD_BYTES;
 	s->keepalive_ms = s->keepalive_ms ? s->keepalive_ms : LIMIT_KEEPALIVE_MS;
 	s->watch_ms = s->watch_ms ? s->watch_ms : LIMIT_WATCH_MS;
 	s->requests_per_connection =

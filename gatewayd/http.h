@@ -39,8 +39,10 @@ struct http_settings {
 	 */
 	void (*refuse)(void *context, struct http_request *, enum error, const char *message);
 	void *context;
-	/* 0: the defaults of limits.h. What has come of a body adds to body_ms. */
-	unsigned head_ms, body_ms, keepalive_ms, watch_ms, requests_per_connection;
+	/* 0: the defaults of limits.h. What has come of a body adds to body_ms, and what has been
+	 * taken of a long answer to answer_ms. */
+	unsigned head_ms, body_ms, answer_ms, keepalive_ms, watch_ms, requests_per_connection;
+	size_t held_bytes;
 };
 
 /* NULL and errno when the address cannot be bound. */
@@ -81,8 +83,9 @@ struct span http_query_value(struct http_request *, const char *name);
 /* For the answer; before it is given. A name stands once: the last value counts. Values with CR, LF
  * or NUL are refused (ours to prevent). */
 void http_add_header(struct http_request *, const char *name, struct span value);
-/* Answers. Takes body (malloc'd; may be NULL). HEAD sends the length alone, and so does 304, whose
- * body is NULL and n that of what is unchanged. The request is gone afterwards. */
+/* Answers; with 503 when too much is held for others. Takes body (malloc'd; may be NULL). HEAD
+ * sends the length alone, and so does 304, whose body is NULL and n that of what is unchanged. The
+ * request is gone afterwards. */
 void http_reply(struct http_request *, int status, const char *content_type, char *body, size_t n);
 /* What a status is called: "Not Found". */
 const char *http_reason(int status);
@@ -115,7 +118,7 @@ void http_stream_cut(struct http_request *);
  * none), then taken(arg, fd, extra): fd is the caller's own, non-blocking, with TCP_NODELAY, and
  * the kernel keeps no more than LIMIT_SEND_BUFFER_BYTES of what it is owed; extra are the bytes
  * that came behind the request; borrowed. taken is called from the loop, later; fd -1: the peer was
- * gone.
+ * gone, or there was no descriptor, and it has been answered 503.
  */
 void http_upgrade(struct http_request *, const char *subprotocol,
     void (*taken)(void *arg, int fd, struct span extra), void *arg);

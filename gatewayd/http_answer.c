@@ -5,18 +5,16 @@
 #include "common/metrics.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <nettle/base64.h>
-#include <nettle/sha1.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STREAM_BLOCK_BYTES = 4096, STATUS_CLASSES = 5 };
+enum {
+	STREAM_BLOCK_BYTES = 4096,
+	STATUS_CLASSES = 5,
+	LONG_ANSWER_BYTES = 64 * 1024, /* shorter ones the kernel takes at once, or nearly so */
+};
 
 #define RESPONSES(class) \
 	{ \
@@ -25,6 +23,16 @@ enum { STREAM_BLOCK_BYTES = 4096, STATUS_CLASSES = 5 };
 	}
 static struct metric responses[STATUS_CLASSES] = { RESPONSES("1xx"), RESPONSES("2xx"),
 	RESPONSES("3xx"), RESPONSES("4xx"), RESPONSES("5xx") };
+
+static struct metric held = { .name = "gatewayd_http_held_bytes",
+	.help = "Of bodies that are coming and long answers that are not taken yet.",
+	.type = "gauge" };
+
+void
+http_add_held_metric(void)
+{
+	metrics_add(&held);
+}
 
 void
 http_add_response_metrics(void)
@@ -66,28 +74,27 @@ http_close_after(struct http_request *r)
 	r->close_after = true;
 }
 
-/* A value the library does not take, such as an empty one, is a mistake of ours. */
-static void
-add_header(struct MHD_Response *response, const char *name, const char *value)
+void
+http_set_header(struct MHD_Response *response, const char *name, const char *value)
 {
 	enum MHD_Result added = MHD_add_response_header(response, name, value);
 
 	assert(added == MHD_YES);
 }
 
-/* Queued at once when the library is asking, else when it asks again after the resume. */
-static void
-answer(struct http_request *r, int status, const char *content_type, struct MHD_Response *response)
+void
+http_answer(
+    struct http_request *r, int status, const char *content_type, struct MHD_Response *response)
 {
 	struct http_connection *c = http_connection_of(r);
 
 	assert(response && !r->response && (r->state == HTTP_HANDLING || r->state == HTTP_HELD));
 	if (content_type)
-		add_header(response, "Content-Type", content_type);
+		http_set_header(response, "Content-Type", content_type);
 	for (struct http_extra *extra = r->extras; extra; extra = extra->next)
-		add_header(response, extra->name, extra->value);
+		http_set_header(response, extra->name, extra->value);
 	if (r->close_after)
-		add_header(response, "Connection", "close");
+		http_set_header(response, "Connection", "close");
 	http_count_response(status);
 	r->status = status;
 	r->response = response;
@@ -113,15 +120,45 @@ unchanged(size_t n)
 	return MHD_create_response_from_callback(n, 1, pull_nothing, NULL, NULL);
 }
 
+bool
+http_hold_bytes(struct http_request *r, size_t n)
+{
+	struct http *h = http_connection_of(r)->http;
+	size_t others = h->held_bytes - r->held_bytes;
+
+	if (n > r->held_bytes && others > 0 && others + n > h->settings.held_bytes)
+		return false;
+	h->held_bytes = others + n;
+	r->held_bytes = n;
+	held.value = (int64_t)h->held_bytes;
+	return true;
+}
+
+/* The headers were those of another answer. */
+static void
+refuse_long_answer(struct http_request *r, char *body)
+{
+	free(body);
+	r->extras = NULL;
+	http_answer_error(r, ERROR_overloaded, "Too much is being sent to others.");
+}
+
 void
 http_reply(struct http_request *r, int status, const char *content_type, char *body, size_t n)
 {
 	enum MHD_ResponseMemoryMode mode = body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT;
-	struct MHD_Response *response = status == MHD_HTTP_NOT_MODIFIED
+	struct MHD_Response *response;
+
+	r->is_long = body && n > LONG_ANSWER_BYTES;
+	if (r->is_long && !http_hold_bytes(r, r->held_bytes + n)) {
+		refuse_long_answer(r, body);
+		return;
+	}
+	response = status == MHD_HTTP_NOT_MODIFIED
 	    ? unchanged(n)
 	    : MHD_create_response_from_buffer(body ? n : 0, body ? body : "", mode);
 
-	answer(r, status, body ? content_type : NULL, response);
+	http_answer(r, status, body ? content_type : NULL, response);
 }
 
 const char *
@@ -141,6 +178,8 @@ http_give_answer(struct http_request *r)
 	queued = MHD_queue_response(http_connection_of(r)->mhd, (unsigned)r->status, r->response);
 	MHD_destroy_response(r->response);
 	r->response = NULL;
+	if (r->is_long)
+		http_await_taking(http_connection_of(r));
 	return queued;
 }
 
@@ -203,12 +242,16 @@ void
 http_request_end(struct http_request *r)
 {
 	http_tell_gone(r);
-	if (r->taken)
+	if (r->taken) {
+		if (r->taken_fd >= 0)
+			close(r->taken_fd);
 		r->taken(r->taken_arg, -1, (struct span){ 0 });
+	}
 	if (r->response)
 		MHD_destroy_response(r->response);
 	if (r->body_is_owned)
 		free(r->body);
+	http_hold_bytes(r, 0);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -233,9 +276,8 @@ pull(void *cls, uint64_t position, char *out, size_t size)
 	return n;
 }
 
-/* By itself it grows to megabytes for a peer that does not read. */
-static void
-bound_send_buffer(int fd)
+void
+http_bound_send_buffer(int fd)
 {
 	int kernel_bytes = LIMIT_SEND_BUFFER_BYTES;
 
@@ -249,14 +291,14 @@ http_stream(struct http_request *r, int status, const char *content_type,
 	struct MHD_Response *response =
 	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, pull, r, NULL);
 
-	bound_send_buffer(http_connection_of(r)->fd);
+	http_bound_send_buffer(http_connection_of(r)->fd);
 	r->stream = ops;
 	r->stream_arg = arg;
 	/* Chunked, the library would send the last chunk to a HEAD, which has no body: whatever
 	 * came next on the connection would stand behind it. */
 	if (http_method(r) == HTTP_HEAD)
 		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
-	answer(r, status, content_type, response);
+	http_answer(r, status, content_type, response);
 }
 
 void
@@ -267,89 +309,18 @@ http_stream_wake(struct http_request *r)
 }
 
 void
-http_stream_cut(struct http_request *r)
+http_cut(struct http_connection *c)
 {
-	struct http_connection *c = http_connection_of(r);
 	struct linger at_once = { .l_onoff = 1 };
 
 	/* What the kernel still has for it would stay there for as long as it does not read. */
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	shutdown(c->fd, SHUT_RDWR);
+}
+
+void
+http_stream_cut(struct http_request *r)
+{
+	http_cut(http_connection_of(r));
 	http_stream_wake(r);
-}
-
-/* WebSocket. */
-
-/* RFC 6455 section 4.2.2, step 5.4. */
-static void
-accept_key(struct span key, char out[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) + 1])
-{
-	static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-	uint8_t digest[SHA1_DIGEST_SIZE];
-	struct sha1_ctx sha1;
-
-	sha1_init(&sha1);
-	sha1_update(&sha1, key.n, (const uint8_t *)key.p);
-	sha1_update(&sha1, sizeof(magic) - 1, (const uint8_t *)magic);
-	sha1_digest(&sha1, sizeof(digest), digest);
-	base64_encode_raw(out, sizeof(digest), digest);
-	out[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE)] = '\0';
-}
-
-/*
- * The descriptor is doubled and the library's connection ended at once, which frees its pool. It
- * shuts nothing down then (MHD_USE_TURBO), and has taken the socket out of its epoll set before.
- */
-static void
-upgraded(void *cls, struct MHD_Connection *mhd, void *slot, const char *extra, size_t n,
-    MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
-{
-	struct http_request *r = cls;
-	struct http_connection *c = http_connection_of(r);
-	void (*taken)(void *, int, struct span) = r->taken;
-	int on = 1, mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	(void)mhd;
-	(void)slot;
-	r->taken = NULL;
-	if (mine >= 0) {
-		fcntl(mine, F_SETFL, fcntl(mine, F_GETFL) | O_NONBLOCK);
-		setsockopt(mine, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		bound_send_buffer(mine);
-	}
-	taken(r->taken_arg, mine, (struct span){ extra, n });
-	/* The library has not yet finished with this call; it is told to close when it has. */
-	c->upgraded = handle;
-	list_append(&c->http->upgraded, &c->in_held);
-	c->http->run_due = true;
-	loop_again(c->http->loop);
-}
-
-void
-http_drop_upgraded(struct http *h)
-{
-	struct link *at;
-
-	while ((at = list_take(&h->upgraded)))
-		MHD_upgrade_action(LIST_OF(at, struct http_connection, in_held)->upgraded,
-		    MHD_UPGRADE_ACTION_CLOSE);
-}
-
-void
-http_upgrade(struct http_request *r, const char *subprotocol,
-    void (*taken)(void *arg, int fd, struct span extra), void *arg)
-{
-	char key[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) + 1];
-	struct MHD_Response *response = MHD_create_response_for_upgrade(upgraded, r);
-
-	assert(response);
-	accept_key(http_header(r, "sec-websocket-key"), key);
-	add_header(response, "Upgrade", "websocket");
-	add_header(response, "Sec-WebSocket-Accept", key);
-	if (subprotocol)
-		add_header(response, "Sec-WebSocket-Protocol", subprotocol);
-	r->close_after = false;
-	r->taken = taken;
-	r->taken_arg = arg;
-	answer(r, 101, NULL, response);
 }

@@ -3,136 +3,12 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/metrics.h"
-#include "common/owner.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 static struct metric open_connections = { .name = "gatewayd_http_connections",
 	.help = "Connections that libmicrohttpd holds.",
 	.type = "gauge" };
-
-static struct http_connection *
-of_timer(struct loop_timer *t)
-{
-	return OWNER_OF(t, struct http_connection, timer);
-}
-
-/* UINT64_MAX: none. */
-static void
-set_deadline(struct http_connection *c, uint64_t at_ms)
-{
-	c->deadline_ms = at_ms;
-	if (at_ms != UINT64_MAX && (!c->timer.slot || c->timer.at_ms > at_ms))
-		loop_set_timer(c->http->loop, &c->timer, at_ms);
-}
-
-/*
- * An error as raw bytes, where the library cannot be given an answer because the request is not all
- * here. The connection must be ended behind it.
- */
-static void
-abort_with(struct http_connection *c, enum error err)
-{
-	struct json_out body = { 0 };
-	char head[256];
-	int n;
-
-	json_out_open(&body, '{');
-	json_out_key(&body, "error");
-	error_write(&body, err, NULL);
-	json_out_close(&body, '}');
-	n = snprintf(head, sizeof(head),
-	    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-	    "Content-Length: %zu\r\nConnection: close\r\n\r\n",
-	    error_rows[err].status, error_rows[err].code, body.n);
-	/* Nothing was sent before, so the socket has room; if it has not, the peer does without. */
-	send(c->fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
-	send(c->fd, body.bytes, body.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	json_out_fini(&body);
-	http_count_response(error_rows[err].status);
-}
-
-/* The library reads the end of the connection and drops it. */
-static void
-end_for_slowness(struct http_connection *c)
-{
-	abort_with(c, ERROR_request_timeout);
-	c->lingers = false;
-	shutdown(c->fd, SHUT_RDWR);
-}
-
-/* Whether the peer has sent anything since the last answer: what lies in the library's buffer is
- * not told. */
-static bool
-has_heard_since(const struct http_connection *c, uint64_t since_ms, uint64_t now_ms)
-{
-	struct tcp_info info;
-	socklen_t size = sizeof(info);
-
-	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-		return true;
-	/* The kernel counts in jiffies: what came with the last request may look a little younger.
-	 */
-	return now_ms - since_ms > info.tcpi_last_data_recv + 8u;
-}
-
-/*
- * A head must be complete head_ms after its first byte. On a connection that was used before, that
- * byte is only noticed here, so a dribbling head gets up to twice the time; silence is the
- * library's time-out.
- */
-static void
-head_due(struct http_connection *c, uint64_t now_ms)
-{
-	bool is_first = c->requests == 0;
-
-	if (is_first || c->head_seen) {
-		end_for_slowness(c);
-		return;
-	}
-	c->head_seen = has_heard_since(c, c->answered_ms, now_ms);
-	if (!c->head_seen)
-		arena_fini(&c->arena);
-	set_deadline(c, now_ms + c->http->settings.head_ms);
-}
-
-/* A long body on a slow line is no attack: what has come gives time for more, and it costs its
- * sender as much as it costs us. */
-static void
-body_due(struct http_connection *c, uint64_t now_ms)
-{
-	const struct http_request *r = &c->request;
-	uint64_t earned_ms = r->body_n * 1000 / LIMIT_BODY_BYTES_PER_S;
-	uint64_t end_ms = r->body_began_ms + c->http->settings.body_ms + earned_ms;
-
-	if (now_ms < end_ms)
-		set_deadline(c, end_ms);
-	else
-		end_for_slowness(c);
-}
-
-static void
-connection_due(struct loop_timer *t)
-{
-	struct http_connection *c = of_timer(t);
-	uint64_t now_ms = clock_now_ms();
-
-	if (c->deadline_ms == UINT64_MAX)
-		return;
-	if (now_ms < c->deadline_ms) {
-		set_deadline(c, c->deadline_ms);
-		return;
-	}
-	c->deadline_ms = UINT64_MAX;
-	if (c->request.state == HTTP_IDLE || c->request.state == HTTP_HEADED)
-		head_due(c, now_ms);
-	else if (c->request.state == HTTP_READING)
-		body_due(c, now_ms);
-}
 
 static void
 connection_begin(struct http *h, struct MHD_Connection *mhd, void **slot)
@@ -144,9 +20,9 @@ connection_begin(struct http *h, struct MHD_Connection *mhd, void **slot)
 	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	c->over_limit = ++h->n_connections > h->settings.max_connections;
 	c->watch.fd = -1;
-	c->timer.due = connection_due;
+	c->timer.due = http_connection_due;
 	arena_init(&c->arena);
-	set_deadline(c, clock_now_ms() + h->settings.head_ms);
+	http_set_deadline(c, clock_now_ms() + h->settings.head_ms);
 	open_connections.value++;
 	*slot = c;
 }
@@ -211,7 +87,7 @@ http_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 	if (r->head.query.p)
 		hide_query(target, (size_t)(r->head.query.p - r->head.target.p));
 	c->head_seen = true;
-	set_deadline(c, clock_now_ms() + c->http->settings.head_ms);
+	http_set_deadline(c, clock_now_ms() + c->http->settings.head_ms);
 	return r;
 }
 
@@ -234,15 +110,14 @@ http_on_completed(
 	arena_reset(&c->arena);
 	c->answered_ms = now_ms;
 	c->head_seen = false;
-	set_deadline(c, now_ms + c->http->settings.head_ms);
+	http_set_deadline(c, now_ms + c->http->settings.head_ms);
 }
 
 void
-http_refuse(struct http_request *r, enum error err, const char *what)
+http_answer_error(struct http_request *r, enum error err, const char *what)
 {
 	struct http *h = http_connection_of(r)->http;
 
-	r->state = HTTP_HANDLING;
 	http_close_after(r);
 	if (h->settings.refuse) {
 		h->settings.refuse(h->settings.context, r, err, what);
@@ -260,6 +135,13 @@ http_refuse(struct http_request *r, enum error err, const char *what)
 		body = json_out_take(&out, &n);
 		http_reply(r, error_rows[err].status, "application/json", body, n);
 	}
+}
+
+void
+http_refuse(struct http_request *r, enum error err, const char *what)
+{
+	r->state = HTTP_HANDLING;
+	http_answer_error(r, err, what);
 }
 
 static enum MHD_Result
@@ -283,7 +165,7 @@ begin_body(struct http_connection *c, struct http_request *r)
 	}
 	if (told > 0 || r->head.is_chunked) {
 		r->body_began_ms = clock_now_ms();
-		set_deadline(c, r->body_began_ms + c->http->settings.body_ms);
+		http_set_deadline(c, r->body_began_ms + c->http->settings.body_ms);
 	}
 }
 
@@ -333,6 +215,22 @@ head_complete(struct http_request *r, const char *method, const char *version)
 	return MHD_YES;
 }
 
+/* False: too much is held for others. */
+static bool
+grow_body(struct http_request *r, size_t need)
+{
+	size_t capacity = need > 32768 ? need * 2 : 65536;
+
+	if (capacity > r->body_limit)
+		capacity = r->body_limit;
+	if (!http_hold_bytes(r, capacity))
+		return false;
+	r->body_capacity = capacity;
+	r->body = xrealloc(r->body_is_owned ? r->body : NULL, capacity, 1);
+	r->body_is_owned = true;
+	return true;
+}
+
 static enum MHD_Result
 take_body(struct http_request *r, const char *bytes, size_t n)
 {
@@ -340,14 +238,12 @@ take_body(struct http_request *r, const char *bytes, size_t n)
 
 	if (need > r->body_limit) {
 		r->is_too_big = true;
-		abort_with(http_connection_of(r), ERROR_payload_too_large);
+		http_abort_with(http_connection_of(r), ERROR_payload_too_large);
 		return MHD_NO;
 	}
-	if (need > r->body_capacity) {
-		size_t capacity = need > 32768 ? need * 2 : 65536;
-		r->body_capacity = capacity < r->body_limit ? capacity : r->body_limit;
-		r->body = xrealloc(r->body_is_owned ? r->body : NULL, r->body_capacity, 1);
-		r->body_is_owned = true;
+	if (need > r->body_capacity && !grow_body(r, need)) {
+		http_abort_with(http_connection_of(r), ERROR_overloaded);
+		return MHD_NO;
 	}
 	memcpy(r->body + r->body_n, bytes, n);
 	r->body_n = need;
@@ -396,5 +292,6 @@ void
 http_add_metrics(void)
 {
 	metrics_add(&open_connections);
+	http_add_held_metric();
 	http_add_response_metrics();
 }

@@ -41,6 +41,9 @@ struct http_request {
 	struct http_extra *extras;
 	struct MHD_Response *response; /* owned until it is queued */
 	int status;
+	size_t held_bytes; /* of http.held_bytes */
+	bool is_long;	   /* the answer: how fast it is taken counts from when it is queued */
+	uint64_t answer_began_ms, answer_began_bytes;
 	bool close_after, is_gone, is_too_big;
 	void (*gone)(void *arg);
 	void *gone_arg;
@@ -48,6 +51,7 @@ struct http_request {
 	void *stream_arg;
 	void (*taken)(void *arg, int fd, struct span extra);
 	void *taken_arg;
+	int taken_fd; /* with taken: what it will be given; -1: there was none */
 };
 
 struct http_connection {
@@ -76,6 +80,7 @@ struct http {
 	uint16_t port;
 	bool run_due, listening, is_ending;
 	size_t n_connections;
+	size_t held_bytes;	   /* of bodies and long answers, for all peers */
 	unsigned most_connections; /* beyond it none is accepted */
 	int listen_fd;
 	struct loop_io listener;	/* off while none can be accepted */
@@ -102,11 +107,37 @@ void http_on_completed(
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *, const char *url,
     const char *method, const char *version, const char *data, size_t *n, void **slot);
 void http_add_metrics(void);
-/* Answers with an error and closes. */
+void http_add_held_metric(void);
+/* So many are held for the request from now on, a body and then an answer; false, and nothing is
+ * changed, when they are too many together with those of others. */
+bool http_hold_bytes(struct http_request *, size_t n);
+/* Looks at the connection at that time, or UINT64_MAX: never. */
+void http_set_deadline(struct http_connection *, uint64_t at_ms);
+void http_connection_due(struct loop_timer *);
+/* From now on the peer must take the answer that was queued. */
+void http_await_taking(struct http_connection *);
+/*
+ * An error as raw bytes, where the library cannot be given an answer because the request is not all
+ * here. The connection must be ended behind it.
+ */
+void http_abort_with(struct http_connection *, enum error);
+/* Ends the connection of a peer that takes nothing, and drops what the kernel has for it. */
+void http_cut(struct http_connection *);
+/* Answers a request that is being handled, or held, with an error and closes. */
+void http_answer_error(struct http_request *, enum error, const char *what);
+/* The same for one that nobody has been given. */
 void http_refuse(struct http_request *, enum error, const char *what);
 /* Of any kind, by the class of its status. */
 void http_count_response(int status);
 void http_add_response_metrics(void);
+/* A value the library does not take, such as an empty one, is a mistake of ours. */
+void http_set_header(struct MHD_Response *, const char *name, const char *value);
+/* Gives the request this answer, and takes it: queued at once when the library is asking, else when
+ * it asks again after the resume. */
+void http_answer(
+    struct http_request *, int status, const char *content_type, struct MHD_Response *);
+/* By itself it grows to megabytes for a peer that does not read. */
+void http_bound_send_buffer(int fd);
 /* What the library asked for, when there is an answer. */
 enum MHD_Result http_give_answer(struct http_request *);
 void http_suspend(struct http_connection *, enum http_state);

@@ -115,13 +115,14 @@ give_memory_back(struct hub *hub)
 	mem_give_back();
 }
 
-/* Joiners are looked at more often: stock clients wait for one second and no longer. */
+/* Joiners are looked at more often: stock clients wait for one second and no longer. So are rooms,
+ * when each must read its events: not all at once. */
 static void
 set_tick(struct hub *hub, uint64_t now_ms)
 {
 	uint64_t at_ms = hub->next_tick_ms;
 
-	if (hub->n_joining && at_ms > now_ms + JOINING_TICK_MS)
+	if ((hub->n_joining || hub->is_unfed) && at_ms > now_ms + JOINING_TICK_MS)
 		at_ms = now_ms + JOINING_TICK_MS;
 	loop_set_timer(hub->loop, &hub->tick, at_ms);
 }
@@ -137,6 +138,8 @@ on_tick(struct loop_timer *timer)
 	for (size_t i = 0; (r = table_next(&hub->rooms, &i));) {
 		if (!list_is_empty(&r->joining))
 			room_expire_joiners(r, now_ms);
+		if (hub->is_unfed)
+			room_look(r, now_ms);
 		if (is_whole)
 			room_tick(r, now_ms);
 	}
@@ -292,6 +295,13 @@ hub_deaf(struct hub *hub)
 		r->hears = false;
 		r->asked_ms = clock_now_ms();
 	}
+}
+
+void
+hub_fed(struct hub *hub, bool is_fed)
+{
+	hub->is_unfed = !is_fed;
+	set_tick(hub, clock_now_ms());
 }
 
 void

@@ -201,7 +201,8 @@ on_page(void *arg, enum error status, struct span body)
 /*
  * Where to read from: the room's own gap first, since it holds up everybody who is live. Then
  * whoever is furthest behind: on its way forward it takes along all others, so that everything is
- * read once. Last, those who claim to be ahead, to see whether that history exists.
+ * read once. Then those who claim to be ahead, to see whether that history exists. Last, what
+ * nobody can have heard of.
  */
 static bool
 next_since(const struct room *r, uint64_t *since)
@@ -223,7 +224,7 @@ next_since(const struct room *r, uint64_t *since)
 			found = true;
 		}
 	}
-	return found;
+	return found || r->hub->is_unfed;
 }
 
 void

@@ -93,6 +93,7 @@ struct room {
 	struct uuid reads_part; /* the part of the graph asked for; nil: all of it */
 	uint64_t known_seq;	/* the highest seq heard of: a gap lies between seq and this */
 	uint64_t asked_ms;	/* when graphd was last asked for a sync */
+	uint64_t looked_ms;	/* when the journal was last looked at, while nothing is heard */
 	uint64_t empty_since_ms;
 	struct link groups;		    /* all */
 	struct link whole;		    /* those without a subtree */
@@ -139,6 +140,7 @@ struct hub {
 	struct loop_hook flush;
 	struct loop_timer tick;
 	uint64_t next_tick_ms; /* the timer may be due earlier, for joiners alone */
+	bool is_unfed;	       /* no events are heard: they are read */
 	bool draining;
 	uint64_t drain_end_ms;
 	struct loop_timer drain_timer;
@@ -312,6 +314,8 @@ struct member *room_anybody(const struct room *);
 void room_evict_all(struct room *, const char *reason);
 void room_free(struct room *);
 void room_tick(struct room *, uint64_t now_ms);
+/* Reads what has happened since it was last looked, while no events are heard. */
+void room_look(struct room *, uint64_t now_ms);
 /* Subscribes anew if it is time, so that graphd answers it. */
 void room_ask_sync(struct room *, uint64_t now_ms);
 /* All who are counted and whom graphd has let in, though they may still wait to hear of it. */

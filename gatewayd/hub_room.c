@@ -11,6 +11,8 @@
 
 enum {
 	SYNC_MS = 1000, /* an unanswered subscription is renewed after that */
+	LOOK_MS = 1000,
+	LOOKS_IN_FLIGHT = LIMIT_IN_FLIGHT / 2, /* clients have questions too */
 	ROOM_LINGER_MS =
 	    10000, /* a room nobody is in stays subscribed so long: pollers come and go */
 };
@@ -188,6 +190,16 @@ look_after_slow(struct room *r, uint64_t now_ms)
 		hub_count_stalled();
 		member_evict(member_at(stalled.next), "slow");
 	}
+}
+
+void
+room_look(struct room *r, uint64_t now_ms)
+{
+	if (room_is_empty(r) || now_ms - r->looked_ms < LOOK_MS ||
+	    upstream_in_flight(r->hub->upstream) >= LOOKS_IN_FLIGHT)
+		return;
+	r->looked_ms = now_ms;
+	room_fetch(r);
 }
 
 void

@@ -111,6 +111,16 @@ on_deaf(void *context)
 }
 
 static void
+on_fed(void *context, bool is_fed)
+{
+	struct gateway *g = context;
+
+	/* Before there is a hub nothing can be missed. */
+	if (g->hub)
+		hub_fed(g->hub, is_fed);
+}
+
+static void
 open_upstream(struct gateway *g)
 {
 	char message[256];
@@ -118,6 +128,7 @@ open_upstream(struct gateway *g)
 		.up = on_up,
 		.forgotten = on_forgotten,
 		.deaf = on_deaf,
+		.fed = on_fed,
 		.context = g };
 	char id[UUID_TEXT + 1];
 

@@ -37,7 +37,7 @@ refresh_due(struct loop_timer *t)
 {
 	struct relay *relay = OWNER_OF(t, struct relay, refresh);
 
-	if (!relay->refreshing && upstream_is_ready(relay->settings.upstream))
+	if (!relay->refreshing && upstream_is_answered(relay->settings.upstream))
 		relay->refreshing = ask(relay, on_refreshed, relay);
 	loop_set_timer(relay->settings.loop, t, clock_now_ms() + LIMIT_BUS_HEARTBEAT_MS);
 }

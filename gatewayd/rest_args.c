@@ -254,6 +254,21 @@ has_arg(enum command command, struct span name)
 	return false;
 }
 
+/* An id that no session can have is one that does not exist, wherever it stands. */
+static enum error
+check_session(struct rest_call *c, enum command command)
+{
+	static const char name[] = "session_id";
+	struct span value = c->members.session_id;
+	struct uuid id;
+
+	if (!value.p || json_type(value) != JSON_STRING || !has_arg(command, span_of(name)) ||
+	    uuid_parse(json_text(http_arena(c->http), value), &id))
+		return OK;
+	return refuse(
+	    &c->why, ERROR_invalid_session, name, "%s", error_rows[ERROR_invalid_session].text);
+}
+
 static void
 put_params(struct rest_call *c, enum command command, struct json_out *out)
 {
@@ -311,12 +326,12 @@ enum error
 rest_args(struct rest_call *c, enum command command, unsigned flags, struct span *out)
 {
 	struct json_out text = { 0 };
-	enum error err = OK;
+	enum error err = check_session(c, command);
 	size_t before;
 
 	*out = c->body.p ? c->body : SPAN("{}");
-	if (!(flags & ROUTE_QUERY) && is_body_alone(c))
-		return OK;
+	if (err || (!(flags & ROUTE_QUERY) && is_body_alone(c)))
+		return err;
 	json_out_open(&text, '{');
 	put_params(c, command, &text);
 	before = text.n;

@@ -41,6 +41,9 @@ void rest_reply(struct rest *, struct http_request *, int status, const char *co
     char *body, size_t n);
 void rest_reply_text(
     struct rest *, struct http_request *, int status, const char *content_type, struct span text);
+/* A file of the installation, which hardly ever changes: clients may keep it for an hour, and then
+ * ask whether it is still the same. */
+void rest_reply_file(struct rest_call *, const char *content_type, struct span bytes);
 /* An error made here. */
 void rest_error(struct rest *, struct http_request *, enum error, const struct refusal *);
 /* The same for a call; the refusal in it is given up. */

@@ -7,7 +7,21 @@
  * hub's. */
 
 /* No event has it: who says it is told to begin anew. */
-#define LAST_EVENT_ID_MAX 9999999999999999u
+#define NO_EVENT_ID ((uint64_t)1 << 53) /* graphd takes nothing greater */
+
+/*
+ * Where a browser that connects again was; what its first URL said is then old. It cannot choose
+ * what it says, and gives up for good after anything but a 200 (WHATWG HTML, section 9.2.3): so an
+ * id that never was one of ours is of another history, and not an error. An empty one is none.
+ */
+static void
+read_last_event_id(const struct http_request *r, uint64_t *since)
+{
+	struct span id = http_header(r, "last-event-id");
+
+	if (id.n > 0 && !span_number(id, NO_EVENT_ID, since))
+		*since = NO_EVENT_ID;
+}
 
 static enum error
 read_since(struct rest_call *c, struct join *join)
@@ -15,8 +29,7 @@ read_since(struct rest_call *c, struct join *join)
 	uint64_t since = UINT64_MAX;
 	enum error err = rest_query_number(c, "since", &since);
 
-	/* A browser that reconnects says where it was; what its first URL said is then old. */
-	span_number(http_header(c->http, "last-event-id"), LAST_EVENT_ID_MAX, &since);
+	read_last_event_id(c->http, &since);
 	join->has_since = since != UINT64_MAX;
 	join->since = join->has_since ? since : 0;
 	return err;

@@ -23,8 +23,10 @@ rest_readyz(struct rest_call *c)
 {
 	if (c->rest->is_draining)
 		reply(c, 503, json_type_text, SPAN("{\"status\":\"draining\"}"));
-	else if (!upstream_is_ready(c->rest->settings.upstream))
+	else if (!upstream_is_answered(c->rest->settings.upstream))
 		reply(c, 503, json_type_text, SPAN("{\"status\":\"waiting for graphd\"}"));
+	else if (!upstream_is_ready(c->rest->settings.upstream))
+		reply(c, 503, json_type_text, SPAN("{\"status\":\"waiting for events\"}"));
 	else
 		reply(c, 200, json_type_text, SPAN("{\"status\":\"ready\"}"));
 }
@@ -45,7 +47,7 @@ static void
 reply_found(struct rest_call *c, const char *content_type, struct span text, enum error missing)
 {
 	if (text.p)
-		reply(c, 200, content_type, text);
+		rest_reply_file(c, content_type, text);
 	else
 		rest_fail(c, missing);
 }
@@ -53,13 +55,13 @@ reply_found(struct rest_call *c, const char *content_type, struct span text, enu
 void
 rest_indicator_catalog(struct rest_call *c)
 {
-	reply(c, 200, json_type_text, assets_indicator_catalog(c->rest->settings.assets));
+	rest_reply_file(c, json_type_text, assets_indicator_catalog(c->rest->settings.assets));
 }
 
 void
 rest_icon_catalog(struct rest_call *c)
 {
-	reply(c, 200, json_type_text, assets_icon_catalog(c->rest->settings.assets));
+	rest_reply_file(c, json_type_text, assets_icon_catalog(c->rest->settings.assets));
 }
 
 void

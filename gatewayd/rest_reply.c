@@ -166,6 +166,35 @@ is_known_tag(const struct http_request *r, struct span tag)
 		http_header_holds(r, "if-none-match", tag));
 }
 
+/* The same on every gateway that has the same file. */
+static struct span
+tag_of_file(struct rest_call *c, struct span bytes)
+{
+	char *tag = arena_take(http_arena(c->http), UUID_TEXT + 3);
+	struct uuid digest;
+
+	uuid_of_name(bytes, &digest);
+	uuid_format(&digest, tag + 1);
+	tag[0] = tag[UUID_TEXT + 1] = '"';
+	return (struct span){ tag, UUID_TEXT + 2 };
+}
+
+void
+rest_reply_file(struct rest_call *c, const char *content_type, struct span bytes)
+{
+	struct span tag = tag_of_file(c, bytes);
+
+	rest_add_headers(c->rest, c->http);
+	http_add_header(c->http, "ETag", tag);
+	/* What an <img> of a page brought must not be taken for the answer to its fetch(). */
+	http_add_header(c->http, "Vary", SPAN("Origin"));
+	http_add_header(c->http, "Cache-Control", SPAN("public, max-age=3600"));
+	if (is_known_tag(c->http, tag))
+		http_reply(c->http, 304, NULL, NULL, bytes.n);
+	else
+		http_reply(c->http, 200, content_type, xspandup(bytes), bytes.n);
+}
+
 /* {"session_id":…,"template_id":…,<the answer's members> */
 static char *
 join_echo(const struct rest_call *c, struct span body, size_t *n)

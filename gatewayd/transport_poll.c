@@ -1,7 +1,8 @@
 /*
  * Long poll: the answer is that of ListEvents, held back until there is something to say.
- * Membership in the hub serves as the alarm clock alone; what is answered is always read from the
- * journal, so both kinds of reading agree.
+ * Membership in the hub serves as the alarm clock; what is answered is read from the journal, so
+ * both kinds of reading agree. But that of an ended session cannot be read any more: its last
+ * events are kept as they are heard, and given behind what was read before.
  */
 
 #include "common/clock.h"
@@ -9,27 +10,31 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/owner.h"
-#include "gatewayd/filter.h"
 #include "gatewayd/live.h"
+#include "gatewayd/page.h"
 #include "gatewayd/transport.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 
+enum { END_MS = 1000 }; /* how long the last event of an ended session is waited for */
+
 struct poll {
 	struct member member;
 	struct hub *hub;
 	struct http_request *request;
-	struct uuid session;
+	struct page_wish wish;
 	struct loop_timer due;	/* the end of its waiting */
 	struct loop_timer news; /* asks as soon as the delivery that woke it is over */
-	uint64_t since, limit;
+	uint64_t limit;
 	uint64_t number;	    /* of the question under way, or 0 */
 	char log_id[UUID_TEXT + 1]; /* as the client named it; empty: it did not */
-	struct filter filter;
-	enum names names;
-	bool is_due;   /* the time is over: whatever is there is the answer */
-	bool has_news; /* since the last question */
+	bool is_due;		    /* the time is over: whatever is there is the answer */
+	bool has_news;		    /* since the last question */
+	bool has_missed;	    /* some of what was heard, which was too much */
+	bool is_over;		    /* the session has ended, and its last event was heard */
+	struct outbox heard;	    /* since the last question, an object with a comma each */
+	struct json_out page;	    /* the last answer to one, without events; empty: none yet */
 };
 
 static const struct transport poll_transport;
@@ -48,6 +53,8 @@ poll_free(struct poll *p)
 	loop_cancel_timer(hub_loop(p->hub), &p->news);
 	if (p->number)
 		upstream_forget(hub_upstream(p->hub), p->number);
+	outbox_fini(&p->heard);
+	json_out_fini(&p->page);
 	free(p);
 }
 
@@ -66,95 +73,11 @@ fail(struct poll *p, enum error err)
 	live_refuse(request, err, NULL, NULL);
 }
 
-/* What of an answer has been looked at. */
-struct looked {
-	int64_t seq;	  /* of the last event */
-	size_t n;	  /* events that were wanted */
-	bool passed_over; /* the last one was not */
-};
-
 static void
-write_mark(const struct poll *p, struct json_out *out, int64_t seq)
+forget_heard(struct poll *p)
 {
-	struct json_out body = { 0 };
-	struct delivery mark = { .event = EVENTS, .seq = (uint64_t)seq };
-
-	json_out_open(&body, '{');
-	json_out_key(&body, "session_id");
-	json_out_uuid(&body, &p->session);
-	json_out_key(&body, "seq");
-	json_out_int(&body, seq);
-	json_out_close(&body, '}');
-	mark.body = json_out_span(&body);
-	live_write_event(out, p->names, &mark);
-	json_out_fini(&body);
-}
-
-/* One event under the client's names, if it wants it. */
-static void
-write_event(const struct poll *p, struct json_out *out, struct span item, struct looked *looked)
-{
-	struct span name, seq, data, value;
-	struct uuid path[LIMIT_PATH_NODES];
-	struct delivery d = { .durable = true };
-
-	if (!json_find(item, "event", &name) || !json_find(item, "seq", &seq) ||
-	    !json_find(item, "data", &data) || !json_integer(seq, &looked->seq))
-		return;
-	d.event = event_find((struct span){ name.p + 1, name.n - 2 });
-	d.seq = (uint64_t)looked->seq;
-	d.body = data;
-	if (json_find(item, "path", &value))
-		d.path = filter_read_path(value, path);
-	looked->passed_over = d.event == EVENTS || !filter_passes(&p->filter, d.event, d.path) ||
-	    !live_write_event(out, p->names, &d);
-	looked->n += !looked->passed_over;
-}
-
-/* Who is to ask for more must know from where on: when the filter left out the end of the page, a
- * mark says it. */
-static void
-write_events(const struct poll *p, struct json_out *out, struct span events, bool has_more,
-    struct looked *looked)
-{
-	struct json_iter it;
-	struct span key, item;
-
-	json_out_open(out, '[');
-	json_walk(&it, events);
-	while (json_next(&it, &key, &item))
-		write_event(p, out, item, looked);
-	if (has_more && looked->passed_over)
-		write_mark(p, out, looked->seq);
-	json_out_close(out, ']');
-}
-
-/* The answer with its events replaced by those the client wants. */
-static void
-rewrite(const struct poll *p, struct span body, bool has_more, struct json_out *out,
-    struct looked *looked)
-{
-	struct json_iter it;
-	struct span key, value;
-
-	json_out_open(out, '{');
-	json_walk(&it, body);
-	while (json_next(&it, &key, &value)) {
-		json_out_key_text(out, key);
-		if (span_is(key, "events"))
-			write_events(p, out, value, has_more, looked);
-		else
-			json_out_raw(out, value);
-	}
-	json_out_close(out, '}');
-}
-
-static bool
-is_true(struct span body, const char *name)
-{
-	struct span value;
-
-	return json_find(body, name, &value) && value.p[0] == 't';
+	outbox_fini(&p->heard);
+	p->has_missed = false;
 }
 
 static bool ask(struct poll *p);
@@ -163,24 +86,51 @@ static void
 page_came(struct poll *p, struct span body)
 {
 	struct json_out out = { 0 };
-	struct looked looked = { .seq = (int64_t)p->since };
+	struct page_seen seen;
 	struct http_request *request = p->request;
-	bool has_more = is_true(body, "more");
+	bool has_more = page_says(body, "more"), is_resync = page_says(body, "resync");
+	bool must_answer = p->is_due || p->is_over || is_resync;
 	char *text;
 	size_t n;
 
-	rewrite(p, body, has_more, &out, &looked);
-	if (looked.n || p->is_due || is_true(body, "resync")) {
+	p->is_over &= !has_more && !is_resync;
+	page_write(&p->wish, body, p->is_over ? &p->heard : NULL, &out, &seen);
+	if (seen.n || must_answer) {
 		text = json_out_take(&out, &n);
 		poll_free(p);
 		http_reply(request, 200, "application/json", text, n);
 		return;
 	}
-	json_out_fini(&out);
+	json_out_fini(&p->page);
+	p->page = out;
+	if (!p->has_news)
+		forget_heard(p);
 	/* All that came was filtered out; what is behind it may not be. */
-	p->since = (uint64_t)looked.seq;
+	p->wish.since = seen.seq;
 	if ((has_more || p->has_news) && !ask(p))
 		fail(p, ERROR_overloaded);
+}
+
+static void
+give_last(struct poll *p)
+{
+	struct json_out page = p->page;
+
+	p->page = (struct json_out){ 0 };
+	page_came(p, json_out_span(&page));
+	json_out_fini(&page);
+}
+
+/* graphd has said so, and of what was heard nothing is missing but perhaps the end. */
+static void
+session_ended(struct poll *p)
+{
+	if (p->is_over)
+		give_last(p);
+	else if (p->is_due)
+		fail(p, ERROR_invalid_session);
+	else
+		loop_set_timer(hub_loop(p->hub), &p->due, clock_now_ms() + END_MS);
 }
 
 static void
@@ -189,7 +139,9 @@ on_page(void *arg, enum error status, struct span body)
 	struct poll *p = arg;
 
 	p->number = 0;
-	if (status)
+	if (status == ERROR_invalid_session && p->page.n)
+		session_ended(p);
+	else if (status)
 		fail(p, status);
 	else
 		page_came(p, body);
@@ -200,19 +152,19 @@ static bool
 ask(struct poll *p)
 {
 	struct json_out args = { 0 };
-	struct upstream_question q = { .command = COMMAND_list_events, .session = p->session };
+	struct upstream_question q = { .command = COMMAND_list_events, .session = p->wish.session };
 
 	p->has_news = false;
 	json_out_open(&args, '{');
 	json_out_key(&args, "since");
-	json_out_uint(&args, p->since);
+	json_out_uint(&args, p->wish.since);
 	json_out_key(&args, "limit");
 	json_out_uint(&args, p->limit);
 	if (p->log_id[0]) {
 		json_out_key(&args, "log_id");
 		json_out_string(&args, p->log_id);
 	}
-	if (!uuid_is_nil(&p->filter.subtree)) {
+	if (!uuid_is_nil(&p->wish.filter.subtree)) {
 		json_out_key(&args, "paths");
 		json_out_bool(&args, true);
 	}
@@ -242,13 +194,21 @@ on_news(struct loop_timer *timer)
 		fail(p, ERROR_overloaded);
 }
 
-/* Nothing is sent this way: that there is an event is all that counts, so one empty buffer stands
- * for each. */
+/* As an item of a page: that it is there is news, but it is only given if no page can be. */
 static struct shared_bytes *
 encode(unsigned dialect, const struct delivery *d)
 {
+	struct json_out item = { 0 };
+	struct shared_bytes *bytes;
+
 	(void)dialect;
-	return d->durable ? shared_bytes_new(SHARED_PLAIN, (struct span){ 0 }) : NULL;
+	if (!d->durable)
+		return NULL;
+	live_write_event(&item, NAMES_COLON, d);
+	json_out_bytes(&item, SPAN(","));
+	bytes = shared_bytes_new(SHARED_PLAIN, json_out_span(&item));
+	json_out_fini(&item);
+	return bytes;
 }
 
 static void
@@ -256,7 +216,9 @@ deliver(struct member *m, struct shared_bytes *bytes)
 {
 	struct poll *p = poll_of(m);
 
-	(void)bytes;
+	p->has_missed |= outbox_bytes(&p->heard) + bytes->n > LIMIT_QUEUE_BYTES;
+	if (!p->has_missed)
+		outbox_add(&p->heard, bytes);
 	p->has_news = true;
 	if (!p->number && !p->news.slot)
 		loop_set_timer(hub_loop(p->hub), &p->news, clock_now_ms());
@@ -287,10 +249,18 @@ static void
 evict(struct member *m, const char *reason)
 {
 	struct poll *p = poll_of(m);
+	bool has_heard_end = strcmp(reason, "closed") == 0 && !p->has_missed;
 
-	bool has_ended = strcmp(reason, "closed") == 0 || strcmp(reason, "gone") == 0;
-
-	fail(p, has_ended ? ERROR_invalid_session : ERROR_backend_unavailable);
+	if (has_heard_end && (p->number || p->page.n)) {
+		p->is_over = true;
+		/* What is being read comes before. */
+		if (!p->number)
+			give_last(p);
+	} else if (strcmp(reason, "closed") == 0 || strcmp(reason, "gone") == 0) {
+		fail(p, ERROR_invalid_session);
+	} else {
+		fail(p, ERROR_backend_unavailable);
+	}
 }
 
 static const struct transport poll_transport = {
@@ -314,14 +284,14 @@ transport_poll_accept(struct hub *hub, struct http_request *request, const struc
 	p = xcalloc(1, sizeof *p);
 	p->hub = hub;
 	p->request = request;
-	p->session = join->session;
-	p->since = join->has_since ? join->since : 0;
+	p->wish.session = join->session;
+	p->wish.since = join->has_since ? join->since : 0;
 	p->limit = limit;
-	p->names = join->names;
+	p->wish.names = join->names;
 	if (join->log_id.n == UUID_TEXT)
 		memcpy(p->log_id, join->log_id.p, UUID_TEXT);
-	filter_parse(join->events, &p->filter.events);
-	p->filter.subtree = join->subtree;
+	filter_parse(join->events, &p->wish.filter.events);
+	p->wish.filter.subtree = join->subtree;
 	p->due.due = on_due;
 	p->news.due = on_news;
 	p->is_due = wait_ms == 0;

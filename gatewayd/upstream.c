@@ -139,75 +139,6 @@ upstream_dealer_ready(struct loop_zmq *z)
 	return true;
 }
 
-/* Sockets. */
-
-static void *
-open_socket(struct upstream *u, int type)
-{
-	void *socket = bus_socket_new(u->zmq, type, u->security);
-
-	if (!socket)
-		log_fatal("bus", "%s", zmq_strerror(zmq_errno()));
-	/* No ZMQ_MAXMSGSIZE: graphd keeps to LIMIT_FRAME_BYTES, and a connecting socket whose peer
-	 * exceeded it would be closed for good. */
-	bus_socket_set(socket, ZMQ_LINGER, 0);
-	bus_socket_set(socket, ZMQ_SNDHWM, LIMIT_BUS_QUEUE);
-	bus_socket_set(socket, ZMQ_RCVHWM, LIMIT_BUS_QUEUE);
-	bus_socket_set(socket, ZMQ_RECONNECT_IVL, 50);
-	bus_socket_set(socket, ZMQ_RECONNECT_IVL_MAX, 500);
-	return socket;
-}
-
-static bool
-connect_to(void *socket, const char *endpoint)
-{
-	if (zmq_connect(socket, endpoint) == 0)
-		return true;
-	log_warn("bus", "%s: %s", endpoint, zmq_strerror(zmq_errno()));
-	return false;
-}
-
-static bool
-open_requests(struct upstream *u)
-{
-	void *dealer = open_socket(u, ZMQ_DEALER);
-
-	upstream_watch_requests(u, dealer);
-	loop_add_zmq(u->loop, &u->dealer, dealer);
-	return connect_to(dealer, u->requests_at);
-}
-
-static void
-close_socket(struct upstream *u, struct loop_zmq *z)
-{
-	void *socket = z->socket;
-
-	if (!socket)
-		return;
-	loop_remove_zmq(u->loop, z);
-	zmq_close(socket);
-}
-
-static void
-close_requests(struct upstream *u)
-{
-	if (u->dealer.socket)
-		zmq_socket_monitor(u->dealer.socket, NULL, 0);
-	close_socket(u, &u->monitor);
-	close_socket(u, &u->dealer);
-}
-
-void
-upstream_reopen(struct upstream *u)
-{
-	if (!u->is_spent)
-		return;
-	u->is_spent = false;
-	close_requests(u);
-	if (!open_requests(u))
-		log_fatal("bus", "%s cannot be connected to any more", u->requests_at);
-}
-
 /* Questions. */
 
 /* Without a key a change could not be sent again safely. */
@@ -298,9 +229,15 @@ upstream_advertise(struct upstream *u, const char *address)
 }
 
 bool
-upstream_is_ready(const struct upstream *u)
+upstream_is_answered(const struct upstream *u)
 {
 	return u->is_up && u->is_linked;
+}
+
+bool
+upstream_is_ready(const struct upstream *u)
+{
+	return upstream_is_answered(u) && u->was_fed && !u->is_starved;
 }
 
 size_t
@@ -314,7 +251,6 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
     const struct bus_security *security, const struct upstream_events *handlers)
 {
 	struct upstream *u = xcalloc(1, sizeof(*u));
-	void *sub;
 
 	u->loop = loop;
 	u->events = *handlers;
@@ -327,14 +263,7 @@ upstream_new(struct loop *loop, const struct upstream_endpoints *at, const char 
 	upstream_prepare(u);
 	u->security = security;
 	u->requests_at = xstrdup(at->requests);
-	sub = open_socket(u, ZMQ_SUB);
-	/* Nothing is lost while requests wait, but transient events are while nobody hears them:
-	 * the interval does not grow. */
-	bus_socket_set(sub, ZMQ_RECONNECT_IVL_MAX, 0);
-	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, sizeof(WIRE_HEARTBEAT_TOPIC) - 1);
-	upstream_watch_events(u, sub);
-	loop_add_zmq(loop, &u->sub, sub);
-	if (open_requests(u) && connect_to(sub, at->events))
+	if (upstream_open_requests(u) && upstream_open_events(u, at->events))
 		return u;
 	upstream_free(u);
 	return NULL;
@@ -354,10 +283,7 @@ upstream_free(struct upstream *u)
 		bus_socket_set(u->dealer.socket, ZMQ_LINGER, 100);
 		upstream_hello(u, true);
 	}
-	close_requests(u);
-	zmq_socket_monitor(u->sub.socket, NULL, 0);
-	close_socket(u, &u->sub_monitor);
-	close_socket(u, &u->sub);
+	upstream_close_sockets(u);
 	zmq_ctx_term(u->zmq);
 	for (size_t i = 0; (s = table_next(&u->subscriptions, &i));)
 		free(table_remove(&u->subscriptions, &s->session));

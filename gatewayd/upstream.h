@@ -50,6 +50,9 @@ struct upstream_events {
 	/* The link that events come over broke off and stands again: between, none was heard. Each
 	 * session that is subscribed to is answered with a sync. */
 	void (*deaf)(void *context);
+	/* graphd answers, but of the link that events come over nothing has been heard for
+	 * LIMIT_BUS_SILENCE_MS; or it is heard again. May be NULL. */
+	void (*fed)(void *context, bool is_fed);
 	void *context;
 };
 
@@ -65,6 +68,8 @@ void upstream_free(struct upstream *);
  * turn: graphd gets several in one message. */
 void upstream_gather(struct upstream *);
 /* Heard from graphd within LIMIT_BUS_SILENCE_MS and its contract version is ours. */
+bool upstream_is_answered(const struct upstream *);
+/* And it is heard over the link that events come over as well. */
 bool upstream_is_ready(const struct upstream *);
 size_t upstream_in_flight(const struct upstream *);
 /* Commands that change this session and have no answer yet; 0 when it is not subscribed to. */

@@ -275,6 +275,7 @@ upstream_end_all(struct upstream *u)
 	loop_cancel_timer(u->loop, &u->tick);
 	loop_cancel_timer(u->loop, &u->deadline);
 	loop_cancel_timer(u->loop, &u->retry);
+	loop_cancel_timer(u->loop, &u->reopening);
 }
 
 void
@@ -288,6 +289,7 @@ upstream_prepare(struct upstream *u)
 	u->dealer.ready = upstream_dealer_ready;
 	upstream_prepare_events(u);
 	upstream_prepare_greeting(u);
+	upstream_prepare_links(u);
 	u->turn_end.run = turn_end;
 	loop_at_turn_end(u->loop, &u->turn_end);
 }

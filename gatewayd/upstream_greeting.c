@@ -127,6 +127,40 @@ upstream_greeted(struct upstream *u, struct span body)
 		u->events.forgotten(u->events.context);
 }
 
+static void
+set_starved(struct upstream *u, bool is_starved)
+{
+	if (is_starved == u->is_starved)
+		return;
+	u->is_starved = is_starved;
+	if (is_starved)
+		log_warn("graphd", "it answers, but no events are heard");
+	else
+		log_info("graphd", "events are heard again");
+	if (u->events.fed)
+		u->events.fed(u->events.context, !is_starved);
+}
+
+void
+upstream_fed(struct upstream *u)
+{
+	u->fed_ms = clock_now_ms();
+	set_starved(u, false);
+}
+
+/* While graphd does not answer there are no events either; and what came while this process stood
+ * still has not been read yet. */
+static void
+look_at_feed(struct upstream *u, uint64_t now_ms)
+{
+	bool stood_still = now_ms - u->ticked_ms >= 2 * LIMIT_BUS_HEARTBEAT_MS;
+
+	if (!upstream_is_answered(u) || stood_still)
+		u->fed_ms = now_ms;
+	else if (now_ms - u->fed_ms > LIMIT_BUS_SILENCE_MS)
+		set_starved(u, true);
+}
+
 void
 upstream_lost(struct upstream *u, const char *why)
 {
@@ -144,6 +178,7 @@ tick_due(struct loop_timer *t)
 	uint64_t now_ms = clock_now_ms();
 
 	note_stillness(u, now_ms);
+	look_at_feed(u, now_ms);
 	u->ticked_ms = now_ms;
 	if (u->is_up && now_ms - u->heard_ms > LIMIT_BUS_SILENCE_MS)
 		upstream_lost(u, "was not heard for too long");

@@ -24,14 +24,16 @@ struct upstream {
 	struct loop_zmq dealer, sub, monitor, sub_monitor;
 	struct upstream_requests requests;
 	struct table subscriptions;
-	struct loop_timer tick, deadline, retry;
+	struct loop_timer tick, deadline, retry, reopening;
 	uint64_t heard_ms;  /* 0: never, or not since the link broke */
+	uint64_t fed_ms;    /* when the link that events come over was last heard */
 	uint64_t ticked_ms; /* when the tick was last due; 0: never */
 	struct uuid boot_id;
 	const struct bus_security *security; /* borrowed */
 	char *requests_at;		     /* owned; graphd's endpoint for them */
-	unsigned n_opened;		     /* sockets for requests, so far */
-	bool is_spent;			     /* the one there is: its link broke */
+	unsigned n_opened;		     /* sockets, so far */
+	bool is_spent;			     /* the one for requests: its link broke */
+	bool has_warned;		     /* that there cannot be another, since there was one */
 	char *gateway_id;		     /* owned */
 	char *address; /* owned; where other gateways reach this one; NULL: nowhere */
 	struct json_out caller, head; /* of the request being made, or sent */
@@ -46,6 +48,7 @@ struct upstream {
 	bool has_broken; /* the link, since a Hello was last answered */
 	bool was_still;	 /* this process, since then, for so long that it may be given up */
 	bool was_fed;	 /* the link that events come over has stood before */
+	bool is_starved; /* but nothing has been heard over it for too long */
 };
 
 /* Sends what waits, in the order it came, if graphd is there and as far as the socket takes it. */
@@ -64,6 +67,8 @@ void upstream_linked(struct upstream *);
 void upstream_lost(struct upstream *, const char *why);
 /* body: {"boot_id","contract"} of an answer to Hello; of a heartbeat besides "packed". */
 void upstream_heard(struct upstream *, struct span body);
+/* The link that events come over was heard. */
+void upstream_fed(struct upstream *);
 /* What has no answer is to be sent once more. */
 void upstream_resend_all(struct upstream *);
 /* Answers what must not be sent again with backend_unavailable. */
@@ -77,9 +82,12 @@ void upstream_prepare(struct upstream *);
 void upstream_prepare_events(struct upstream *);
 void upstream_prepare_greeting(struct upstream *);
 bool upstream_dealer_ready(struct loop_zmq *);
-/* From now on it is noticed when the link of this socket comes to stand and when it breaks. */
-void upstream_watch_requests(struct upstream *, void *dealer);
-void upstream_watch_events(struct upstream *, void *sub);
+void upstream_prepare_links(struct upstream *);
+/* False, and why in the log, when there can be none now. */
+bool upstream_open_requests(struct upstream *);
+bool upstream_open_events(struct upstream *, const char *endpoint);
+/* Those that are open. */
+void upstream_close_sockets(struct upstream *);
 /* At the end of a turn: a new socket for requests, if the link of the last one broke. */
 void upstream_reopen(struct upstream *);
 void upstream_count_in_flight(struct upstream *);

@@ -59,6 +59,7 @@ struct session {
 	struct step *open;	   /* the step being made, or NULL */
 	struct json_out *warnings; /* array being written by the rules while a step is open */
 	uint64_t snapshot_ordinal; /* last step that a stored snapshot covers */
+	size_t snapshot_bytes;	   /* what that one takes; 0: there is none */
 	uint64_t idle_since_ms;	   /* for unloading */
 	struct link by_activity;   /* in sessions' list */
 	struct link rollbacks;	   /* how to take back each step that is not settled, newest last */

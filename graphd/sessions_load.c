@@ -29,6 +29,7 @@ load_snapshot(struct sessions *ss, const struct row *r, struct session **out)
 	struct store *store = ss->store;
 	struct json_out bytes = { 0 };
 	uint64_t ordinal = 0;
+	size_t n;
 	enum error err;
 
 	*out = NULL;
@@ -37,10 +38,12 @@ load_snapshot(struct sessions *ss, const struct row *r, struct session **out)
 		*out = session_new(&r->stored.id, &r->stored.log_id, r->stored.created_us);
 	else if (!err)
 		*out = session_restore(json_out_span(&bytes));
+	n = bytes.n;
 	json_out_fini(&bytes);
 	if (err || !*out)
 		return err ? err : ERROR_session_damaged;
 	(*out)->snapshot_ordinal = ordinal;
+	(*out)->snapshot_bytes = n;
 	return OK;
 }
 

@@ -67,6 +67,7 @@ put(struct snapshooter *p, struct session *s, struct span bytes)
 
 	store->ops->put_snapshot(store, &s->id, s->ordinal, s->seq, bytes);
 	s->snapshot_ordinal = s->ordinal;
+	s->snapshot_bytes = bytes.n;
 	p->taken(p);
 }
 
@@ -193,14 +194,19 @@ snapshooter_fini(struct snapshooter *p)
 	close(fd);
 }
 
-/* About what a snapshot of it takes, in bytes: nodes, what can be undone, and remembered answers.
+/*
+ * About what a snapshot of it takes, in bytes: nodes, what can be undone, and remembered answers.
+ * Of long texts the last one tells, which a session that has become lighter since is not held
+ * against for longer than until the next.
  */
 static uint64_t
 weight_of(const struct session *s)
 {
-	return graph_count(s->graph) * BYTES_PER_NODE +
+	uint64_t counted = graph_count(s->graph) * BYTES_PER_NODE +
 	    (s->history.n_undo + s->history.n_redo) * BYTES_PER_STEP +
 	    (s->keys ? s->keys->n : 0) * BYTES_PER_KEY;
+
+	return counted > s->snapshot_bytes ? counted : s->snapshot_bytes;
 }
 
 static bool

@@ -125,11 +125,11 @@ write_arguments(struct json_out *out, struct span arguments)
 		if (n++ == 0)
 			first = value;
 	json_out_key(out, "data");
-	json_out_raw(out, first);
+	json_out_minified(out, first);
 	if (n == 1)
 		return;
 	json_out_key(out, "arguments");
-	json_out_raw(out, arguments);
+	json_out_minified(out, arguments);
 }
 
 static void

@@ -73,7 +73,7 @@ announce(struct call *c, const struct ask_args *a, uint64_t timeout_ms, uint64_t
 	json_out_key(text, "event");
 	json_out_text(text, a->event);
 	json_out_key(text, "data");
-	json_out_raw(text, a->data);
+	json_out_minified(text, a->data);
 	json_out_key(text, "timeout_ms");
 	json_out_uint(text, timeout_ms);
 	json_out_key(text, "last");

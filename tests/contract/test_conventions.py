@@ -84,6 +84,21 @@ class Errors(ProjectTest):
                 self.assertIn(reply.json["error"]["code"],
                               ("INVALID_SESSION", "NOT_FOUND", "INVALID_REQUEST"))
 
+    def test_an_id_that_is_no_uuid_names_no_session_in_a_body_either(self):
+        project = self.ok(self.post(f"/sessions/{self.session}/save", {}))["project_id"]
+        known = {"template_id": "restomod", "project_name": "P", "command_type": "CreateNode"}
+        for path in ("/projects", f"/projects/{project}/save", f"/projects/{project}/open",
+                     "/commands/execute"):
+            for session in ("", "x", "a" * 300, NOWHERE):
+                with self.subTest(path=path, id=session):
+                    reply = self.post(path, {**known, "session_id": session})
+                    self.assert_error(reply, 404, "INVALID_SESSION")
+                    self.assertIn("Session not found", reply.json["error"]["message"])
+            for wrong in (7, True, [], {}):
+                with self.subTest(path=path, id=wrong):
+                    reply = self.post(path, {**known, "session_id": wrong})
+                    self.assert_error(reply, 400, "INVALID_REQUEST", "session_id")
+
     def test_an_error_on_a_known_session_still_carries_the_graph(self):
         replies = [self.execute(self.session, "DeleteNode", node_id=NOWHERE),
                    self.execute(self.session, "NoSuchCommand"),

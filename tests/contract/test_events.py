@@ -129,6 +129,28 @@ class Streams(ProjectTest):
         self.assertEqual([e["seq"] for e in again.events() if e["event"] not in RESERVED],
                          [whole[-1]["seq"] + 1, whole[-1]["seq"] + 2])
 
+    def test_who_resumes_at_an_id_that_never_was_one_begins_anew(self):
+        """A browser cannot choose its Last-Event-ID, and an error would be the end of it for good."""
+        seq = self.info()["seq"]
+        for last in ("none", "-1", "1.5", f"{self.session}:1", "1e3", "9" * 15, "9" * 16, "9" * 40):
+            with self.subTest(last=last):
+                stream = self.closing(self.server.sse(self.session, headers={"Last-Event-ID": last}))
+                resync = stream.await_event("session:resync")
+                self.assertEqual((resync["seq"], resync["data"]["seq"]), (seq, seq))
+                self.assertEqual(resync["data"]["graph"]["roots"], self.roots())
+                page = self.ok(self.get(f"/sessions/{self.session}/events?since=0",
+                                        {"Last-Event-ID": last}))
+                self.assertEqual((page["events"], page["resync"]), ([], True))
+
+    def test_an_empty_id_to_resume_at_is_none(self):
+        page = self.ok(self.get(f"/sessions/{self.session}/events?since=1", {"Last-Event-ID": ""}))
+        self.assertEqual([e["seq"] for e in page["events"]], [2])
+
+    def test_a_since_that_is_no_number_is_refused(self):
+        for accept in ("text/event-stream", "application/x-ndjson", "application/json"):
+            reply = self.get(f"/sessions/{self.session}/events?since=none", {"Accept": accept})
+            self.assert_error(reply, 400, "INVALID_REQUEST", "since")
+
     def test_a_stream_of_an_ended_session_says_so_and_ends(self):
         stream = self.closing(self.server.sse(self.session))
         self.do("CreateNode", blueprint_type_id="phase")

@@ -30,7 +30,7 @@ class Create(ProjectTest):
                          {**good, field: 7}, {**good, field: []}):
                 with self.subTest(body=body):
                     self.assert_error(self.post("/projects", body), 400, "INVALID_REQUEST", field)
-        for field, value in (("session_id", "x"), ("session_id", 7), ("validation", "loose"),
+        for field, value in (("session_id", True), ("session_id", 7), ("validation", "loose"),
                              ("project_name", ""), ("project_name", "x" * 2000)):
             with self.subTest(field=field):
                 reply = self.post("/projects", {**good, field: value})

@@ -266,6 +266,24 @@ class Assets(ProjectTest):
             self.assertIn(reply.status, (400, 404), name)
         self.assert_error(self.get("/icons/nope"), 404, "ICON_NOT_FOUND")
 
+    def test_pictures_may_be_kept_and_are_asked_about_by_their_tag(self):
+        paths = ("/icons/catalog", "/indicators/catalog", "/indicators/status/empty",
+                 "/indicators/status/empty/theme",
+                 f"/icons/{self.get('/icons/catalog').json['icons'][0]['id']}")
+        tags = set()
+        for path in paths:
+            with self.subTest(path=path):
+                reply = self.get(path)
+                self.assertEqual(reply.headers["cache-control"], "public, max-age=3600")
+                self.assertEqual(reply.headers["vary"], "Origin")
+                tag = reply.headers["etag"]
+                tags.add(tag)
+                again = self.get(path, {"If-None-Match": f'"other", {tag}'})
+                self.assertEqual((again.status, again.body, again.headers["etag"]), (304, b"", tag))
+                self.assertEqual(self.get(path, {"If-None-Match": '"other"'}).body, reply.body)
+        self.assertEqual(len(tags), len(paths))
+        self.assertEqual(self.get("/icons/nope").headers["cache-control"], "no-store")
+
     def test_every_icon_a_blueprint_names_exists(self):
         for template in self.ok(self.get("/templates"))["templates"]:
             for node_type in self.ok(self.get(f"/templates/{template['id']}/schema"))["node_types"]:

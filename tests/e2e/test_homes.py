@@ -5,11 +5,14 @@ import json
 import signal
 import subprocess
 import unittest
+import uuid
 
+from clients import API, MINIMAL
 from engine import UPGRADE, RawWebSocket, Wire
 from harness import BUILD, Server, ServerTest, eventually
 
 EIO = "/socket.io/?EIO=4&transport="
+TEXT = "t" * 255_000
 UNKNOWN = {"code": 1, "message": "Session ID unknown"}
 
 
@@ -147,6 +150,30 @@ class Homes(ServerTest):
         body = f'421["command:execute","{text}"]'.encode()
         self.assertEqual(self.post(1, sid, body).body, b"ok")
         self.assertRegex(self.get(2, sid).body, rb"^4[23]")
+
+    def test_an_event_longer_than_any_request_comes_through(self):
+        """A node of 17 MB, most of it from one file, that was deleted and comes back by an undo."""
+        session, _ = self.new_project()
+        node, texts = str(uuid.uuid4()), 62
+        file = {"id": node, "type": "x", "name": "n",
+                "properties": {f"p{i}": TEXT for i in range(texts)}}
+        reply = self.http.post(f"{API}/sessions/{session}/load-graph", {"graph": {"roots": [file]}},
+                               MINIMAL)
+        self.assertEqual(reply.status, 200, reply)
+        for i in range(6):
+            self.executed(session, "UpdateProperty", MINIMAL, node_id=node, property_id=f"q{i}",
+                          value=TEXT)
+        self.executed(session, "DeleteNode", MINIMAL, node_id=node)
+        sid = self.opened(0)
+        auth = {"session_id": session, "events": "graph:node-created"}
+        self.assertEqual(self.post(1, sid, b"40" + json.dumps(auth).encode()).body, b"ok")
+        self.assertRegex(self.get(1, sid).body, rb'^40\{"sid"')
+        self.assertEqual(self.http.post(f"{API}/sessions/{session}/undo", {}, MINIMAL).status, 200)
+        reply = self.get(1, sid)
+        while reply.status == 200 and b"graph:node-created" not in reply.body[:40]:
+            reply = self.get(1, sid)
+        self.assertEqual(reply.status, 200, reply)
+        self.assertGreater(len(reply.body), 2 * (texts + 6) * len(TEXT))
 
     def test_a_client_that_leaves_its_poll_leaves_its_session(self):
         sid = self.opened(0)

@@ -4,6 +4,7 @@ connection on which nothing would ever come any more is closed."""
 import contextlib
 import json
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from engine import CLOSE, RawWebSocket
 from harness import eventually
@@ -59,6 +60,42 @@ class Ends(ProjectTest):
             gateway.thaw()
         plain.await_end()
         self.assertNotIn("session:closed", self.names_to_the_end(ws))
+
+    def held_poll(self, seq, query=""):
+        """A poll that waits, and the future of its answer."""
+        pool = ThreadPoolExecutor(1)
+        self.addCleanup(pool.shutdown)
+        http = self.closing(self.server.http())
+        before = self.server.metric("gatewayd_clients")
+        path = f"{API}/sessions/{self.session}/events?since={seq}&wait=20000{query}"
+        reply = pool.submit(http.get, path)
+        eventually(lambda: self.server.metric("gatewayd_clients") > before, what="the poll waits")
+        return reply
+
+    def test_a_poll_is_answered_with_the_last_event_of_its_session(self):
+        seq = self.info()["seq"]
+        polls = [self.held_poll(seq), self.held_poll(seq, "&names=dash&events=session:*")]
+        self.assertTrue(self.end_session())
+        for reply, name in zip(polls, ("session:closed", "session-closed")):
+            page = reply.result(5).json
+            self.assertEqual([e["event"] for e in page["events"]], [name])
+            self.assertEqual((page["seq"], page["more"]), (seq + 1, False))
+        # What comes after it is as if it had never been.
+        self.assert_error(self.get(f"/sessions/{self.session}/events?since={seq}&wait=1000"), 404,
+                          "INVALID_SESSION")
+
+    def test_a_poll_misses_nothing_of_a_session_that_ends_right_behind_a_command(self):
+        for _ in range(20):
+            self.session, self.root = self.new_project()
+            seq = self.info()["seq"]
+            reply = self.held_poll(seq)
+            with self.server.http(1) as self.http:
+                self.do("UpdateProperty", node_id=self.root, property_id="notes", value="x")
+                self.assertTrue(self.end_session())
+            page = reply.result(5)
+            # Either it was fast enough for the command alone, or it has the end too.
+            self.assertIn([e["seq"] for e in page.json["events"]],
+                          ([seq + 1, seq + 2], [seq + 1, seq + 2, seq + 3]))
 
     def test_who_has_heard_of_it_stays_connected(self):
         ws = self.socketio()

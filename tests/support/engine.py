@@ -51,7 +51,7 @@ class Wire:
             self.socket.sendall(data[at:at + step])
 
     def _more(self):
-        data = self.socket.recv(65536)
+        data = self.socket.recv(1024 * 1024)
         if not data:
             raise EOFError
         self.buffer += data

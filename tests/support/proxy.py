@@ -7,9 +7,9 @@ import threading
 
 
 class Proxy:
-    def __init__(self, port):
+    def __init__(self, port, near=0):
         self.target = ("127.0.0.1", port)
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", near))
         self.port = self.listener.getsockname()[1]
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)

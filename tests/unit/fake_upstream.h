@@ -10,7 +10,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { FAKE_ASKS = 2048 };
+enum { FAKE_ASKS = 4096 };
 
 struct fake_ask {
 	uint64_t number;
@@ -94,6 +94,12 @@ upstream_resync(struct upstream *u, const struct uuid *session)
 {
 	(void)session;
 	u->resyncs++;
+}
+
+bool
+upstream_is_answered(const struct upstream *u)
+{
+	return !u->is_full;
 }
 
 bool

@@ -18,7 +18,8 @@
 enum { HEAD_MS = 150, BODY_MS = 200, WATCH_MS = 20, BODY_MAX = 100000 };
 
 static struct http *http;
-static unsigned head_ms = HEAD_MS, keepalive_ms = 1000;
+static unsigned head_ms = HEAD_MS, keepalive_ms = 1000, answer_ms;
+static size_t held_bytes;
 static struct http_request *held; /* the last request to /hold */
 static int n_handled, n_gone;
 static char last_target[8192];
@@ -97,6 +98,8 @@ start(unsigned max_connections, unsigned requests_per_connection)
 		.handle = handle,
 		.head_ms = head_ms,
 		.body_ms = BODY_MS,
+		.answer_ms = answer_ms,
+		.held_bytes = held_bytes,
 		.keepalive_ms = keepalive_ms,
 		.watch_ms = WATCH_MS,
 		.requests_per_connection = requests_per_connection };

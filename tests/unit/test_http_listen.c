@@ -6,10 +6,21 @@
 
 enum { LOOK_MS = 300 };
 
+static int taken_fd;
+
+static void
+taken(void *arg, int fd, struct span extra)
+{
+	(void)arg;
+	(void)extra;
+	taken_fd = fd;
+}
+
 static void
 handle_more(struct http_request *r)
 {
-	reply_text(r, 404, "no");
+	taken_fd = -2;
+	http_upgrade(r, NULL, taken, NULL);
 }
 
 /* New ones are had only when one of those that are open now is closed. */
@@ -114,6 +125,29 @@ START_TEST(who_waits_when_it_stops_listening_is_turned_away)
 }
 END_TEST
 
+static const char upgrade[] = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n"
+			      "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+			      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+START_TEST(a_websocket_for_which_there_is_no_descriptor_is_refused_before_it_is_one)
+{
+	int fd = dial();
+
+	RUN_UNTIL(http_connections(http) == 1);
+	take_descriptors_away();
+	say(fd, upgrade);
+	ck_assert_int_eq(status_of(hear(fd)), 503);
+	give_descriptors_back();
+	RUN_UNTIL(taken_fd == -1);
+	close(fd);
+	fd = dial();
+	say(fd, upgrade);
+	RUN_UNTIL(taken_fd >= 0);
+	close(taken_fd);
+	close(fd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -127,5 +161,6 @@ main(void)
 	tcase_add_test(t, who_waits_is_served_when_another_has_gone_though_nothing_else_happens);
 	tcase_add_test(t, beyond_all_limits_connections_wait_until_one_has_ended);
 	tcase_add_test(t, who_waits_when_it_stops_listening_is_turned_away);
+	tcase_add_test(t, a_websocket_for_which_there_is_no_descriptor_is_refused_before_it_is_one);
 	return run_tests(t);
 }

@@ -77,6 +77,36 @@ START_TEST(a_session_is_written_down_when_enough_steps_have_gathered_and_not_bef
 }
 END_TEST
 
+/* What can be undone of them is as long as the steps, so each snapshot is longer than the last. */
+START_TEST(long_texts_are_not_written_down_again_with_each_step)
+{
+	enum { STEPS = 100, TEXT_BYTES = 60000 };
+	static char args[TEXT_BYTES + 200];
+	struct json_out bytes = { 0 };
+	uint64_t last = 0;
+	int n = 0;
+
+	for (int i = 0; i < STEPS; i++) {
+		int at = snprintf(args, sizeof args,
+		    "{\"node_id\":\"%s\",\"property_id\":\"notes\",\"value\":\"", root);
+		struct answer a;
+
+		memset(args + at, 'a' + i % 26, TEXT_BYTES);
+		snprintf(args + at + TEXT_BYTES, sizeof args - TEXT_BYTES - (size_t)at, "\"}");
+		a = client_ask(&f, "UpdateProperty", session, MINIMAL, args);
+		ck_assert_str_eq(a.status, "OK");
+		answer_fini(&a);
+		for (int turns = 0; turns < 3; turns++)
+			loop_turn(f.loop, 1);
+		n += snapshot_ordinal(&bytes) != last;
+		last = snapshot_ordinal(&bytes);
+	}
+	ck_assert_int_ge(n, 1);
+	ck_assert_int_lt(n, 10);
+	json_out_fini(&bytes);
+}
+END_TEST
+
 enum { NODES = 5000 };
 
 static void
@@ -147,6 +177,7 @@ main(void)
 	tcase_set_timeout(taken, 60);
 	tcase_add_test(
 	    taken, a_session_is_written_down_when_enough_steps_have_gathered_and_not_before);
+	tcase_add_test(taken, long_texts_are_not_written_down_again_with_each_step);
 	tcase_add_test(taken, a_big_session_is_written_down_beside_the_loop_and_goes_on_in_order);
 	tcase_add_test(taken, an_end_of_the_server_waits_for_the_thread);
 	return run_tests(taken);

@@ -79,6 +79,22 @@ START_TEST(everybody_is_asked_and_the_reply_is_in_order_of_joining)
 }
 END_TEST
 
+START_TEST(white_space_that_means_nothing_is_passed_on_neither_way)
+{
+	struct uuid id;
+
+	watch();
+	join_as_ann("c1");
+	id = put("{'event':'e','data': {'n' :\n 1,\t'text':' a b '} }");
+	ck_assert(at_is(d->heard[0].body, "data", "{\"n\":1,\"text\":\" a b \"}"));
+	surveys_set_asker(dispatch_surveys(d->dispatcher), &s, &id, d);
+	ck_assert_int_eq(answer(&id, "c1", "[ {'b' : 2},\n' c '\r]"), 1);
+	ck_assert_str_eq(over,
+	    "{\"answers\":[{\"client_id\":\"c1\",\"actor\":\"ann\",\"data\":{\"b\":2},"
+	    "\"arguments\":[{\"b\":2},\" c \"]}]}");
+}
+END_TEST
+
 START_TEST(silence_ends_with_the_time_and_not_before)
 {
 	struct uuid id;
@@ -336,6 +352,7 @@ main(void)
 	tcase_add_checked_fixture(tc, set_up_gateway, tear_down);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, everybody_is_asked_and_the_reply_is_in_order_of_joining);
+	tcase_add_test(tc, white_space_that_means_nothing_is_passed_on_neither_way);
 	tcase_add_test(tc, silence_ends_with_the_time_and_not_before);
 	tcase_add_test(tc, surveys_end_in_order_of_their_times);
 	tcase_add_test(tc, who_leaves_is_not_waited_for);

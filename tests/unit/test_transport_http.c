@@ -304,6 +304,92 @@ START_TEST(a_cut_page_whose_end_was_filtered_out_ends_with_a_mark)
 }
 END_TEST
 
+START_TEST(a_poll_whose_session_ends_is_given_its_last_events)
+{
+	open_poll(2, 1000, NULL, NAMES_DASH);
+	answer_page(1, 0, 2, 1);
+	durable(3);
+	say(EVENT_session_closed, 4, WIRE_DURABLE, "{\"reason\":\"deleted\"}");
+	turn();
+	ck_assert_int_eq(request.status, 200);
+	ck_assert_str_eq(request.body,
+	    "{\"events\":[{\"event\":\"node-created\",\"seq\":3,\"data\":{}},{\"event\":"
+	    "\"session-closed\",\"seq\":4,\"data\":{\"reason\":\"deleted\"}}],\"seq\":4,"
+	    "\"first_seq\":1,\"more\":false}");
+	ck_assert_uint_eq(hub_members(hub), 0);
+}
+END_TEST
+
+START_TEST(a_poll_whose_session_ends_while_the_journal_is_read_gets_each_event_once)
+{
+	open_poll(1, 1000, NULL, NAMES_COLON);
+	durable(3);
+	say(EVENT_session_closed, 4, WIRE_DURABLE, "{}");
+	turn();
+	ck_assert_int_eq(request.status, 0);
+	answer_page(2, 3, 3, 1);
+	ck_assert_str_eq(request.body,
+	    "{\"events\":[{\"event\":\"graph:node-created\",\"seq\":2,\"data\":{}},{\"event\":"
+	    "\"graph:node-created\",\"seq\":3,\"data\":{}},{\"event\":\"session:closed\",\"seq\":4,"
+	    "\"data\":{}}],\"seq\":4,\"first_seq\":1,\"more\":false}");
+}
+END_TEST
+
+/* graphd ends it before it has read the question that the event before the last one woke. */
+START_TEST(a_poll_whose_journal_is_gone_is_given_what_it_heard)
+{
+	open_poll(2, 1000, NULL, NAMES_COLON);
+	answer_page(1, 0, 2, 1);
+	durable(3);
+	turn();
+	turn();
+	ck_assert_uint_eq(asked_since(), 2);
+	fake_answer(&fake, COMMAND_list_events, ERROR_invalid_session, "");
+	ck_assert_int_eq(request.status, 0);
+	say(EVENT_session_closed, 4, WIRE_DURABLE, "{}");
+	turn();
+	ck_assert_int_eq(request.status, 200);
+	ck_assert_ptr_nonnull(strstr(request.body, "\"seq\":3"));
+	ck_assert_ptr_nonnull(strstr(request.body, "session:closed"));
+}
+END_TEST
+
+START_TEST(a_poll_whose_session_is_gone_without_a_word_is_404_in_the_end)
+{
+	open_poll(2, 20000, NULL, NAMES_COLON);
+	answer_page(1, 0, 2, 1);
+	durable(3);
+	turn();
+	turn();
+	fake_answer(&fake, COMMAND_list_events, ERROR_invalid_session, "");
+	ck_assert_int_eq(request.status, 0);
+	pass(1100);
+	fake_answer(&fake, COMMAND_list_events, ERROR_invalid_session, "");
+	ck_assert_int_eq(request.status, 404);
+	ck_assert_uint_eq(hub_members(hub), 0);
+}
+END_TEST
+
+/* A part of what came would be a gap. */
+START_TEST(a_poll_that_heard_too_much_while_the_journal_was_read_is_404)
+{
+	static char body[300 * 1024];
+
+	open_poll(2, 20000, NULL, NAMES_COLON);
+	answer_page(1, 0, 2, 1);
+	memset(body, ' ', sizeof body - 1);
+	body[0] = '[';
+	body[sizeof body - 2] = ']';
+	for (uint64_t seq = 3; seq < 8; seq++) {
+		say(EVENT_node_created, seq, WIRE_DURABLE, body);
+		turn();
+	}
+	say(EVENT_session_closed, 8, WIRE_DURABLE, "{}");
+	turn();
+	ck_assert_int_eq(request.status, 404);
+}
+END_TEST
+
 START_TEST(who_leaves_a_poll_is_out)
 {
 	open_poll(2, 1000, NULL, NAMES_COLON);
@@ -345,6 +431,11 @@ main(void)
 	tcase_add_test(t, a_filtered_poll_goes_on_behind_what_it_left_out);
 	tcase_add_test(t, a_poll_of_a_part_is_woken_and_answered_by_that_part);
 	tcase_add_test(t, a_cut_page_whose_end_was_filtered_out_ends_with_a_mark);
+	tcase_add_test(t, a_poll_whose_session_ends_is_given_its_last_events);
+	tcase_add_test(t, a_poll_whose_session_ends_while_the_journal_is_read_gets_each_event_once);
+	tcase_add_test(t, a_poll_whose_journal_is_gone_is_given_what_it_heard);
+	tcase_add_test(t, a_poll_whose_session_is_gone_without_a_word_is_404_in_the_end);
+	tcase_add_test(t, a_poll_that_heard_too_much_while_the_journal_was_read_is_404);
 	tcase_add_test(t, who_leaves_a_poll_is_out);
 	tcase_add_test(t, the_drain_answers_polls_with_503);
 	return run_tests(t);

@@ -177,6 +177,27 @@ START_TEST(another_contract_version_is_not_served)
 }
 END_TEST
 
+/* graphd answers all the time. */
+START_TEST(a_link_for_events_on_which_nothing_comes_is_noticed_though_requests_are_answered)
+{
+	struct asked none;
+	uint64_t began_ms;
+
+	RUN_UNTIL_READY(upstream);
+	began_ms = clock_now_ms();
+	RUN_UNTIL((fake_asked(&none), !upstream_is_ready(upstream)));
+	ck_assert_uint_lt(
+	    clock_now_ms() - began_ms, LIMIT_BUS_SILENCE_MS + 2 * LIMIT_BUS_HEARTBEAT_MS);
+	ck_assert(upstream_is_answered(upstream));
+	ck_assert_int_eq(n_starved, 1);
+	ck_assert(!is_fed);
+	fake_heartbeat();
+	RUN_UNTIL((fake_asked(&none), upstream_is_ready(upstream)));
+	ck_assert(is_fed);
+	ck_assert_int_eq(n_up, 1);
+}
+END_TEST
+
 START_TEST(silence_is_noticed_and_a_heartbeat_ends_it)
 {
 	uint64_t now_ms;
@@ -286,6 +307,8 @@ main(void)
 	tcase_add_test(t, an_answer_that_broke_off_in_the_middle_comes_again_as_a_whole);
 	tcase_add_test(t, what_graphd_answered_before_it_ended_is_heard_to_the_last);
 	tcase_add_test(t, another_contract_version_is_not_served);
+	tcase_add_test(
+	    t, a_link_for_events_on_which_nothing_comes_is_noticed_though_requests_are_answered);
 	tcase_add_test(t, silence_is_noticed_and_a_heartbeat_ends_it);
 	tcase_add_test(t, who_was_forgotten_hears_of_it_but_not_after_a_restart);
 	tcase_add_test(t, who_may_have_been_forgotten_while_the_link_was_broken_hears_of_it);

@@ -4,7 +4,8 @@
 #include "tests/unit/graphd_fixture.h"
 
 static struct upstream *upstream;
-static int n_up, n_restarted, n_forgotten, n_deaf, n_events;
+static int n_up, n_restarted, n_forgotten, n_deaf, n_starved, n_events;
+static bool is_fed;
 static char last_event[200];
 static uint64_t last_seq;
 
@@ -28,6 +29,14 @@ on_deaf(void *context)
 {
 	(void)context;
 	n_deaf++;
+}
+
+static inline void
+on_fed(void *context, bool fed)
+{
+	(void)context;
+	n_starved += !fed;
+	is_fed = fed;
 }
 
 static inline void
@@ -61,12 +70,14 @@ on_reply(void *arg, enum error status, struct span body)
 static inline void
 set_up_reading(bool is_feed)
 {
-	struct upstream_events events = {
-		.event = on_event, .up = on_up, .forgotten = on_forgotten, .deaf = on_deaf
-	};
+	struct upstream_events events = { .event = on_event,
+		.up = on_up,
+		.forgotten = on_forgotten,
+		.deaf = on_deaf,
+		.fed = on_fed };
 
 	memset(&fake, 0, sizeof(fake));
-	n_up = n_restarted = n_forgotten = n_deaf = n_events = 0;
+	n_up = n_restarted = n_forgotten = n_deaf = n_starved = n_events = 0;
 	loop = loop_new();
 	fake_start();
 	upstream = upstream_new(loop,
