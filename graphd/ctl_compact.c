@@ -1,5 +1,5 @@
 /* graphctl compact: folds what is older than asked for into one snapshot for each session, and
- * forgets what sessions held that have ended. */
+ * removes sessions that have ended: nobody can ask for anything of them. */
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -138,24 +138,6 @@ replay_to(
 	return OK;
 }
 
-/* Nobody can read a session that has ended: all its steps go, and an empty one stands for them. */
-static enum error
-forget_session(struct store *store, const struct store_session *row)
-{
-	struct session *s = session_new(&row->id, &row->log_id, row->created_us);
-	struct json_out bytes = { 0 };
-	enum error err;
-
-	s->seq = row->seq;
-	s->ordinal = row->ordinal;
-	s->closed = true;
-	session_snapshot(s, &bytes);
-	err = store->ops->cut(store, &row->id, row->ordinal, row->seq, json_out_span(&bytes), 0);
-	session_free(s);
-	json_out_fini(&bytes);
-	return err;
-}
-
 static enum error
 compact_session(struct store *store, const struct ctl_options *o, const struct store_session *row)
 {
@@ -184,14 +166,18 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 static size_t
 compact_all(struct ctl_file *f, const struct ctl_options *o)
 {
+	enum error err = f->store->ops->drop_ended(f->store);
 	size_t n, failed = 0;
 	struct store_session *rows = ctl_file_sessions(f, &n);
 	char id[UUID_TEXT + 1];
 
+	if (err) {
+		failed++;
+		ctl_say("sessions that have ended are left as they are: %s", error_rows[err].text);
+	}
 	for (size_t i = 0; i < n; i++) {
-		enum error err = rows[i].closed ? forget_session(f->store, &rows[i])
-						: compact_session(f->store, o, &rows[i]);
-
+		/* One that was left as it is. */
+		err = rows[i].closed ? OK : compact_session(f->store, o, &rows[i]);
 		if (!err)
 			continue;
 		failed++;

@@ -55,6 +55,8 @@ static const char *const migrations[] = {
 	" previous_checksum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;",
 	/* Which project a session is on; NULL: none, or the row was written before. */
 	"ALTER TABLE sessions ADD COLUMN project BLOB;",
+	/* A start reads the sessions that go on, however many have ended. */
+	"CREATE INDEX sessions_open ON sessions(ref) WHERE closed = 0;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -100,7 +102,7 @@ static const char *const texts[STATEMENTS] = {
 	    "SELECT id, name, template_id, revision, saved_us FROM projects ORDER BY name, id",
 	[Q_PROJECT_READ] =
 	    "SELECT p.id, p.name, p.template_id, p.revision, p.saved_us, r.checksum, r.bytes"
-	    " FROM projects p JOIN revisions r ON r.project = p.id AND r.revision = p.revision"
+	    " FROM projects p LEFT JOIN revisions r ON r.project = p.id AND r.revision = p.revision"
 	    " WHERE p.id = ?1",
 };
 
