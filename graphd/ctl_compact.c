@@ -4,6 +4,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "graphd/ctl.h"
+#include "graphd/old_keys.h"
 #include "graphd/session.h"
 
 #include <errno.h>
@@ -154,6 +155,9 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 	err = replay_to(store, row, ordinal, &s);
 	if (err)
 		return err;
+	/* Their answers go with the steps. */
+	old_keys_free(s->old_keys);
+	s->old_keys = NULL;
 	session_snapshot(s, &bytes);
 	err = store->ops->cut(store, &row->id, ordinal, s->seq, json_out_span(&bytes),
 	    find_creation(store, row, ordinal));
