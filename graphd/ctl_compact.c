@@ -5,7 +5,7 @@
 #include "common/mem.h"
 #include "graphd/ctl.h"
 #include "graphd/old_keys.h"
-#include "graphd/session.h"
+#include "graphd/stored_session.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -119,17 +119,11 @@ replay_to(
     struct store *store, const struct store_session *row, uint64_t ordinal, struct session **out)
 {
 	struct replay r = { .last_ordinal = ordinal };
-	struct json_out bytes = { 0 };
-	uint64_t from = 0;
-	enum error err = store->ops->snapshot(store, &row->id, ordinal, &bytes, &from);
+	enum error err = stored_session(store, row, ordinal, &r.session);
 
 	if (!err)
-		r.session = from ? session_restore(json_out_span(&bytes))
-				 : session_new(&row->id, &row->log_id, row->created_us);
-	json_out_fini(&bytes);
-	if (!err && r.session)
-		err = store->ops->steps(store, &row->id, from, replay_step, &r);
-	if (!err && (!r.session || r.broken || r.session->ordinal != ordinal))
+		err = store->ops->steps(store, &row->id, r.session->ordinal, replay_step, &r);
+	if (!err && (r.broken || r.session->ordinal != ordinal))
 		err = ERROR_session_damaged;
 	if (err) {
 		session_free(r.session);

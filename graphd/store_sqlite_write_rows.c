@@ -214,6 +214,9 @@ sqlite_transaction(struct sqlite_store *s, const struct work *w)
 	int rc;
 
 	failpoint("before-begin");
+	/* One that failed, and could not be rolled back for want of memory. */
+	if (!sqlite3_get_autocommit(s->db))
+		finish(s, Q_ROLLBACK);
 	rc = finish(s, Q_BEGIN);
 	if (rc != SQLITE_OK)
 		return rc;

@@ -279,6 +279,45 @@ START_TEST(rows_that_could_not_be_tidied_up_are_not_taken_for_right_ones)
 }
 END_TEST
 
+/* Once: no memory to roll back with, as it were. */
+static int
+refuse_rollback(void *refused, int action, const char *operation, const char *unused,
+    const char *database, const char *trigger)
+{
+	(void)unused;
+	(void)database;
+	(void)trigger;
+	if (action != SQLITE_TRANSACTION || strcmp(operation, "ROLLBACK") != 0 || *(bool *)refused)
+		return SQLITE_OK;
+	*(bool *)refused = true;
+	return SQLITE_DENY;
+}
+
+START_TEST(a_rollback_that_failed_is_made_up_for)
+{
+	struct sqlite_store *s = sqlite_store_of(f.store);
+	struct steps_read r = { 0 };
+	bool refused = false;
+
+	fill(1, 1, 5);
+	ck_assert_int_eq(
+	    sqlite_run(s->db, "INSERT INTO journal VALUES(6, 1, 0, 0, 0, 0, 0, 0, 0, x'')"),
+	    SQLITE_OK);
+	sqlite3_set_authorizer(s->db, refuse_rollback, &refused);
+	fixture_append(&f, 1, 6);
+	ck_assert_int_eq(fixture_commit(&f), ERROR_storage_failed);
+	ck_assert(refused && !sqlite3_get_autocommit(s->db));
+	fixture_append(&f, 2, 1);
+	ck_assert_int_eq(fixture_commit(&f), ERROR_storage_failed);
+	ck_assert_int_eq(sqlite_run(s->db, "DELETE FROM journal WHERE lsn = 6"), SQLITE_OK);
+	fixture_append(&f, 1, 6);
+	ck_assert_int_eq(fixture_commit(&f), OK);
+	fixture_reopen(&f);
+	ck_assert_int_eq(fixture_read(&f, 1, 0, &r), OK);
+	ck_assert_uint_eq(r.n, 6);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -291,6 +330,7 @@ main(void)
 	tcase_add_test(tc, what_follows_a_damaged_place_is_found_by_the_whole_journal);
 	tcase_add_test(tc, a_project_without_a_name_is_passed_over_and_those_behind_it_are_listed);
 	tcase_add_test(tc, a_project_whose_newest_revision_is_missing_is_no_new_one);
+	tcase_add_test(tc, a_rollback_that_failed_is_made_up_for);
 	tcase_add_test(tc, rows_that_could_not_be_tidied_up_are_not_taken_for_right_ones);
 	return run_tests(tc);
 }
