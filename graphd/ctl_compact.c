@@ -149,7 +149,8 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 	err = replay_to(store, row, ordinal, &s);
 	if (err)
 		return err;
-	/* Their answers go with the steps. */
+	/* Their answers go with the steps; those of the steps that stay are found by replaying
+	 * them. */
 	old_keys_free(s->old_keys);
 	s->old_keys = NULL;
 	session_snapshot(s, &bytes);

@@ -79,6 +79,7 @@ ctl_link_new(const struct ctl_options *o, void *context, const char *endpoint)
 	l->socket = zmq_socket(context, ZMQ_DEALER);
 	set(l->socket, ZMQ_LINGER, 0);
 	set(l->socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
+	set(l->socket, ZMQ_HEARTBEAT_TIMEOUT, LIMIT_BUS_SILENCE_MS);
 	if (!watch(l, context))
 		ctl_say("%s: %s", endpoint, zmq_strerror(errno));
 	else if (ctl_connect(o, l->socket, endpoint))

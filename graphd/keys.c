@@ -285,7 +285,8 @@ take_answer(void *context, const struct store_step *stored)
 	if (r->is_found) {
 		json_out_clear(r->reply);
 		json_out_bytes(r->reply, span_of(step.reply));
-		*r->out = (struct remembered){ step.request_hash, OK, json_out_span(r->reply) };
+		*r->out = (struct remembered){ .request_hash = step.request_hash,
+			.reply = json_out_span(r->reply) };
 	}
 	step_fini(&step);
 	return false;
@@ -302,7 +303,9 @@ find_old(struct keys *k, const struct session *s, struct span key, struct rememb
 	r.ordinal = old_keys_find(s->old_keys, key, UINT64_MAX);
 	e = r.ordinal ? session_key_displaced(s, key) : NULL;
 	if (e) {
-		*out = (struct remembered){ e->request_hash, e->error, e->reply };
+		*out = (struct remembered){
+			.request_hash = e->request_hash, .error = e->error, .reply = e->reply
+		};
 		return KEY_USED;
 	}
 	for (; r.ordinal; r.ordinal = old_keys_find(s->old_keys, key, r.ordinal)) {
@@ -324,7 +327,9 @@ keys_find(struct keys *k, const struct request *req, struct session *s, struct r
 	enum key_state state = KEY_NEW;
 
 	if (e) {
-		*out = (struct remembered){ e->request_hash, e->error, e->reply };
+		*out = (struct remembered){
+			.request_hash = e->request_hash, .error = e->error, .reply = e->reply
+		};
 		return KEY_USED;
 	}
 	if (s && s->old_keys)
