@@ -119,7 +119,8 @@ struct sqlite_store {
 	int64_t last_ref;	    /* the highest that was ever used */
 	struct link behind;	    /* struct head, the longest behind first */
 	int64_t next_lsn, committed_lsn, scanned_lsn;
-	bool in_round; /* of bringing rows up to date */
+	int64_t broken_lsn; /* the first record that continued no chain at the start; 0: none */
+	bool in_round;	    /* of bringing rows up to date */
 	int64_t round_lsn;
 	size_t n_tidying;      /* works of that kind under way */
 	struct link snapshots; /* struct snapshot_job, the first one being written */

@@ -126,6 +126,8 @@ read_tail_record(struct sqlite_store *s, sqlite3_stmt *q)
 		    lsn);
 		if (h)
 			h->damaged = true;
+		if (h && !s->broken_lsn)
+			s->broken_lsn = lsn;
 		return;
 	}
 	h->committed = read_end(q, 0, 3, 4, 6);
