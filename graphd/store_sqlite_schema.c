@@ -86,7 +86,7 @@ static const char *const texts[STATEMENTS] = {
 	[Q_SNAPSHOT_DROP] = "DELETE FROM snapshots WHERE id = ?1",
 	[Q_PARTS_DROP] =
 	    "DELETE FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536",
-	[Q_STEP_LINK] = "SELECT session, previous, ordinal FROM journal WHERE lsn = ?1",
+	[Q_STEP_LINK] = "SELECT session, previous, ordinal, checksum FROM journal WHERE lsn = ?1",
 	[Q_STEP_READ] = "SELECT session, previous, ordinal, first_seq, last_seq, time_us, checksum,"
 			" previous_checksum, bytes FROM journal WHERE lsn = ?1",
 	[Q_MARK_READ] = "SELECT last_seq, lsn FROM marks WHERE session = ?1 AND ordinal = ?2",

@@ -176,6 +176,28 @@ START_TEST(what_follows_a_damaged_place_is_found_by_the_whole_journal)
 }
 END_TEST
 
+START_TEST(a_wrong_end_is_noticed_although_a_snapshot_leads_there_without_a_step)
+{
+	static const char *const ends[] = { "lsn = 99", "lsn = 150", "lsn = 5000", "lsn = 0",
+		"checksum = checksum + 1" };
+	struct steps_read r = { 0 };
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		char sql[128];
+
+		fixture_remove(&f);
+		fixture_open(&f, "sqlite");
+		lay_out();
+		ck_assert_int_eq(fixture_read(&f, 1, 100, &r), OK);
+		snprintf(sql, sizeof sql, "UPDATE sessions SET %s WHERE ref = 1", ends[i]);
+		tamper(sql);
+		fixture_reopen(&f);
+		ck_assert_msg(fixture_read(&f, 1, 100, &r) == ERROR_session_damaged, "%s", ends[i]);
+		ck_assert_int_eq(fixture_read(&f, 2, 100, &r), OK);
+	}
+}
+END_TEST
+
 /* Until somebody looks at it: a start that reads less must not make a sound session of it, from
  * which what was acknowledged is missing. */
 START_TEST(a_chain_that_breaks_behind_the_rows_stays_broken_over_starts)
@@ -357,6 +379,7 @@ main(void)
 	tcase_add_loop_test(
 	    tc, a_damaged_number_hurts_its_own_session_at_most, 0, sizeof harms / sizeof *harms);
 	tcase_add_test(tc, what_follows_a_damaged_place_is_found_by_the_whole_journal);
+	tcase_add_test(tc, a_wrong_end_is_noticed_although_a_snapshot_leads_there_without_a_step);
 	tcase_add_test(tc, a_chain_that_breaks_behind_the_rows_stays_broken_over_starts);
 	tcase_add_test(tc, a_project_without_a_name_is_passed_over_and_those_behind_it_are_listed);
 	tcase_add_test(tc, a_project_whose_newest_revision_is_missing_is_no_new_one);
