@@ -52,7 +52,8 @@ enum {
 	/* idempotency keys remembered per session, and of commands that name none */
 	LIMIT_KEYS = 10000,
 	LIMIT_KEYS_BYTES = 32 * 1024 * 1024, /* of them and their answers; the newest stays */
-	LIMIT_KEY_BYTES = 255,		     /* one idempotency key */
+	LIMIT_OLD_KEYS = 1 << 20, /* of a session, whose answers are read back; a power of two */
+	LIMIT_KEY_BYTES = 255,	  /* one idempotency key */
 	LIMIT_ACTOR_BYTES = 128,
 	LIMIT_SESSIONS = 100000,
 	LIMIT_CLIENTS_PER_SESSION = 10000,

@@ -4,6 +4,7 @@
 #include "graphd/ancestry.h"
 #include "graphd/archive_check.h"
 #include "graphd/base64.h"
+#include "graphd/dispatcher.h"
 #include "graphd/import.h"
 
 #include <stdlib.h>
@@ -187,8 +188,15 @@ adopt(struct call *c, struct rewriting *w, struct session **out)
 {
 	struct store *store = sessions_store(c->sessions);
 	struct session *s = w->session;
-	enum error err = sessions_adopt(c->sessions, s);
+	uint64_t revision;
+	enum error err;
 
+	/* What was appended cannot be taken back, so whatever may still refuse comes first. */
+	err =
+	    projects_revision(c->dispatcher->projects, c->sessions, &s->meta.project_id, &revision);
+	if (err)
+		return err;
+	err = sessions_adopt(c->sessions, s);
 	w->session = NULL;
 	if (err)
 		return err;

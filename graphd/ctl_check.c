@@ -186,6 +186,9 @@ ctl_check(const struct ctl_options *o)
 	if (!ctl_file_open(&f, o->operands[0]))
 		return CTL_FAILED;
 	c.store = f.store;
+	/* What cannot be read of them shows when everything is read. */
+	if (c.store->ops->know_ended)
+		c.store->ops->know_ended(c.store);
 	if (c.store->ops->verify)
 		c.store->ops->verify(c.store, on_flaw, &c);
 	rows = ctl_file_sessions(&f, &n);

@@ -1,70 +1,35 @@
-#include "common/bus_security.h"
 #include "common/clock.h"
 #include "common/frames.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "graphd/ctl.h"
+#include "graphd/ctl_link.h"
 #include "proto/wire.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 /* An answer may take long, because a backup of a big store takes its time; a connection may not. */
-enum { ANSWER_MS = 600 * 1000, CONNECT_MS = 5000, LINGER_MS = 1000 };
+enum { ANSWER_MS = 600 * 1000, CONNECT_MS = 5000 };
 
 struct ctl_client {
-	const char *endpoint; /* borrowed */
-	void *context, *socket;
+	const struct ctl_options *options; /* borrowed, as the endpoint is */
+	const char *endpoint;
+	void *context;
+	struct ctl_link *link; /* NULL: the last one broke */
 	uint64_t last_id;
 };
-
-static void
-set(void *socket, int option, int value)
-{
-	zmq_setsockopt(socket, option, &value, sizeof value);
-}
-
-/* The socket takes over what it needs of the certificates. */
-static bool
-secure(const struct ctl_options *o, void *socket)
-{
-	struct bus_security *security;
-	char message[256];
-
-	if (!o->curve_certificate)
-		return true;
-	security = bus_security_client(o->curve_certificate, o->curve_server, message);
-	if (!security)
-		return ctl_say("%s", message), false;
-	bus_security_apply(security, socket);
-	bus_security_free(security);
-	return true;
-}
-
-bool
-ctl_connect(const struct ctl_options *o, void *socket, const char *endpoint)
-{
-	if (!secure(o, socket))
-		return false;
-	if (zmq_connect(socket, endpoint) == 0)
-		return true;
-	return ctl_say("%s: %s", endpoint, zmq_strerror(errno)), false;
-}
 
 struct ctl_client *
 ctl_client_new(const struct ctl_options *o, const char *endpoint)
 {
 	struct ctl_client *c = xcalloc(1, sizeof *c);
 
+	c->options = o;
 	c->endpoint = endpoint;
 	c->context = zmq_ctx_new();
-	c->socket = zmq_socket(c->context, ZMQ_DEALER);
-	set(c->socket, ZMQ_LINGER, LINGER_MS);
-	set(c->socket, ZMQ_HEARTBEAT_IVL, LIMIT_BUS_HEARTBEAT_MS);
-	/* Only a connection that stands takes messages. */
-	set(c->socket, ZMQ_IMMEDIATE, 1);
-	if (ctl_connect(o, c->socket, endpoint))
+	c->link = ctl_link_new(o, c->context, endpoint);
+	if (c->link)
 		return c;
 	ctl_client_free(c);
 	return NULL;
@@ -75,7 +40,7 @@ ctl_client_free(struct ctl_client *c)
 {
 	if (!c)
 		return;
-	zmq_close(c->socket);
+	ctl_link_free(c->link);
 	zmq_ctx_term(c->context);
 	free(c);
 }
@@ -86,37 +51,28 @@ ctl_client_context(struct ctl_client *c)
 	return c->context;
 }
 
-/* Who is not there, or has gone, can be sent nothing. */
 static bool
-is_connected(struct ctl_client *c, long wait_ms)
-{
-	zmq_pollitem_t item = { .socket = c->socket, .events = ZMQ_POLLOUT };
-
-	return zmq_poll(&item, 1, wait_ms) > 0;
-}
-
-static bool
-send_request(struct ctl_client *c, struct span id, const char *command, const struct uuid *session,
-    struct span args)
+send_request(
+    void *socket, struct span id, const char *command, const struct uuid *session, struct span args)
 {
 	char text[UUID_TEXT + 1] = "";
 
 	if (!uuid_is_nil(session))
 		uuid_format(session, text);
 	/* Once the first frame is taken, the others are too. */
-	if (!frames_send(c->socket, SPAN(""), true))
+	if (!frames_send(socket, SPAN(""), true))
 		return false;
-	frames_send(c->socket, SPAN(WIRE_PROTOCOL), true);
-	frames_send(c->socket, id, true);
-	frames_send(c->socket, span_of(command), true);
-	frames_send(c->socket, span_of(text), true);
-	frames_send(c->socket, SPAN("{\"actor\":\"graphctl\"}"), true);
+	frames_send(socket, SPAN(WIRE_PROTOCOL), true);
+	frames_send(socket, id, true);
+	frames_send(socket, span_of(command), true);
+	frames_send(socket, span_of(text), true);
+	frames_send(socket, SPAN("{\"actor\":\"graphctl\"}"), true);
 	while (args.n > LIMIT_PART_BYTES) {
-		frames_send(c->socket, (struct span){ args.p, LIMIT_PART_BYTES }, true);
+		frames_send(socket, (struct span){ args.p, LIMIT_PART_BYTES }, true);
 		args.p += LIMIT_PART_BYTES;
 		args.n -= LIMIT_PART_BYTES;
 	}
-	return frames_send(c->socket, args, false);
+	return frames_send(socket, args, false);
 }
 
 enum { AT_PROTOCOL = 1, AT_ID, AT_STATUS, AT_BODY };
@@ -136,26 +92,39 @@ take_message(const struct frames *f, struct span id, struct json_out *body, bool
 	return !span_is(status, WIRE_STATUS_PART);
 }
 
-/* False: none came in time, or the connection was lost and none can come. */
+/* False: none came in time, or the link broke before it was whole. */
 static bool
 await_answer(struct ctl_client *c, struct span id, struct json_out *body, bool *good)
 {
 	uint64_t deadline_ms = clock_now_ms() + ANSWER_MS;
 	bool last = false;
+	struct frames f;
 
-	while (!last) {
-		zmq_pollitem_t item = { .socket = c->socket, .events = ZMQ_POLLIN };
-		int n = zmq_poll(&item, 1, CONNECT_MS);
-		struct frames f;
-
-		if (n < 0 || clock_now_ms() >= deadline_ms || (n == 0 && !is_connected(c, 0)))
-			return false;
-		if (!frames_recv(&f, c->socket))
-			continue;
+	while (!last && ctl_link_recv(c->link, deadline_ms, &f)) {
 		last = take_message(&f, id, body, good);
 		frames_fini(&f);
 	}
-	return true;
+	return last;
+}
+
+/* A link that breaks is not used again: what is still to be sent through it must not go to whoever
+ * answers at the endpoint next. */
+static bool
+ask_once(struct ctl_client *c, struct span id, const char *command, const struct uuid *session,
+    struct span args, struct json_out *body, bool *good)
+{
+	bool answered;
+
+	if (!c->link)
+		c->link = ctl_link_new(c->options, c->context, c->endpoint);
+	answered = c->link && ctl_link_await(c->link, clock_now_ms() + CONNECT_MS) &&
+	    send_request(ctl_link_socket(c->link), id, command, session, args) &&
+	    await_answer(c, id, body, good);
+	if (!answered) {
+		ctl_link_free(c->link);
+		c->link = NULL;
+	}
+	return answered;
 }
 
 static bool
@@ -196,9 +165,7 @@ ctl_client_ask(struct ctl_client *c, const char *command, const struct uuid *ses
 
 	json_out_uint(&id, ++c->last_id);
 	json_out_clear(body);
-	answered = is_connected(c, CONNECT_MS) &&
-	    send_request(c, json_out_span(&id), command, session, args) &&
-	    await_answer(c, json_out_span(&id), body, &good);
+	answered = ask_once(c, json_out_span(&id), command, session, args, body, &good);
 	json_out_fini(&id);
 	if (!answered)
 		return ctl_say("%s: no answer from %s", command, c->endpoint), false;

@@ -1,10 +1,11 @@
 /* graphctl compact: folds what is older than asked for into one snapshot for each session, and
- * forgets what sessions held that have ended. */
+ * removes sessions that have ended: nobody can ask for anything of them. */
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/mem.h"
 #include "graphd/ctl.h"
-#include "graphd/session.h"
+#include "graphd/old_keys.h"
+#include "graphd/stored_session.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -118,17 +119,11 @@ replay_to(
     struct store *store, const struct store_session *row, uint64_t ordinal, struct session **out)
 {
 	struct replay r = { .last_ordinal = ordinal };
-	struct json_out bytes = { 0 };
-	uint64_t from = 0;
-	enum error err = store->ops->snapshot(store, &row->id, ordinal, &bytes, &from);
+	enum error err = stored_session(store, row, ordinal, &r.session);
 
 	if (!err)
-		r.session = from ? session_restore(json_out_span(&bytes))
-				 : session_new(&row->id, &row->log_id, row->created_us);
-	json_out_fini(&bytes);
-	if (!err && r.session)
-		err = store->ops->steps(store, &row->id, from, replay_step, &r);
-	if (!err && (!r.session || r.broken || r.session->ordinal != ordinal))
+		err = store->ops->steps(store, &row->id, r.session->ordinal, replay_step, &r);
+	if (!err && (r.broken || r.session->ordinal != ordinal))
 		err = ERROR_session_damaged;
 	if (err) {
 		session_free(r.session);
@@ -136,24 +131,6 @@ replay_to(
 	}
 	*out = r.session;
 	return OK;
-}
-
-/* Nobody can read a session that has ended: all its steps go, and an empty one stands for them. */
-static enum error
-forget_session(struct store *store, const struct store_session *row)
-{
-	struct session *s = session_new(&row->id, &row->log_id, row->created_us);
-	struct json_out bytes = { 0 };
-	enum error err;
-
-	s->seq = row->seq;
-	s->ordinal = row->ordinal;
-	s->closed = true;
-	session_snapshot(s, &bytes);
-	err = store->ops->cut(store, &row->id, row->ordinal, row->seq, json_out_span(&bytes), 0);
-	session_free(s);
-	json_out_fini(&bytes);
-	return err;
 }
 
 static enum error
@@ -172,6 +149,10 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 	err = replay_to(store, row, ordinal, &s);
 	if (err)
 		return err;
+	/* Their answers go with the steps; those of the steps that stay are found by replaying
+	 * them. */
+	old_keys_free(s->old_keys);
+	s->old_keys = NULL;
 	session_snapshot(s, &bytes);
 	err = store->ops->cut(store, &row->id, ordinal, s->seq, json_out_span(&bytes),
 	    find_creation(store, row, ordinal));
@@ -184,14 +165,18 @@ compact_session(struct store *store, const struct ctl_options *o, const struct s
 static size_t
 compact_all(struct ctl_file *f, const struct ctl_options *o)
 {
+	enum error err = f->store->ops->drop_ended(f->store);
 	size_t n, failed = 0;
 	struct store_session *rows = ctl_file_sessions(f, &n);
 	char id[UUID_TEXT + 1];
 
+	if (err) {
+		failed++;
+		ctl_say("sessions that have ended are left as they are: %s", error_rows[err].text);
+	}
 	for (size_t i = 0; i < n; i++) {
-		enum error err = rows[i].closed ? forget_session(f->store, &rows[i])
-						: compact_session(f->store, o, &rows[i]);
-
+		/* One that was left as it is. */
+		err = rows[i].closed ? OK : compact_session(f->store, o, &rows[i]);
 		if (!err)
 			continue;
 		failed++;

@@ -86,6 +86,9 @@ ctl_restore(const struct ctl_options *o)
 		return CTL_FAILED;
 	}
 	err = renew(&f, &n);
+	/* Or the file might not be under its name after a loss of power. */
+	if (!err && fsync(f.directory) != 0)
+		err = ERROR_storage_failed;
 	ctl_file_close(&f);
 	if (err) {
 		unlink(to);

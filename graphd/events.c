@@ -1,7 +1,9 @@
+/* Which events a step raises, in which order, under which seqs, and where each of them happened. */
 #include "graphd/step.h"
 
 #include "graphd/ancestry.h"
 #include "graphd/event_count.h"
+#include "graphd/event_members.h"
 #include "graphd/put.h"
 
 /* What is the same in all events of a step is written once: before the seq, and behind it. */
@@ -94,134 +96,26 @@ is_skipped(struct encoder *enc)
 	return true;
 }
 
+/* An event that says no more than its edit does. */
 static void
-member_uuid(struct json_out *out, const char *key, const struct uuid *id)
-{
-	put_chars(out, key);
-	put_uuid(out, id);
-}
-
-static void
-member_text(struct json_out *out, const char *key, const char *text)
-{
-	put_chars(out, key);
-	put_text(out, text);
-}
-
-static void
-put_properties(struct json_out *out, const struct content *c, const char *name)
-{
-	const char *comma = "";
-
-	put_byte(out, '{');
-	if (name) {
-		put_literal(out, "\"name\":");
-		put_text(out, name);
-		comma = ",";
-	}
-	for (uint32_t i = 0; i < c->n_properties; i++, comma = ",") {
-		put_chars(out, comma);
-		put_text(out, c->properties[i].key);
-		put_byte(out, ':');
-		put_json(out, c->properties[i].value);
-	}
-	put_byte(out, '}');
-}
-
-static bool
-has_name_property(const struct content *c)
-{
-	for (uint32_t i = 0; i < c->n_properties; i++)
-		if (strcmp(c->properties[i].key, "name") == 0)
-			return true;
-	return false;
-}
-
-/* What an imported node has besides. Of most nodes there is nothing, and nothing is said. */
-static void
-put_imported(struct json_out *out, const struct content *c)
-{
-	if (c->icon_id)
-		member_text(out, ",\"icon_id\":", c->icon_id);
-	if (c->indicator_id)
-		member_text(out, ",\"indicator_id\":", c->indicator_id);
-	if (c->indicator_set)
-		member_text(out, ",\"indicator_set\":", c->indicator_set);
-	if (c->extra && *c->extra) {
-		put_byte(out, ',');
-		put_chars(out, c->extra);
-	}
-}
-
-/* The same node again in the shape that existing clients read. */
-static void
-put_node(struct json_out *out, const struct edit *e)
-{
-	const struct content *c = e->content;
-
-	member_uuid(out, ",\"node\":{\"id\":", &e->node);
-	member_text(out, ",\"type\":", c->type);
-	member_text(out, ",\"blueprint_type_id\":", c->type);
-	member_text(out, ",\"name\":", c->name);
-	member_uuid(out, ",\"parent_id\":", &e->after.parent);
-	put_literal(out, ",\"properties\":");
-	put_properties(out, c, has_name_property(c) ? NULL : c->name);
-	put_literal(out, ",\"children\":[]");
-	put_imported(out, c);
-	put_byte(out, '}');
-}
-
-static void
-tell_added(struct encoder *enc, const struct edit *e)
-{
-	struct json_out *out = &enc->body;
-
-	if (is_skipped(enc))
-		return;
-	begin(enc);
-	member_uuid(out, ",\"node_id\":", &e->node);
-	member_uuid(out, ",\"id\":", &e->node);
-	member_text(out, ",\"name\":", e->content->name);
-	member_text(out, ",\"blueprint_type_id\":", e->content->type);
-	member_uuid(out, ",\"parent_id\":", &e->after.parent);
-	put_literal(out, ",\"index\":");
-	put_uint(out, e->after.index);
-	put_literal(out, ",\"properties\":");
-	put_properties(out, e->content, NULL);
-	put_node(out, e);
-	finish(enc, EVENT_node_created);
-}
-
-static void
-tell_removed(struct encoder *enc, const struct edit *e)
+tell(struct encoder *enc, enum event event, const struct edit *e,
+    void (*put)(struct json_out *, const struct edit *))
 {
 	if (is_skipped(enc))
 		return;
 	begin(enc);
-	member_uuid(&enc->body, ",\"node_id\":", &e->node);
-	member_uuid(&enc->body, ",\"id\":", &e->node);
-	member_uuid(&enc->body, ",\"parent_id\":", &e->before.parent);
-	finish(enc, EVENT_node_deleted);
+	put(&enc->body, e);
+	finish(enc, event);
 }
 
 static void
 tell_link(struct encoder *enc, enum event event, const struct uuid *parent,
     const struct uuid *child, uint32_t index)
 {
-	const char *child_key = event == EVENT_node_moved ? ",\"node_id\":" : ",\"child_id\":";
-
 	if (is_skipped(enc))
 		return;
 	begin(enc);
-	if (event == EVENT_node_moved) {
-		member_uuid(&enc->body, child_key, child);
-		member_uuid(&enc->body, ",\"parent_id\":", parent);
-	} else {
-		member_uuid(&enc->body, ",\"parent_id\":", parent);
-		member_uuid(&enc->body, child_key, child);
-	}
-	put_literal(&enc->body, ",\"index\":");
-	put_uint(&enc->body, index);
+	event_put_link(&enc->body, event, parent, child, index);
 	finish(enc, event);
 }
 
@@ -243,43 +137,6 @@ tell_moved(struct encoder *enc, const struct edit *e)
 		return;
 	place(enc, &e->node, &e->after.parent);
 	tell_link(enc, EVENT_node_linked, &e->after.parent, &e->node, e->after.index);
-}
-
-/* A name that does not stand among the properties is the node's own all the same. */
-static void
-put_value(struct json_out *out, const char *json, const char *name)
-{
-	if (json || !name)
-		put_json(out, json);
-	else
-		put_text(out, name);
-}
-
-static void
-tell_property(struct encoder *enc, const struct edit *e)
-{
-	struct json_out *out = &enc->body;
-	bool remains = e->value_after || e->name_after;
-
-	if (is_skipped(enc))
-		return;
-	begin(enc);
-	member_uuid(out, ",\"node_id\":", &e->node);
-	member_text(out, ",\"property_id\":", e->key);
-	member_text(out, ",\"property_name\":", e->key);
-	if (remains) {
-		put_literal(out, ",\"new_value\":");
-		put_value(out, e->value_after, e->name_after);
-	}
-	put_literal(out, ",\"old_value\":");
-	put_value(out, e->value_before, e->name_before);
-	if (remains)
-		put_literal(out, ",\"index\":");
-	if (e->value_after)
-		put_uint(out, e->property_index);
-	else if (remains)
-		put_literal(out, "null");
-	finish(enc, remains ? EVENT_property_changed : EVENT_property_deleted);
 }
 
 static void
@@ -308,28 +165,11 @@ event_of_mark(enum mark mark)
 	return EVENTS;
 }
 
-/* Members behind others; a whole object is opened first. */
-static void
-put_members(struct json_out *out, const char *members)
-{
-	struct span s = span_of(members);
-
-	if (s.n >= 2 && s.p[0] == '{')
-		s = (struct span){ s.p + 1, s.n - 2 };
-	if (s.n == 0)
-		return;
-	put_byte(out, ',');
-	put_bytes(out, s.p, s.n);
-}
-
 static void
 tell_mark(struct encoder *enc, const struct edit *e)
 {
-	if (!mark_has_event(e->mark) || is_skipped(enc))
-		return;
-	begin(enc);
-	put_members(&enc->body, e->value_after);
-	finish(enc, event_of_mark(e->mark));
+	if (mark_has_event(e->mark))
+		tell(enc, event_of_mark(e->mark), e, event_put_details);
 }
 
 static void
@@ -338,11 +178,11 @@ tell_edit(struct encoder *enc, const struct edit *e)
 	switch (e->kind) {
 	case EDIT_ADD:
 		place(enc, &e->node, &e->after.parent);
-		tell_added(enc, e);
+		tell(enc, EVENT_node_created, e, event_put_added);
 		break;
 	case EDIT_REMOVE:
 		place(enc, &e->node, &e->before.parent);
-		tell_removed(enc, e);
+		tell(enc, EVENT_node_deleted, e, event_put_removed);
 		break;
 	case EDIT_MOVE:
 		tell_moved(enc, e);
@@ -350,7 +190,10 @@ tell_edit(struct encoder *enc, const struct edit *e)
 	case EDIT_PROPERTY:
 		if (enc->paths)
 			enc->path = paths_of(enc->paths, &e->node);
-		tell_property(enc, e);
+		tell(enc,
+		    e->value_after || e->name_after ? EVENT_property_changed
+						    : EVENT_property_deleted,
+		    e, event_put_property);
 		break;
 	case EDIT_META:
 		enc->path = (struct path){ .n = 0 };
@@ -370,7 +213,6 @@ static void
 tell_closing(struct encoder *enc)
 {
 	enum event event = step_closing_event(enc->step);
-	struct json_out *out = &enc->body;
 
 	if (event == EVENTS || enc->seq > enc->step->last_seq || is_skipped(enc))
 		return;
@@ -378,13 +220,7 @@ tell_closing(struct encoder *enc)
 	/* What was undone is the news; the undo's own id would tell nobody anything. */
 	begin_about(
 	    enc, event == EVENT_command_executed ? &enc->step->command_id : &enc->step->target_id);
-	member_text(out, ",\"command_type\":",
-	    enc->step->type < COMMANDS ? command_rows[enc->step->type].name : NULL);
-	if (event == EVENT_command_executed) {
-		put_literal(out, ",\"result\":");
-		put_json(out, enc->step->result);
-		put_literal(out, ",\"success\":true,\"error\":null");
-	}
+	event_put_command(&enc->body, event, enc->step);
 	finish(enc, event);
 }
 

@@ -1,5 +1,7 @@
 #include "graphd/journal.h"
 
+#include "graphd/stored_session.h"
+
 bool
 journal_read(struct call *c, const struct session *s, struct journal *j)
 {
@@ -48,30 +50,15 @@ replay_step(void *context, const struct store_step *stored)
 	return !r->damaged && !*r->journal->ends;
 }
 
-/* From the newest snapshot before it, or from nothing. */
-static enum error
-begin(struct journal *j, uint64_t before_ordinal, struct session **out)
-{
-	uint64_t not_after = before_ordinal ? before_ordinal - 1 : UINT64_MAX, ordinal = 0;
-	struct json_out bytes = { 0 };
-	enum error err =
-	    j->store->ops->snapshot(j->store, &j->session, not_after, &bytes, &ordinal);
-
-	*out = NULL;
-	if (!err)
-		*out = ordinal == 0 ? session_new(&j->session, &j->log_id, j->created_us)
-				    : session_restore(json_out_span(&bytes));
-	json_out_fini(&bytes);
-	if (err)
-		return err;
-	return *out ? OK : ERROR_session_damaged;
-}
-
 enum error
 journal_replay(struct journal *j, uint64_t before_ordinal, struct session **out)
 {
 	struct replay r = { .journal = j, .before_ordinal = before_ordinal };
-	enum error err = begin(j, before_ordinal, &r.session);
+	struct store_session row = {
+		.id = j->session, .log_id = j->log_id, .created_us = j->created_us
+	};
+	enum error err = stored_session(
+	    j->store, &row, before_ordinal ? before_ordinal - 1 : UINT64_MAX, &r.session);
 
 	if (!err)
 		err = j->store->ops->steps(

@@ -4,6 +4,7 @@
 #include "common/list.h"
 #include "common/mem.h"
 #include "common/table.h"
+#include "graphd/old_keys.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -30,7 +31,8 @@ struct keys {
 	/* First steps of the sessions there were at start, newest first; NULL when all are read. */
 	struct unread *unread;
 	size_t n_unread, n_read;
-	bool is_reading; /* or has read them */
+	bool is_reading;	   /* or has read them */
+	struct json_out read_back; /* the last answer that was read for an old key */
 };
 
 struct keys *
@@ -70,6 +72,7 @@ keys_free(struct keys *k)
 		forget(k, LIST_OF(k->by_age.next, struct entry, age));
 	table_fini(&k->entries);
 	end_reading(k);
+	json_out_fini(&k->read_back);
 	free(k);
 }
 
@@ -260,16 +263,80 @@ find_here(struct keys *k, const struct request *req, struct remembered *out)
 	return e ? KEY_USED : k->unread ? KEY_UNREAD : KEY_NEW;
 }
 
+/* While the step is read that may have had an old key. */
+struct answer_reading {
+	struct span key;
+	uint64_t ordinal;
+	struct json_out *reply;
+	struct remembered *out;
+	bool is_found;
+};
+
+static bool
+take_answer(void *context, const struct store_step *stored)
+{
+	struct answer_reading *r = context;
+	struct step step;
+
+	/* Another one where the step was folded. */
+	if (stored->ordinal != r->ordinal || !step_decode(stored->bytes, &step))
+		return false;
+	r->is_found = step.key && step.reply && span_equal(span_of(step.key), r->key);
+	if (r->is_found) {
+		json_out_clear(r->reply);
+		json_out_bytes(r->reply, span_of(step.reply));
+		*r->out = (struct remembered){ .request_hash = step.request_hash,
+			.reply = json_out_span(r->reply) };
+	}
+	step_fini(&step);
+	return false;
+}
+
+/* Of steps that look alike the newest is read first; nearly always there is one, and it is it. */
+static enum key_state
+find_old(struct keys *k, const struct session *s, struct span key, struct remembered *out)
+{
+	struct store *store = sessions_store(k->sessions);
+	struct answer_reading r = { .key = key, .reply = &k->read_back, .out = out };
+	const struct key_entry *e;
+
+	r.ordinal = old_keys_find(s->old_keys, key, UINT64_MAX);
+	e = r.ordinal ? session_key_displaced(s, key) : NULL;
+	if (e) {
+		*out = (struct remembered){
+			.request_hash = e->request_hash, .error = e->error, .reply = e->reply
+		};
+		return KEY_USED;
+	}
+	for (; r.ordinal; r.ordinal = old_keys_find(s->old_keys, key, r.ordinal)) {
+		if (store->ops->is_busy && store->ops->is_busy(store))
+			return KEY_AWAITS_STORE;
+		out->error = store->ops->steps(store, &s->id, r.ordinal - 1, take_answer, &r);
+		if (r.is_found)
+			return KEY_USED;
+		if (out->error)
+			return KEY_UNREADABLE;
+	}
+	return KEY_NEW;
+}
+
 enum key_state
 keys_find(struct keys *k, const struct request *req, struct session *s, struct remembered *out)
 {
 	const struct key_entry *e = s ? session_key_find(s, req->caller.key) : NULL;
+	enum key_state state = KEY_NEW;
 
-	if (e)
-		*out = (struct remembered){ e->request_hash, e->error, e->reply };
-	else if (command_rows[req->command].kind == COMMAND_MANAGES || !s)
-		return find_here(k, req, out);
-	return e ? KEY_USED : KEY_NEW;
+	if (e) {
+		*out = (struct remembered){
+			.request_hash = e->request_hash, .error = e->error, .reply = e->reply
+		};
+		return KEY_USED;
+	}
+	if (s && s->old_keys)
+		state = find_old(k, s, req->caller.key, out);
+	if (state == KEY_NEW && (command_rows[req->command].kind == COMMAND_MANAGES || !s))
+		state = find_here(k, req, out);
+	return state;
 }
 
 uint64_t

@@ -2,8 +2,9 @@
 /*
  * Idempotency. The keys of a session are remembered by the session; those of commands that name
  * none (create_project and the like) are remembered here: the latest LIMIT_KEYS of them, of
- * LIMIT_KEYS_BYTES with their answers (the newest stays), each by actor and key. One that created a
- * session is also in the first step that the session made itself, where a later graphd finds it.
+ * LIMIT_KEYS_BYTES with their answers (the newest stays), each by actor and key. Of a session's
+ * keys before those that it remembers the answers are read back from its journal. One that created
+ * a session is also in the first step that the session made itself, where a later graphd finds it.
  */
 
 #include "graphd/dispatch.h"
@@ -29,7 +30,9 @@ enum { KEYS_READ_AT_ONCE = 256 };
 enum key_state {
 	KEY_NEW,
 	KEY_USED,
-	KEY_UNREAD /* first steps are still to be read: ask again in another turn */
+	KEY_UNREAD,	  /* first steps are still to be read: ask again in another turn */
+	KEY_AWAITS_STORE, /* the answer is to be read, which would wait for the disk just now */
+	KEY_UNREADABLE, /* the step that may have the answer cannot be read; out->error says why */
 };
 /* session: the one that the request names or, for MANAGES, its arguments; NULL: none. *out is set
  * when the key was used. */

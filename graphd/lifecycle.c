@@ -225,6 +225,14 @@ lifecycle_repeat(struct call *c)
 		/* A commit lies between two shares, and with it the turns of others. */
 		out->unfinished = out->stores = true;
 		return true;
+	case KEY_AWAITS_STORE:
+		out->awaits_store = true;
+		return true;
+	case KEY_UNREADABLE:
+		/* It may have been done. */
+		out->error = answer.error;
+		reply_error(&out->body, out->error, c->why);
+		return true;
 	case KEY_USED:
 		break;
 	}

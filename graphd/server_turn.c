@@ -213,7 +213,7 @@ server_run_behind_store(struct server *s)
 		if (reply->lane)
 			go_on(s, reply);
 		else
-			server_run(s, reply->ask, NULL);
+			server_ask(s, reply->ask);
 		reply->ask = NULL;
 		reply_free(reply);
 	}
@@ -303,6 +303,18 @@ server_ask(struct server *s, struct ask *ask)
 	}
 }
 
+/* While it waited another session may have become the one on its project, and that is read now. */
+static void
+run_in_lane(struct server *s, const struct lane *lane, struct ask *ask)
+{
+	struct uuid session = lane_of(s, ask);
+
+	if (uuid_equal(&session, &lane->session))
+		server_run(s, ask, NULL);
+	else
+		server_ask(s, ask);
+}
+
 void
 server_run_lanes(struct server *s)
 {
@@ -312,11 +324,10 @@ server_run_lanes(struct server *s)
 		struct lane *lane = LIST_OF(l, struct lane, link);
 		struct link *ask;
 
-		/* Held while it runs, so that it is not freed underneath; what runs may hold it
-		 * once more. */
+		/* Held, so that it is not freed underneath; what runs may hold it once more. */
 		lane->holds++;
 		while (lane->holds == 1 && (ask = lane_next(&s->lanes, lane)))
-			server_run(s, LIST_OF(ask, struct ask, link), NULL);
+			run_in_lane(s, lane, LIST_OF(ask, struct ask, link));
 		lane->holds--;
 		next = l->next;
 		lane_settle(&s->lanes, lane);

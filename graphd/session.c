@@ -3,6 +3,7 @@
 #include "common/mem.h"
 #include "common/table.h"
 #include "graphd/ancestry.h"
+#include "graphd/old_keys.h"
 #include "graphd/step_keep.h"
 
 #include <assert.h>
@@ -45,6 +46,7 @@ session_free(struct session *s)
 	list_remove(&s->by_activity);
 	assert(list_is_empty(&s->clients)); /* whoever keeps them lets go of them first */
 	keys_free(s);
+	old_keys_free(s->old_keys);
 	history_fini(&s->history);
 	meta_fini(&s->meta);
 	graph_free(s->graph);

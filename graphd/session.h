@@ -56,6 +56,7 @@ struct session {
 	struct table *keys; /* struct key_entry by key; NULL until first used */
 	struct link keys_by_age;
 	size_t keys_bytes;	   /* of the keys and their answers */
+	struct old_keys *old_keys; /* those before; NULL: none */
 	struct step *open;	   /* the step being made, or NULL */
 	struct json_out *warnings; /* array being written by the rules while a step is open */
 	uint64_t snapshot_ordinal; /* last step that a stored snapshot covers */
@@ -138,7 +139,10 @@ bool session_replay(struct session *, struct step *taken);
 
 /* The remembered answer, or NULL. */
 const struct key_entry *session_key_find(const struct session *, struct span key);
-/* Remembers one; ordinal 0 for a refusal. The oldest go above LIMIT_KEYS and LIMIT_KEYS_BYTES. */
+/* One that had to go for others, the steps of which are not durable yet; or NULL. */
+const struct key_entry *session_key_displaced(const struct session *, struct span key);
+/* Remembers one; ordinal 0 for a refusal. Above LIMIT_KEYS and LIMIT_KEYS_BYTES the oldest go, and
+ * those with a step to old_keys. */
 void session_key_add(struct session *, struct span key, uint64_t request_hash, enum error,
     uint64_t ordinal, struct span reply);
 

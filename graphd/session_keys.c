@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/table.h"
+#include "graphd/old_keys.h"
 #include "graphd/rollback.h"
 
 #include <stdlib.h>
@@ -75,8 +76,27 @@ static void
 make_room(struct session *s, size_t n_bytes)
 {
 	while (s->keys->n >= LIMIT_KEYS ||
-	    (s->keys->n > 0 && s->keys_bytes + n_bytes > LIMIT_KEYS_BYTES))
-		displace(s, entry_of(s->keys_by_age.next));
+	    (s->keys->n > 0 && s->keys_bytes + n_bytes > LIMIT_KEYS_BYTES)) {
+		struct key_entry *oldest = entry_of(s->keys_by_age.next);
+
+		if (oldest->has_step)
+			old_keys_add(&s->old_keys, oldest->key, oldest->ordinal);
+		displace(s, oldest);
+	}
+}
+
+const struct key_entry *
+session_key_displaced(const struct session *s, struct span key)
+{
+	LIST_EACH(l, &s->rollbacks)
+	{
+		LIST_EACH(age, &LIST_OF(l, struct rollback, link)->keys)
+		{
+			if (span_equal(entry_of(age)->key, key))
+				return entry_of(age);
+		}
+	}
+	return NULL;
 }
 
 void
@@ -108,6 +128,7 @@ session_key_add(struct session *s, struct span key, uint64_t request_hash, enum 
 void
 session_keys_revert(struct session *s, struct rollback *rb)
 {
+	old_keys_take_back(s->old_keys, rb->ordinal);
 	while (!list_is_empty(&s->keys_by_age)) {
 		struct key_entry *newest = entry_of(s->keys_by_age.prev);
 		if (newest->ordinal < rb->ordinal)

@@ -1,6 +1,7 @@
 #include "graphd/sessions_rows.h"
 
 #include "common/log.h"
+#include "graphd/stored_session.h"
 
 struct replay {
 	struct session *session;
@@ -22,36 +23,11 @@ replay_step(void *context, const struct store_step *stored)
 	return !r->damaged;
 }
 
-/* The newest snapshot, or an empty session when there is none. */
-static enum error
-load_snapshot(struct sessions *ss, const struct row *r, struct session **out)
-{
-	struct store *store = ss->store;
-	struct json_out bytes = { 0 };
-	uint64_t ordinal = 0;
-	size_t n;
-	enum error err;
-
-	*out = NULL;
-	err = store->ops->snapshot(store, &r->stored.id, UINT64_MAX, &bytes, &ordinal);
-	if (!err && ordinal == 0)
-		*out = session_new(&r->stored.id, &r->stored.log_id, r->stored.created_us);
-	else if (!err)
-		*out = session_restore(json_out_span(&bytes));
-	n = bytes.n;
-	json_out_fini(&bytes);
-	if (err || !*out)
-		return err ? err : ERROR_session_damaged;
-	(*out)->snapshot_ordinal = ordinal;
-	(*out)->snapshot_bytes = n;
-	return OK;
-}
-
 static enum error
 load(struct sessions *ss, struct row *r)
 {
 	struct replay replay = { 0 };
-	enum error err = load_snapshot(ss, r, &replay.session);
+	enum error err = stored_session(ss->store, &r->stored, UINT64_MAX, &replay.session);
 	struct session *s = replay.session;
 
 	if (!err)

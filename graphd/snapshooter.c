@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/owner.h"
 #include "common/table.h"
+#include "graphd/old_keys.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
 	BYTES_PER_NODE = 300,
 	BYTES_PER_STEP = 400,
 	BYTES_PER_KEY = 250,
+	BYTES_PER_OLD_KEY = 6,
 	NODES_INLINE = 2000, /* written down in about a millisecond */
 	PATIENCE_MS = 5000,  /* in which an idle turn may come */
 	TRIES = 20,	     /* that may be ended by a request */
@@ -204,7 +206,8 @@ weight_of(const struct session *s)
 {
 	uint64_t counted = graph_count(s->graph) * BYTES_PER_NODE +
 	    (s->history.n_undo + s->history.n_redo) * BYTES_PER_STEP +
-	    (s->keys ? s->keys->n : 0) * BYTES_PER_KEY;
+	    (s->keys ? s->keys->n : 0) * BYTES_PER_KEY +
+	    old_keys_count(s->old_keys) * BYTES_PER_OLD_KEY;
 
 	return counted > s->snapshot_bytes ? counted : s->snapshot_bytes;
 }

@@ -4,16 +4,24 @@
 #include "common/mem.h"
 #include "common/table.h"
 #include "graphd/codec.h"
+#include "graphd/old_keys.h"
 #include "graphd/rollback.h"
 
 #include <stdlib.h>
 
-enum { SNAPSHOT_FORMAT = 1, HASH_DIGITS = 32, ENTRY_BYTES_MIN = 20, KEY_BYTES_MIN = 12 };
+/* Of format 2 are those with old keys; all else is the same. */
+enum {
+	SNAPSHOT_FORMAT = 1,
+	SNAPSHOT_WITH_OLD_KEYS,
+	HASH_DIGITS = 32,
+	ENTRY_BYTES_MIN = 20,
+	KEY_BYTES_MIN = 12
+};
 
 static void
 code_head(struct json_out *out, const struct session *s)
 {
-	put_byte(out, SNAPSHOT_FORMAT);
+	put_byte(out, old_keys_count(s->old_keys) ? SNAPSHOT_WITH_OLD_KEYS : SNAPSHOT_FORMAT);
 	code_id(out, &s->id);
 	code_id(out, &s->log_id);
 	code_number(out, s->epoch);
@@ -129,6 +137,8 @@ snapshot_write(struct snapshot_writer *w, struct json_out *out, size_t limit_byt
 		code_list(out, &s->history.undo, s->history.n_undo);
 		code_list(out, &s->history.redo, s->history.n_redo);
 		code_keys(out, s);
+		if (old_keys_count(s->old_keys))
+			old_keys_code(out, s->old_keys);
 		w->stage = SNAPSHOT_DONE;
 	}
 	return w->stage == SNAPSHOT_DONE;
@@ -266,10 +276,11 @@ struct session *
 session_restore(struct span bytes)
 {
 	struct reader r = reader_of(bytes);
+	uint64_t format = read_bounded(&r, UINT8_MAX);
 	struct uuid id, log_id;
 	struct session *s;
 
-	if (read_bounded(&r, UINT8_MAX) != SNAPSHOT_FORMAT)
+	if (format != SNAPSHOT_FORMAT && format != SNAPSHOT_WITH_OLD_KEYS)
 		return NULL;
 	id = read_id(&r);
 	log_id = read_id(&r);
@@ -280,6 +291,8 @@ session_restore(struct span bytes)
 	read_list(&r, &s->history, false);
 	read_list(&r, &s->history, true);
 	read_keys(&r, s);
+	if (format == SNAPSHOT_WITH_OLD_KEYS)
+		s->old_keys = old_keys_read(&r);
 	if (reader_is_done(&r))
 		return s;
 	session_free(s);

@@ -82,7 +82,7 @@ struct store_ops {
 	void (*commit)(struct store *, store_done_fn *, void *context);
 
 	/* Reading. error: OK, storage_failed, session_damaged (a checksum or the chain is broken;
-	 * steps before it were given). */
+	 * steps before it were given). Sessions that have ended need not be known. */
 	enum error (*sessions)(struct store *, store_session_fn *, void *context);
 	enum error (*snapshot)(struct store *, const struct uuid *session,
 	    uint64_t not_after_ordinal, struct json_out *bytes,
@@ -132,6 +132,10 @@ struct store_ops {
 	/* Gives fn that step, if there is one. */
 	enum error (*kept)(
 	    struct store *, const struct uuid *session, store_step_fn *, void *context);
+	/* From now on sessions that have ended are read and given like others. */
+	enum error (*know_ended)(struct store *);
+	/* Removes all that is stored of sessions that have ended; all at once. */
+	enum error (*drop_ended)(struct store *);
 };
 
 struct store {

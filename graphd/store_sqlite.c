@@ -1,7 +1,6 @@
 #include "graphd/store_sqlite_heads.h"
 
 #include "common/clock.h"
-#include "common/limits.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -61,7 +60,7 @@ tidy_work(struct sqlite_store *s)
 	changes_init(&rows);
 	w = sqlite_work_new(WORK_TIDY, NULL);
 	s->in_round = false;
-	w->scanned_lsn = sqlite_heads_flush(s, &rows, LIMIT_SESSIONS * 2);
+	w->scanned_lsn = sqlite_heads_flush(s, &rows, SIZE_MAX);
 	if (w->scanned_lsn == s->scanned_lsn)
 		w->scanned_lsn = 0;
 	w->commit = commit_new(&rows, NULL, NULL);
@@ -100,7 +99,7 @@ sqlite_append(struct store *store, const struct store_step *step)
 	struct head *h = sqlite_head_get(s, &step->session);
 
 	if (!h->pending_written)
-		sqlite_head_put_row(s, &s->open, h);
+		sqlite_head_put_row(&s->open, h);
 	sqlite_head_append(s, changes_add_step(&s->open, step));
 }
 
@@ -131,7 +130,7 @@ sqlite_put_session(struct store *store, const struct store_session *session)
 	struct head *h = sqlite_head_get(s, &session->id);
 
 	h->pending_row = *session;
-	sqlite_head_put_row(s, &s->open, h);
+	sqlite_head_put_row(&s->open, h);
 }
 
 static void
@@ -152,7 +151,8 @@ sqlite_commit(struct store *store, store_done_fn *done, void *context)
 	struct sqlite_store *s = sqlite_store_of(store);
 	struct work *w = sqlite_work_new(WORK_COMMIT, NULL);
 
-	if (s->next_lsn - s->scanned_lsn > TAIL_RECORDS)
+	/* Rows that are being written by themselves may yet fail by themselves. */
+	if (s->n_tidying == 0 && s->next_lsn - s->scanned_lsn > TAIL_RECORDS)
 		w->scanned_lsn = sqlite_heads_flush(s, &s->open, ROWS_PER_COMMIT);
 	w->commit = commit_new(&s->open, done, context);
 	s->last_commit_ms = clock_now_ms();
@@ -201,7 +201,7 @@ sqlite_tend(struct store *store, bool idle)
 		write_next_part(s, now_ms);
 	if (!idle || s->under_way > 0 || s->open.n > 0 || now_ms < s->last_commit_ms + IDLE_MS)
 		return true;
-	if (s->n_dirty > 0 || s->next_lsn - 1 > s->scanned_lsn)
+	if (!list_is_empty(&s->behind) || s->next_lsn - 1 > s->scanned_lsn)
 		sqlite_hand_over(s, tidy_work(s));
 	return true;
 }
@@ -250,4 +250,6 @@ const struct store_ops store_sqlite_ops = {
 	.verify = sqlite_verify,
 	.cut = sqlite_cut,
 	.kept = sqlite_kept,
+	.know_ended = sqlite_know_ended,
+	.drop_ended = sqlite_drop_ended,
 };

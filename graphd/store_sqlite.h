@@ -4,9 +4,10 @@
  * store_sqlite_work.c (works to the writer and back), store_sqlite_write.c and
  * store_sqlite_write_rows.c (the writer's thread), store_sqlite_schema.c (opening the file),
  * store_sqlite_read.c and store_sqlite_read_rows.c (reading back), store_sqlite_aside.c (the same
- * in another thread), store_sqlite_cut.c and store_sqlite_verify.c (what graphctl asks for),
- * store_sqlite_heads.h (where each session's chain ends), store_sqlite_place.c (whether the files
- * may be used, and are still where they were). docs/decisions/0003-journal.md says why it is so.
+ * in another thread), store_sqlite_cut.c, store_sqlite_ended.c and store_sqlite_verify.c (what
+ * graphctl asks for), store_sqlite_heads.h (where each session's chain ends), store_sqlite_place.c
+ * (whether the files may be used, and are still where they were). docs/decisions/0003-journal.md
+ * says why it is so.
  *
  * One connection in one process, under one mutex that the writer holds for a whole transaction:
  * what is read is therefore committed.
@@ -27,7 +28,9 @@ enum {
 				   noted, and that of the first */
 	SQLITE_PART_BYTES = 512 * 1024, /* of a snapshot, written in one transaction */
 	SQLITE_SNAPSHOTS_KEPT = 2,
-	MESSAGE_PATH_BYTES = 160, /* so much of a path goes into a message */
+	SQLITE_SNAPSHOT_PARTS = 65536, /* a part's id is that of its snapshot times this, and its
+					  place */
+	MESSAGE_PATH_BYTES = 160,      /* so much of a path goes into a message */
 };
 
 /* Which file was found under a path. */
@@ -112,14 +115,14 @@ struct sqlite_store {
 
 	/* The loop's side. */
 	struct changes open;
-	struct table heads; /* struct head by id */
-	struct head **by_ref;
-	size_t n_refs, refs_capacity; /* refs begin with 1; by_ref[ref - 1] */
-	size_t n_dirty;
+	struct table heads, by_ref; /* struct head by id, and by ref */
+	int64_t last_ref;	    /* the highest that was ever used */
+	struct link behind;	    /* struct head, the longest behind first */
 	int64_t next_lsn, committed_lsn, scanned_lsn;
-	bool in_round; /* of bringing rows up to date */
+	int64_t broken_lsn; /* the first record that continued no chain at the start; 0: none */
+	bool in_round;	    /* of bringing rows up to date */
 	int64_t round_lsn;
-	size_t round_at;       /* next in by_ref */
+	size_t n_tidying;      /* works of that kind under way */
 	struct link snapshots; /* struct snapshot_job, the first one being written */
 	int64_t next_snapshot;
 	bool part_under_way;
@@ -180,6 +183,10 @@ enum error sqlite_backup_slice(
 enum error sqlite_cut(struct store *, const struct uuid *session, uint64_t ordinal, uint64_t seq,
     struct span snapshot, uint64_t kept);
 enum error sqlite_kept(struct store *, const struct uuid *session, store_step_fn *, void *context);
+
+/* store_sqlite_ended.c */
+enum error sqlite_know_ended(struct store *);
+enum error sqlite_drop_ended(struct store *);
 
 /* store_sqlite_verify.c */
 enum error sqlite_verify(struct store *, store_flaw_fn *, void *context);

@@ -57,16 +57,18 @@ find_record(struct sqlite_store *s, const struct head *h, uint64_t ordinal, stru
 	return rc;
 }
 
-/* Backwards through the links: the journal has no index by session. */
+/* Backwards through the links: the journal has no index by session. A wrong one must not lead into
+ * the records of another. */
 static int
 drop_records(struct sqlite_store *s, const struct head *h, int64_t lsn)
 {
 	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(
-	    s->db, "DELETE FROM journal WHERE lsn = ?1 RETURNING previous", -1, &q, NULL);
+	int rc = sqlite3_prepare_v2(s->db,
+	    "DELETE FROM journal WHERE lsn = ?1 AND session = ?2 RETURNING previous", -1, &q, NULL);
 
 	while (rc == SQLITE_OK && lsn > h->cut.lsn) {
 		sqlite3_bind_int64(q, 1, lsn);
+		sqlite3_bind_int64(q, 2, h->ref);
 		rc = sqlite3_step(q) == SQLITE_ROW ? SQLITE_OK : SQLITE_CORRUPT;
 		lsn = rc == SQLITE_OK ? sqlite3_column_int64(q, 0) : 0;
 		sqlite3_reset(q);

@@ -79,6 +79,33 @@ read_link(struct walk *w, int64_t lsn, uint64_t ordinal, int64_t *previous)
 	return err;
 }
 
+/* The end that the session's row tells of, where no step behind a snapshot leads there: what is
+ * appended to a wrong one could not be read again. */
+static enum error
+check_end(struct walk *w)
+{
+	const struct chain_end *end = &w->head->committed, *cut = &w->head->cut;
+	sqlite3_stmt *q = w->store->statements[Q_STEP_LINK];
+	enum error err = OK;
+	int rc;
+
+	/* No record is left, or there never was one. */
+	if (end->lsn == cut->lsn && end->ordinal == cut->ordinal)
+		return OK;
+	pthread_mutex_lock(&w->store->db_lock);
+	sqlite3_bind_int64(q, 1, end->lsn);
+	rc = sqlite3_step(q);
+	if (rc != SQLITE_ROW)
+		err = read_failed(w, end->lsn, rc);
+	else if (sqlite3_column_int64(q, 0) != w->head->ref ||
+	    (uint64_t)sqlite3_column_int64(q, 2) != end->ordinal ||
+	    (uint64_t)sqlite3_column_int64(q, 3) != end->checksum)
+		err = damaged(w, end->lsn, "it is not the end that the session's row tells of");
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&w->store->db_lock);
+	return err;
+}
+
 static void
 fill_record(struct record *r, const struct head *head, sqlite3_stmt *q)
 {
@@ -225,6 +252,10 @@ give_all(struct walk *w)
 
 	if (w->after_ordinal < w->head->cut.ordinal)
 		w->after_ordinal = w->head->cut.ordinal;
+	if (w->after_ordinal == end->ordinal)
+		err = check_end(w);
+	if (err)
+		return err;
 	for (uint64_t k = w->after_ordinal / SQLITE_MARK_EVERY;
 	     k * SQLITE_MARK_EVERY < end->ordinal; k++) {
 		err = give_block(w, k);

@@ -30,12 +30,11 @@ sqlite_read_sessions(struct store *store, store_session_fn *fn, void *context)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
 
-	for (size_t i = 0; i < s->n_refs; i++) {
-		const struct head *h = s->by_ref[i];
+	const struct head *h;
 
-		if (h && h->written && !uuid_is_nil(&h->row.log_id) && !fn(context, &h->row))
+	for (size_t i = 0; (h = table_next(&s->heads, &i));)
+		if (h->written && !uuid_is_nil(&h->row.log_id) && !fn(context, &h->row))
 			break;
-	}
 	return OK;
 }
 
@@ -118,17 +117,22 @@ sqlite_read_snapshot(struct store *store, const struct uuid *session, uint64_t n
 	    s, sqlite_head_find(s, session), not_after_ordinal, bytes, ordinal);
 }
 
+/* False: the row is damaged. A text may be none, whatever the schema says, where a page is wrong.
+ */
 static bool
 fill_project(struct store_project *p, sqlite3_stmt *q)
 {
-	if (sqlite3_column_bytes(q, 0) != UUID_BYTES)
-		return false;
 	memset(p, 0, sizeof *p);
-	memcpy(p->id.bytes, sqlite3_column_blob(q, 0), UUID_BYTES);
 	p->name = (const char *)sqlite3_column_text(q, 1);
 	p->template_id = (const char *)sqlite3_column_text(q, 2);
 	p->revision = (uint64_t)sqlite3_column_int64(q, 3);
 	p->saved_us = (uint64_t)sqlite3_column_int64(q, 4);
+	if (sqlite3_column_bytes(q, 0) != UUID_BYTES || !p->name || !p->template_id ||
+	    p->revision > INT64_MAX - 1) {
+		log_warn("store", "the row of a project is damaged and is passed over");
+		return false;
+	}
+	memcpy(p->id.bytes, sqlite3_column_blob(q, 0), UUID_BYTES);
 	return true;
 }
 
@@ -142,7 +146,7 @@ sqlite_read_projects(struct store *store, store_project_fn *fn, void *context)
 
 	pthread_mutex_lock(&s->db_lock);
 	while ((rc = sqlite3_step(q)) == SQLITE_ROW)
-		if (!fill_project(&p, q) || !fn(context, &p))
+		if (fill_project(&p, q) && !fn(context, &p))
 			break;
 	sqlite3_reset(q);
 	pthread_mutex_unlock(&s->db_lock);
@@ -167,7 +171,8 @@ copy_project(struct sqlite_store *s, const struct uuid *id, struct project_copy 
 	pthread_mutex_lock(&s->db_lock);
 	sqlite3_bind_blob(q, 1, id->bytes, UUID_BYTES, SQLITE_STATIC);
 	rc = sqlite3_step(q);
-	if (rc == SQLITE_ROW && fill_project(p, q)) {
+	/* Without its newest revision there is only the row. */
+	if (rc == SQLITE_ROW && fill_project(p, q) && sqlite3_column_type(q, 6) == SQLITE_BLOB) {
 		size_t n = (size_t)sqlite3_column_bytes(q, 6);
 
 		out->checksum = (uint64_t)sqlite3_column_int64(q, 5);
@@ -191,8 +196,11 @@ sqlite_read_project(struct store *store, const struct uuid *id, store_project_fn
 
 	if (copy.bytes && sqlite_bytes_checksum(copy.project.bytes) == copy.checksum) {
 		fn(context, &copy.project);
-	} else if (copy.bytes) {
-		log_warn("store", "the newest revision of project \"%s\" is damaged", copy.name);
+	} else if (rc == SQLITE_ROW) {
+		char text[UUID_TEXT + 1];
+
+		uuid_format(id, text);
+		log_warn(text, "the newest revision of this project is damaged");
 		err = ERROR_session_damaged;
 	} else if (rc != SQLITE_DONE) {
 		err = sqlite_read_failed(s, rc);

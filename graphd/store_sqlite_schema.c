@@ -55,6 +55,8 @@ static const char *const migrations[] = {
 	" previous_checksum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;",
 	/* Which project a session is on; NULL: none, or the row was written before. */
 	"ALTER TABLE sessions ADD COLUMN project BLOB;",
+	/* A start reads the sessions that go on, however many have ended. */
+	"CREATE INDEX sessions_open ON sessions(ref) WHERE closed = 0;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -84,13 +86,14 @@ static const char *const texts[STATEMENTS] = {
 	[Q_SNAPSHOT_DROP] = "DELETE FROM snapshots WHERE id = ?1",
 	[Q_PARTS_DROP] =
 	    "DELETE FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536",
-	[Q_STEP_LINK] = "SELECT session, previous, ordinal FROM journal WHERE lsn = ?1",
+	[Q_STEP_LINK] = "SELECT session, previous, ordinal, checksum FROM journal WHERE lsn = ?1",
 	[Q_STEP_READ] = "SELECT session, previous, ordinal, first_seq, last_seq, time_us, checksum,"
 			" previous_checksum, bytes FROM journal WHERE lsn = ?1",
 	[Q_MARK_READ] = "SELECT last_seq, lsn FROM marks WHERE session = ?1 AND ordinal = ?2",
-	[Q_SNAPSHOT_FIND] =
-	    "SELECT id, ordinal, checksum FROM snapshots WHERE session = ?1 AND ordinal <= ?2"
-	    " ORDER BY ordinal DESC LIMIT 1",
+	[Q_SNAPSHOT_FIND] = "SELECT id, ordinal, checksum FROM snapshots WHERE session = ?1 AND "
+			    "ordinal BETWEEN 1 AND "
+			    "?2"
+			    " ORDER BY ordinal DESC LIMIT 1",
 	[Q_PARTS_READ] =
 	    "SELECT bytes FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536"
 	    " ORDER BY id",
@@ -100,7 +103,7 @@ static const char *const texts[STATEMENTS] = {
 	    "SELECT id, name, template_id, revision, saved_us FROM projects ORDER BY name, id",
 	[Q_PROJECT_READ] =
 	    "SELECT p.id, p.name, p.template_id, p.revision, p.saved_us, r.checksum, r.bytes"
-	    " FROM projects p JOIN revisions r ON r.project = p.id AND r.revision = p.revision"
+	    " FROM projects p LEFT JOIN revisions r ON r.project = p.id AND r.revision = p.revision"
 	    " WHERE p.id = ?1",
 };
 

@@ -9,9 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The last record seen of a session. */
+struct seen {
+	int64_t ref;
+	struct chain_end end;
+};
+
 struct verifying {
 	struct sqlite_store *store;
-	struct chain_end *ends; /* by ref - 1: the last record seen of each session */
+	struct table seen; /* struct seen of each session, by ref */
 	store_flaw_fn *fn;
 	void *context;
 };
@@ -38,12 +44,6 @@ flaw(struct verifying *v, const struct head *h, const struct chain_end *at, cons
 		f.first_seq = at->seq;
 	}
 	v->fn(v->context, &f);
-}
-
-static struct head *
-head_of_ref(const struct verifying *v, int64_t ref)
-{
-	return ref > 0 && (size_t)ref <= v->store->n_refs ? v->store->by_ref[ref - 1] : NULL;
 }
 
 static uint64_t
@@ -95,7 +95,7 @@ static void
 look_at_record(struct verifying *v, sqlite3_stmt *q)
 {
 	int64_t lsn = sqlite3_column_int64(q, 0), ref = sqlite3_column_int64(q, 1);
-	struct head *h = head_of_ref(v, ref);
+	struct head *h = sqlite_head_of_ref(v->store, ref);
 	struct chain_end at = { .lsn = lsn, .ordinal = number(q, 3), .seq = number(q, 4) };
 	struct chain_end *last;
 	struct store_step step;
@@ -104,7 +104,7 @@ look_at_record(struct verifying *v, sqlite3_stmt *q)
 		flaw(v, NULL, &at, "record %" PRId64 " belongs to no session", lsn);
 		return;
 	}
-	last = &v->ends[ref - 1];
+	last = &((struct seen *)table_find(&v->seen, &ref))->end;
 	step = (struct store_step){ .session = h->id,
 		.ordinal = number(q, 3),
 		.first_seq = number(q, 4),
@@ -127,7 +127,7 @@ look_at_record(struct verifying *v, sqlite3_stmt *q)
 static void
 look_at_kept(struct verifying *v, sqlite3_stmt *q)
 {
-	const struct head *h = head_of_ref(v, sqlite3_column_int64(q, 0));
+	const struct head *h = sqlite_head_of_ref(v->store, sqlite3_column_int64(q, 0));
 	struct chain_end at = { .ordinal = number(q, 1), .seq = number(q, 2) };
 	struct store_step step = { .ordinal = number(q, 1),
 		.first_seq = number(q, 2),
@@ -147,7 +147,7 @@ look_at_kept(struct verifying *v, sqlite3_stmt *q)
 static void
 look_at_mark(struct verifying *v, sqlite3_stmt *q)
 {
-	const struct head *h = head_of_ref(v, sqlite3_column_int64(q, 0));
+	const struct head *h = sqlite_head_of_ref(v->store, sqlite3_column_int64(q, 0));
 	struct chain_end at = { .ordinal = number(q, 1), .seq = number(q, 2) };
 
 	if (!h)
@@ -161,7 +161,7 @@ look_at_mark(struct verifying *v, sqlite3_stmt *q)
 static void
 look_at_snapshot(struct verifying *v, sqlite3_stmt *q)
 {
-	const struct head *h = head_of_ref(v, sqlite3_column_int64(q, 1));
+	const struct head *h = sqlite_head_of_ref(v->store, sqlite3_column_int64(q, 1));
 	struct chain_end at = { .ordinal = number(q, 2), .seq = number(q, 3) };
 	sqlite3_stmt *parts = v->store->statements[Q_PARTS_READ];
 	struct json_out all = { 0 };
@@ -192,15 +192,41 @@ look_at_revision(struct verifying *v, sqlite3_stmt *q)
 static void
 look_at_ends(struct verifying *v)
 {
-	for (size_t i = 0; i < v->store->n_refs; i++) {
-		const struct head *h = v->store->by_ref[i];
-		const struct chain_end *end = &v->ends[i];
+	const struct seen *seen;
 
-		if (h && (end->lsn != h->committed.lsn || end->checksum != h->committed.checksum))
+	for (size_t i = 0; (seen = table_next(&v->seen, &i));) {
+		const struct head *h = sqlite_head_of_ref(v->store, seen->ref);
+		const struct chain_end *end = &seen->end;
+
+		if (end->lsn != h->committed.lsn || end->checksum != h->committed.checksum)
 			flaw(v, h, NULL,
 			    "its records end with step %" PRIu64 ", its row says %" PRIu64,
 			    end->ordinal, h->committed.ordinal);
 	}
+}
+
+static void
+begin_chains(struct verifying *v)
+{
+	const struct head *h;
+
+	table_init(&v->seen, offsetof(struct seen, ref), sizeof(int64_t));
+	for (size_t i = 0; (h = table_next(&v->store->heads, &i));) {
+		struct seen *seen = xcalloc(1, sizeof *seen);
+
+		*seen = (struct seen){ h->ref, h->cut };
+		table_add(&v->seen, seen);
+	}
+}
+
+static void
+end_chains(struct verifying *v)
+{
+	struct seen *seen;
+
+	for (size_t i = 0; (seen = table_next(&v->seen, &i));)
+		free(seen);
+	table_fini(&v->seen);
 }
 
 enum error
@@ -210,10 +236,7 @@ sqlite_verify(struct store *store, store_flaw_fn *fn, void *context)
 	struct verifying v = { .store = s, .fn = fn, .context = context };
 	bool read = true;
 
-	v.ends = xcalloc(s->n_refs + 1, sizeof *v.ends);
-	for (size_t i = 0; i < s->n_refs; i++)
-		if (s->by_ref[i])
-			v.ends[i] = s->by_ref[i]->cut;
+	begin_chains(&v);
 	pthread_mutex_lock(&s->db_lock);
 	read &= each_row(&v, "the file", "PRAGMA integrity_check(20)", look_at_page);
 	if (each_row(&v, "the journal", "SELECT * FROM journal ORDER BY lsn", look_at_record))
@@ -232,6 +255,6 @@ sqlite_verify(struct store *store, store_flaw_fn *fn, void *context)
 	    " FROM revisions r",
 	    look_at_revision);
 	pthread_mutex_unlock(&s->db_lock);
-	free(v.ends);
+	end_chains(&v);
 	return read ? OK : ERROR_storage_failed;
 }

@@ -28,6 +28,7 @@ sqlite_hand_over(struct sqlite_store *s, struct work *w)
 {
 	w->epoch = s->epoch;
 	s->under_way++;
+	s->n_tidying += w->kind == WORK_TIDY;
 	if (is_little(s, w) && sqlite_write_now(s, w))
 		return;
 	pthread_mutex_lock(&s->lock);
@@ -87,6 +88,7 @@ commit_is_back(struct sqlite_store *s, const struct work *w)
 static void
 tidy_is_back(struct sqlite_store *s, const struct work *w)
 {
+	s->n_tidying--;
 	if (w->error)
 		sqlite_heads_redirty(s);
 	else

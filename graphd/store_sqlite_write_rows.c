@@ -142,6 +142,14 @@ carry_out(struct sqlite_store *s, const struct change *change)
 	return SQLITE_MISUSE;
 }
 
+/* Where a chain is broken each start must find it so: else the session would seem to end before. */
+static int64_t
+scanned_until(const struct sqlite_store *s, const struct work *w)
+{
+	return s->broken_lsn && w->scanned_lsn >= s->broken_lsn ? s->broken_lsn - 1
+								: w->scanned_lsn;
+}
+
 static int
 write_changes(struct sqlite_store *s, const struct work *w)
 {
@@ -152,7 +160,7 @@ write_changes(struct sqlite_store *s, const struct work *w)
 	if (rc == SQLITE_OK && w->probe)
 		rc = finish(s, Q_PROBE);
 	if (rc == SQLITE_OK && w->scanned_lsn)
-		rc = finish_with_number(s, Q_META_PUT, w->scanned_lsn);
+		rc = finish_with_number(s, Q_META_PUT, scanned_until(s, w));
 	return rc;
 }
 
@@ -214,6 +222,9 @@ sqlite_transaction(struct sqlite_store *s, const struct work *w)
 	int rc;
 
 	failpoint("before-begin");
+	/* One that failed, and could not be rolled back for want of memory. */
+	if (!sqlite3_get_autocommit(s->db))
+		finish(s, Q_ROLLBACK);
 	rc = finish(s, Q_BEGIN);
 	if (rc != SQLITE_OK)
 		return rc;

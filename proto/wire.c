@@ -122,7 +122,9 @@ take_pair(struct span *left, struct span *head, struct span *body)
 bool
 wire_row_fits(size_t row_bytes, struct span head, struct span body)
 {
-	return row_bytes + sizeof(WIRE_ROW) + LENGTHS_BYTES + head.n + body.n <= LIMIT_ROW_BYTES;
+	size_t before = row_bytes ? row_bytes : sizeof(WIRE_ROW) - 1;
+
+	return before + LENGTHS_BYTES + head.n + body.n <= LIMIT_ROW_BYTES;
 }
 
 void

@@ -166,7 +166,7 @@ START_TEST(ending_a_session_twice_under_one_key_succeeds_twice)
 }
 END_TEST
 
-START_TEST(a_session_remembers_the_latest_keys_only)
+START_TEST(a_session_remembers_the_latest_refusals_only)
 {
 	char key[16];
 
@@ -174,7 +174,8 @@ START_TEST(a_session_remembers_the_latest_keys_only)
 	for (int i = 0; i <= LIMIT_KEYS; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
 		d->caller.key = span_of(key);
-		ask(d, COMMAND_undo, &s, "{}");
+		ask(d, COMMAND_delete_node, &s, "{'node_id':'%s'}", text_of(&s));
+		ck_assert_int_eq(d->error, ERROR_node_not_found);
 	}
 	d->caller.key = SPAN("k1");
 	ask(d, COMMAND_redo, &s, "{}");
@@ -347,7 +348,7 @@ main(void)
 	tcase_add_test(tc, a_session_is_created_once_for_a_key_over_a_restart_too);
 	tcase_add_test(tc, a_key_whose_commit_failed_counts_as_never_used);
 	tcase_add_test(tc, ending_a_session_twice_under_one_key_succeeds_twice);
-	tcase_add_test(tc, a_session_remembers_the_latest_keys_only);
+	tcase_add_test(tc, a_session_remembers_the_latest_refusals_only);
 	tcase_add_test(tc, after_a_restart_the_oldest_key_is_forgotten_first);
 	tcase_add_test(tc, keys_without_a_session_are_remembered_to_the_same_number);
 	tcase_add_test(tc, what_was_used_before_a_start_is_read_a_few_sessions_at_a_time);

@@ -1,5 +1,6 @@
 /* In which order requests run: those that concern a session keep their place among its own. */
 
+#include "common/loop.h"
 #include "memory_server.h"
 
 #include <stdio.h>
@@ -85,6 +86,34 @@ START_TEST(the_session_that_is_named_counts_and_not_another_one_on_its_project)
 }
 END_TEST
 
+START_TEST(who_names_a_project_waits_for_the_reader_of_the_session_that_is_on_it_by_then)
+{
+	char args[300], other[64];
+	struct answer a;
+	unsigned tree;
+
+	snprintf(args, sizeof args, "{\"project_id\":\"%s\"}", project);
+	client_expect(&f, "OK", "SaveProject", "", "", args);
+	a = client_ask(&f, "OpenProject", "", MINIMAL, args);
+	answer_text(&a, "session_id", other);
+	answer_fini(&a);
+	tree = client_send(&f.asker, "GetTree", session, "", "");
+	client_send(&f.asker, "SaveProject", "", "", args);
+	/* It waits for the first one, which is well on its way when the other one is used. */
+	for (int i = 0; i < 4; i++)
+		loop_turn(f.loop, 10);
+	client_send(&f.asker, "GetTree", other, "", "");
+	for (unsigned i = 0; i < 3; i++) {
+		static const unsigned order[] = { 0, 2, 1 };
+
+		a = client_await(&f, &f.asker);
+		ck_assert_uint_eq(a.id, tree + order[i]);
+		ck_assert_str_eq(a.status, "OK");
+		answer_fini(&a);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -94,5 +123,7 @@ main(void)
 	tcase_set_timeout(turn, 60);
 	tcase_add_test(turn, who_names_a_session_in_the_arguments_waits_for_its_reader);
 	tcase_add_test(turn, the_session_that_is_named_counts_and_not_another_one_on_its_project);
+	tcase_add_test(
+	    turn, who_names_a_project_waits_for_the_reader_of_the_session_that_is_on_it_by_then);
 	return run_tests(turn);
 }

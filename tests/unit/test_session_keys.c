@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/table.h"
 #include "graph_fixture.h"
+#include "graphd/old_keys.h"
 #include "graphd/session.h"
 #include "run_tests.h"
 
@@ -169,6 +170,64 @@ START_TEST(a_session_read_back_remembers_as_much)
 }
 END_TEST
 
+START_TEST(a_session_read_back_knows_where_older_answers_are)
+{
+	struct session *s = new_session(), *again;
+	struct json_out bytes = { 0 };
+
+	for (int i = 0; i < FIT + 5; i++)
+		remember(s, i, (uint64_t)i + 1, BIG);
+	session_snapshot(s, &bytes);
+	again = session_restore(json_out_span(&bytes));
+	ck_assert_uint_eq(old_keys_count(again->old_keys), 5);
+	for (int i = 0; i < 5; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "%d", i);
+		ck_assert_uint_eq(
+		    old_keys_find(again->old_keys, span_of(key), UINT64_MAX), (uint64_t)i + 1);
+	}
+	/* Those that are remembered no more and were refusals are nowhere. */
+	remember(again, 100, 0, BIG);
+	for (int i = 0; i < FIT; i++)
+		remember(again, 200 + i, 50 + (uint64_t)i, BIG);
+	ck_assert(!knows(again, 100));
+	ck_assert_uint_eq(old_keys_find(again->old_keys, SPAN("100"), UINT64_MAX), 0);
+	json_out_fini(&bytes);
+	session_free(s);
+	session_free(again);
+}
+END_TEST
+
+START_TEST(what_was_pushed_out_by_a_step_under_way_is_at_hand_until_that_is_durable)
+{
+	struct session *s = new_session();
+	struct step *step;
+
+	for (int i = 0; i < FIT; i++)
+		remember(s, i, 1, BIG);
+	s->ordinal = 1;
+	step = do_edit(s, "ann", add_edit(1, 0, 0, "x"));
+	remember(s, 100, step->ordinal, BIG);
+	ck_assert(!knows(s, 0));
+	ck_assert_uint_eq(old_keys_find(s->old_keys, SPAN("0"), UINT64_MAX), 1);
+	ck_assert_ptr_nonnull(session_key_displaced(s, SPAN("0")));
+	session_settled(s, step->ordinal);
+	ck_assert_ptr_null(session_key_displaced(s, SPAN("0")));
+	free_step(step);
+	/* One that is pushed out itself goes with its step, when that is taken back. */
+	step = do_edit(s, "ann", add_edit(2, 0, 0, "y"));
+	remember(s, 101, step->ordinal, BIG);
+	remember(s, 102, step->ordinal, LIMIT_KEYS_BYTES);
+	ck_assert_uint_eq(old_keys_find(s->old_keys, SPAN("101"), UINT64_MAX), step->ordinal);
+	session_revert(s, step);
+	ck_assert_uint_eq(old_keys_find(s->old_keys, SPAN("101"), UINT64_MAX), 0);
+	ck_assert_uint_eq(old_keys_find(s->old_keys, SPAN("0"), UINT64_MAX), 1);
+	free_step(step);
+	session_free(s);
+}
+END_TEST
+
 START_TEST(answers_without_a_step_leave_and_come_with_their_bytes)
 {
 	struct session *s = new_session();
@@ -196,6 +255,9 @@ main(void)
 	tcase_add_test(tests, the_oldest_answers_are_forgotten_when_all_are_too_long);
 	tcase_add_test(tests, all_that_one_long_answer_pushed_out_come_back_in_their_order);
 	tcase_add_test(tests, a_session_read_back_remembers_as_much);
+	tcase_add_test(tests, a_session_read_back_knows_where_older_answers_are);
+	tcase_add_test(
+	    tests, what_was_pushed_out_by_a_step_under_way_is_at_hand_until_that_is_durable);
 	tcase_add_test(tests, answers_without_a_step_leave_and_come_with_their_bytes);
 	return run_tests(tests);
 }

@@ -320,6 +320,18 @@ START_TEST(a_cut_that_does_not_fit_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_wrong_link_does_not_lead_a_cut_into_another_session)
+{
+	fill(1, 1, 10);
+	fill(2, 1, 10);
+	tamper_and_reopen("UPDATE journal SET previous = 3 WHERE session = 2 AND ordinal = 4");
+	ck_assert_int_eq(cut(2, 8, SPAN("eight")), ERROR_session_damaged);
+	check_steps(1, 0, 1, 10);
+	ck_assert_int_eq(cut(1, 5, SPAN("five")), OK);
+	check_steps(1, 0, 6, 10);
+}
+END_TEST
+
 static bool
 keep(void *context, const struct store_step *step)
 {
@@ -433,6 +445,7 @@ main(void)
 	tcase_add_test(tc, a_snapshot_of_many_parts_comes_back_whole);
 	tcase_add_test(tc, one_of_the_steps_that_go_can_be_kept);
 	tcase_add_test(tc, a_cut_that_does_not_fit_changes_nothing);
+	tcase_add_test(tc, a_wrong_link_does_not_lead_a_cut_into_another_session);
 	tcase_add_test(tc, a_step_without_events_is_read_back);
 	tcase_add_test(tc, a_copy_in_slices_holds_what_was_written_meanwhile);
 	tcase_add_test(tc, only_one_copy_is_made_at_a_time_and_one_given_up_leaves_nothing);

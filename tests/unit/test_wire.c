@@ -179,6 +179,21 @@ START_TEST(a_row_gives_back_one_after_another_what_was_put)
 }
 END_TEST
 
+START_TEST(a_row_is_filled_to_its_last_byte_and_no_further)
+{
+	static char bytes[LIMIT_ROW_BYTES];
+	struct json_out row = { 0 };
+	size_t rest = LIMIT_ROW_BYTES - (sizeof(WIRE_ROW) - 1) - 8 - 4;
+
+	ck_assert(wire_row_fits(0, SPAN("head"), (struct span){ bytes, rest }));
+	ck_assert(!wire_row_fits(0, SPAN("head"), (struct span){ bytes, rest + 1 }));
+	wire_row_put(SPAN("head"), (struct span){ bytes, rest - 1000 }, &row);
+	ck_assert(wire_row_fits(row.n, SPAN("head"), (struct span){ bytes, 1000 - 8 - 4 }));
+	ck_assert(!wire_row_fits(row.n, SPAN("head"), (struct span){ bytes, 1000 - 8 - 3 }));
+	json_out_fini(&row);
+}
+END_TEST
+
 /* Each copy is as long as what it holds, so that a sanitizer sees what reads beyond it. */
 START_TEST(a_row_that_is_cut_off_gives_what_stands_whole_before_the_cut)
 {
@@ -301,6 +316,7 @@ main(void)
 	tcase_add_test(tc, a_packed_head_comes_back_as_it_was_put_and_shorter_ones_are_none);
 	tcase_add_test(tc, a_packed_answer_head_comes_back_as_it_was_put);
 	tcase_add_test(tc, a_row_gives_back_one_after_another_what_was_put);
+	tcase_add_test(tc, a_row_is_filled_to_its_last_byte_and_no_further);
 	tcase_add_test(tc, a_row_that_is_cut_off_gives_what_stands_whole_before_the_cut);
 	tcase_add_test(tc, packed_events_come_back_one_after_another);
 	tcase_add_test(tc, a_packed_message_that_is_cut_off_gives_the_whole_events_before_the_cut);
