@@ -25,9 +25,12 @@ class Page(ProjectTest):
         self.assertEqual((whole["first_seq"], whole["more"]), (1, False))
         for entry in whole["events"]:
             self.assert_event_is_whole(entry)
-        for since in (1, 3, whole["seq"] - 1, whole["seq"], whole["seq"] + 100):
-            part = self.page(f"since={since}")["events"]
-            self.assertEqual(part, [e for e in whole["events"] if e["seq"] > since])
+        for since in (1, 3, whole["seq"] - 1, whole["seq"]):
+            part = self.page(f"since={since}")
+            self.assertEqual(part["events"], [e for e in whole["events"] if e["seq"] > since])
+            self.assertNotIn("resync", part)
+        beyond = self.page(f"since={whole['seq'] + 1}")
+        self.assertEqual([e["event"] for e in beyond["events"]], ["session:resync"])
 
     def test_a_page_can_be_cut_anywhere(self):
         self.do("Batch", commands=[{"command_type": "CreateNode", "data": {
