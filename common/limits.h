@@ -42,6 +42,8 @@ enum {
 	/* graph */
 	LIMIT_NODES = 1000000,
 	LIMIT_DEPTH = 256,
+	/* a graph of nested nodes, two levels for each of its tree, with a value in the deepest */
+	LIMIT_JSON_IMPORT_DEPTH = 2 * (LIMIT_DEPTH + 4) + LIMIT_JSON_DEPTH,
 	LIMIT_PROPERTIES = 256, /* of one node */
 	LIMIT_VALUE_BYTES = 256 * 1024,
 	LIMIT_NAME_BYTES = 1024,

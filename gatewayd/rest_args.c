@@ -7,11 +7,10 @@
 
 enum { COLUMN_MAX = 20 };
 
-/* A nested graph needs two levels for each level of its tree. */
 static const struct json_bounds usual = { LIMIT_JSON_DEPTH, LIMIT_JSON_VALUES,
 	LIMIT_JSON_TEXT_BYTES, LIMIT_JSON_KEY_BYTES };
-static const struct json_bounds import = { 2 * LIMIT_DEPTH + LIMIT_JSON_DEPTH,
-	LIMIT_JSON_IMPORT_VALUES, LIMIT_IMPORT_BYTES, LIMIT_JSON_KEY_BYTES };
+static const struct json_bounds import = { LIMIT_JSON_IMPORT_DEPTH, LIMIT_JSON_IMPORT_VALUES,
+	LIMIT_IMPORT_BYTES, LIMIT_JSON_KEY_BYTES };
 
 enum error
 rest_scan(struct span text, bool is_import, struct refusal *why)

@@ -77,6 +77,10 @@ enum error rest_args(struct rest_call *, enum command, unsigned flags, struct sp
  * null. */
 enum error rest_text(struct rest_call *, const char *name, struct span value, struct span *out);
 
+/* Whether this is a page that says there is nothing to go on from: then a poll answers, which
+ * brings what to begin anew with. */
+bool rest_begins_anew(struct rest_call *, struct span body);
+
 /* What routes.def calls LOCAL. */
 #define ROUTE(method, path, command, status, flags)
 #define LOCAL(method, path, function, flags) void rest_##function(struct rest_call *);

@@ -183,3 +183,19 @@ rest_events(struct rest_call *c)
 	else
 		ask_for_page(c, &join, limit);
 }
+
+bool
+rest_begins_anew(struct rest_call *c, struct span body)
+{
+	/* graphd says it before anything long. */
+	static const char nothing[] = "{\"events\":[],\"resync\":true,";
+	const struct rest_live *live = &c->rest->settings.live;
+	struct join join;
+
+	if (c->command != COMMAND_list_events || !live->poll || body.n < sizeof nothing - 1 ||
+	    memcmp(body.p, nothing, sizeof nothing - 1) != 0 || read_join(c, &join))
+		return false;
+	rest_add_headers(c->rest, c->http);
+	live->poll(live->hub, c->http, &join, 1, 0);
+	return true;
+}

@@ -229,6 +229,8 @@ rest_answer(struct rest_call *c, enum error err, struct span body)
 		answer_error(c, err, body);
 		return;
 	}
+	if (rest_begins_anew(c, body))
+		return;
 	tag = make_tag(c, body);
 	if (tag.p) {
 		http_add_header(c->http, "ETag", tag);

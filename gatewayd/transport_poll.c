@@ -2,7 +2,8 @@
  * Long poll: the answer is that of ListEvents, held back until there is something to say.
  * Membership in the hub serves as the alarm clock; what is answered is read from the journal, so
  * both kinds of reading agree. But that of an ended session cannot be read any more: its last
- * events are kept as they are heard, and given behind what was read before.
+ * events are kept as they are heard, and given behind what was read before. Who claims a place that
+ * the journal does not have is given a page with nothing but session:resync.
  */
 
 #include "common/clock.h"
@@ -10,6 +11,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/owner.h"
+#include "gatewayd/beginning.h"
 #include "gatewayd/live.h"
 #include "gatewayd/page.h"
 #include "gatewayd/transport.h"
@@ -27,6 +29,8 @@ struct poll {
 	struct loop_timer due;	/* the end of its waiting */
 	struct loop_timer news; /* asks as soon as the delivery that woke it is over */
 	uint64_t limit;
+	struct beginning anew;	    /* as far as a page said that there is nothing to go on from */
+	uint64_t first_seq;	    /* of what is kept, then */
 	uint64_t number;	    /* of the question under way, or 0 */
 	char log_id[UUID_TEXT + 1]; /* as the client named it; empty: it did not */
 	bool is_due;		    /* the time is over: whatever is there is the answer */
@@ -80,6 +84,89 @@ forget_heard(struct poll *p)
 	p->has_missed = false;
 }
 
+static void
+answer(struct poll *p, struct json_out *page)
+{
+	struct http_request *request = p->request;
+	size_t n;
+	char *text = json_out_take(page, &n);
+
+	poll_free(p);
+	http_reply(request, 200, "application/json", text, n);
+}
+
+static void
+write_resync(const struct poll *p, struct json_out *out, const struct beginning *b)
+{
+	struct json_out body = { 0 };
+	struct delivery d = { .event = EVENT_session_resync, .seq = b->seq };
+
+	beginning_write(&body, &p->wish.session, b);
+	d.body = json_out_span(&body);
+	json_out_open(out, '[');
+	live_write_event(out, p->wish.names, &d);
+	json_out_close(out, ']');
+	json_out_fini(&body);
+}
+
+/* A page like any other, that ends at the seq of the graph. */
+static void
+begin_anew(struct poll *p, const struct beginning *b)
+{
+	struct json_out out = { 0 };
+
+	json_out_open(&out, '{');
+	json_out_key(&out, "events");
+	write_resync(p, &out, b);
+	json_out_key(&out, "resync");
+	json_out_bool(&out, true);
+	json_out_key(&out, "seq");
+	json_out_uint(&out, b->seq);
+	json_out_key(&out, "log_id");
+	json_out_uuid(&out, &b->log_id);
+	json_out_key(&out, "first_seq");
+	json_out_uint(&out, p->first_seq);
+	json_out_key(&out, "more");
+	json_out_bool(&out, false);
+	json_out_close(&out, '}');
+	answer(p, &out);
+}
+
+static void
+on_graph(void *arg, enum error status, struct span body)
+{
+	struct poll *p = arg;
+	struct beginning b = p->anew;
+
+	p->number = 0;
+	/* A session without a project has no graph yet. */
+	if (status == ERROR_invalid_state || (!status && beginning_read(body, &b)))
+		begin_anew(p, &b);
+	else
+		fail(p, status ? status : ERROR_internal);
+}
+
+static void
+ask_graph(struct poll *p, struct span page)
+{
+	struct json_out args = { 0 };
+	struct upstream_question q = { .command = COMMAND_get_tree, .session = p->wish.session };
+	struct span first;
+	int64_t n = 1;
+
+	p->anew.part = p->wish.filter.subtree;
+	beginning_read(page, &p->anew);
+	if (json_find(page, "first_seq", &first))
+		json_integer(first, &n);
+	p->first_seq = (uint64_t)n;
+	beginning_ask(&args, &p->anew.part);
+	q.args = json_out_span(&args);
+	p->number = upstream_ask(hub_upstream(p->hub), &q, on_graph, p);
+	json_out_fini(&args);
+	if (!p->number)
+		fail(p, ERROR_overloaded);
+}
+
 static bool ask(struct poll *p);
 
 static void
@@ -87,18 +174,16 @@ page_came(struct poll *p, struct span body)
 {
 	struct json_out out = { 0 };
 	struct page_seen seen;
-	struct http_request *request = p->request;
-	bool has_more = page_says(body, "more"), is_resync = page_says(body, "resync");
-	bool must_answer = p->is_due || p->is_over || is_resync;
-	char *text;
-	size_t n;
+	bool has_more = page_says(body, "more"), must_answer = p->is_due || p->is_over;
 
-	p->is_over &= !has_more && !is_resync;
+	if (page_says(body, "resync")) {
+		ask_graph(p, body);
+		return;
+	}
+	p->is_over &= !has_more;
 	page_write(&p->wish, body, p->is_over ? &p->heard : NULL, &out, &seen);
 	if (seen.n || must_answer) {
-		text = json_out_take(&out, &n);
-		poll_free(p);
-		http_reply(request, 200, "application/json", text, n);
+		answer(p, &out);
 		return;
 	}
 	json_out_fini(&p->page);

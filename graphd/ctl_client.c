@@ -130,8 +130,8 @@ ask_once(struct ctl_client *c, struct span id, const char *command, const struct
 static bool
 scan(const struct json_out *body)
 {
-	static const struct json_bounds bounds = { 2 * LIMIT_DEPTH + LIMIT_JSON_DEPTH, SIZE_MAX,
-		SIZE_MAX, SIZE_MAX };
+	static const struct json_bounds bounds = { LIMIT_JSON_IMPORT_DEPTH, SIZE_MAX, SIZE_MAX,
+		SIZE_MAX };
 
 	return json_scan(json_out_span(body), &bounds, NULL) == JSON_OK;
 }

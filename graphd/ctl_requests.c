@@ -137,8 +137,8 @@ read_all(const char *path, struct json_out *out)
 static void
 put_file(struct json_out *args, const struct json_out *file)
 {
-	static const struct json_bounds bounds = { 2 * LIMIT_DEPTH, LIMIT_JSON_IMPORT_VALUES,
-		LIMIT_IMPORT_BYTES, LIMIT_JSON_KEY_BYTES };
+	static const struct json_bounds bounds = { LIMIT_JSON_IMPORT_DEPTH,
+		LIMIT_JSON_IMPORT_VALUES, LIMIT_IMPORT_BYTES, LIMIT_JSON_KEY_BYTES };
 	struct span text = json_out_span(file);
 
 	json_out_key(args, "file");

@@ -152,7 +152,7 @@ takes_whole_graphs(enum command command)
 	return command == COMMAND_load_graph || command == COMMAND_import_project;
 }
 
-/* Import files nest two levels for each level of the graph, and may be one long text. */
+/* Import files may be one long text. */
 static struct json_bounds
 bounds_of(enum command command)
 {
@@ -166,7 +166,7 @@ bounds_of(enum command command)
 		bounds.depth += 4;
 	if (!takes_whole_graphs(command))
 		return bounds;
-	bounds.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH;
+	bounds.depth = LIMIT_JSON_IMPORT_DEPTH;
 	bounds.values = LIMIT_JSON_IMPORT_VALUES;
 	if (command == COMMAND_import_project)
 		bounds.text_bytes = LIMIT_IMPORT_BYTES;

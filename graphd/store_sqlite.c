@@ -103,6 +103,22 @@ sqlite_append(struct store *store, const struct store_step *step)
 	sqlite_head_append(s, changes_add_step(&s->open, step));
 }
 
+/* One that has to wait longer than its session needs for the next is of no use any more. The first
+ * in line may be half written. */
+static void
+drop_waiting(struct sqlite_store *s, int64_t session_ref)
+{
+	struct link *first = s->snapshots.next;
+
+	for (struct link *at = s->snapshots.prev; at != first && at != &s->snapshots;) {
+		struct snapshot_job *j = LIST_OF(at, struct snapshot_job, link);
+
+		at = at->prev;
+		if (j->session_ref == session_ref)
+			sqlite_snapshot_job_free(j);
+	}
+}
+
 static void
 sqlite_put_snapshot(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq,
     struct span bytes)
@@ -113,6 +129,7 @@ sqlite_put_snapshot(struct store *store, const struct uuid *session, uint64_t or
 
 	if (!h || !bytes.n)
 		return;
+	drop_waiting(s, h->ref);
 	j = xcalloc(1, sizeof *j);
 	j->session_ref = h->ref;
 	j->ordinal = ordinal;

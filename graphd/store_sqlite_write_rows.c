@@ -31,11 +31,12 @@ finish_with_number(struct sqlite_store *s, enum statement which, int64_t number)
 	return finish(s, which);
 }
 
-/* Bytes outlive the statement's run: nothing is copied. An empty blob must not become NULL. */
-static void
+/* Bytes outlive the statement's run: nothing is copied. An empty blob must not become NULL. Of what
+ * is longer than SQLite takes, what was bound before may still be there. */
+static int
 bind_bytes(sqlite3_stmt *q, int place, struct span bytes)
 {
-	sqlite3_bind_blob64(q, place, bytes.n ? bytes.p : "", bytes.n, SQLITE_STATIC);
+	return sqlite3_bind_blob64(q, place, bytes.n ? bytes.p : "", bytes.n, SQLITE_STATIC);
 }
 
 static void
@@ -59,8 +60,9 @@ add_step(struct sqlite_store *s, const struct change *change)
 
 	failpoint("before-insert");
 	bind_numbers(s->statements[Q_STEP_ADD], row, 9);
-	bind_bytes(s->statements[Q_STEP_ADD], 10, step->bytes);
-	rc = finish(s, Q_STEP_ADD);
+	rc = bind_bytes(s->statements[Q_STEP_ADD], 10, step->bytes);
+	if (rc == SQLITE_OK)
+		rc = finish(s, Q_STEP_ADD);
 	failpoint("after-insert");
 	if (rc != SQLITE_OK || (step->ordinal != 1 && step->ordinal % SQLITE_MARK_EVERY != 0))
 		return rc;
@@ -107,8 +109,8 @@ put_project(struct sqlite_store *s, const struct change *change)
 	sqlite3_bind_int64(q, 2, (int64_t)p->revision);
 	sqlite3_bind_int64(q, 3, (int64_t)p->saved_us);
 	sqlite3_bind_int64(q, 4, (int64_t)sqlite_bytes_checksum(p->bytes));
-	bind_bytes(q, 5, p->bytes);
-	return finish(s, Q_REVISION_ADD);
+	rc = bind_bytes(q, 5, p->bytes);
+	return rc == SQLITE_OK ? finish(s, Q_REVISION_ADD) : rc;
 }
 
 static int

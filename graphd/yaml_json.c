@@ -196,11 +196,11 @@ import_yaml_to_json(struct span yaml, struct json_out *json, char message[256])
 {
 	static const struct yaml_bounds bounds = {
 		.bytes = LIMIT_IMPORT_BYTES,
-		.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH,
+		.depth = LIMIT_JSON_IMPORT_DEPTH,
 		.values = LIMIT_JSON_IMPORT_VALUES,
 	};
 	static const struct json_bounds json_bounds = {
-		.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH,
+		.depth = LIMIT_JSON_IMPORT_DEPTH,
 		.values = LIMIT_JSON_IMPORT_VALUES,
 		.text_bytes = LIMIT_JSON_TEXT_BYTES,
 		.key_bytes = LIMIT_JSON_KEY_BYTES,

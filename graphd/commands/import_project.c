@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 static const struct json_bounds bounds = {
-	.depth = 2 * LIMIT_DEPTH, /* as deep as json_scan() goes */
+	.depth = LIMIT_JSON_IMPORT_DEPTH,
 	.values = LIMIT_JSON_IMPORT_VALUES,
 	.text_bytes = LIMIT_IMPORT_BYTES,
 	.key_bytes = LIMIT_JSON_KEY_BYTES,

@@ -1,5 +1,6 @@
 """LoadGraph: the shapes it takes, and the malformed ones it refuses by node."""
 
+import json
 import unittest
 import uuid
 
@@ -237,6 +238,24 @@ class Malformed(ProjectTest):
         self.session = self.new_session()
         reply = self.post(f"/sessions/{self.session}/load-graph", {"graph": graph})
         self.assertEqual(reply.status, 400, reply)
+
+    def test_the_deepest_graph_with_the_deepest_value_is_taken_as_it_was_given(self):
+        parent = self.root
+        for _ in range(256):
+            parent = self.create("phase", "Deeper", parent)
+        value = "the bottom"
+        for _ in range(30):
+            value = [value]
+        self.do("UpdateProperty", node_id=parent, property_id="notes", value=value)
+        given = self.roots()
+        for path, body in ((f"/sessions/{self.session}/load-graph", {"graph": {"roots": given}}),
+                           ("/projects/import", {"graph": {"roots": given}}),
+                           ("/projects/import", {"file": {"graph": {"roots": given}}}),
+                           ("/projects/import", {"file": json.dumps({"roots": given})})):
+            with self.subTest(path=path, body=list(body)):
+                reply = self.post(path, {"template_id": "restomod", **body})
+                self.assertIn(reply.status, (200, 201), str(reply)[:300])
+                self.assertEqual(self.roots(reply.json["session_id"]), given)
 
     def test_a_leaf_may_have_256_nodes_above_it_and_no_more(self):
         def chain(n):

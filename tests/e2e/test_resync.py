@@ -129,6 +129,43 @@ class ComingBack(ResyncTest):
             self.assertEqual(resync["log_id"], self.info(session)["log_id"])
             self.assertEqual(resync["subtree_missing"], bool(part))
 
+    def begun_page(self, query, session=None):
+        """The one event of a page that begins anew, and behind which it ends."""
+        reply = self.get(f"/sessions/{session or self.session}/events?{query}")
+        self.assertEqual(reply.status, 200, reply)
+        entry, = reply.json["events"]
+        told = {k: entry["data"][k] for k in ("seq", "log_id")}
+        self.assertEqual({k: reply.json[k] for k in told}, told)
+        self.assertEqual((reply.json["more"], reply.json["resync"], entry["seq"]),
+                         (False, True, told["seq"]))
+        return entry
+
+    def test_a_page_says_it_like_any_stream_at_once_or_waited_for(self):
+        future = self.info()["seq"] + 50
+        for lost in (f"since=1&log_id={NOWHERE}", f"since={future}",
+                     f"since={future}&events=graph:*&limit=1", f"since={future}&wait=20000"):
+            for node in (None, self.left, NOWHERE):
+                part = f"&subtree={node}" if node else ""
+                entry = self.begun_page(lost + part)
+                stream = self.websocket(query=f"since=1&log_id={NOWHERE}{part}")
+                said = stream.await_event("session:resync")["data"]
+                said["timestamp"] = entry["data"]["timestamp"]
+                self.assertEqual((entry["event"], entry["data"]), ("session:resync", said))
+                stream.close()
+        self.assertEqual(self.begun_page(f"since={future}&names=dash")["event"], "session-resync")
+        # Where it says that it ends there is a place to go on from.
+        seq = self.begun_page(f"since={future}")["seq"]
+        self.do("UpdateProperty", node_id=self.job, property_id="notes", value=1)
+        behind = self.get(f"/sessions/{self.session}/events?since={seq}").json
+        self.assertEqual([e["seq"] for e in behind["events"]], [seq + 1, seq + 2])
+
+    def test_a_page_of_a_session_without_a_project_has_no_graph(self):
+        session = self.new_session()
+        data = self.begun_page(f"since=0&log_id={NOWHERE}", session)["data"]
+        self.assertEqual((data["graph"], data["graph_omitted"], data["project_id"]),
+                         (None, False, None))
+        self.assertEqual(data["log_id"], self.info(session)["log_id"])
+
     def test_an_endpoint_for_parts_may_be_asked_for_one_that_is_missing(self):
         self.assert_error(self.get(f"/sessions/{self.session}/graph/tree?node_id={NOWHERE}"), 404,
                           "NODE_NOT_FOUND", "node_id")

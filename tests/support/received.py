@@ -231,7 +231,6 @@ class PollReader(Reader):
                                        f"?since={self.seq}&wait=1000&limit=1000")
                 if reply.status != 200:
                     return
-                self.resyncs += bool(reply.json.get("resync"))
                 for entry in reply.json["events"]:
                     self.take(entry)
 

@@ -50,7 +50,7 @@ static inline enum json_fault
 fixture_scan(struct span text)
 {
 	const struct json_bounds bounds = {
-		.depth = LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH,
+		.depth = LIMIT_JSON_IMPORT_DEPTH,
 		.values = LIMIT_JSON_IMPORT_VALUES,
 		.text_bytes = LIMIT_JSON_TEXT_BYTES,
 		.key_bytes = LIMIT_JSON_KEY_BYTES,

@@ -284,6 +284,37 @@ START_TEST(a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole)
 }
 END_TEST
 
+START_TEST(of_the_snapshots_of_a_session_that_wait_only_the_newest_is_kept)
+{
+	enum { SIZE = 3 * SQLITE_PART_BYTES };
+	struct sqlite_store *s = sqlite_store_of(f.store);
+	struct uuid one = fixture_id(1), other = fixture_id(2);
+	struct json_out bytes = { 0 };
+	char *big = calloc(1, SIZE);
+	uint64_t ordinal;
+	size_t n = 0;
+
+	fill(1, 1, 9);
+	fill(2, 1, 9);
+	f.store->ops->put_snapshot(f.store, &one, 1, 2, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &other, 1, 2, SPAN("the other's"));
+	for (uint64_t i = 2; i < 9; i++)
+		f.store->ops->put_snapshot(f.store, &one, i, 2 * i, (struct span){ big, SIZE });
+	/* One that may be half written, the other's, and the newest. */
+	LIST_EACH(at, &s->snapshots)
+	n++;
+	ck_assert_uint_eq(n, 3);
+	while (!list_is_empty(&s->snapshots))
+		fixture_idle(&f, 1);
+	ck_assert_int_eq(read_snapshot(1, &bytes, &ordinal), OK);
+	ck_assert_uint_eq(ordinal, 8);
+	ck_assert_int_eq(read_snapshot(2, &bytes, &ordinal), OK);
+	ck_assert_uint_eq(ordinal, 1);
+	json_out_fini(&bytes);
+	free(big);
+}
+END_TEST
+
 static int64_t
 count(const char *sql)
 {
@@ -433,6 +464,7 @@ main(void)
 	tcase_add_test(durable, a_second_owner_is_refused_at_once);
 	tcase_add_test(durable, a_newer_or_foreign_database_is_refused);
 	tcase_add_test(durable, a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole);
+	tcase_add_test(durable, of_the_snapshots_of_a_session_that_wait_only_the_newest_is_kept);
 	tcase_add_test(durable, what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next);
 	tcase_add_test(durable, how_a_session_began_is_read_without_what_followed);
 	tcase_add_test(durable, a_damaged_snapshot_is_passed_over_and_old_ones_go);

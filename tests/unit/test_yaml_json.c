@@ -229,7 +229,7 @@ END_TEST
 START_TEST(the_result_keeps_to_the_bounds_of_json)
 {
 	struct json_out yaml = repeat("", "k", LIMIT_JSON_KEY_BYTES + 1, ": 1\n"), json = { 0 };
-	struct json_out deep = repeat("", "[", LIMIT_JSON_DEPTH + 2 * LIMIT_DEPTH + 1, "");
+	struct json_out deep = repeat("", "[", LIMIT_JSON_IMPORT_DEPTH + 1, "");
 	char message[256] = "";
 
 	ck_assert(!import_yaml_to_json(json_out_span(&yaml), &json, message));
