@@ -43,7 +43,7 @@ call_begin(struct call *c, struct session *s, enum step_kind kind)
 	step_request(c, kind, &request);
 	c->outcome->session = s;
 	c->keyed_session = request.key.n > 0;
-	s->warnings = &c->dispatcher->warnings;
+	s->warnings = c->warnings;
 	session_begin(s, &request);
 }
 

@@ -44,12 +44,13 @@ struct change {
 struct changes {
 	struct change *list;
 	size_t n, capacity;
+	size_t bytes; /* of steps, snapshots and projects */
 };
 
 void changes_init(struct changes *);
 /* Frees all; the list is empty again. */
 void changes_clear(struct changes *);
-/* What the change holds instead of what it was given: all bytes are copied. */
+/* What the change holds instead of what it was given: all bytes that are not taken are copied. */
 struct change *changes_add_step(struct changes *, const struct store_step *);
 struct change *changes_add_snapshot(struct changes *, const struct uuid *session, uint64_t ordinal,
     uint64_t seq, struct span bytes);

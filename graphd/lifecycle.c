@@ -98,7 +98,7 @@ finish_change(struct call *c)
 		reply.members = (struct span){ c->result->bytes + 1, c->result->n - 1 };
 	}
 	call_end(c, reply.result);
-	reply.warnings = json_out_span(&c->dispatcher->warnings);
+	reply.warnings = json_out_span(c->warnings);
 	reply.seq = out->step && out->step->last_seq ? out->step->last_seq : c->session->seq;
 	reply_change(&out->body, &reply, c->session);
 	remember(c, OK, json_out_span(&out->body));
@@ -130,20 +130,23 @@ finish_other(struct call *c)
 void
 lifecycle_finish(struct call *c)
 {
-	struct outcome *out = c->outcome;
-
 	if (lifecycle_has(c->request->command))
 		finish_change(c);
 	else
 		finish_other(c);
-	if (!out->session)
+}
+
+void
+lifecycle_put_row(struct call *c)
+{
+	struct outcome *out = c->outcome;
+
+	if (!out->session || !(out->step || out->created))
 		return;
-	if (out->step || out->created) {
-		out->session->idle_since_ms = c->request->now_ms;
-		sessions_use(c->sessions, out->session, c->request->now_us, c->request->now_ms);
-		if (sessions_put_row(c->sessions, out->session))
-			out->stores = true;
-	}
+	out->session->idle_since_ms = c->request->now_ms;
+	sessions_use(c->sessions, out->session, c->request->now_us, c->request->now_ms);
+	if (sessions_put_row(c->sessions, out->session))
+		out->stores = true;
 }
 
 static bool
@@ -185,11 +188,16 @@ replied_session(struct call *c, struct span reply)
 	struct span text;
 	struct uuid id;
 	struct session *s;
+	enum error err;
 
 	if (c->session)
 		return c->session;
-	if (!json_find(reply, "session_id", &text) || !uuid_parse(json_text(c->arena, text), &id) ||
-	    sessions_get(c->sessions, &id, &s))
+	if (!json_find(reply, "session_id", &text) || !uuid_parse(json_text(c->arena, text), &id))
+		return NULL;
+	err = sessions_get(c->sessions, &id, &s);
+	if (err == ERROR_overloaded)
+		c->outcome->behind = id;
+	if (err)
 		return NULL;
 	c->outcome->session = s;
 	return s;
@@ -228,17 +236,19 @@ lifecycle_repeat(struct call *c)
 	case KEY_USED:
 		break;
 	}
-	if (answer.request_hash != c->request_hash) {
+	if (answer.request_hash != keys_request_hash(c->request)) {
 		out->error = ERROR_idempotency_mismatch;
 		reply_error(&out->body, out->error, c->why);
 		show_with_error(c);
 		return true;
 	}
+	shown = replied_session(c, answer.reply);
+	if (!uuid_is_nil(&out->behind))
+		return true;
 	out->error = answer.error;
 	json_out_bytes(&out->body, answer.reply);
 	/* The first answer may not be on disk yet; this one waits with it. */
 	out->stores = true;
-	shown = replied_session(c, answer.reply);
 	if (shows_graph(c, shown) && (!answer.error || lifecycle_has(c->request->command)))
 		reply_add_graph(out, shown);
 	return true;

@@ -14,6 +14,8 @@ void lifecycle_executing(struct call *);
 /* The handler said OK: closes the step, composes the reply, remembers it, puts rows into the store.
  */
 void lifecycle_finish(struct call *);
+/* The row of a session that was changed. */
+void lifecycle_put_row(struct call *);
 /* It refused, and everything was taken back: announces command:failed, composes and remembers the
  * error. */
 void lifecycle_refuse(struct call *, enum error);

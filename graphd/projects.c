@@ -61,7 +61,7 @@ is_on_its_way(const struct pending *pending, const struct sessions *ss)
 {
 	const struct session *s = sessions_loaded(ss, &pending->session);
 
-	return s && s->durable_seq <= pending->seq && s->seq > pending->seq;
+	return s && s->durable_seq <= pending->seq && session_face(s).seq > pending->seq;
 }
 
 /* Whenever there are twice as many as were on their way the last time. */

@@ -281,6 +281,26 @@ sessions_loaded(const struct sessions *ss, const struct uuid *id)
 }
 
 void
+sessions_lend(struct sessions *ss, struct session *s)
+{
+	struct row *r = table_find(&ss->rows, &s->id);
+
+	assert(r && r->session == s && !s->is_lent && !s->batch);
+	sessions_note_row(r);
+	s->face = session_face(s);
+	s->is_lent = true;
+	graph_texts_set_aside(s->graph);
+}
+
+void
+sessions_take_back(struct sessions *ss, struct session *s)
+{
+	assert(s->is_lent);
+	s->is_lent = false;
+	graph_texts_rejoin(s->graph, ss->texts);
+}
+
+void
 sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 {
 	struct link *next;
@@ -292,7 +312,7 @@ sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 		next = l->next;
 		if (s->idle_since_ms >= before_ms)
 			return;
-		if (s->n_clients > 0 || s->batch || s->open || s->closed ||
+		if (s->n_clients > 0 || s->is_lent || s->batch || s->open || s->closed ||
 		    s->durable_seq != s->seq)
 			continue;
 		r = table_find(&ss->rows, &s->id);
@@ -325,8 +345,12 @@ sessions_touch(struct sessions *ss, struct session *s)
 void
 sessions_use(struct sessions *ss, struct session *s, uint64_t now_us, uint64_t now_ms)
 {
-	struct row *r = touch(ss, s);
+	struct row *r;
 
+	/* Whoever has it uses it. */
+	if (s->is_lent)
+		return;
+	r = touch(ss, s);
 	if (now_us > s->active_us)
 		s->active_us = now_us;
 	r->used_ms = now_ms;

@@ -104,7 +104,7 @@ sessions_peek(struct sessions *ss, const struct uuid *id, struct session **out)
 	*out = err ? NULL : r->session;
 	if (!err && !r->session && r->damaged)
 		err = ERROR_session_damaged;
-	if (*out)
+	if (*out && !(*out)->is_lent)
 		sessions_bind(ss, *out);
 	return err;
 }
@@ -120,6 +120,8 @@ sessions_get(struct sessions *ss, const struct uuid *id, struct session **out)
 		err = load_or_mark(ss, r);
 	if (err)
 		return err;
+	if (r->session->is_lent)
+		return ERROR_overloaded;
 	if (r->session->closed)
 		return ERROR_invalid_session;
 	sessions_bind(ss, r->session);

@@ -244,14 +244,22 @@ snapshooter_is_reading(const struct snapshooter *p)
 	return p->session != NULL;
 }
 
-/* Snapshots hold nothing that is not on disk yet, and none is begun while an answer is written from
- * the session. */
+/* Snapshots hold nothing that is not on disk yet. */
 static bool
-may_take(const struct snapshooter *p, const struct session *s)
+may_take(const struct session *s)
 {
-	return !s->batch && !s->open && s->seq == s->durable_seq && !lanes_find(p->lanes, &s->id);
+	return !s->batch && !s->open && s->seq == s->durable_seq;
 }
 
+/* Another one has its turn first. */
+static void
+put_last(struct snapshooter *p, struct growth *g)
+{
+	list_remove(&g->link);
+	list_append(&p->due, &g->link);
+}
+
+/* None is begun while an answer is written from the session, or a thread changes it. */
 void
 snapshooter_work(struct snapshooter *p, bool busy)
 {
@@ -265,14 +273,16 @@ snapshooter_work(struct snapshooter *p, bool busy)
 	g = LIST_OF(l, struct growth, link);
 	if (busy && clock_now_ms() < g->due_ms + PATIENCE_MS)
 		return;
+	if (lanes_find(p->lanes, &g->session) || clock_now_ms() < g->not_before_ms) {
+		put_last(p, g);
+		return;
+	}
 	if (sessions_get(p->sessions, &g->session, &s) != OK) {
 		forget(p, g);
 		return;
 	}
-	if (!may_take(p, s) || clock_now_ms() < g->not_before_ms) {
-		/* Let another one have its turn first. */
-		list_remove(&g->link);
-		list_append(&p->due, &g->link);
+	if (!may_take(s)) {
+		put_last(p, g);
 		return;
 	}
 	tries = g->tries;

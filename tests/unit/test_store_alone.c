@@ -124,6 +124,20 @@ START_TEST(more_are_written_by_the_thread)
 }
 END_TEST
 
+START_TEST(a_step_that_is_long_is_written_by_the_thread)
+{
+	static const char filler[1024 * 1024];
+	struct store_step step = { .session = fixture_id(1),
+		.ordinal = 2,
+		.first_seq = 3,
+		.last_seq = 4,
+		.bytes = { filler, sizeof filler } };
+
+	f.store->ops->append(f.store, &step);
+	ck_assert(wakes_the_thread());
+}
+END_TEST
+
 START_TEST(a_checkpoint_under_way_is_not_waited_for)
 {
 	fixture_append(&f, 1, 2);
@@ -160,6 +174,7 @@ main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, set_up_one_step, tear_down);
 	tcase_add_test(c, a_step_that_is_alone_is_written_by_the_loop);
+	tcase_add_test(c, a_step_that_is_long_is_written_by_the_thread);
 	tcase_add_test(c, a_checkpoint_under_way_is_not_waited_for);
 	tcase_add_test(c, behind_a_slow_write_the_loop_does_not_wait_for_the_disk);
 	tcase_add_test(c, as_many_as_come_in_one_message_are_written_by_the_loop);
