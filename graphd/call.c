@@ -61,8 +61,12 @@ call_end(struct call *c, struct span result)
 enum error
 call_new_session(struct call *c, struct session **out)
 {
-	enum error err = sessions_create(c->sessions, c->request->now_us, out);
+	enum error err = OK;
 
+	if (c->is_aside)
+		*out = sessions_draft(c->request->now_us);
+	else
+		err = sessions_create(c->sessions, c->request->now_us, out);
 	if (err)
 		return err;
 	c->outcome->created = true;

@@ -288,7 +288,10 @@ give_up(struct call *c)
 	if (s)
 		s->warnings = NULL;
 	if (out->created) {
-		sessions_drop(c->sessions, s);
+		if (c->is_aside)
+			session_free(s);
+		else
+			sessions_drop(c->sessions, s);
 		out->session = NULL;
 		out->created = false;
 	} else if (s) {
@@ -323,6 +326,7 @@ dispatch_perform(struct call *c)
 static void
 dispatch_found(struct call *c)
 {
+	c->subject = lifecycle_subject(c);
 	if (is_keyed(c) && lifecycle_repeat(c))
 		return;
 	if (effort_is_great(c)) {

@@ -126,6 +126,9 @@ void dispatch_reverted(struct dispatcher *);
  *writes undo code. */
 struct call {
 	struct session *session; /* NULL when the command names none */
+	/* That one, or the live one that the arguments of a command that MANAGES name, if it can be
+	 * had; else NULL. */
+	struct session *subject;
 	struct sessions *sessions;
 	struct dispatcher *dispatcher;
 	const struct request *request;
@@ -142,6 +145,10 @@ struct call {
 	size_t plain_n;	 /* bytes of result before the opening of a graph; 0: there is no graph */
 	char *tail;	 /* owned: what closes the reply behind that graph; or NULL */
 	bool is_written; /* the reply is in the outcome's body, since it would be long to copy */
+	/* A thread carries it out (making.h): */
+	bool is_aside;
+	struct store *store; /* what it may read; NULL: it may not */
+	char *reply;	     /* owned: to be remembered under the key in the end; or NULL */
 };
 
 #define COMMAND(ident, name, kind, doc) \

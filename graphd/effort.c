@@ -19,7 +19,7 @@ is_long_text(const struct call *c)
 static bool
 is_big(const struct call *c)
 {
-	return graph_count(c->session->graph) > FEW_NODES;
+	return c->subject && graph_count(c->subject->graph) > FEW_NODES;
 }
 
 static struct span
@@ -111,6 +111,20 @@ for_redo(struct call *c)
 	return for_taking_back(c, history_redo_next(&c->session->history, NULL));
 }
 
+/* One that is filled is emptied first. */
+static bool
+for_create_project(struct call *c)
+{
+	return is_big(c);
+}
+
+/* How big the saved project is only reading it will tell. */
+static bool
+for_open_project(struct call *c)
+{
+	return sessions_store(c->sessions)->ops->aside;
+}
+
 /* All others change one node at a time. */
 static effort_fn *const efforts[COMMANDS] = {
 	[COMMAND_load_graph] = for_load_graph,
@@ -119,6 +133,8 @@ static effort_fn *const efforts[COMMANDS] = {
 	[COMMAND_batch] = for_batch,
 	[COMMAND_undo] = for_undo,
 	[COMMAND_redo] = for_redo,
+	[COMMAND_create_project] = for_create_project,
+	[COMMAND_open_project] = for_open_project,
 };
 
 bool
@@ -126,5 +142,5 @@ effort_is_great(struct call *c)
 {
 	effort_fn *fn = efforts[c->request->command];
 
-	return fn && c->session && fn(c);
+	return fn && fn(c);
 }

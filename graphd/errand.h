@@ -5,6 +5,7 @@
  * finds it done.
  */
 
+#include "common/id.h"
 #include "common/list.h"
 
 #include <stdatomic.h>
@@ -16,7 +17,9 @@ struct errand {
 	 * What only reads returns early once *ends is true. */
 	void (*run)(struct errand *, const atomic_bool *ends);
 	void (*free)(struct errand *);
-	bool
-	    changes; /* the outcome's session is lent to it: nothing else of it may run meanwhile */
+	/* It changes something: nothing else that has this lane, which may be a session's, is to
+	 * run meanwhile. */
+	bool changes;
+	struct uuid lane;
 	void *asker; /* the server's, as long as it waits */
 };

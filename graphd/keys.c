@@ -117,7 +117,8 @@ insert(struct keys *k, struct span scoped, const struct remembered *answer, stru
 	char *bytes = (char *)(e + 1);
 
 	memcpy(bytes, scoped.p, scoped.n);
-	memcpy(bytes + scoped.n, answer->reply.p, answer->reply.n);
+	if (answer->reply.n)
+		memcpy(bytes + scoped.n, answer->reply.p, answer->reply.n);
 	e->key = (struct span){ bytes, scoped.n };
 	e->answer = *answer;
 	e->answer.reply = (struct span){ bytes + scoped.n, answer->reply.n };
@@ -171,7 +172,8 @@ keep_oldest(struct key_reading *r, const struct step *step)
 {
 	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
 	struct span actor = step_actor(step), key = span_of(step->key), scoped;
-	struct remembered answer = { step->request_hash, OK, span_of(step->reply) };
+	struct remembered answer = { .request_hash = step->request_hash,
+		.reply = span_of(step->reply) };
 
 	if (!key.p || !step->reply || key.n > LIMIT_KEY_BYTES || actor.n > LIMIT_ACTOR_BYTES)
 		return;
@@ -266,7 +268,9 @@ keys_find(struct keys *k, const struct request *req, struct session *s, struct r
 	const struct key_entry *e = s ? session_key_find(s, req->caller.key) : NULL;
 
 	if (e)
-		*out = (struct remembered){ e->request_hash, e->error, e->reply };
+		*out = (struct remembered){ .request_hash = e->request_hash,
+			.error = e->error,
+			.reply = e->reply };
 	else if (command_rows[req->command].kind == COMMAND_MANAGES || !s)
 		return find_here(k, req, out);
 	return e ? KEY_USED : KEY_NEW;

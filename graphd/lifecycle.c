@@ -67,7 +67,9 @@ static void
 remember(struct call *c, enum error err, struct span reply)
 {
 	const struct request *req = c->request;
-	struct remembered answer = { c->request_hash, err, reply };
+	struct remembered answer = {
+		.request_hash = c->request_hash, .error = err, .reply = reply
+	};
 	struct step *step = c->outcome->step;
 	struct session *s = step ? c->outcome->session : c->session;
 
@@ -79,7 +81,11 @@ remember(struct call *c, enum error err, struct span reply)
 	if (s)
 		session_key_add(
 		    s, req->caller.key, c->request_hash, err, step ? step->ordinal : 0, reply);
-	if (!c->session || command_rows[req->command].kind == COMMAND_MANAGES)
+	if (c->session && command_rows[req->command].kind != COMMAND_MANAGES)
+		return;
+	if (c->is_aside)
+		c->reply = xspandup(reply);
+	else
 		c->outcome->key_token = keys_add(c->dispatcher->keys, req, &answer);
 }
 
@@ -204,8 +210,8 @@ replied_session(struct call *c, struct span reply)
 }
 
 /* The live session that create_project or open_project is to fill remembers their keys. */
-static struct session *
-named_session(struct call *c)
+struct session *
+lifecycle_subject(struct call *c)
 {
 	struct span text;
 	struct uuid id;
@@ -226,7 +232,7 @@ lifecycle_repeat(struct call *c)
 	struct session *shown;
 	struct remembered answer;
 
-	switch (keys_find(c->dispatcher->keys, c->request, named_session(c), &answer)) {
+	switch (keys_find(c->dispatcher->keys, c->request, c->subject, &answer)) {
 	case KEY_NEW:
 		return false;
 	case KEY_UNREAD:
@@ -235,6 +241,10 @@ lifecycle_repeat(struct call *c)
 		return true;
 	case KEY_USED:
 		break;
+	}
+	if (!uuid_is_nil(&answer.behind)) {
+		out->behind = answer.behind;
+		return true;
 	}
 	if (answer.request_hash != keys_request_hash(c->request)) {
 		out->error = ERROR_idempotency_mismatch;

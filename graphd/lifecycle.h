@@ -9,6 +9,8 @@
 /* Whether the command announces itself, needs a project, and is answered with state and graph:
  * EDITS, undo and redo. */
 bool lifecycle_has(enum command);
+/* Finds the call's subject. */
+struct session *lifecycle_subject(struct call *);
 /* Announces command:executing. */
 void lifecycle_executing(struct call *);
 /* The handler said OK: closes the step, composes the reply, remembers it, puts rows into the store.

@@ -301,6 +301,9 @@ project_target(struct call *c, const struct uuid *session_id, struct session **o
 
 	if (uuid_is_nil(session_id))
 		return call_new_session(c, out);
+	*out = c->subject;
+	if (*out)
+		return OK;
 	err = sessions_get(c->sessions, session_id, out);
 	return err ? refuse(c->why, err, "session_id", "%s", error_rows[err].text) : OK;
 }

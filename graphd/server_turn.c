@@ -244,8 +244,10 @@ await_errand(struct server *s, struct ask *ask, struct errand *errand)
 	struct reply *reply = xcalloc(1, sizeof *reply);
 
 	reply->ask = ask;
-	if (errand->changes)
-		await_rest(s, reply, ask->done);
+	if (errand->changes) {
+		reply->lane = lanes_get(&s->lanes, &errand->lane);
+		reply->lane->holds++;
+	}
 	server_await_errand(s, reply, errand);
 }
 

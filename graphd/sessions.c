@@ -222,17 +222,22 @@ sessions_bind(struct sessions *ss, struct session *s)
 		s->blueprint = ss->blueprints ? blueprints_find(ss->blueprints, span_of(id)) : NULL;
 }
 
-enum error
-sessions_create(struct sessions *ss, uint64_t now_us, struct session **out)
+struct session *
+sessions_draft(uint64_t now_us)
 {
 	struct uuid id, log_id;
-	struct session *s;
-	enum error err;
 
 	uuid_random(&id);
 	uuid_random(&log_id);
-	s = session_new(&id, &log_id, now_us);
-	err = sessions_adopt(ss, s);
+	return session_new(&id, &log_id, now_us);
+}
+
+enum error
+sessions_create(struct sessions *ss, uint64_t now_us, struct session **out)
+{
+	struct session *s = sessions_draft(now_us);
+	enum error err = sessions_adopt(ss, s);
+
 	*out = err ? NULL : s;
 	return err;
 }

@@ -23,7 +23,9 @@ struct session *sessions_loaded(const struct sessions *, const struct uuid *id);
 enum error sessions_peek(struct sessions *, const struct uuid *id, struct session **out);
 /* A new one with a random log_id; too_many_sessions. */
 enum error sessions_create(struct sessions *, uint64_t now_us, struct session **out);
-/* Takes one that was made elsewhere (import with history). */
+/* One with random ids that nobody knows of yet. */
+struct session *sessions_draft(uint64_t now_us);
+/* Takes one that was made elsewhere; too_many_sessions. */
 enum error sessions_adopt(struct sessions *, struct session *taken);
 /* Forgets one whose creation could not be stored, or that has ended. */
 void sessions_drop(struct sessions *, struct session *);

@@ -181,6 +181,87 @@ class Others(LongTest):
         self.assert_can_be_taken_back(before)
 
 
+class Opening(LongTest):
+    def setUp(self):
+        super().setUp()
+        self.project = self.info()["project_id"]
+        self.ok(self.post(f"/sessions/{self.session}/save"))
+
+    def open_aside(self, headers=None, **data):
+        return self.post_aside(f"/projects/{self.project}/open", data, headers)
+
+    def n_sessions(self):
+        return self.ok(self.get("/sessions?limit=10000"))["total"]
+
+    def test_a_session_that_a_project_is_opened_in_is_not_there_before_it_is_whole(self):
+        before = self.n_sessions()
+        self.hold.set()
+        long = self.open_aside()
+        self.hold.is_reached()
+        self.executed(self.session, "UpdateProperty", node_id=self.top, property_id="notes",
+                      value="x")
+        self.new_session()
+        self.assertEqual(self.n_sessions(), before + 1)
+        self.assertFalse(long.done())
+        self.hold.release()
+        opened = self.ok(long.result())["session_id"]
+        self.assertEqual(self.n_sessions(), before + 2)
+        self.assertEqual(self.info(opened)["node_count"], NODES)
+
+    def test_a_repeat_meanwhile_opens_no_other_session(self):
+        key = {"Idempotency-Key": new_id()}
+        before = self.n_sessions()
+        self.hold.set()
+        first = self.open_aside(key)
+        self.hold.is_reached()
+        repeat = self.open_aside(key)
+        self.assert_waits(repeat)
+        self.hold.release()
+        self.assertEqual(self.ok(first.result()), self.ok(repeat.result()))
+        self.assertEqual(self.n_sessions(), before + 1)
+        other = self.post_aside(f"/projects/{self.project}/open", {"session_id": self.other}, key)
+        self.assert_error(other.result(), 422, "IDEMPOTENCY_MISMATCH")
+
+    def test_a_live_session_that_is_filled_is_seen_as_it_was_and_then_whole(self):
+        seq, hash = self.info(self.other)["seq"], self.info(self.other)["state_hash"]
+        self.hold.set()
+        long = self.open_aside(session_id=self.other)
+        self.hold.is_reached()
+        reader = self.aside(lambda http: http.get(f"{API}/sessions/{self.other}"))
+        self.assert_waits(reader)
+        self.new_session()
+        self.hold.release()
+        self.ok(long.result())
+        self.assertEqual(self.ok(reader.result())["node_count"], NODES)
+        self.ok(self.undo(self.other))
+        self.assertEqual(self.info(self.other)["state_hash"], hash)
+        self.assertGreater(self.info(self.other)["seq"], seq + NODES)
+
+    def test_a_project_in_the_place_of_a_big_one(self):
+        self.hold.set()
+        long = self.post_aside("/projects", {"template_id": "restomod", "project_name": "New",
+                                             "session_id": self.session})
+        self.hold.is_reached()
+        self.new_session()
+        self.assertFalse(long.done())
+        self.hold.release()
+        self.assertEqual(long.result().status, 201)
+        self.assertEqual(self.info()["node_count"], 1)
+        self.ok(self.undo())
+        self.assertEqual(self.info()["node_count"], NODES)
+
+    def test_one_that_is_not_there_is_refused_and_its_key_kept(self):
+        key = {"Idempotency-Key": new_id()}
+        for _ in range(2):
+            reply = self.post(f"/projects/{new_id()}/open", {}, None)
+            self.assert_error(reply, 404, "PROJECT_NOT_FOUND")
+        gone = f"/projects/{new_id()}/open"
+        for _ in range(2):
+            self.assert_error(self.post(gone, {}, key), 404, "PROJECT_NOT_FOUND")
+        self.assert_error(self.post(f"/projects/{new_id()}/open", {}, key), 422,
+                          "IDEMPOTENCY_MISMATCH")
+
+
 class SameSession(LongTest):
     def test_what_comes_behind_it_finds_it_done(self):
         nodes = forest(NODES)
