@@ -59,13 +59,13 @@ changes_add_step(struct changes *c, const struct store_step *step)
 
 struct change *
 changes_add_snapshot(struct changes *c, const struct uuid *session, uint64_t ordinal, uint64_t seq,
-    struct span bytes)
+    struct span bytes, char *taken)
 {
 	struct change *change = add(c, CHANGE_SNAPSHOT, session);
 
 	change->of.snapshot.ordinal = ordinal;
 	change->of.snapshot.seq = seq;
-	change->of.snapshot.bytes = keep_bytes(c, change, bytes, NULL);
+	change->of.snapshot.bytes = keep_bytes(c, change, bytes, taken);
 	return change;
 }
 
@@ -88,7 +88,8 @@ changes_add_project(struct changes *c, const struct store_project *project)
 	change->of.project = *project;
 	change->of.project.name = change->name;
 	change->of.project.template_id = change->template_id;
-	change->of.project.bytes = keep_bytes(c, change, project->bytes, NULL);
+	change->of.project.bytes = keep_bytes(c, change, project->bytes, project->taken);
+	change->of.project.taken = NULL;
 	return change;
 }
 

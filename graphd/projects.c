@@ -288,9 +288,9 @@ project_put(struct call *c, const struct session *s, uint64_t revision)
 	};
 
 	session_snapshot(s, &bytes);
-	project.bytes = json_out_span(&bytes);
+	project.taken = json_out_take(&bytes, &project.bytes.n);
+	project.bytes.p = project.taken;
 	store->ops->put_project(store, &project);
-	json_out_fini(&bytes);
 	c->outcome->stores = true;
 }
 

@@ -61,11 +61,11 @@ forget(struct snapshooter *p, struct growth *g)
 /* A snapshot whose commit fails is just not there: the next one comes when the history has grown
  * again. */
 static void
-put(struct snapshooter *p, struct session *s, struct span bytes)
+put(struct snapshooter *p, struct session *s, struct span bytes, char *taken)
 {
 	struct store *store = sessions_store(p->sessions);
 
-	store->ops->put_snapshot(store, &s->id, s->ordinal, s->seq, bytes);
+	store->ops->put_snapshot(store, &s->id, s->ordinal, s->seq, bytes, taken);
 	s->snapshot_ordinal = s->ordinal;
 	p->taken(p);
 }
@@ -109,16 +109,20 @@ static void
 on_finished(struct loop_io *io, uint32_t events)
 {
 	struct snapshooter *p = snapshooter_of(io);
+	struct span bytes;
 	eventfd_t count;
+	char *taken;
 
 	(void)events;
 	if (eventfd_read(io->fd, &count) != 0 || !p->session)
 		return;
-	if (p->given_up)
+	if (p->given_up) {
 		put_off(p);
-	else
-		put(p, p->session, json_out_span(&p->bytes));
-	json_out_fini(&p->bytes);
+		json_out_fini(&p->bytes);
+	} else {
+		bytes.p = taken = json_out_take(&p->bytes, &bytes.n);
+		put(p, p->session, bytes, taken);
+	}
 	end_job(p);
 }
 
@@ -292,6 +296,6 @@ snapshooter_work(struct snapshooter *p, bool busy)
 		return;
 	}
 	session_snapshot(s, &p->bytes);
-	put(p, s, json_out_span(&p->bytes));
+	put(p, s, json_out_span(&p->bytes), NULL);
 	json_out_clear(&p->bytes);
 }

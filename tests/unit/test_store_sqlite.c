@@ -265,7 +265,7 @@ START_TEST(a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole)
 	for (size_t i = 0; i < SIZE; i++)
 		big[i] = (char)(i * 7);
 	fill(1, 1, 5);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	ck_assert_int_eq(fixture_commit(&f), OK);
 	f.store->ops->tend(f.store, true);
 	ck_assert_int_eq(read_snapshot(1, &bytes, &ordinal), OK);
@@ -274,7 +274,7 @@ START_TEST(a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole)
 	fixture_reopen(&f);
 	ck_assert_int_eq(read_snapshot(1, &bytes, &ordinal), OK);
 	ck_assert_uint_eq(ordinal, 0);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	while (read_snapshot(1, &bytes, &ordinal) == OK && ordinal == 0)
 		fixture_idle(&f, 1);
 	ck_assert_uint_eq(bytes.n, SIZE);
@@ -330,13 +330,13 @@ START_TEST(what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next)
 	fill(1, 1, 5);
 	/* Room for one part of the three. */
 	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 200"), SQLITE_OK);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	while (!list_is_empty(&s->snapshots))
 		fixture_idle(&f, 1);
 	fixture_idle(&f, 100);
 	ck_assert_int_eq(count(left), 1);
 	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 100000"), SQLITE_OK);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	while (!list_is_empty(&s->snapshots))
 		fixture_idle(&f, 1);
 	fixture_idle(&f, 100);
@@ -354,7 +354,7 @@ START_TEST(a_damaged_snapshot_is_passed_over_and_old_ones_go)
 
 	fill(1, 1, 50);
 	for (uint64_t at = 10; at <= 50; at += 10) {
-		f.store->ops->put_snapshot(f.store, &id, at, 2 * at, SPAN("as it was"));
+		f.store->ops->put_snapshot(f.store, &id, at, 2 * at, SPAN("as it was"), NULL);
 		fixture_commit(&f);
 		fixture_idle(&f, 5);
 	}
