@@ -6,5 +6,6 @@
 
 #include "graphd/call.h"
 
-/* Whether it, whose subject is known, may take more than a few milliseconds. Costs little when it does not. */
+/* Whether it, whose subject is known, may take more than a few milliseconds. Costs little when it
+ * does not. */
 bool effort_is_great(struct call *);

@@ -268,9 +268,9 @@ keys_find(struct keys *k, const struct request *req, struct session *s, struct r
 	const struct key_entry *e = s ? session_key_find(s, req->caller.key) : NULL;
 
 	if (e)
-		*out = (struct remembered){ .request_hash = e->request_hash,
-			.error = e->error,
-			.reply = e->reply };
+		*out = (struct remembered){
+			.request_hash = e->request_hash, .error = e->error, .reply = e->reply
+		};
 	else if (command_rows[req->command].kind == COMMAND_MANAGES || !s)
 		return find_here(k, req, out);
 	return e ? KEY_USED : KEY_NEW;

@@ -45,10 +45,26 @@ server_errands_fini(struct server *s)
 }
 
 void
-server_await_errand(struct server *s, struct reply *reply, struct errand *errand)
+server_await_lane(struct server *s, struct ask *ask, const struct uuid *id)
 {
-	struct ask *ask = reply->ask;
+	struct lane *lane = lanes_find(&s->lanes, id);
 
+	if (lane && lane_park(&s->lanes, lane, &ask->link))
+		return;
+	router_refuse(&s->router, ask, ERROR_overloaded);
+	free(ask);
+}
+
+void
+server_await_errand(struct server *s, struct ask *ask, struct errand *errand)
+{
+	struct reply *reply = xcalloc(1, sizeof *reply);
+
+	reply->ask = ask;
+	if (errand->changes) {
+		reply->lane = lanes_get(&s->lanes, &errand->lane);
+		reply->lane->holds++;
+	}
 	errand->asker = reply;
 	if (!ask->began_us)
 		ask->began_us = clock_wall_us();

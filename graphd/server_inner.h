@@ -88,8 +88,10 @@ void server_end_surveys(struct server *);
 /* server_errands.c. After the loop, and before the sessions go. */
 void server_errands_init(struct server *);
 void server_errands_fini(struct server *);
-/* The request, whose lane may be held, is run again when that is done. Takes both. */
-void server_await_errand(struct server *, struct reply *, struct errand *);
+/* The request is run again when that is done. Takes both. */
+void server_await_errand(struct server *, struct ask *, struct errand *);
+/* It is run again when what holds that lane is done. Takes the ask. */
+void server_await_lane(struct server *, struct ask *, const struct uuid *lane);
 
 /* Frees it where nobody waits for that. It must be nobody else's: not a session's. Takes it. */
 void server_dispose(struct server *, void *thing, void (*free)(void *thing));

@@ -226,31 +226,6 @@ server_run_behind_store(struct server *s)
 	}
 }
 
-/* Behind what holds the lane of that session. */
-static void
-await_session(struct server *s, struct ask *ask, const struct uuid *session)
-{
-	struct lane *lane = lanes_find(&s->lanes, session);
-
-	if (lane && lane_park(&s->lanes, lane, &ask->link))
-		return;
-	router_refuse(&s->router, ask, ERROR_overloaded);
-	free(ask);
-}
-
-static void
-await_errand(struct server *s, struct ask *ask, struct errand *errand)
-{
-	struct reply *reply = xcalloc(1, sizeof *reply);
-
-	reply->ask = ask;
-	if (errand->changes) {
-		reply->lane = lanes_get(&s->lanes, &errand->lane);
-		reply->lane->holds++;
-	}
-	server_await_errand(s, reply, errand);
-}
-
 static void
 settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 {
@@ -260,7 +235,7 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 	struct reply *reply;
 
 	if (!uuid_is_nil(&o->behind)) {
-		await_session(s, ask, &o->behind);
+		server_await_lane(s, ask, &o->behind);
 		return;
 	}
 	batch = place(s, o, reported);
@@ -269,7 +244,7 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 		return;
 	}
 	if (o->errand) {
-		await_errand(s, ask, o->errand);
+		server_await_errand(s, ask, o->errand);
 		o->errand = NULL;
 		return;
 	}

@@ -286,26 +286,6 @@ sessions_loaded(const struct sessions *ss, const struct uuid *id)
 }
 
 void
-sessions_lend(struct sessions *ss, struct session *s)
-{
-	struct row *r = table_find(&ss->rows, &s->id);
-
-	assert(r && r->session == s && !s->is_lent && !s->batch);
-	sessions_note_row(r);
-	s->face = session_face(s);
-	s->is_lent = true;
-	graph_texts_set_aside(s->graph);
-}
-
-void
-sessions_take_back(struct sessions *ss, struct session *s)
-{
-	assert(s->is_lent);
-	s->is_lent = false;
-	graph_texts_rejoin(s->graph, ss->texts);
-}
-
-void
 sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 {
 	struct link *next;

@@ -1,6 +1,9 @@
 #include "graphd/sessions_rows.h"
 
 #include "common/log.h"
+#include "graphd/graph_texts.h"
+
+#include <assert.h>
 
 struct replay {
 	struct session *session;
@@ -127,4 +130,24 @@ sessions_get(struct sessions *ss, const struct uuid *id, struct session **out)
 	sessions_bind(ss, r->session);
 	*out = r->session;
 	return OK;
+}
+
+void
+sessions_lend(struct sessions *ss, struct session *s)
+{
+	struct row *r = table_find(&ss->rows, &s->id);
+
+	assert(r && r->session == s && !s->is_lent && !s->batch);
+	sessions_note_row(r);
+	s->face = session_face(s);
+	s->is_lent = true;
+	graph_texts_set_aside(s->graph);
+}
+
+void
+sessions_take_back(struct sessions *ss, struct session *s)
+{
+	assert(s->is_lent);
+	s->is_lent = false;
+	graph_texts_rejoin(s->graph, ss->texts);
 }
