@@ -91,7 +91,7 @@ enum {
 	LIMIT_REQUEST_ID_BYTES = 128,
 	LIMIT_WAITING_REQUESTS =
 	    4096,	       /* held back behind a big answer or a commit; OVERLOADED beyond */
-	LIMIT_READINGS = 1024, /* of the past, under way or waiting; OVERLOADED beyond */
+	LIMIT_ERRANDS = 1024,  /* of a kind, under way or waiting; OVERLOADED beyond */
 	LIMIT_TOPICS = 400000, /* subscribed ones that are kept; beyond, all count as heard */
 	LIMIT_BUS_HANDSHAKE_MS = 2000,
 	LIMIT_BUS_LINGER_MS = 1000, /* for what is still to be sent when a process ends */

@@ -215,12 +215,9 @@ archive_read(struct call *c, struct span file, struct session **out)
 {
 	struct rewriting w = { 0 };
 	struct span steps;
-	struct uuid id, log_id;
 	enum error err;
 
-	uuid_random(&id);
-	uuid_random(&log_id);
-	w.session = session_new(&id, &log_id, c->request->now_us);
+	w.session = sessions_draft(c->request->now_us);
 	if (!find_steps(file, &steps) || !rewrite_all(&w, steps) || !has_hash(w.session, file))
 		err = refuse(
 		    c->why, ERROR_invalid_graph, "file", "The history in the file is damaged.");

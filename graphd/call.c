@@ -43,7 +43,7 @@ call_begin(struct call *c, struct session *s, enum step_kind kind)
 	step_request(c, kind, &request);
 	c->outcome->session = s;
 	c->keyed_session = request.key.n > 0;
-	s->warnings = &c->dispatcher->warnings;
+	s->warnings = c->warnings;
 	session_begin(s, &request);
 }
 
@@ -61,8 +61,12 @@ call_end(struct call *c, struct span result)
 enum error
 call_new_session(struct call *c, struct session **out)
 {
-	enum error err = sessions_create(c->sessions, c->request->now_us, out);
+	enum error err = OK;
 
+	if (c->is_aside)
+		*out = sessions_draft(c->request->now_us);
+	else
+		err = sessions_create(c->sessions, c->request->now_us, out);
 	if (err)
 		return err;
 	c->outcome->created = true;

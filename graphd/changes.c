@@ -21,9 +21,10 @@ add(struct changes *c, enum change_kind kind, const struct uuid *id)
 }
 
 static struct span
-keep_bytes(struct change *change, struct span bytes)
+keep_bytes(struct changes *c, struct change *change, struct span bytes, char *taken)
 {
-	change->bytes = xspandup(bytes);
+	c->bytes += bytes.n;
+	change->bytes = taken ? taken : xspandup(bytes);
 	return (struct span){ change->bytes, bytes.n };
 }
 
@@ -51,19 +52,20 @@ changes_add_step(struct changes *c, const struct store_step *step)
 	struct change *change = add(c, CHANGE_STEP, &step->session);
 
 	change->of.step = *step;
-	change->of.step.bytes = keep_bytes(change, step->bytes);
+	change->of.step.bytes = keep_bytes(c, change, step->bytes, step->taken);
+	change->of.step.taken = NULL;
 	return change;
 }
 
 struct change *
 changes_add_snapshot(struct changes *c, const struct uuid *session, uint64_t ordinal, uint64_t seq,
-    struct span bytes)
+    struct span bytes, char *taken)
 {
 	struct change *change = add(c, CHANGE_SNAPSHOT, session);
 
 	change->of.snapshot.ordinal = ordinal;
 	change->of.snapshot.seq = seq;
-	change->of.snapshot.bytes = keep_bytes(change, bytes);
+	change->of.snapshot.bytes = keep_bytes(c, change, bytes, taken);
 	return change;
 }
 
@@ -86,7 +88,8 @@ changes_add_project(struct changes *c, const struct store_project *project)
 	change->of.project = *project;
 	change->of.project.name = change->name;
 	change->of.project.template_id = change->template_id;
-	change->of.project.bytes = keep_bytes(change, project->bytes);
+	change->of.project.bytes = keep_bytes(c, change, project->bytes, project->taken);
+	change->of.project.taken = NULL;
 	return change;
 }
 

@@ -44,15 +44,16 @@ struct change {
 struct changes {
 	struct change *list;
 	size_t n, capacity;
+	size_t bytes; /* of steps, snapshots and projects */
 };
 
 void changes_init(struct changes *);
 /* Frees all; the list is empty again. */
 void changes_clear(struct changes *);
-/* What the change holds instead of what it was given: all bytes are copied. */
+/* What the change holds instead of what it was given: all bytes that are not taken are copied. */
 struct change *changes_add_step(struct changes *, const struct store_step *);
 struct change *changes_add_snapshot(struct changes *, const struct uuid *session, uint64_t ordinal,
-    uint64_t seq, struct span bytes);
+    uint64_t seq, struct span bytes, char *taken);
 struct change *changes_add_session(struct changes *, const struct store_session *);
 struct change *changes_add_project(struct changes *, const struct store_project *);
 struct change *changes_add_drop_project(struct changes *, const struct uuid *id);

@@ -2,7 +2,9 @@
 
 #include "common/limits.h"
 #include "graphd/dispatcher.h"
+#include "graphd/effort.h"
 #include "graphd/lifecycle.h"
+#include "graphd/making.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -207,10 +209,14 @@ find_session(struct call *c)
 		err = sessions_get(c->sessions, &req->session, &c->session);
 	if (err || !c->session)
 		return err;
+	if (c->session->is_lent) {
+		c->outcome->behind = c->session->id;
+		return OK;
+	}
 	c->outcome->session = c->session;
 	/* What was read is another thing than the session, which may just be read by somebody else.
 	 */
-	if (leaves_alone[req->command] || req->reading)
+	if (leaves_alone[req->command] || req->errand)
 		return OK;
 	c->session->idle_since_ms = req->now_ms;
 	if (only_asks[req->command])
@@ -282,7 +288,10 @@ give_up(struct call *c)
 	if (s)
 		s->warnings = NULL;
 	if (out->created) {
-		sessions_drop(c->sessions, s);
+		if (c->is_aside)
+			session_free(s);
+		else
+			sessions_drop(c->sessions, s);
 		out->session = NULL;
 		out->created = false;
 	} else if (s) {
@@ -290,16 +299,19 @@ give_up(struct call *c)
 	}
 }
 
-static void
-dispatch_found(struct call *c)
+static bool
+is_keyed(const struct call *c)
+{
+	return keys_apply(c->request->command) && c->request->caller.key.n > 0;
+}
+
+void
+dispatch_perform(struct call *c)
 {
 	enum error err;
 
-	if (keys_apply(c->request->command) && c->request->caller.key.n > 0) {
+	if (is_keyed(c))
 		c->request_hash = keys_request_hash(c->request);
-		if (lifecycle_repeat(c))
-			return;
-	}
 	err = check_project(c);
 	if (!err)
 		err = run(c);
@@ -311,6 +323,20 @@ dispatch_found(struct call *c)
 	}
 }
 
+static void
+dispatch_found(struct call *c)
+{
+	c->subject = lifecycle_subject(c);
+	if (is_keyed(c) && lifecycle_repeat(c))
+		return;
+	if (effort_is_great(c)) {
+		making_begin(c);
+		return;
+	}
+	dispatch_perform(c);
+	lifecycle_put_row(c);
+}
+
 /* A repeated EndSession: the session is gone, and the answer is remembered. */
 static bool
 answer_ended(struct call *c)
@@ -318,7 +344,6 @@ answer_ended(struct call *c)
 	if (command_rows[c->request->command].kind != COMMAND_MANAGES ||
 	    c->request->caller.key.n == 0)
 		return false;
-	c->request_hash = keys_request_hash(c->request);
 	return lifecycle_repeat(c);
 }
 
@@ -334,16 +359,21 @@ dispatch(struct dispatcher *d, const struct request *req, struct outcome *out)
 		.arena = &d->arena,
 		.why = &why,
 		.result = &d->result,
+		.warnings = &d->warnings,
 	};
 	enum error err;
 
+	if (req->errand && req->errand->changes) {
+		making_end(req->errand, out);
+		return;
+	}
 	json_out_clear(&d->result);
 	json_out_clear(&d->warnings);
 	json_out_open(&d->result, '{');
 	err = req->command < COMMANDS ? check_caller(&c) : ERROR_unknown_command;
-	if (!err && !(reads_store[req->command] && !req->reading && must_wait(&c)))
+	if (!err && !(reads_store[req->command] && !req->errand && must_wait(&c)))
 		err = find_session(&c);
-	if (!err && !out->awaits_store)
+	if (!err && !out->awaits_store && uuid_is_nil(&out->behind))
 		dispatch_found(&c);
 	else if (err && (err != ERROR_invalid_session || !answer_ended(&c))) {
 		out->error = err;

@@ -4,7 +4,7 @@
  * with the request. The server commits, publishes and replies from the outcome.
  */
 
-#include "graphd/reading.h"
+#include "graphd/errand.h"
 #include "graphd/sessions.h"
 #include "graphd/surveys.h"
 #include "graphd/tree.h"
@@ -20,7 +20,7 @@ struct request {
 	uint64_t began_us; /* 0: it begins */
 	size_t done;
 	bool is_unheard; /* nobody hears the session's events: those that pass need not be made */
-	struct reading *reading; /* borrowed: what it asked to be read, which has been; or NULL */
+	struct errand *errand; /* borrowed: what it asked to be done, which has been; or NULL */
 };
 
 /* A transient event to publish; durable ones come from steps. */
@@ -39,6 +39,7 @@ struct outcome {
 	struct json_out body;	 /* the reply; unfinished while tail is set */
 	struct session *session; /* that it read or changed, or NULL */
 	struct step *step;	 /* made by it: owned, to be encoded, stored, published; or NULL */
+	struct json_out step_bytes; /* the step encoded, if that has been done */
 	bool stores;  /* something else was put into the open batch (a project, a session row) */
 	bool created; /* the session is new: dropped again if the commit fails */
 	struct announcement announcements[OUTCOME_ANNOUNCEMENTS];
@@ -53,9 +54,12 @@ struct outcome {
 				     (past, saved); or NULL */
 	struct uuid survey;	  /* not nil: body says nothing, the answer is this survey's */
 	uint64_t key_token;	  /* what dispatch_uncommitted() needs; 0: nothing */
-	/* Owned: to be read in a thread; then the same request is given again, with it. The body is
+	/* Owned: to be run in a thread; then the same request is given again, with it. The body is
 	 * not for sending. */
-	struct reading *reading;
+	struct errand *errand;
+	/* Not nil: that session is lent to an errand, and the same request is to be given again
+	 * when it is back. Nothing has been done. */
+	struct uuid behind;
 	/* It would have to wait for the disk, and with it everybody else: the same request is given
 	 * again when the store is not busy any more. Nothing has been done. */
 	bool awaits_store;
@@ -122,6 +126,9 @@ void dispatch_reverted(struct dispatcher *);
  *writes undo code. */
 struct call {
 	struct session *session; /* NULL when the command names none */
+	/* That one, or the live one that the arguments of a command that MANAGES name, if it can be
+	 * had; else NULL. */
+	struct session *subject;
 	struct sessions *sessions;
 	struct dispatcher *dispatcher;
 	const struct request *request;
@@ -130,13 +137,18 @@ struct call {
 	struct refusal *why;
 	struct json_out
 	    *result; /* members of "result" (EDITS), or of the reply (others), in an open object */
-	struct uuid made;	/* EDITS: the node that "$n" and node_id name; nil: none */
-	bool keyed_session;	/* the step opened for it carries the caller's key */
-	struct uuid command_id; /* of this request's step */
-	uint64_t request_hash;	/* of command and arguments, under the caller's key */
+	struct json_out *warnings; /* elements of the reply's array */
+	struct uuid made;	   /* EDITS: the node that "$n" and node_id name; nil: none */
+	bool keyed_session;	   /* the step opened for it carries the caller's key */
+	struct uuid command_id;	   /* of this request's step */
+	uint64_t request_hash; /* of command and arguments, under the caller's key, once it runs */
 	size_t plain_n;	 /* bytes of result before the opening of a graph; 0: there is no graph */
 	char *tail;	 /* owned: what closes the reply behind that graph; or NULL */
 	bool is_written; /* the reply is in the outcome's body, since it would be long to copy */
+	/* A thread carries it out (making.h): */
+	bool is_aside;
+	struct store *store; /* what it may read; NULL: it may not */
+	char *reply;	     /* owned: to be remembered under the key in the end; or NULL */
 };
 
 #define COMMAND(ident, name, kind, doc) \

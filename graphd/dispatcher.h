@@ -25,3 +25,10 @@ struct dispatcher {
 	void (*more)(void *, struct outcome *);
 	void *more_context;
 };
+
+/*
+ * Runs the command, whose session has been found and its key looked for, to its reply, or takes
+ * back what it had begun. Of a command for which effort_is_great() it touches nothing but the
+ * session and what the call names as its own.
+ */
+void dispatch_perform(struct call *);

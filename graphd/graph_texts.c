@@ -18,7 +18,7 @@ struct texts {
 /* One graph's share. */
 struct graph_texts {
 	struct link by_use;
-	struct texts *all;
+	struct texts *all; /* NULL: set aside */
 	struct graph *graph;
 	size_t bytes;
 	const void *made_with;
@@ -51,7 +51,8 @@ static void
 count(struct graph_texts *texts, size_t more_bytes, size_t less_bytes)
 {
 	texts->bytes += more_bytes - less_bytes;
-	texts->all->bytes += more_bytes - less_bytes;
+	if (texts->all)
+		texts->all->bytes += more_bytes - less_bytes;
 }
 
 static size_t
@@ -92,12 +93,37 @@ graph_texts_leave(struct graph *g)
 	g->texts = NULL;
 }
 
+void
+graph_texts_set_aside(struct graph *g)
+{
+	struct graph_texts *texts = g->texts;
+
+	if (!texts)
+		return;
+	texts->all->bytes -= texts->bytes;
+	list_remove(&texts->by_use);
+	texts->all = NULL;
+}
+
+/* They may be more by now than there is room for; whoever needs room next makes it. */
+void
+graph_texts_rejoin(struct graph *g, struct texts *all)
+{
+	struct graph_texts *texts = g->texts;
+
+	if (!texts)
+		return;
+	texts->all = all;
+	all->bytes += texts->bytes;
+	list_append(&all->by_use, &texts->by_use);
+}
+
 bool
 graph_texts_begin(const struct graph *g, const void *made_with)
 {
 	struct graph_texts *texts = g->texts;
 
-	if (!texts)
+	if (!texts || !texts->all)
 		return false;
 	if (texts->made_with != made_with)
 		drop_all(texts);

@@ -26,8 +26,16 @@ void graph_texts_join(struct graph *, struct texts *);
 /* Forgets them all; nothing when it has not joined. graph_free() does it. */
 void graph_texts_leave(struct graph *);
 
-/* Before a graph is written. False: it has not joined. Texts that were made with another blueprint
- * go. */
+/*
+ * While another thread has the graph its texts are under no bound and none are added, for the bound
+ * is everybody's; then it joins again, with those that it still has. Nothing when it has not
+ * joined.
+ */
+void graph_texts_set_aside(struct graph *);
+void graph_texts_rejoin(struct graph *, struct texts *);
+
+/* Before a graph is written. False: it has not joined, or is set aside. Texts that were made with
+ * another blueprint go. */
 bool graph_texts_begin(const struct graph *, const void *made_with);
 
 /* head: up to the bracket that opens the children; tail: from the one that closes them. */

@@ -16,11 +16,11 @@ journal_read(struct call *c, const struct session *s, struct journal *j)
 	j->store = store->ops->aside ? store->ops->aside(store, &j->session) : NULL;
 	j->is_aside = j->store;
 	if (j->is_aside) {
-		c->outcome->reading = &j->reading;
+		c->outcome->errand = &j->errand;
 		return false;
 	}
 	j->store = store;
-	j->reading.run(&j->reading, &never);
+	j->errand.run(&j->errand, &never);
 	return true;
 }
 

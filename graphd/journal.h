@@ -5,9 +5,9 @@
 #include "graphd/call.h"
 
 struct journal {
-	struct reading reading; /* run and free are set by whoever made it */
+	struct errand errand; /* run and free are set by whoever made it */
 	struct store *store;
-	bool is_aside; /* the store is the reading's own */
+	bool is_aside; /* the store is the errand's own */
 	struct uuid session, log_id;
 	uint64_t created_us;
 	const atomic_bool *ends; /* run notes it here */

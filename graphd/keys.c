@@ -120,7 +120,8 @@ insert(struct keys *k, struct span scoped, const struct remembered *answer, stru
 	char *bytes = (char *)(e + 1);
 
 	memcpy(bytes, scoped.p, scoped.n);
-	memcpy(bytes + scoped.n, answer->reply.p, answer->reply.n);
+	if (answer->reply.n)
+		memcpy(bytes + scoped.n, answer->reply.p, answer->reply.n);
 	e->key = (struct span){ bytes, scoped.n };
 	e->answer = *answer;
 	e->answer.reply = (struct span){ bytes + scoped.n, answer->reply.n };
@@ -174,7 +175,8 @@ keep_oldest(struct key_reading *r, const struct step *step)
 {
 	char text[LIMIT_ACTOR_BYTES + LIMIT_KEY_BYTES + 1];
 	struct span actor = step_actor(step), key = span_of(step->key), scoped;
-	struct remembered answer = { step->request_hash, OK, span_of(step->reply) };
+	struct remembered answer = { .request_hash = step->request_hash,
+		.reply = span_of(step->reply) };
 
 	if (!key.p || !step->reply || key.n > LIMIT_KEY_BYTES || actor.n > LIMIT_ACTOR_BYTES)
 		return;

@@ -18,6 +18,9 @@ struct remembered {
 	uint64_t request_hash;
 	enum error error;
 	struct span reply; /* minimal; until the next change of the table */
+	/* Not nil: the command is being carried out, what would repeat it waits in this lane, and
+	 * nothing else is known yet. */
+	struct uuid behind;
 };
 
 /* Of the command and its arguments, white space apart. The same in every process. */

@@ -67,7 +67,9 @@ static void
 remember(struct call *c, enum error err, struct span reply)
 {
 	const struct request *req = c->request;
-	struct remembered answer = { c->request_hash, err, reply };
+	struct remembered answer = {
+		.request_hash = c->request_hash, .error = err, .reply = reply
+	};
 	struct step *step = c->outcome->step;
 	struct session *s = step ? c->outcome->session : c->session;
 
@@ -79,7 +81,11 @@ remember(struct call *c, enum error err, struct span reply)
 	if (s)
 		session_key_add(
 		    s, req->caller.key, c->request_hash, err, step ? step->ordinal : 0, reply);
-	if (!c->session || command_rows[req->command].kind == COMMAND_MANAGES)
+	if (c->session && command_rows[req->command].kind != COMMAND_MANAGES)
+		return;
+	if (c->is_aside)
+		c->reply = xspandup(reply);
+	else
 		c->outcome->key_token = keys_add(c->dispatcher->keys, req, &answer);
 }
 
@@ -98,7 +104,7 @@ finish_change(struct call *c)
 		reply.members = (struct span){ c->result->bytes + 1, c->result->n - 1 };
 	}
 	call_end(c, reply.result);
-	reply.warnings = json_out_span(&c->dispatcher->warnings);
+	reply.warnings = json_out_span(c->warnings);
 	reply.seq = out->step && out->step->last_seq ? out->step->last_seq : c->session->seq;
 	reply_change(&out->body, &reply, c->session);
 	remember(c, OK, json_out_span(&out->body));
@@ -130,20 +136,23 @@ finish_other(struct call *c)
 void
 lifecycle_finish(struct call *c)
 {
-	struct outcome *out = c->outcome;
-
 	if (lifecycle_has(c->request->command))
 		finish_change(c);
 	else
 		finish_other(c);
-	if (!out->session)
+}
+
+void
+lifecycle_put_row(struct call *c)
+{
+	struct outcome *out = c->outcome;
+
+	if (!out->session || !(out->step || out->created))
 		return;
-	if (out->step || out->created) {
-		out->session->idle_since_ms = c->request->now_ms;
-		sessions_use(c->sessions, out->session, c->request->now_us, c->request->now_ms);
-		if (sessions_put_row(c->sessions, out->session))
-			out->stores = true;
-	}
+	out->session->idle_since_ms = c->request->now_ms;
+	sessions_use(c->sessions, out->session, c->request->now_us, c->request->now_ms);
+	if (sessions_put_row(c->sessions, out->session))
+		out->stores = true;
 }
 
 static bool
@@ -185,19 +194,24 @@ replied_session(struct call *c, struct span reply)
 	struct span text;
 	struct uuid id;
 	struct session *s;
+	enum error err;
 
 	if (c->session)
 		return c->session;
-	if (!json_find(reply, "session_id", &text) || !uuid_parse(json_text(c->arena, text), &id) ||
-	    sessions_get(c->sessions, &id, &s))
+	if (!json_find(reply, "session_id", &text) || !uuid_parse(json_text(c->arena, text), &id))
+		return NULL;
+	err = sessions_get(c->sessions, &id, &s);
+	if (err == ERROR_overloaded)
+		c->outcome->behind = id;
+	if (err)
 		return NULL;
 	c->outcome->session = s;
 	return s;
 }
 
 /* The live session that create_project or open_project is to fill remembers their keys. */
-static struct session *
-named_session(struct call *c)
+struct session *
+lifecycle_subject(struct call *c)
 {
 	struct span text;
 	struct uuid id;
@@ -218,7 +232,7 @@ lifecycle_repeat(struct call *c)
 	struct session *shown;
 	struct remembered answer;
 
-	switch (keys_find(c->dispatcher->keys, c->request, named_session(c), &answer)) {
+	switch (keys_find(c->dispatcher->keys, c->request, c->subject, &answer)) {
 	case KEY_NEW:
 		return false;
 	case KEY_UNREAD:
@@ -236,17 +250,23 @@ lifecycle_repeat(struct call *c)
 	case KEY_USED:
 		break;
 	}
-	if (answer.request_hash != c->request_hash) {
+	if (!uuid_is_nil(&answer.behind)) {
+		out->behind = answer.behind;
+		return true;
+	}
+	if (answer.request_hash != keys_request_hash(c->request)) {
 		out->error = ERROR_idempotency_mismatch;
 		reply_error(&out->body, out->error, c->why);
 		show_with_error(c);
 		return true;
 	}
+	shown = replied_session(c, answer.reply);
+	if (!uuid_is_nil(&out->behind))
+		return true;
 	out->error = answer.error;
 	json_out_bytes(&out->body, answer.reply);
 	/* The first answer may not be on disk yet; this one waits with it. */
 	out->stores = true;
-	shown = replied_session(c, answer.reply);
 	if (shows_graph(c, shown) && (!answer.error || lifecycle_has(c->request->command)))
 		reply_add_graph(out, shown);
 	return true;

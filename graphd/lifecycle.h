@@ -9,11 +9,15 @@
 /* Whether the command announces itself, needs a project, and is answered with state and graph:
  * EDITS, undo and redo. */
 bool lifecycle_has(enum command);
+/* Finds the call's subject. */
+struct session *lifecycle_subject(struct call *);
 /* Announces command:executing. */
 void lifecycle_executing(struct call *);
 /* The handler said OK: closes the step, composes the reply, remembers it, puts rows into the store.
  */
 void lifecycle_finish(struct call *);
+/* The row of a session that was changed. */
+void lifecycle_put_row(struct call *);
 /* It refused, and everything was taken back: announces command:failed, composes and remembers the
  * error. */
 void lifecycle_refuse(struct call *, enum error);

@@ -22,9 +22,9 @@ take_ordinal(void *context, const struct store_step *step)
 }
 
 static void
-read_graph(struct reading *reading, const atomic_bool *ends)
+read_graph(struct errand *errand, const atomic_bool *ends)
 {
-	struct graph_reading *g = (struct graph_reading *)(void *)reading;
+	struct graph_reading *g = (struct graph_reading *)(void *)errand;
 	struct journal *j = &g->journal;
 
 	j->ends = ends;
@@ -39,9 +39,9 @@ read_graph(struct reading *reading, const atomic_bool *ends)
 }
 
 static void
-free_graph_reading(struct reading *reading)
+free_graph_reading(struct errand *errand)
 {
-	struct graph_reading *g = (struct graph_reading *)(void *)reading;
+	struct graph_reading *g = (struct graph_reading *)(void *)errand;
 
 	journal_close(&g->journal);
 	session_free(g->session);
@@ -67,13 +67,13 @@ read_session(struct call *c, uint64_t at_seq, struct session **out)
 	struct graph_reading *g = xcalloc(1, sizeof *g);
 	enum error err;
 
-	g->journal.reading.run = read_graph;
-	g->journal.reading.free = free_graph_reading;
+	g->journal.errand.run = read_graph;
+	g->journal.errand.free = free_graph_reading;
 	g->at_seq = at_seq;
 	if (!journal_read(c, c->session, &g->journal))
 		return OK;
 	err = take_session(c, g, out);
-	free_graph_reading(&g->journal.reading);
+	free_graph_reading(&g->journal.errand);
 	return err;
 }
 
@@ -84,8 +84,8 @@ past_session(struct call *c, uint64_t at_seq, struct session **out)
 	uint64_t first = store->ops->first_seq(store, &c->session->id);
 
 	*out = NULL;
-	if (c->request->reading)
-		return take_session(c, (struct graph_reading *)(void *)c->request->reading, out);
+	if (c->request->errand)
+		return take_session(c, (struct graph_reading *)(void *)c->request->errand, out);
 	if (at_seq > c->session->seq)
 		return refuse(c->why, ERROR_invalid_request, "at",
 		    "The session is only at seq %llu.", (unsigned long long)c->session->seq);
@@ -136,9 +136,9 @@ write_step(void *context, const struct store_step *stored)
 }
 
 static void
-read_steps(struct reading *reading, const atomic_bool *ends)
+read_steps(struct errand *errand, const atomic_bool *ends)
 {
-	struct steps_reading *s = (struct steps_reading *)(void *)reading;
+	struct steps_reading *s = (struct steps_reading *)(void *)errand;
 	struct journal *j = &s->journal;
 	enum error err;
 
@@ -156,9 +156,9 @@ read_steps(struct reading *reading, const atomic_bool *ends)
 }
 
 static void
-free_steps_reading(struct reading *reading)
+free_steps_reading(struct errand *errand)
 {
-	struct steps_reading *s = (struct steps_reading *)(void *)reading;
+	struct steps_reading *s = (struct steps_reading *)(void *)errand;
 
 	journal_close(&s->journal);
 	json_out_fini(&s->reply);
@@ -184,16 +184,16 @@ past_steps(struct call *c, uint64_t since, size_t limit)
 	struct steps_reading *s;
 	enum error err;
 
-	if (c->request->reading)
-		return take_steps(c, (struct steps_reading *)(void *)c->request->reading);
+	if (c->request->errand)
+		return take_steps(c, (struct steps_reading *)(void *)c->request->errand);
 	s = xcalloc(1, sizeof *s);
-	s->journal.reading.run = read_steps;
-	s->journal.reading.free = free_steps_reading;
+	s->journal.errand.run = read_steps;
+	s->journal.errand.free = free_steps_reading;
 	s->since = since;
 	s->limit = limit;
 	if (!journal_read(c, c->session, &s->journal))
 		return OK;
 	err = take_steps(c, s);
-	free_steps_reading(&s->journal.reading);
+	free_steps_reading(&s->journal.errand);
 	return err;
 }

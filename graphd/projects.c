@@ -61,7 +61,7 @@ is_on_its_way(const struct pending *pending, const struct sessions *ss)
 {
 	const struct session *s = sessions_loaded(ss, &pending->session);
 
-	return s && s->durable_seq <= pending->seq && s->seq > pending->seq;
+	return s && s->durable_seq <= pending->seq && session_face(s).seq > pending->seq;
 }
 
 /* Whenever there are twice as many as were on their way the last time. */
@@ -288,9 +288,9 @@ project_put(struct call *c, const struct session *s, uint64_t revision)
 	};
 
 	session_snapshot(s, &bytes);
-	project.bytes = json_out_span(&bytes);
+	project.taken = json_out_take(&bytes, &project.bytes.n);
+	project.bytes.p = project.taken;
 	store->ops->put_project(store, &project);
-	json_out_fini(&bytes);
 	c->outcome->stores = true;
 }
 
@@ -301,6 +301,9 @@ project_target(struct call *c, const struct uuid *session_id, struct session **o
 
 	if (uuid_is_nil(session_id))
 		return call_new_session(c, out);
+	*out = c->subject;
+	if (*out)
+		return OK;
 	err = sessions_get(c->sessions, session_id, out);
 	return err ? refuse(c->why, err, "session_id", "%s", error_rows[err].text) : OK;
 }

@@ -25,10 +25,11 @@ outcome_clear(struct outcome *out)
 	struct json_out body = out->body, texts = out->texts;
 
 	step_free(out->step);
+	json_out_fini(&out->step_bytes);
 	free(out->tail);
 	graph_free(out->tree_graph);
-	if (out->reading)
-		out->reading->free(out->reading);
+	if (out->errand)
+		out->errand->free(out->errand);
 	json_out_clear(&body);
 	json_out_clear(&texts);
 	memset(out, 0, sizeof(*out));
@@ -152,11 +153,12 @@ struct json_out *
 announce_begin(struct outcome *out, enum event event, struct session *s, bool first,
     const struct announce_who *who)
 {
+	struct session_face face = session_face(s);
 	struct announcement *a;
 	struct event_head head = { .session = &s->id,
-		.project = &s->meta.project_id,
+		.project = &face.project_id,
 		.time_us = who->now_us,
-		.seq = s->seq,
+		.seq = face.seq,
 		.command_id = &who->command_id,
 		.actor = who->actor,
 		.client_id = who->client };
@@ -169,7 +171,7 @@ announce_begin(struct outcome *out, enum event event, struct session *s, bool fi
 		.event = event,
 		.session = s,
 		.body_at = out->texts.n - 1,
-		.seq = s->seq,
+		.seq = face.seq,
 		.first = first,
 	};
 	event_head_write(&out->texts, &head);

@@ -165,7 +165,7 @@ server_new(struct loop *loop, struct sessions *sessions, const struct server_opt
 	list_init(&s->behind_store);
 	outcome_init(&s->outcome);
 	arena_init(&s->arena);
-	server_reading_init(s);
+	server_errands_init(s);
 	snapshooter_init(&s->snapshooter, loop, sessions, &s->lanes, on_snapshot);
 	s->snapshooter.every_steps = options->snapshot_steps;
 	s->requests.ready = on_requests;
@@ -208,7 +208,7 @@ server_free(struct server *s)
 	server_end_surveys(s);
 	guard_fini(&s->guard);
 	snapshooter_fini(&s->snapshooter);
-	server_reading_fini(s);
+	server_errands_fini(s);
 	for (struct link *l; (l = list_take(&s->streams));) {
 		struct stream *stream = LIST_OF(l, struct stream, link);
 

@@ -143,8 +143,11 @@ answer_subscription(struct outlet *o, const struct uuid *id)
 	static const struct uuid nil;
 	struct bus *b = o->context;
 	struct session *s;
+	enum error err = sessions_peek(b->sessions, id, &s);
 
-	if (sessions_get(b->sessions, id, &s) == OK)
+	if (!err && !s)
+		err = sessions_get(b->sessions, id, &s);
+	if (!err)
 		send_sync(o, id, &s->log_id, s->epoch, s->durable_seq);
 	else
 		send_sync(o, id, &nil, 0, 0);

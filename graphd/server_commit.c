@@ -29,6 +29,23 @@ note_ended(struct server *s, struct session *session)
 }
 
 static void
+free_step(void *step)
+{
+	step_free(step);
+}
+
+static void
+dispose_of_long_steps(struct server *s, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n_steps; i++) {
+		if (batch->steps[i].step->n_edits <= LIMIT_STEP_EVENTS)
+			continue;
+		server_dispose(s, batch->steps[i].step, free_step);
+		batch->steps[i].step = NULL;
+	}
+}
+
+static void
 land(struct server *s, struct batch *batch)
 {
 	commits.value++;
@@ -44,6 +61,7 @@ land(struct server *s, struct batch *batch)
 	for (struct link *l; (l = list_take(&batch->replies));)
 		server_reply(s, LIST_OF(l, struct reply, link));
 	router_flush(&s->router);
+	dispose_of_long_steps(s, batch);
 	batch_clear(batch);
 }
 
@@ -206,7 +224,8 @@ bool
 server_is_settled(const struct server *s)
 {
 	return !s->flight && batch_is_empty(s->open) && list_is_empty(&s->streams) &&
-	    list_is_empty(&s->behind_store) && s->lanes.n_asks == 0 && s->readings.n == 0;
+	    list_is_empty(&s->behind_store) && s->lanes.n_asks == 0 && s->readings.n == 0 &&
+	    s->makings.n == 0;
 }
 
 void

@@ -1,11 +1,11 @@
 #pragma once
 /* The server's parts, for its own files: server.c (life, and the order of a turn), server_timers.c
  * (what is done by the clock), server_turn.c (requests), server_commit.c (batches), server_survey.c
- * (answers that wait for clients), server_reading.c (those for which a thread reads). */
+ * (answers that wait for clients), server_errands.c (those for which a thread works). */
 
 #include "graphd/batch.h"
 #include "graphd/dispatch.h"
-#include "graphd/readings.h"
+#include "graphd/errands.h"
 #include "graphd/server.h"
 #include "graphd/server_bus.h"
 #include "graphd/server_guard.h"
@@ -39,7 +39,7 @@ struct server {
 	struct arena arena;	/* of the request being run */
 	struct json_out scratch;
 	struct snapshooter snapshooter;
-	struct readings readings;
+	struct errands readings, makings; /* that change nothing, and that do */
 
 	struct session **ended; /* closed on disk, to be dropped when nobody reads them any more */
 	size_t n_ended;
@@ -54,9 +54,9 @@ struct server {
 
 /* server_turn.c: runs a request, or lets it wait in its session's lane. Takes the ask. */
 void server_ask(struct server *, struct ask *);
-/* Runs it here and now; reading: what it asked to be read, which has been, or NULL. Takes the ask.
+/* Runs it here and now; errand: what it asked to be done, which has been, or NULL. Takes the ask.
  */
-void server_run(struct server *, struct ask *, struct reading *);
+void server_run(struct server *, struct ask *, struct errand *);
 /* What an outcome without a request did: ended sessions, clients gone. Shaped for the dispatcher's
  * callbacks. */
 void server_take_more(void *server, struct outcome *);
@@ -85,14 +85,16 @@ void server_await_clients(struct server *, struct ask *, const struct uuid *surv
 /* Who still waits for clients is told that graphd goes. */
 void server_end_surveys(struct server *);
 
-/* server_reading.c. After the loop, and before the sessions go. */
-void server_reading_init(struct server *);
-void server_reading_fini(struct server *);
-/* The request is run again when that is read. Takes both. */
-void server_await_reading(struct server *, struct ask *, struct reading *);
+/* server_errands.c. After the loop, and before the sessions go. */
+void server_errands_init(struct server *);
+void server_errands_fini(struct server *);
+/* The request is run again when that is done. Takes both. */
+void server_await_errand(struct server *, struct ask *, struct errand *);
+/* It is run again when what holds that lane is done. Takes the ask. */
+void server_await_lane(struct server *, struct ask *, const struct uuid *lane);
 
 /* Frees it where nobody waits for that. It must be nobody else's: not a session's. Takes it. */
-void server_dispose(struct server *, struct graph *);
+void server_dispose(struct server *, void *thing, void (*free)(void *thing));
 
 /* server_commit.c: commits the open batch unless one is under way. */
 void server_commit(struct server *);

@@ -66,20 +66,27 @@ put_announcements(struct events_due *due, const struct outcome *o, bool first, b
 	}
 }
 
-/* Takes the step, which is encoded for the store now, and for the bus when it is published, if
- * anybody hears it. */
+/* The step is encoded for the store now, if it has not been, and for the bus when it is published,
+ * if anybody hears it. */
 static void
-store_step(struct server *s, struct session *session, struct step *step)
+store_step(struct server *s, struct outcome *o)
 {
+	struct session *session = o->session;
+	struct step *step = o->step;
 	struct store_step stored = { .session = step->session,
 		.ordinal = step->ordinal,
 		.first_seq = step->first_seq,
 		.last_seq = step->last_seq,
 		.time_us = step->time_us };
 
-	json_out_clear(&s->scratch);
-	step_encode(step, &s->scratch);
-	stored.bytes = json_out_span(&s->scratch);
+	if (o->step_bytes.n == 0) {
+		json_out_clear(&s->scratch);
+		step_encode(step, &s->scratch);
+		stored.bytes = json_out_span(&s->scratch);
+	} else {
+		stored.taken = json_out_take(&o->step_bytes, &stored.bytes.n);
+		stored.bytes.p = stored.taken;
+	}
 	s->store->ops->append(s->store, &stored);
 	snapshooter_note(&s->snapshooter, session, stored.bytes.n);
 	/* A graph that was loaded must not pin its length in memory for good. */
@@ -89,6 +96,7 @@ store_step(struct server *s, struct session *session, struct step *step)
 	if (bus_has_dash(&s->bus, &session->id))
 		events_due_add_parents(&s->open->events, session, step);
 	batch_add_step(s->open, session, step);
+	o->step = NULL;
 }
 
 static bool
@@ -112,8 +120,7 @@ place(struct server *s, struct outcome *o, bool reported)
 	put_announcements(due, o, true, reported);
 	if (changed) {
 		if (o->step)
-			store_step(s, o->session, o->step);
-		o->step = NULL;
+			store_step(s, o);
 		if (o->created)
 			batch_add_created(s->open, o->session);
 		s->open->stores |= o->stores;
@@ -224,16 +231,21 @@ settle_outcome(struct server *s, struct ask *ask, struct outcome *o)
 {
 	bool reported = command_rows[ask->command].kind == COMMAND_REPORTS;
 	bool changed = changes_something(o);
-	struct batch *batch = place(s, o, reported);
+	struct batch *batch;
 	struct reply *reply;
 
+	if (!uuid_is_nil(&o->behind)) {
+		server_await_lane(s, ask, &o->behind);
+		return;
+	}
+	batch = place(s, o, reported);
 	if (o->awaits_store) {
 		await_store(s, ask);
 		return;
 	}
-	if (o->reading) {
-		server_await_reading(s, ask, o->reading);
-		o->reading = NULL;
+	if (o->errand) {
+		server_await_errand(s, ask, o->errand);
+		o->errand = NULL;
 		return;
 	}
 	if (!uuid_is_nil(&o->survey)) {
@@ -260,7 +272,7 @@ server_take_more(void *server, struct outcome *o)
 }
 
 void
-server_run(struct server *s, struct ask *ask, struct reading *reading)
+server_run(struct server *s, struct ask *ask, struct errand *errand)
 {
 	struct request request = { .command = ask->command,
 		.session = ask->session,
@@ -269,7 +281,7 @@ server_run(struct server *s, struct ask *ask, struct reading *reading)
 		.now_ms = clock_now_ms(),
 		.began_us = ask->began_us,
 		.done = ask->done,
-		.reading = reading,
+		.errand = errand,
 		.is_unheard = !bus_hears(&s->bus, &ask->session) };
 	struct refusal why = { 0 };
 	enum error err;
@@ -335,6 +347,12 @@ server_run_lanes(struct server *s)
 }
 
 static void
+free_graph(void *graph)
+{
+	graph_free(graph);
+}
+
+static void
 end_stream(struct server *s, struct stream *stream)
 {
 	list_remove(&stream->link);
@@ -344,7 +362,7 @@ end_stream(struct server *s, struct stream *stream)
 		loop_again(s->loop);
 	}
 	if (stream->graph && graph_count(stream->graph) > NODES_INLINE) {
-		server_dispose(s, stream->graph);
+		server_dispose(s, stream->graph, free_graph);
 		stream->graph = NULL;
 	}
 	stream_free(stream);

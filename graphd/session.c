@@ -53,6 +53,12 @@ session_free(struct session *s)
 	free(s);
 }
 
+struct session_face
+session_face(const struct session *s)
+{
+	return s->is_lent ? s->face : (struct session_face){ s->meta.project_id, s->seq };
+}
+
 bool
 session_is_dirty(const struct session *s)
 {

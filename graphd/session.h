@@ -38,6 +38,12 @@ struct key_entry {
 	uint64_t ordinal; /* of its step, or of the last one before it */
 };
 
+/* What others are told of a session besides its graph. */
+struct session_face {
+	struct uuid project_id;
+	uint64_t seq;
+};
+
 struct session {
 	struct uuid id, log_id;
 	uint64_t epoch;
@@ -65,11 +71,16 @@ struct session {
 	struct link by_activity;   /* in sessions' list */
 	struct link rollbacks;	   /* how to take back each step that is not settled, newest last */
 	void *batch; /* the server's: the uncommitted batch that touched it last, or NULL */
+	/* A thread changes it (sessions_lend()). Nobody else may look at more of it meanwhile than
+	 * its ids and epoch, durable_seq, batch, clients, and its face. */
+	bool is_lent;
+	struct session_face face; /* as it was when it was lent */
 };
 
 /* Empty: no project, seq 0. */
 struct session *session_new(const struct uuid *id, const struct uuid *log_id, uint64_t now_us);
 void session_free(struct session *);
+struct session_face session_face(const struct session *);
 bool session_is_dirty(const struct session *);
 bool session_can_undo(const struct session *);
 bool session_can_redo(const struct session *);

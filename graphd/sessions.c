@@ -222,17 +222,22 @@ sessions_bind(struct sessions *ss, struct session *s)
 		s->blueprint = ss->blueprints ? blueprints_find(ss->blueprints, span_of(id)) : NULL;
 }
 
-enum error
-sessions_create(struct sessions *ss, uint64_t now_us, struct session **out)
+struct session *
+sessions_draft(uint64_t now_us)
 {
 	struct uuid id, log_id;
-	struct session *s;
-	enum error err;
 
 	uuid_random(&id);
 	uuid_random(&log_id);
-	s = session_new(&id, &log_id, now_us);
-	err = sessions_adopt(ss, s);
+	return session_new(&id, &log_id, now_us);
+}
+
+enum error
+sessions_create(struct sessions *ss, uint64_t now_us, struct session **out)
+{
+	struct session *s = sessions_draft(now_us);
+	enum error err = sessions_adopt(ss, s);
+
 	*out = err ? NULL : s;
 	return err;
 }
@@ -292,7 +297,7 @@ sessions_unload_idle(struct sessions *ss, uint64_t before_ms)
 		next = l->next;
 		if (s->idle_since_ms >= before_ms)
 			return;
-		if (s->n_clients > 0 || s->batch || s->open || s->closed ||
+		if (s->n_clients > 0 || s->is_lent || s->batch || s->open || s->closed ||
 		    s->durable_seq != s->seq)
 			continue;
 		r = table_find(&ss->rows, &s->id);
@@ -325,8 +330,12 @@ sessions_touch(struct sessions *ss, struct session *s)
 void
 sessions_use(struct sessions *ss, struct session *s, uint64_t now_us, uint64_t now_ms)
 {
-	struct row *r = touch(ss, s);
+	struct row *r;
 
+	/* Whoever has it uses it. */
+	if (s->is_lent)
+		return;
+	r = touch(ss, s);
 	if (now_us > s->active_us)
 		s->active_us = now_us;
 	r->used_ms = now_ms;

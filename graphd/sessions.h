@@ -13,17 +13,19 @@ struct sessions;
 /* Borrows both. Reads the session rows. */
 struct sessions *sessions_new(struct store *, struct blueprints *);
 void sessions_free(struct sessions *);
-/* invalid_session (unknown or closed), session_damaged, storage_failed. Borrowed until the end of
- * the turn. */
+/* invalid_session (unknown or closed), session_damaged, storage_failed; overloaded: it is lent.
+ * Borrowed until the end of the turn. */
 enum error sessions_get(struct sessions *, const struct uuid *id, struct session **out);
 /* The same without reading it: NULL when it is not in memory, where all are with anything that is
- * not on disk yet; closed ones too. */
+ * not on disk yet; closed ones too, and those that are lent. */
 struct session *sessions_loaded(const struct sessions *, const struct uuid *id);
-/* The same of one that is in memory. OK and NULL: it is to be loaded first. */
+/* The same of one that is in memory, lent or not. OK and NULL: it is to be loaded first. */
 enum error sessions_peek(struct sessions *, const struct uuid *id, struct session **out);
 /* A new one with a random log_id; too_many_sessions. */
 enum error sessions_create(struct sessions *, uint64_t now_us, struct session **out);
-/* Takes one that was made elsewhere (import with history). */
+/* One with random ids that nobody knows of yet. */
+struct session *sessions_draft(uint64_t now_us);
+/* Takes one that was made elsewhere; too_many_sessions. */
 enum error sessions_adopt(struct sessions *, struct session *taken);
 /* Forgets one whose creation could not be stored, or that has ended. */
 void sessions_drop(struct sessions *, struct session *);
@@ -43,6 +45,13 @@ void sessions_each_newest(struct sessions *, sessions_fn *, void *context);
 const struct uuid *sessions_on_project(const struct sessions *, const struct uuid *project_id);
 /* Unloads sessions idle since before_ms that have no clients and nothing uncommitted. */
 void sessions_unload_idle(struct sessions *, uint64_t before_ms);
+/*
+ * Another thread is to change it, or to read it, until it is taken back: it is neither unloaded
+ * nor ended meanwhile, nor found by sessions_get(), and all others go by its face. Everything in it
+ * must be on disk.
+ */
+void sessions_lend(struct sessions *, struct session *);
+void sessions_take_back(struct sessions *, struct session *);
 /* The session was only asked about: keeps its row and place. */
 void sessions_touch(struct sessions *, struct session *);
 /* It has changed or was used: that too, and notes when, by both clocks. */

@@ -3,7 +3,7 @@
 static bool
 give_row(struct row *r, sessions_fn *fn, void *context)
 {
-	if (r->session)
+	if (r->session && !r->session->is_lent)
 		sessions_note_row(r);
 	if (r->stored.closed)
 		return true;
@@ -49,7 +49,9 @@ sessions_each_newest(struct sessions *ss, sessions_fn *fn, void *context)
 static bool
 is_on(const struct session *s, const struct uuid *project_id)
 {
-	return !s->closed && uuid_equal(&s->meta.project_id, project_id);
+	struct session_face face = session_face(s);
+
+	return !s->closed && uuid_equal(&face.project_id, project_id);
 }
 
 const struct uuid *

@@ -1,7 +1,10 @@
 #include "graphd/sessions_rows.h"
 
 #include "common/log.h"
+#include "graphd/graph_texts.h"
 #include "graphd/stored_session.h"
+
+#include <assert.h>
 
 struct replay {
 	struct session *session;
@@ -83,7 +86,7 @@ sessions_peek(struct sessions *ss, const struct uuid *id, struct session **out)
 	*out = err ? NULL : r->session;
 	if (!err && !r->session && r->damaged)
 		err = ERROR_session_damaged;
-	if (*out)
+	if (*out && !(*out)->is_lent)
 		sessions_bind(ss, *out);
 	return err;
 }
@@ -99,9 +102,31 @@ sessions_get(struct sessions *ss, const struct uuid *id, struct session **out)
 		err = load_or_mark(ss, r);
 	if (err)
 		return err;
+	if (r->session->is_lent)
+		return ERROR_overloaded;
 	if (r->session->closed)
 		return ERROR_invalid_session;
 	sessions_bind(ss, r->session);
 	*out = r->session;
 	return OK;
+}
+
+void
+sessions_lend(struct sessions *ss, struct session *s)
+{
+	struct row *r = table_find(&ss->rows, &s->id);
+
+	assert(r && r->session == s && !s->is_lent && !s->batch);
+	sessions_note_row(r);
+	s->face = session_face(s);
+	s->is_lent = true;
+	graph_texts_set_aside(s->graph);
+}
+
+void
+sessions_take_back(struct sessions *ss, struct session *s)
+{
+	assert(s->is_lent);
+	s->is_lent = false;
+	graph_texts_rejoin(s->graph, ss->texts);
 }

@@ -1,5 +1,7 @@
 #pragma once
-/* How sessions are kept: for sessions.c, and for sessions_load.c, which brings them into memory. */
+/* How sessions are kept: for sessions.c, and for sessions_load.c, which brings them into memory and
+ * lends them.
+ */
 
 #include "common/list.h"
 #include "common/table.h"

@@ -63,11 +63,11 @@ forget(struct snapshooter *p, struct growth *g)
 /* A snapshot whose commit fails is just not there: the next one comes when the history has grown
  * again. */
 static void
-put(struct snapshooter *p, struct session *s, struct span bytes)
+put(struct snapshooter *p, struct session *s, struct span bytes, char *taken)
 {
 	struct store *store = sessions_store(p->sessions);
 
-	store->ops->put_snapshot(store, &s->id, s->ordinal, s->seq, bytes);
+	store->ops->put_snapshot(store, &s->id, s->ordinal, s->seq, bytes, taken);
 	s->snapshot_ordinal = s->ordinal;
 	s->snapshot_bytes = bytes.n;
 	p->taken(p);
@@ -112,16 +112,20 @@ static void
 on_finished(struct loop_io *io, uint32_t events)
 {
 	struct snapshooter *p = snapshooter_of(io);
+	struct span bytes;
 	eventfd_t count;
+	char *taken;
 
 	(void)events;
 	if (eventfd_read(io->fd, &count) != 0 || !p->session)
 		return;
-	if (p->given_up)
+	if (p->given_up) {
 		put_off(p);
-	else
-		put(p, p->session, json_out_span(&p->bytes));
-	json_out_fini(&p->bytes);
+		json_out_fini(&p->bytes);
+	} else {
+		bytes.p = taken = json_out_take(&p->bytes, &bytes.n);
+		put(p, p->session, bytes, taken);
+	}
 	end_job(p);
 }
 
@@ -253,14 +257,22 @@ snapshooter_is_reading(const struct snapshooter *p)
 	return p->session != NULL;
 }
 
-/* Snapshots hold nothing that is not on disk yet, and none is begun while an answer is written from
- * the session. */
+/* Snapshots hold nothing that is not on disk yet. */
 static bool
-may_take(const struct snapshooter *p, const struct session *s)
+may_take(const struct session *s)
 {
-	return !s->batch && !s->open && s->seq == s->durable_seq && !lanes_find(p->lanes, &s->id);
+	return !s->batch && !s->open && s->seq == s->durable_seq;
 }
 
+/* Another one has its turn first. */
+static void
+put_last(struct snapshooter *p, struct growth *g)
+{
+	list_remove(&g->link);
+	list_append(&p->due, &g->link);
+}
+
+/* None is begun while an answer is written from the session, or a thread changes it. */
 void
 snapshooter_work(struct snapshooter *p, bool busy)
 {
@@ -274,14 +286,16 @@ snapshooter_work(struct snapshooter *p, bool busy)
 	g = LIST_OF(l, struct growth, link);
 	if (busy && clock_now_ms() < g->due_ms + PATIENCE_MS)
 		return;
+	if (lanes_find(p->lanes, &g->session) || clock_now_ms() < g->not_before_ms) {
+		put_last(p, g);
+		return;
+	}
 	if (sessions_get(p->sessions, &g->session, &s) != OK) {
 		forget(p, g);
 		return;
 	}
-	if (!may_take(p, s) || clock_now_ms() < g->not_before_ms) {
-		/* Let another one have its turn first. */
-		list_remove(&g->link);
-		list_append(&p->due, &g->link);
+	if (!may_take(s)) {
+		put_last(p, g);
 		return;
 	}
 	tries = g->tries;
@@ -291,6 +305,6 @@ snapshooter_work(struct snapshooter *p, bool busy)
 		return;
 	}
 	session_snapshot(s, &p->bytes);
-	put(p, s, json_out_span(&p->bytes));
+	put(p, s, json_out_span(&p->bytes), NULL);
 	json_out_clear(&p->bytes);
 }

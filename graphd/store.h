@@ -28,6 +28,8 @@ struct store_step {
 	uint64_t ordinal, first_seq, last_seq;
 	uint64_t time_us;
 	struct span bytes; /* step_encode() */
+	char *taken;	   /* when it is appended: the allocation that bytes are, which becomes the
+			      store's; NULL: they are copied */
 };
 
 /* The row by which a session is known without loading it. */
@@ -46,6 +48,7 @@ struct store_project {
 	uint64_t revision;		/* newest */
 	uint64_t saved_us;
 	struct span bytes; /* session_snapshot() of that revision; empty in lists */
+	char *taken;	   /* as of a step */
 };
 
 /* error: OK, storage_full or storage_failed; fatal: the disk failed, no further commit may be
@@ -71,10 +74,10 @@ struct store_ops {
 	 */
 	bool (*close)(struct store *);
 
-	/* The open batch. Bytes are copied or written before the call returns. */
+	/* The open batch. Bytes are taken, copied or written before the call returns. */
 	void (*append)(struct store *, const struct store_step *);
 	void (*put_snapshot)(struct store *, const struct uuid *session, uint64_t ordinal,
-	    uint64_t seq, struct span bytes);
+	    uint64_t seq, struct span bytes, char *taken); /* as of a step */
 	void (*put_session)(
 	    struct store *, const struct store_session *); /* adds or replaces the row */
 	void (*put_project)(struct store *, const struct store_project *); /* a new revision */

@@ -119,12 +119,12 @@ fail_append(struct store *store, const struct store_step *step)
 
 static void
 fail_put_snapshot(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq,
-    struct span bytes)
+    struct span bytes, char *taken)
 {
 	struct failing *f = failing_of(store);
 
 	f->spoilt |= fails(f, PUT_SNAPSHOT);
-	f->inner->ops->put_snapshot(f->inner, session, ordinal, seq, bytes);
+	f->inner->ops->put_snapshot(f->inner, session, ordinal, seq, bytes, taken);
 }
 
 static void

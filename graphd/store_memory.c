@@ -106,9 +106,9 @@ memory_append(struct store *store, const struct store_step *step)
 
 static void
 memory_put_snapshot(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq,
-    struct span bytes)
+    struct span bytes, char *taken)
 {
-	changes_add_snapshot(&memory_of(store)->open, session, ordinal, seq, bytes);
+	changes_add_snapshot(&memory_of(store)->open, session, ordinal, seq, bytes, taken);
 }
 
 static void

@@ -121,21 +121,23 @@ drop_waiting(struct sqlite_store *s, int64_t session_ref)
 
 static void
 sqlite_put_snapshot(struct store *store, const struct uuid *session, uint64_t ordinal, uint64_t seq,
-    struct span bytes)
+    struct span bytes, char *taken)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
 	struct head *h = sqlite_head_find(s, session);
 	struct snapshot_job *j;
 
-	if (!h || !bytes.n)
+	if (!h || !bytes.n) {
+		free(taken);
 		return;
+	}
 	drop_waiting(s, h->ref);
 	j = xcalloc(1, sizeof *j);
 	j->session_ref = h->ref;
 	j->ordinal = ordinal;
 	j->seq = seq;
 	j->checksum = sqlite_bytes_checksum(bytes);
-	j->bytes = xspandup(bytes);
+	j->bytes = taken ? taken : xspandup(bytes);
 	j->n = bytes.n;
 	list_append(&s->snapshots, &j->link);
 }

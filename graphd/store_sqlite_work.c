@@ -13,14 +13,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { FEW_CHANGES = 2 * LIMIT_ROW_REQUESTS }; /* steps, and rows of sessions */
+enum {
+	FEW_CHANGES = 2 * LIMIT_ROW_REQUESTS, /* steps, and rows of sessions */
+	FEW_BYTES = 256 * 1024,
+};
 
 /* No more than a gateway's message brings, and nothing else to be written: handing it over to the
  * thread and back costs some 60 us of its callers' waiting. */
 static bool
 is_little(const struct sqlite_store *s, const struct work *w)
 {
-	return w->kind == WORK_COMMIT && s->under_way == 1 && w->commit->changes.n <= FEW_CHANGES;
+	return w->kind == WORK_COMMIT && s->under_way == 1 && w->commit->changes.n <= FEW_CHANGES &&
+	    w->commit->changes.bytes <= FEW_BYTES;
 }
 
 void

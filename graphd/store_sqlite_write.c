@@ -13,6 +13,7 @@
 enum {
 	WAL_PAGES = 4096,
 	QUICK_US = 500, /* what the last transaction took at most, for one to be written at once */
+	LONG_BYTES = 1024 * 1024,
 };
 
 static bool
@@ -158,15 +159,18 @@ void *
 sqlite_writer(void *store)
 {
 	struct sqlite_store *s = store;
+	bool wants_checkpoint, is_long, is_put_off = false;
 	struct work *w;
 
 	while ((w = next_work(s))) {
-		bool wants_checkpoint = w->checkpoint;
-
+		wants_checkpoint = w->checkpoint;
+		is_long = w->kind == WORK_COMMIT && w->commit->changes.bytes > LONG_BYTES;
 		wants_checkpoint |= write_work(s, w);
 		give_back(s, w);
-		/* Behind the answer, so that it delays at most the next commit. */
-		if (wants_checkpoint)
+		/* Behind the answer, so that it delays at most the next commit; but behind the next
+		 * one where that has waited for a long one already. */
+		is_put_off = wants_checkpoint && is_long && !is_put_off;
+		if (wants_checkpoint && !is_put_off)
 			checkpoint(s);
 	}
 	return NULL;

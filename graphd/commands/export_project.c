@@ -60,9 +60,9 @@ write_alone(struct long_export *e)
 }
 
 static void
-run_export(struct reading *reading, const atomic_bool *ends)
+run_export(struct errand *errand, const atomic_bool *ends)
 {
-	struct long_export *e = (struct long_export *)(void *)reading;
+	struct long_export *e = (struct long_export *)(void *)errand;
 
 	e->journal.ends = ends;
 	if (e->native && e->steps)
@@ -75,9 +75,9 @@ run_export(struct reading *reading, const atomic_bool *ends)
 }
 
 static void
-free_export(struct reading *reading)
+free_export(struct errand *errand)
 {
-	struct long_export *e = (struct long_export *)(void *)reading;
+	struct long_export *e = (struct long_export *)(void *)errand;
 
 	journal_close(&e->journal);
 	session_free(e->session);
@@ -105,8 +105,8 @@ export_aside(struct call *c, struct project_view *view, bool native, bool steps)
 	struct long_export *e = xcalloc(1, sizeof *e);
 	enum error err;
 
-	e->journal.reading.run = run_export;
-	e->journal.reading.free = free_export;
+	e->journal.errand.run = run_export;
+	e->journal.errand.free = free_export;
 	e->native = native;
 	e->steps = steps;
 	e->last_ordinal = s->ordinal;
@@ -117,7 +117,7 @@ export_aside(struct call *c, struct project_view *view, bool native, bool steps)
 	if (!journal_read(c, s, &e->journal))
 		return OK;
 	err = take_reply(c, e);
-	free_export(&e->journal.reading);
+	free_export(&e->journal.errand);
 	return err;
 }
 
@@ -144,8 +144,8 @@ cmd_export_project(struct call *c, const struct export_project_args *a)
 	struct project_view view;
 	enum error err;
 
-	if (c->request->reading)
-		return take_reply(c, (struct long_export *)(void *)c->request->reading);
+	if (c->request->errand)
+		return take_reply(c, (struct long_export *)(void *)c->request->errand);
 	if (!native && !span_is(a->format, "predecessor"))
 		return refuse(c->why, ERROR_invalid_request, "format",
 		    "format must be native or predecessor.");

@@ -10,9 +10,9 @@ struct project_reading {
 };
 
 static void
-read_project(struct reading *reading, const atomic_bool *ends)
+read_project(struct errand *errand, const atomic_bool *ends)
 {
-	struct project_reading *p = (struct project_reading *)(void *)reading;
+	struct project_reading *p = (struct project_reading *)(void *)errand;
 
 	(void)ends;
 	p->journal.error = saved_read_from(p->journal.store, &p->project, &p->saved);
@@ -24,9 +24,9 @@ read_project(struct reading *reading, const atomic_bool *ends)
 }
 
 static void
-free_reading(struct reading *reading)
+free_reading(struct errand *errand)
 {
-	struct project_reading *p = (struct project_reading *)(void *)reading;
+	struct project_reading *p = (struct project_reading *)(void *)errand;
 
 	journal_close(&p->journal);
 	saved_fini(&p->saved);
@@ -64,15 +64,15 @@ cmd_get_project(struct call *c, const struct get_project_args *a)
 	struct project_reading *p;
 	enum error err;
 
-	if (c->request->reading)
-		return write_reply(c, (struct project_reading *)(void *)c->request->reading);
+	if (c->request->errand)
+		return write_reply(c, (struct project_reading *)(void *)c->request->errand);
 	p = xcalloc(1, sizeof *p);
-	p->journal.reading.run = read_project;
-	p->journal.reading.free = free_reading;
+	p->journal.errand.run = read_project;
+	p->journal.errand.free = free_reading;
 	p->project = a->project_id;
 	if (!journal_read(c, NULL, &p->journal))
 		return OK;
 	err = write_reply(c, p);
-	free_reading(&p->journal.reading);
+	free_reading(&p->journal.errand);
 	return err;
 }

@@ -80,7 +80,7 @@ make(struct call *c, const struct import_project_args *a, struct span document,
 		err = call_new_session(c, out);
 	if (err)
 		return err;
-	json_out_members(&c->dispatcher->warnings, json_out_span(&import->warnings));
+	json_out_members(c->warnings, json_out_span(&import->warnings));
 	err = project_begin(c, *out, &meta);
 	return err ? err : import_apply(*out, import, c->why);
 }
@@ -133,7 +133,7 @@ write_reply(struct call *c, const struct session *s)
 	json_out_uuid(c->result, &s->id);
 	json_out_key(c->result, "warnings");
 	json_out_open(c->result, '[');
-	json_out_bytes(c->result, json_out_span(&c->dispatcher->warnings));
+	json_out_bytes(c->result, json_out_span(c->warnings));
 	json_out_close(c->result, ']');
 	call_graph(c, s);
 }

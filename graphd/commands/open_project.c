@@ -31,7 +31,8 @@ cmd_open_project(struct call *c, const struct open_project_args *a)
 {
 	struct saved saved;
 	struct session *s;
-	enum error err = saved_read(c->sessions, &a->project_id, &saved);
+	struct store *store = c->is_aside ? c->store : sessions_store(c->sessions);
+	enum error err = saved_read_from(store, &a->project_id, &saved);
 
 	if (err)
 		return err;

@@ -68,8 +68,12 @@ settle(struct domain *d, struct step *step)
 		json_out_clear(&d->step);
 		step_encode(step, &d->step);
 		d->store->ops->append(d->store,
-		    &(struct store_step){ step->session, step->ordinal, step->first_seq,
-			step->last_seq, step->time_us, json_out_span(&d->step) });
+		    &(struct store_step){ .session = step->session,
+			.ordinal = step->ordinal,
+			.first_seq = step->first_seq,
+			.last_seq = step->last_seq,
+			.time_us = step->time_us,
+			.bytes = json_out_span(&d->step) });
 	}
 	d->store->ops->commit(d->store, on_committed, d);
 	while (d->n_commits == commits)

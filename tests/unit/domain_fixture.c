@@ -154,8 +154,12 @@ append(struct domain *d, const struct step *step)
 
 	step_encode(step, &bytes);
 	d->store->ops->append(d->store,
-	    &(struct store_step){ step->session, step->ordinal, step->first_seq, step->last_seq,
-		step->time_us, json_out_span(&bytes) });
+	    &(struct store_step){ .session = step->session,
+		.ordinal = step->ordinal,
+		.first_seq = step->first_seq,
+		.last_seq = step->last_seq,
+		.time_us = step->time_us,
+		.bytes = json_out_span(&bytes) });
 	json_out_fini(&bytes);
 }
 
@@ -215,6 +219,21 @@ is_json(const char *text)
 	return json_scan(span_of(text), &bounds, NULL) == JSON_OK;
 }
 
+/* What a thread does for the server. */
+static void
+run_errand(struct domain *d, struct request *request, struct outcome *out)
+{
+	static const atomic_bool never;
+	struct errand *errand = out->errand;
+
+	out->errand = NULL;
+	errand->run(errand, &never);
+	request->errand = errand;
+	outcome_clear(out);
+	dispatch(d->dispatcher, request, out);
+	errand->free(errand);
+}
+
 const char *
 ask_exactly(struct domain *d, enum command command, const struct uuid *session, struct span args)
 {
@@ -239,6 +258,8 @@ ask_exactly(struct domain *d, enum command command, const struct uuid *session, 
 		outcome_clear(&out);
 		dispatch(d->dispatcher, &request, &out);
 	}
+	if (out.errand)
+		run_errand(d, &request, &out);
 	d->survey = out.survey;
 	d->error = out.error;
 	d->created = out.created;

@@ -148,8 +148,8 @@ START_TEST(the_newest_snapshot_not_after_a_step_is_found)
 	for (uint64_t i = 1; i <= 30; i++)
 		fixture_append(&f, 1, i);
 	fixture_commit(&f);
-	f.store->ops->put_snapshot(f.store, &id, 10, 20, SPAN("ten"));
-	f.store->ops->put_snapshot(f.store, &id, 20, 40, SPAN("twenty"));
+	f.store->ops->put_snapshot(f.store, &id, 10, 20, SPAN("ten"), NULL);
+	f.store->ops->put_snapshot(f.store, &id, 20, 40, SPAN("twenty"), NULL);
 	fixture_commit(&f);
 	fixture_idle(&f, 10);
 	f.store->ops->snapshot(f.store, &id, UINT64_MAX, &bytes, &ordinal);

@@ -98,7 +98,7 @@ take_snapshot(void)
 
 	session_snapshot(session, &bytes);
 	d->store->ops->put_snapshot(
-	    d->store, &s, session->ordinal, session->seq, json_out_span(&bytes));
+	    d->store, &s, session->ordinal, session->seq, json_out_span(&bytes), NULL);
 	d->store->ops->commit(d->store, on_done, &done);
 	while (!done)
 		loop_turn(d->loop, 100);

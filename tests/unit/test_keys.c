@@ -288,7 +288,7 @@ remember_big(struct keys *k, int number, size_t n)
 	struct request request = { .caller.key = { key, 0 } };
 
 	request.caller.key.n = (size_t)snprintf(key, sizeof(key), "b%d", number);
-	keys_add(k, &request, &(struct remembered){ 1, OK, { reply, n } });
+	keys_add(k, &request, &(struct remembered){ .request_hash = 1, .reply = { reply, n } });
 	free(reply);
 }
 

@@ -36,7 +36,7 @@ START_TEST(a_session_is_loaded_from_its_snapshot_and_the_steps_behind_it)
 	make(d, &s, "phase", &root);
 	session_snapshot(session, &bytes);
 	d->store->ops->put_snapshot(
-	    d->store, &s, session->ordinal, session->seq, json_out_span(&bytes));
+	    d->store, &s, session->ordinal, session->seq, json_out_span(&bytes), NULL);
 	json_out_fini(&bytes);
 	make(d, &s, "phase", &root);
 	strcpy(hash, hash_of(d, &s));

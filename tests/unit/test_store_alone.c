@@ -124,6 +124,59 @@ START_TEST(more_are_written_by_the_thread)
 }
 END_TEST
 
+START_TEST(a_step_that_is_long_is_written_by_the_thread)
+{
+	static const char filler[1024 * 1024];
+	struct store_step step = { .session = fixture_id(1),
+		.ordinal = 2,
+		.first_seq = 3,
+		.last_seq = 4,
+		.bytes = { filler, sizeof filler } };
+
+	f.store->ops->append(f.store, &step);
+	ck_assert(wakes_the_thread());
+}
+END_TEST
+
+static size_t
+pages_in_log(void)
+{
+	size_t n;
+
+	while (!all_others_sleep())
+		usleep(1000);
+	pthread_mutex_lock(&s->db_lock);
+	n = s->wal_pages;
+	pthread_mutex_unlock(&s->db_lock);
+	return n;
+}
+
+START_TEST(who_waited_for_a_long_step_does_not_wait_for_its_checkpoint_too)
+{
+	enum { LONG = 20 * 1024 * 1024 };
+	char *filler = xcalloc(1, LONG);
+	struct store_step step = { .session = fixture_id(1), .bytes = { filler, LONG } };
+
+	for (uint64_t at = 2; at <= 3; at++) {
+		step.ordinal = at;
+		step.first_seq = step.last_seq = 2 * at;
+		f.store->ops->append(f.store, &step);
+		ck_assert_int_eq(fixture_commit(&f), OK);
+		/* Of two in a row the second one has it behind it, so the log stays bounded. */
+		ck_assert_int_eq(pages_in_log() > 0, at == 2);
+	}
+	step.ordinal = 4;
+	step.first_seq = step.last_seq = 8;
+	f.store->ops->append(f.store, &step);
+	ck_assert_int_eq(fixture_commit(&f), OK);
+	ck_assert_uint_gt(pages_in_log(), 0);
+	fixture_append(&f, 1, 5);
+	ck_assert_int_eq(fixture_commit(&f), OK);
+	ck_assert_uint_eq(pages_in_log(), 0);
+	free(filler);
+}
+END_TEST
+
 START_TEST(a_checkpoint_under_way_is_not_waited_for)
 {
 	fixture_append(&f, 1, 2);
@@ -160,6 +213,8 @@ main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, set_up_one_step, tear_down);
 	tcase_add_test(c, a_step_that_is_alone_is_written_by_the_loop);
+	tcase_add_test(c, who_waited_for_a_long_step_does_not_wait_for_its_checkpoint_too);
+	tcase_add_test(c, a_step_that_is_long_is_written_by_the_thread);
 	tcase_add_test(c, a_checkpoint_under_way_is_not_waited_for);
 	tcase_add_test(c, behind_a_slow_write_the_loop_does_not_wait_for_the_disk);
 	tcase_add_test(c, as_many_as_come_in_one_message_are_written_by_the_loop);

@@ -76,7 +76,7 @@ put_snapshot(unsigned session, uint64_t ordinal)
 {
 	struct uuid id = fixture_id(session);
 
-	f.store->ops->put_snapshot(f.store, &id, ordinal, 2 * ordinal, SPAN("as it was"));
+	f.store->ops->put_snapshot(f.store, &id, ordinal, 2 * ordinal, SPAN("as it was"), NULL);
 	fixture_idle(&f, 5);
 }
 

@@ -189,7 +189,7 @@ START_TEST(what_they_held_can_be_removed_and_all_else_stays)
 
 		fill(i, 1, 100);
 		ck_assert_int_eq(f.store->ops->cut(f.store, &id, 50, 100, SPAN("fifty"), 1), OK);
-		f.store->ops->put_snapshot(f.store, &id, 90, 180, SPAN("ninety"));
+		f.store->ops->put_snapshot(f.store, &id, 90, 180, SPAN("ninety"), NULL);
 		fixture_idle(&f, 10);
 	}
 	ck_assert_int_eq(end_session(2, 101), OK);

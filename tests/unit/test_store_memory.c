@@ -100,7 +100,7 @@ START_TEST(every_operation_that_is_appended_can_fail)
 	for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
 		fixture_open(&f, specs[i]);
 		fixture_append(&f, 1, 1);
-		f.store->ops->put_snapshot(f.store, &id, 1, 2, SPAN("x"));
+		f.store->ops->put_snapshot(f.store, &id, 1, 2, SPAN("x"), NULL);
 		fixture_put_session(&f, 1);
 		f.store->ops->put_project(f.store, &project);
 		f.store->ops->drop_project(f.store, &id);

@@ -265,7 +265,7 @@ START_TEST(a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole)
 	for (size_t i = 0; i < SIZE; i++)
 		big[i] = (char)(i * 7);
 	fill(1, 1, 5);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	ck_assert_int_eq(fixture_commit(&f), OK);
 	f.store->ops->tend(f.store, true);
 	ck_assert_int_eq(read_snapshot(1, &bytes, &ordinal), OK);
@@ -274,7 +274,7 @@ START_TEST(a_big_snapshot_is_written_in_parts_and_seen_when_it_is_whole)
 	fixture_reopen(&f);
 	ck_assert_int_eq(read_snapshot(1, &bytes, &ordinal), OK);
 	ck_assert_uint_eq(ordinal, 0);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	while (read_snapshot(1, &bytes, &ordinal) == OK && ordinal == 0)
 		fixture_idle(&f, 1);
 	ck_assert_uint_eq(bytes.n, SIZE);
@@ -296,10 +296,11 @@ START_TEST(of_the_snapshots_of_a_session_that_wait_only_the_newest_is_kept)
 
 	fill(1, 1, 9);
 	fill(2, 1, 9);
-	f.store->ops->put_snapshot(f.store, &one, 1, 2, (struct span){ big, SIZE });
-	f.store->ops->put_snapshot(f.store, &other, 1, 2, SPAN("the other's"));
+	f.store->ops->put_snapshot(f.store, &one, 1, 2, (struct span){ big, SIZE }, NULL);
+	f.store->ops->put_snapshot(f.store, &other, 1, 2, SPAN("the other's"), NULL);
 	for (uint64_t i = 2; i < 9; i++)
-		f.store->ops->put_snapshot(f.store, &one, i, 2 * i, (struct span){ big, SIZE });
+		f.store->ops->put_snapshot(
+		    f.store, &one, i, 2 * i, (struct span){ big, SIZE }, NULL);
 	/* One that may be half written, the other's, and the newest. */
 	LIST_EACH(at, &s->snapshots)
 	n++;
@@ -361,13 +362,13 @@ START_TEST(what_a_snapshot_that_found_no_room_left_behind_goes_with_the_next)
 	fill(1, 1, 5);
 	/* Room for one part of the three. */
 	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 200"), SQLITE_OK);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	while (!list_is_empty(&s->snapshots))
 		fixture_idle(&f, 1);
 	fixture_idle(&f, 100);
 	ck_assert_int_eq(count(left), 1);
 	ck_assert_int_eq(sqlite_run(s->db, "PRAGMA max_page_count = 100000"), SQLITE_OK);
-	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE });
+	f.store->ops->put_snapshot(f.store, &id, 5, 10, (struct span){ big, SIZE }, NULL);
 	while (!list_is_empty(&s->snapshots))
 		fixture_idle(&f, 1);
 	fixture_idle(&f, 100);
@@ -385,7 +386,7 @@ START_TEST(a_damaged_snapshot_is_passed_over_and_old_ones_go)
 
 	fill(1, 1, 50);
 	for (uint64_t at = 10; at <= 50; at += 10) {
-		f.store->ops->put_snapshot(f.store, &id, at, 2 * at, SPAN("as it was"));
+		f.store->ops->put_snapshot(f.store, &id, at, 2 * at, SPAN("as it was"), NULL);
 		fixture_commit(&f);
 		fixture_idle(&f, 5);
 	}

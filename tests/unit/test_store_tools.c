@@ -153,7 +153,7 @@ START_TEST(the_snapshot_of_the_cut_stays_while_newer_ones_come_and_go)
 	ck_assert_int_eq(cut(1, 10, SPAN("folded")), OK);
 	for (uint64_t i = 21; i <= 30; i++) {
 		fill(1, i, i);
-		f.store->ops->put_snapshot(f.store, &id, i, 2 * i, SPAN("later"));
+		f.store->ops->put_snapshot(f.store, &id, i, 2 * i, SPAN("later"), NULL);
 		ck_assert_int_eq(fixture_commit(&f), OK);
 		fixture_idle(&f, 20);
 	}

@@ -33,7 +33,8 @@ put_snapshot(uint64_t ordinal, unsigned of, uint64_t of_ordinal)
 	s->ordinal = of_ordinal;
 	s->seq = 2 * of_ordinal;
 	session_snapshot(s, &bytes);
-	f.store->ops->put_snapshot(f.store, &row.id, ordinal, 2 * ordinal, json_out_span(&bytes));
+	f.store->ops->put_snapshot(
+	    f.store, &row.id, ordinal, 2 * ordinal, json_out_span(&bytes), NULL);
 	ck_assert_int_eq(fixture_commit(&f), OK);
 	json_out_fini(&bytes);
 	session_free(s);
@@ -78,7 +79,7 @@ END_TEST
 START_TEST(one_that_is_no_snapshot_is_passed_over)
 {
 	put_snapshot(10, 1, 10);
-	f.store->ops->put_snapshot(f.store, &row.id, 20, 40, SPAN("of a form to come"));
+	f.store->ops->put_snapshot(f.store, &row.id, 20, 40, SPAN("of a form to come"), NULL);
 	ck_assert_int_eq(fixture_commit(&f), OK);
 	check(UINT64_MAX, 10);
 	check(9, 0);

@@ -1,4 +1,4 @@
-#include "graphd/readings.h"
+#include "graphd/errands.h"
 
 #include "common/limits.h"
 #include "common/log.h"
@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 static void *
-read_current(void *arg)
+run_current(void *arg)
 {
-	struct readings *r = arg;
+	struct errands *r = arg;
 
 	r->current->run(r->current, &r->ends);
 	eventfd_write(r->finished.fd, 1);
@@ -21,21 +21,21 @@ read_current(void *arg)
 }
 
 static void
-start_next(struct readings *r)
+start_next(struct errands *r)
 {
 	struct link *next = list_take(&r->waiting);
 
 	if (!next)
 		return;
-	r->current = LIST_OF(next, struct reading, link);
-	thread_run(&r->thread, read_current, r);
+	r->current = LIST_OF(next, struct errand, link);
+	thread_run(&r->thread, run_current, r);
 }
 
 /* The thread has said its last word. */
-static struct reading *
-take_current(struct readings *r)
+static struct errand *
+take_current(struct errands *r)
 {
-	struct reading *current = r->current;
+	struct errand *current = r->current;
 
 	thread_join(&r->thread);
 	r->current = NULL;
@@ -46,26 +46,26 @@ take_current(struct readings *r)
 static void
 on_finished(struct loop_io *io, uint32_t events)
 {
-	struct readings *r = OWNER_OF(io, struct readings, finished);
-	struct reading *read;
+	struct errands *r = OWNER_OF(io, struct errands, finished);
+	struct errand *ran;
 	eventfd_t count;
 
 	(void)events;
 	if (eventfd_read(io->fd, &count) != 0 || !r->current)
 		return;
-	read = take_current(r);
+	ran = take_current(r);
 	start_next(r);
-	r->done(r->context, read);
+	r->done(r->context, ran);
 }
 
 void
-readings_init(struct readings *r, struct loop *loop,
-    void (*done)(void *context, struct reading *taken), void *context)
+errands_init(struct errands *r, struct loop *loop,
+    void (*done)(void *context, struct errand *taken), void *context)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 	if (fd < 0)
-		log_fatal("readings", "eventfd: %s", strerror(errno));
+		log_fatal("errands", "eventfd: %s", strerror(errno));
 	memset(r, 0, sizeof *r);
 	r->loop = loop;
 	r->done = done;
@@ -76,7 +76,7 @@ readings_init(struct readings *r, struct loop *loop,
 }
 
 void
-readings_fini(struct readings *r, void (*fn)(struct reading *taken))
+errands_fini(struct errands *r, void (*fn)(struct errand *taken))
 {
 	int fd = r->finished.fd;
 
@@ -84,18 +84,18 @@ readings_fini(struct readings *r, void (*fn)(struct reading *taken))
 	if (r->current)
 		fn(take_current(r));
 	for (struct link *l; (l = list_take(&r->waiting));)
-		fn(LIST_OF(l, struct reading, link));
+		fn(LIST_OF(l, struct errand, link));
 	loop_remove(r->loop, &r->finished);
 	close(fd);
 }
 
 bool
-readings_add(struct readings *r, struct reading *reading)
+errands_add(struct errands *r, struct errand *errand)
 {
-	if (r->n >= LIMIT_READINGS)
+	if (r->n >= LIMIT_ERRANDS)
 		return false;
 	r->n++;
-	list_append(&r->waiting, &reading->link);
+	list_append(&r->waiting, &errand->link);
 	if (!r->current)
 		start_next(r);
 	return true;

@@ -1,7 +1,7 @@
 /* What takes long to read is read by a thread, one thing after the other, while the loop goes on.
  */
 
-#include "graphd/readings.h"
+#include "graphd/errands.h"
 
 #include "common/limits.h"
 #include "common/mem.h"
@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 struct probe {
-	struct reading reading;
+	struct errand errand;
 	unsigned number;
 	pthread_t ran_in;
 	bool has_run;
 };
 
 static struct loop *loop;
-static struct readings readings;
+static struct errands errands;
 static atomic_bool may_go_on, is_running;
 static unsigned n_done, n_given_back;
 static bool has_no_thread; /* the system, to give */
@@ -40,14 +40,14 @@ pthread_create(
 }
 
 static struct probe *
-probe_of(struct reading *r)
+probe_of(struct errand *r)
 {
 	return (struct probe *)(void *)r;
 }
 
 /* Reads until it may go on, or shall end. */
 static void
-run(struct reading *r, const atomic_bool *ends)
+run(struct errand *r, const atomic_bool *ends)
 {
 	is_running = true;
 	while (!may_go_on && !*ends)
@@ -57,9 +57,9 @@ run(struct reading *r, const atomic_bool *ends)
 }
 
 static void
-done(void *context, struct reading *r)
+done(void *context, struct errand *r)
 {
-	ck_assert_ptr_eq(context, &readings);
+	ck_assert_ptr_eq(context, &errands);
 	ck_assert(probe_of(r)->has_run);
 	ck_assert_int_eq(pthread_equal(probe_of(r)->ran_in, pthread_self()) != 0, has_no_thread);
 	ck_assert_uint_eq(probe_of(r)->number, n_done);
@@ -68,7 +68,7 @@ done(void *context, struct reading *r)
 }
 
 static void
-give_back(struct reading *r)
+give_back(struct errand *r)
 {
 	n_given_back++;
 	free(r);
@@ -79,9 +79,9 @@ add(unsigned number)
 {
 	struct probe *p = xcalloc(1, sizeof *p);
 
-	p->reading.run = run;
+	p->errand.run = run;
 	p->number = number;
-	if (readings_add(&readings, &p->reading))
+	if (errands_add(&errands, &p->errand))
 		return true;
 	free(p);
 	return false;
@@ -94,13 +94,13 @@ set_up(void)
 	may_go_on = is_running = false;
 	n_done = n_given_back = 0;
 	loop = loop_new();
-	readings_init(&readings, loop, done, &readings);
+	errands_init(&errands, loop, done, &errands);
 }
 
 static void
 tear_down(void)
 {
-	readings_fini(&readings, give_back);
+	errands_fini(&errands, give_back);
 	loop_free(loop);
 }
 
@@ -111,11 +111,11 @@ START_TEST(they_are_read_in_order_by_another_thread_while_the_loop_goes_on)
 	for (int i = 0; i < 3; i++)
 		loop_turn(loop, 1);
 	ck_assert_uint_eq(n_done, 0);
-	ck_assert_uint_eq(readings.n, 5);
+	ck_assert_uint_eq(errands.n, 5);
 	may_go_on = true;
 	while (n_done < 5)
 		loop_turn(loop, 100);
-	ck_assert_uint_eq(readings.n, 0);
+	ck_assert_uint_eq(errands.n, 0);
 	/* One that comes later is read as well. */
 	ck_assert(add(5));
 	while (n_done < 6)
@@ -125,14 +125,14 @@ END_TEST
 
 START_TEST(beyond_the_limit_none_is_taken_until_one_is_done)
 {
-	for (unsigned i = 0; i < LIMIT_READINGS; i++)
+	for (unsigned i = 0; i < LIMIT_ERRANDS; i++)
 		ck_assert(add(i));
-	ck_assert(!add(LIMIT_READINGS));
+	ck_assert(!add(LIMIT_ERRANDS));
 	may_go_on = true;
 	while (n_done == 0)
 		loop_turn(loop, 100);
-	ck_assert(add(LIMIT_READINGS));
-	while (n_done <= LIMIT_READINGS)
+	ck_assert(add(LIMIT_ERRANDS));
+	while (n_done <= LIMIT_ERRANDS)
 		loop_turn(loop, 100);
 }
 END_TEST
@@ -143,10 +143,10 @@ START_TEST(who_ends_waits_for_none_and_gets_all_back)
 		ck_assert(add(i));
 	while (!is_running)
 		usleep(100);
-	readings_fini(&readings, give_back);
+	errands_fini(&errands, give_back);
 	ck_assert_uint_eq(n_given_back, 3);
 	ck_assert_uint_eq(n_done, 0);
-	readings_init(&readings, loop, done, &readings);
+	errands_init(&errands, loop, done, &errands);
 }
 END_TEST
 
@@ -169,7 +169,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("readings");
+	TCase *tc = tcase_create("errands");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, they_are_read_in_order_by_another_thread_while_the_loop_goes_on);
