@@ -306,6 +306,14 @@ on_signal(void *arg, int signal)
 	loop_set_timer(g->loop, &g->drain_timer, g->drain_began_ms);
 }
 
+/* Of a terminal that was closed, or of somebody who changed the options. */
+static void
+on_hangup(void *arg, int signal)
+{
+	(void)arg;
+	log_info("gatewayd", "signal %d: nothing is read anew: restart it", signal);
+}
+
 static void
 ignore_signal(void *arg, int signal)
 {
@@ -325,6 +333,7 @@ main(int argc, char **argv)
 	g.loop = loop_new();
 	loop_signal(g.loop, SIGTERM, on_signal, &g);
 	loop_signal(g.loop, SIGINT, on_signal, &g);
+	loop_signal(g.loop, SIGHUP, on_hangup, NULL);
 	loop_signal(g.loop, SIGPIPE, ignore_signal, NULL);
 	open_upstream(&g);
 	open_rest(&g);

@@ -37,6 +37,14 @@ on_signal(void *server, int signal)
 	server_drain(server);
 }
 
+/* Of a terminal that was closed, or of somebody who changed the options. */
+static void
+on_hangup(void *arg, int signal)
+{
+	(void)arg;
+	log_info("graphd", "signal %d: nothing is read anew: restart it", signal);
+}
+
 /*
  * Taken before any socket is bound: libzmq would take a bound path over without a word. The kernel
  * lets go of the lock when the process ends, however it ends.
@@ -120,6 +128,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	}
 	loop_signal(loop, SIGTERM, on_signal, server);
 	loop_signal(loop, SIGINT, on_signal, server);
+	loop_signal(loop, SIGHUP, on_hangup, NULL);
 	log_info("graphd", "ready: requests on %s, events on %s, %zu sessions", o->server.requests,
 	    o->server.events, sessions_count(sessions));
 	resident_run(loop, allocator_give_back);
@@ -179,6 +188,7 @@ main(int argc, char **argv)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	raise_descriptor_limit();
 	if (!lock_data(o.data))
