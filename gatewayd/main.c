@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/owner.h"
 #include "common/resident.h"
+#include "common/service.h"
 #include "gatewayd/http.h"
 #include "gatewayd/hub.h"
 #include "gatewayd/options.h"
@@ -33,6 +34,7 @@ struct gateway {
 	struct assets *assets;
 	struct rest *rest;
 	struct http *http;
+	struct service service;
 	struct loop_timer drain_timer;
 	uint64_t drain_began_ms; /* 0: not draining */
 	uint64_t idle_ms; /* since when there is nothing left to do while draining; 0: there is */
@@ -300,6 +302,7 @@ on_signal(void *arg, int signal)
 		_exit(128 + signal);
 	}
 	log_info("gatewayd", "signal %d: draining", signal);
+	service_stopping();
 	g->drain_began_ms = clock_now_ms();
 	rest_drain(g->rest);
 	g->drain_timer.due = drain_due;
@@ -338,6 +341,7 @@ main(int argc, char **argv)
 	open_upstream(&g);
 	open_rest(&g);
 	listen_for_requests(&g);
+	service_ready(&g.service, g.loop);
 	resident_run(g.loop, mem_give_back);
 	http_free(g.http);
 	transport_sio_free(g.socketio);

@@ -2,6 +2,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/resident.h"
+#include "common/service.h"
 #include "graphd/allocator.h"
 #include "graphd/ballast.h"
 #include "graphd/blueprint.h"
@@ -34,6 +35,7 @@ on_signal(void *server, int signal)
 		_exit(128 + signal);
 	asked = true;
 	log_info("graphd", "ending on signal %d", signal);
+	service_stopping();
 	server_drain(server);
 }
 
@@ -118,6 +120,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 {
 	struct store *store = sessions_store(sessions);
 	char message[256];
+	struct service service;
 	struct server *server = server_new(loop, sessions, &o->server, message);
 	bool good;
 
@@ -131,6 +134,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	loop_signal(loop, SIGHUP, on_hangup, NULL);
 	log_info("graphd", "ready: requests on %s, events on %s, %zu sessions", o->server.requests,
 	    o->server.events, sessions_count(sessions));
+	service_ready(&service, loop);
 	resident_run(loop, allocator_give_back);
 	good = store->ops->close(store) && !server_has_failed(server);
 	server_free(server);
