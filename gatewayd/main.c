@@ -21,7 +21,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SPARE_DESCRIPTORS = 512, DRAIN_LOOK_MS = 20, READY_FALSE_MS = 200, FAREWELL_MS = 300 };
+enum {
+	SPARE_DESCRIPTORS = 512,
+	DRAIN_LOOK_MS = 20,
+	READY_FALSE_MS = 200,
+	FAREWELL_MS = 300,
+	GRAPHD_LATE_MS = 5000,
+};
 
 struct gateway {
 	struct options options;
@@ -35,7 +41,7 @@ struct gateway {
 	struct rest *rest;
 	struct http *http;
 	struct service service;
-	struct loop_timer drain_timer;
+	struct loop_timer drain_timer, late_timer;
 	uint64_t drain_began_ms; /* 0: not draining */
 	uint64_t idle_ms; /* since when there is nothing left to do while draining; 0: there is */
 	bool is_closed, clients_told, had_clients;
@@ -112,6 +118,22 @@ on_deaf(void *context)
 	hub_deaf(g->hub);
 }
 
+/* A socket that is not there, or not for us, looks like a graphd that is away; libzmq tries again
+ * for ever and never says why. */
+static void
+graphd_is_late(struct loop_timer *t)
+{
+	struct gateway *g = OWNER_OF(t, struct gateway, late_timer);
+	const char *at = g->options.graphd.requests;
+
+	if (upstream_is_ready(g->upstream))
+		return;
+	if (strncmp(at, "ipc:///", 7) == 0 && access(at + 6, R_OK | W_OK) != 0)
+		log_warn("graphd", "no answer from %s: %s", at, strerror(errno));
+	else
+		log_warn("graphd", "no answer from %s", at);
+}
+
 static void
 on_fed(void *context, bool is_fed)
 {
@@ -145,6 +167,8 @@ open_upstream(struct gateway *g)
 		log_fatal("bus", "cannot use these endpoints");
 	upstream_gather(g->upstream);
 	g->hub = hub_new(g->loop, g->upstream);
+	g->late_timer.due = graphd_is_late;
+	loop_set_timer(g->loop, &g->late_timer, clock_now_ms() + GRAPHD_LATE_MS);
 }
 
 static void

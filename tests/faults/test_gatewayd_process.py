@@ -2,9 +2,10 @@
 
 import signal
 import subprocess
+import tempfile
 import unittest
 
-from harness import BUILD, ServerTest, eventually
+from harness import BUILD, Daemon, ServerTest, eventually
 
 GATEWAYD = BUILD / "gatewayd" / "gatewayd"
 BUS = ["--requests", "ipc:///tmp/none", "--feed", "ipc:///tmp/none"]
@@ -51,6 +52,19 @@ class Options(unittest.TestCase):
             answer = run(*options)
             self.assertEqual(answer.returncode, 2)
             self.assertIn("--requests", answer.stderr)
+
+
+class Late(unittest.TestCase):
+    def test_a_graphd_that_does_not_answer_is_told_with_what_is_wrong_with_its_socket(self):
+        with tempfile.TemporaryDirectory() as directory:
+            nowhere = f"ipc://{directory}/nowhere"
+            gateway = Daemon("gatewayd", [GATEWAYD, "--listen", "127.0.0.1:0", "--requests", nowhere,
+                                          "--feed", nowhere], directory)
+            gateway.start()
+            self.addCleanup(gateway.kill)
+            eventually(lambda: f"no answer from {nowhere}: No such file" in gateway.log(), LIMIT_S,
+                       "a word in the log")
+            gateway.stop()
 
 
 class Origins(ServerTest):
