@@ -261,7 +261,7 @@ class Metrics(CtlTest):
     def metrics(self):
         lines = self.ctl("metrics", *self.requests).splitlines()
         values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        return {name: int(value) for name, value in values.items()}
+        return {name: float(value) for name, value in values.items()}
 
     def test_graphd_counts_what_it_does_and_who_is_here(self):
         before = self.metrics()
