@@ -8,6 +8,7 @@
 #include <czmq.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
@@ -79,6 +80,20 @@ is_too_long(const char *path, char message[256])
 	return true;
 }
 
+/* czmq reads the secret from the one beside it, or from the file itself. */
+static bool
+is_for_others(const char *path, char message[256])
+{
+	char secret[PATH_BYTES + 1];
+	struct stat found;
+
+	snprintf(secret, sizeof(secret), "%s_secret", path);
+	if (stat(secret, &found) != 0 && stat(path, &found) != 0)
+		return false;
+	snprintf(message, 256, "%.180s: the secret is open to others: chmod 600", path);
+	return found.st_mode & S_IRWXO;
+}
+
 static zcert_t *
 load(const char *path, bool with_secret, char message[256])
 {
@@ -93,6 +108,8 @@ load(const char *path, bool with_secret, char message[256])
 	if (!cert)
 		snprintf(
 		    message, 256, "%.180s is no %scertificate", path, with_secret ? "secret " : "");
+	else if (with_secret && is_for_others(path, message))
+		zcert_destroy(&cert);
 	return cert;
 }
 

@@ -21,3 +21,6 @@ struct metric {
 void metrics_add(struct metric *);
 /* Appends all registered metrics as text/plain; version=0.0.4. */
 void metrics_print(struct json_out *);
+/* Appends what Prometheus's own clients tell of a process, under the same names behind the prefix:
+ * where a collector shows several processes in one page, each needs one. */
+void metrics_print_process(struct json_out *, const char *prefix);

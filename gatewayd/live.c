@@ -203,9 +203,9 @@ read_execute(struct span object, struct arena *arena, struct json_out *args,
 	if (!type.p)
 		return refuse(why, ERROR_invalid_request, "command_type", "Missing command_type");
 	q->command = command_find(type);
-	if (q->command == COMMANDS || command_rows[q->command].kind != COMMAND_EDITS)
-		return refuse(why, ERROR_unknown_command, "command_type",
-		    "There is no command of that type.");
+	err = command_check_edits(q->command, type, why);
+	if (err)
+		return err;
 	if (!json_find(object, "data", &data) || json_type(data) == JSON_NULL)
 		data = SPAN("{}");
 	if (json_type(data) != JSON_OBJECT)

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/owner.h"
 #include "common/resident.h"
+#include "common/service.h"
 #include "gatewayd/http.h"
 #include "gatewayd/hub.h"
 #include "gatewayd/options.h"
@@ -20,7 +21,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SPARE_DESCRIPTORS = 512, DRAIN_LOOK_MS = 20, READY_FALSE_MS = 200, FAREWELL_MS = 300 };
+enum {
+	SPARE_DESCRIPTORS = 512,
+	DRAIN_LOOK_MS = 20,
+	READY_FALSE_MS = 200,
+	FAREWELL_MS = 300,
+	GRAPHD_LATE_MS = 5000,
+};
 
 struct gateway {
 	struct options options;
@@ -33,7 +40,8 @@ struct gateway {
 	struct assets *assets;
 	struct rest *rest;
 	struct http *http;
-	struct loop_timer drain_timer;
+	struct service service;
+	struct loop_timer drain_timer, late_timer;
 	uint64_t drain_began_ms; /* 0: not draining */
 	uint64_t idle_ms; /* since when there is nothing left to do while draining; 0: there is */
 	bool is_closed, clients_told, had_clients;
@@ -110,6 +118,22 @@ on_deaf(void *context)
 	hub_deaf(g->hub);
 }
 
+/* A socket that is not there, or not for us, looks like a graphd that is away; libzmq tries again
+ * for ever and never says why. */
+static void
+graphd_is_late(struct loop_timer *t)
+{
+	struct gateway *g = OWNER_OF(t, struct gateway, late_timer);
+	const char *at = g->options.graphd.requests;
+
+	if (upstream_is_ready(g->upstream))
+		return;
+	if (strncmp(at, "ipc:///", 7) == 0 && access(at + 6, R_OK | W_OK) != 0)
+		log_warn("graphd", "no answer from %s: %s", at, strerror(errno));
+	else
+		log_warn("graphd", "no answer from %s", at);
+}
+
 static void
 on_fed(void *context, bool is_fed)
 {
@@ -143,6 +167,8 @@ open_upstream(struct gateway *g)
 		log_fatal("bus", "cannot use these endpoints");
 	upstream_gather(g->upstream);
 	g->hub = hub_new(g->loop, g->upstream);
+	g->late_timer.due = graphd_is_late;
+	loop_set_timer(g->loop, &g->late_timer, clock_now_ms() + GRAPHD_LATE_MS);
 }
 
 static void
@@ -300,10 +326,19 @@ on_signal(void *arg, int signal)
 		_exit(128 + signal);
 	}
 	log_info("gatewayd", "signal %d: draining", signal);
+	service_stopping();
 	g->drain_began_ms = clock_now_ms();
 	rest_drain(g->rest);
 	g->drain_timer.due = drain_due;
 	loop_set_timer(g->loop, &g->drain_timer, g->drain_began_ms);
+}
+
+/* Of a terminal that was closed, or of somebody who changed the options. */
+static void
+on_hangup(void *arg, int signal)
+{
+	(void)arg;
+	log_info("gatewayd", "signal %d: nothing is read anew: restart it", signal);
 }
 
 static void
@@ -325,10 +360,12 @@ main(int argc, char **argv)
 	g.loop = loop_new();
 	loop_signal(g.loop, SIGTERM, on_signal, &g);
 	loop_signal(g.loop, SIGINT, on_signal, &g);
+	loop_signal(g.loop, SIGHUP, on_hangup, NULL);
 	loop_signal(g.loop, SIGPIPE, ignore_signal, NULL);
 	open_upstream(&g);
 	open_rest(&g);
 	listen_for_requests(&g);
+	service_ready(&g.service, g.loop);
 	resident_run(g.loop, mem_give_back);
 	http_free(g.http);
 	transport_sio_free(g.socketio);

@@ -5,10 +5,12 @@
 #include "gatewayd/http.h"
 #include "gatewayd/upstream.h"
 
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum option_id {
 	OPTION_LISTEN = 1000,
@@ -42,7 +44,7 @@ static const char usage_text[] =
     "  --events ENDPOINT      instead: where everybody reads them (--bind-events); costs more\n"
     "  --listen ADDR:PORT     127.0.0.1:5000; port 0: any free one; an IPv6 address in brackets\n"
     "  --advertise ADDR:PORT  where other gateways reach this one (where it listens)\n"
-    "  --assets DIR           indicators and icons\n"
+    "  --assets DIR           indicators and icons (" INSTALLED_FILES "/assets, if it is there)\n"
     "  --allow-origin ORIGIN  an origin whose pages may use this server; repeatable. Without it:\n"
     "                         any while listening on loopback, else none\n"
     "  --allow-host HOST      what the Host field may say; repeatable. Without it: anything\n"
@@ -88,25 +90,25 @@ static const struct option rows[] = {
 	{ 0 },
 };
 
+/* Without the usage: of a service that does not start people see the last lines alone. */
 _Noreturn static void
 refuse_option(const char *what, const char *value)
 {
-	fprintf(stderr, "gatewayd: %s%s%s\n\n%s", what, value ? ": " : "", value ? value : "",
-	    usage_text);
+	fprintf(stderr, "gatewayd: %s%s%s\ngatewayd --help explains the options\n", what,
+	    value ? ": " : "", value ? value : "");
 	exit(2);
 }
 
 static unsigned
 read_number(const char *name, const char *text, unsigned least, unsigned most)
 {
-	char *end;
+	char *end, what[80];
 	unsigned long value = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || value < least || value > most) {
-		fprintf(stderr, "gatewayd: --%s must be %u to %u\n", name, least, most);
-		refuse_option("not such a number", text);
-	}
-	return (unsigned)value;
+	if (*text >= '0' && *text <= '9' && !*end && value >= least && value <= most)
+		return (unsigned)value;
+	snprintf(what, sizeof(what), "--%s must be %u to %u", name, least, most);
+	refuse_option(what, text);
 }
 
 static void
@@ -114,15 +116,15 @@ read_listen(struct options *o, const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	size_t n = colon ? (size_t)(colon - text) : 0;
+	struct in6_addr parsed;
+	bool is_six = n >= 2 && text[0] == '[' && text[n - 1] == ']';
 
-	if (!colon || n == 0 || n >= sizeof(o->address))
-		refuse_option("--listen wants ADDR:PORT", text);
-	if (text[0] == '[' && text[n - 1] == ']') {
-		text++;
-		n -= 2;
-	}
-	memcpy(o->address, text, n);
-	o->address[n] = '\0';
+	if (n >= sizeof(o->address))
+		n = 0;
+	memcpy(o->address, text + is_six, n - 2 * (size_t)is_six);
+	o->address[n - 2 * (size_t)is_six] = '\0';
+	if (inet_pton(is_six ? AF_INET6 : AF_INET, o->address, &parsed) != 1)
+		refuse_option("--listen wants a numeric ADDR:PORT", text);
 	o->port = (uint16_t)read_number("listen", colon + 1, 0, UINT16_MAX);
 }
 
@@ -135,6 +137,29 @@ read_advertise(struct options *o, const char *text)
 	if (!home_parse_address(span_of(text), &at, &size))
 		refuse_option("--advertise wants a numeric ADDR:PORT", text);
 	o->advertise = text;
+}
+
+/* What cannot be a browser's word would never match, and nobody would know why. */
+static void
+check_origin(const char *text)
+{
+	static const char scheme[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
+	static const char host[] = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]";
+	size_t n = strspn(text, scheme);
+	bool is_origin = n > 0 && strncmp(text + n, "://", 3) == 0 && text[n + 3] &&
+	    text[n + 3 + strspn(text + n + 3, host)] == '\0';
+
+	if (!is_origin && strcmp(text, "*") != 0 && strcmp(text, "null") != 0)
+		refuse_option("--allow-origin wants what browsers send, such as "
+			      "https://graph.example.org, or *",
+		    text);
+}
+
+static void
+check_host(const char *text)
+{
+	if (!*text || text[strcspn(text, "/@*, ")])
+		refuse_option("--allow-host wants a name, such as graph.example.org", text);
 }
 
 static void
@@ -191,9 +216,11 @@ read_option(struct options *o, enum option_id id, const char *value)
 		o->assets = value;
 		break;
 	case OPTION_ALLOW_ORIGIN:
+		check_origin(value);
 		add_to_list(o->origins, &o->n_origins, "--allow-origin", value);
 		break;
 	case OPTION_ALLOW_HOST:
+		check_host(value);
 		add_to_list(o->hosts, &o->n_hosts, "--allow-host", value);
 		break;
 	case OPTION_MAX_CONNECTIONS:
@@ -258,4 +285,8 @@ options_read(struct options *o, int argc, char **argv)
 		refuse_option("unexpected argument", argv[optind]);
 	if (!o->graphd.requests || !o->graphd.events)
 		refuse_option("--requests and --feed or --events must be given", NULL);
+	if (!o->assets && access(INSTALLED_FILES "/assets", F_OK) == 0)
+		o->assets = INSTALLED_FILES "/assets";
+	if (!o->curve_certificate != !o->curve_server)
+		refuse_option("--curve-certificate and --curve-server go together", NULL);
 }

@@ -179,18 +179,32 @@ dispatch(struct rest_call *c)
 
 /* What is refused before the path is looked at. */
 
+/* Balancers ask these by address, or by no name at all; nobody learns anything from them. */
+static bool
+is_probe(struct span path)
+{
+	return span_is(path, "/healthz") || span_is(path, "/readyz");
+}
+
+/* One that is given without a port is meant with any. */
+static bool
+is_called(struct span host, const char *name)
+{
+	size_t n = strlen(name);
+
+	return host.n >= n && strncasecmp(host.p, name, n) == 0 &&
+	    (host.n == n || host.p[n] == ':');
+}
+
 /* RFC 9110 section 7.4. A name rebound to our address must not reach us when names are configured.
  */
 static bool
 is_our_host(const struct rest *rest, const struct http_request *r)
 {
-	struct span host = http_host(r);
-
 	for (size_t i = 0; i < rest->settings.n_hosts; i++)
-		if (strlen(rest->settings.hosts[i]) == host.n &&
-		    strncasecmp(host.p, rest->settings.hosts[i], host.n) == 0)
+		if (is_called(http_host(r), rest->settings.hosts[i]))
 			return true;
-	return rest->settings.n_hosts == 0;
+	return rest->settings.n_hosts == 0 || is_probe(http_path(r));
 }
 
 static bool

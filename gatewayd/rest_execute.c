@@ -50,17 +50,17 @@ find_session(struct rest_call *c, struct span value)
 static enum error
 find_command(struct rest_call *c, struct span value, enum command *command)
 {
+	struct span type;
+
 	if (!value.p)
 		return refuse(
 		    &c->why, ERROR_invalid_request, "command_type", "Missing command_type");
 	if (json_type(value) != JSON_STRING)
 		return refuse(
 		    &c->why, ERROR_invalid_request, "command_type", "command_type must be text.");
-	*command = command_find(json_text(http_arena(c->http), value));
-	if (*command != COMMANDS && command_rows[*command].kind == COMMAND_EDITS)
-		return OK;
-	return refuse(
-	    &c->why, ERROR_unknown_command, "command_type", "There is no command of that type.");
+	type = json_text(http_arena(c->http), value);
+	*command = command_find(type);
+	return command_check_edits(*command, type, &c->why);
 }
 
 static enum error

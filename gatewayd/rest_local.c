@@ -6,6 +6,14 @@
 
 static const char json_type_text[] = "application/json";
 
+static struct metric build = { .name = "gatewayd_build_info{version=\"" PROJECT_VERSION "\"}",
+	.help = "Which version it is.",
+	.type = "gauge",
+	.value = 1 };
+static struct metric ready = {
+	.name = "gatewayd_ready", .help = "Whether /readyz says 200.", .type = "gauge"
+};
+
 static void
 reply(struct rest_call *c, int status, const char *content_type, struct span text)
 {
@@ -38,7 +46,11 @@ rest_metrics(struct rest_call *c)
 	char *text;
 	size_t n;
 
+	ready.value = !c->rest->is_draining && upstream_is_ready(c->rest->settings.upstream);
+	metrics_add(&build);
+	metrics_add(&ready);
 	metrics_print(&out);
+	metrics_print_process(&out, "");
 	text = json_out_take(&out, &n);
 	rest_reply(c->rest, c->http, 200, "text/plain; version=0.0.4; charset=utf-8", text, n);
 }

@@ -2,6 +2,7 @@
  * graphctl tap: what happens, as it happens. The bus may drop messages, so the seq of each session
  * is followed; what is missing is asked for, and said to be missing where nobody can be asked.
  */
+#include "common/clock.h"
 #include "common/frames.h"
 #include "common/json.h"
 #include "common/limits.h"
@@ -29,10 +30,14 @@ struct tap {
 	void *context, *socket;
 	struct table sessions; /* struct heard */
 	struct json_out scratch;
+	uint64_t heartbeat_ms; /* when graphd was last heard */
+	bool is_silent;	       /* and that is said to be long ago */
+	bool is_feed;	       /* of gateways: the wrong endpoint */
 };
 
-/* A signal that comes just before the wait does not end it: that is looked for so often. */
-enum { LOOK_EVERY_MS = 500 };
+/* A signal that comes just before the wait does not end it: that is looked for so often. A
+ * heartbeat comes each second. */
+enum { LOOK_EVERY_MS = 500, SILENCE_MS = 5000 };
 
 static volatile sig_atomic_t stopped;
 
@@ -242,30 +247,59 @@ take_event(
 }
 
 static void
+take_heartbeat(struct tap *t, struct span body)
+{
+	if (t->is_silent)
+		ctl_say("%s is heard again", t->options->events);
+	t->is_silent = false;
+	t->heartbeat_ms = clock_now_ms();
+	t->is_feed = member_is_true(body, "packed");
+}
+
+/* A wrong endpoint would otherwise look like a server where nothing happens. */
+static void
+look_for_silence(struct tap *t)
+{
+	if (t->is_silent || clock_now_ms() - t->heartbeat_ms < SILENCE_MS)
+		return;
+	t->is_silent = true;
+	ctl_say("nothing is heard from %s; waiting", t->options->events);
+}
+
+static void
 take_message(struct tap *t, const struct frames *f)
 {
 	struct wire_header header;
 	struct uuid session;
 
-	if (f->n >= 3 && wire_topic_session(frames_at(f, 0), &session) &&
+	if (f->n >= 3 && span_is(frames_at(f, 0), WIRE_HEARTBEAT_TOPIC))
+		take_heartbeat(t, frames_at(f, 2));
+	else if (f->n >= 3 && wire_topic_session(frames_at(f, 0), &session) &&
 	    wire_header_get(frames_at(f, 1), &header) && header.event < EVENTS)
 		take_event(t, &session, &header, frames_at(f, 2));
 }
 
-static void
+/* False: said why. */
+static bool
 run(struct tap *t)
 {
-	while (!stopped) {
+	t->heartbeat_ms = clock_now_ms();
+	while (!stopped && !t->is_feed) {
 		zmq_pollitem_t item = { .socket = t->socket, .events = ZMQ_POLLIN };
 		struct frames f;
 
 		if (zmq_poll(&item, 1, LOOK_EVERY_MS) < 0 && errno != EINTR)
-			return;
+			break;
 		while (!stopped && frames_recv(&f, t->socket)) {
 			take_message(t, &f);
 			frames_fini(&f);
 		}
+		look_for_silence(t);
 	}
+	if (t->is_feed)
+		ctl_say("%s is graphd's --bind-feed, for gateways: a tap wants its --bind-events",
+		    t->options->events);
+	return !t->is_feed;
 }
 
 /* False: said why. */
@@ -283,6 +317,8 @@ subscribe(struct tap *t)
 	t->socket = zmq_socket(t->context, ZMQ_SUB);
 	zmq_setsockopt(t->socket, ZMQ_RCVHWM, &queue, sizeof queue);
 	zmq_setsockopt(t->socket, ZMQ_SUBSCRIBE, topic, n);
+	zmq_setsockopt(
+	    t->socket, ZMQ_SUBSCRIBE, WIRE_HEARTBEAT_TOPIC, strlen(WIRE_HEARTBEAT_TOPIC));
 	return ctl_connect(o, t->socket, o->events);
 }
 
@@ -326,8 +362,7 @@ ctl_tap(const struct ctl_options *o)
 		h->seq = (uint64_t)o->since;
 		fetch(&t, h);
 	}
-	if (good)
-		run(&t);
+	good = good && run(&t);
 	fini(&t);
 	return good ? CTL_OK : CTL_FAILED;
 }

@@ -270,7 +270,7 @@ main(int argc, char **argv)
 		return status;
 	c = status < 0 && optind < argc ? find_command(argv[optind]) : NULL;
 	if (!c || !fits(c, given, argc - optind - 1)) {
-		fputs(usage, stderr);
+		fputs(argc == 1 ? usage : "graphctl --help explains the commands\n", stderr);
 		return CTL_WRONG;
 	}
 	for (int i = 0; i < c->operands; i++)

@@ -2,6 +2,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/resident.h"
+#include "common/service.h"
 #include "graphd/allocator.h"
 #include "graphd/ballast.h"
 #include "graphd/blueprint.h"
@@ -34,7 +35,16 @@ on_signal(void *server, int signal)
 		_exit(128 + signal);
 	asked = true;
 	log_info("graphd", "ending on signal %d", signal);
+	service_stopping();
 	server_drain(server);
+}
+
+/* Of a terminal that was closed, or of somebody who changed the options. */
+static void
+on_hangup(void *arg, int signal)
+{
+	(void)arg;
+	log_info("graphd", "signal %d: nothing is read anew: restart it", signal);
 }
 
 /*
@@ -110,6 +120,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 {
 	struct store *store = sessions_store(sessions);
 	char message[256];
+	struct service service;
 	struct server *server = server_new(loop, sessions, &o->server, message);
 	bool good;
 
@@ -120,8 +131,10 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	}
 	loop_signal(loop, SIGTERM, on_signal, server);
 	loop_signal(loop, SIGINT, on_signal, server);
+	loop_signal(loop, SIGHUP, on_hangup, NULL);
 	log_info("graphd", "ready: requests on %s, events on %s, %zu sessions", o->server.requests,
 	    o->server.events, sessions_count(sessions));
+	service_ready(&service, loop);
 	resident_run(loop, allocator_give_back);
 	good = store->ops->close(store) && !server_has_failed(server);
 	server_free(server);
@@ -179,6 +192,7 @@ main(int argc, char **argv)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	raise_descriptor_limit();
 	if (!lock_data(o.data))

@@ -19,7 +19,7 @@ static const char usage[] =
     "  --bind-feed EP          where gateways read them: the same, packed, which costs less\n"
     "  --store SPEC            sqlite:PATH, memory, or fail:OPERATION[:N][+] for tests\n"
     "                          (sqlite:DIR/graph.db)\n"
-    "  --templates DIR         blueprints (templates)\n"
+    "  --templates DIR         blueprints (" INSTALLED_FILES "/templates)\n"
     "  --backup-dir DIR        where graphctl backup may write; without it there are no backups\n"
     "  --session-ttl-hours N   end sessions that nobody used for so long; 0: never (24)\n"
     "  --cleanup-every-s N     how often to look for them (600)\n"
@@ -236,12 +236,21 @@ is_complete(const struct options *o)
 static void
 set_defaults(struct options *o)
 {
-	*o = (struct options){ .templates = "templates", .log_level = LOG_INFO };
+	*o = (struct options){ .templates = INSTALLED_FILES "/templates", .log_level = LOG_INFO };
 	o->server.snd_hwm = LIMIT_BUS_QUEUE;
 	o->server.session_ttl_us = (uint64_t)24 * 3600 * 1000000;
 	o->server.cleanup_every_ms = 600 * 1000;
 	o->server.idle_unload_ms = 300 * 1000;
 	o->server.grace_ms = LIMIT_GRACE_MS;
+}
+
+/* What is wrong has been said. Without the usage: of a service that does not start people see the
+ * last lines alone. */
+static enum options_result
+say_where_help_is(void)
+{
+	fputs("graphd --help explains the options\n", stderr);
+	return OPTIONS_WRONG;
 }
 
 enum options_result
@@ -260,15 +269,10 @@ options_read(struct options *o, int argc, char **argv)
 			return OPTIONS_ANSWERED;
 		}
 		if (id == '?' ||
-		    !read_option(o, (enum option_id)id, long_options[index].name, optarg)) {
-			fputs(usage, stderr);
-			return OPTIONS_WRONG;
-		}
+		    !read_option(o, (enum option_id)id, long_options[index].name, optarg))
+			return say_where_help_is();
 	}
 	if (optind < argc)
 		fprintf(stderr, "graphd: what is \"%s\"?\n", argv[optind]);
-	if (optind == argc && is_complete(o))
-		return OPTIONS_RUN;
-	fputs(usage, stderr);
-	return OPTIONS_WRONG;
+	return optind == argc && is_complete(o) ? OPTIONS_RUN : say_where_help_is();
 }

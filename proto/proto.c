@@ -78,6 +78,20 @@ command_shows_graph(enum command command)
 	return false;
 }
 
+enum error
+command_check_edits(enum command command, struct span name, struct refusal *why)
+{
+	/* Cut inside a character it ends the message, where refuse() looks for that. */
+	int n = name.n < 64 ? (int)name.n : 64;
+
+	if (command != COMMANDS && command_rows[command].kind == COMMAND_EDITS)
+		return OK;
+	return refuse(why, ERROR_unknown_command, "command_type",
+	    command == COMMANDS ? "There is no command %.*s"
+				: "%.*s does not edit the graph: it is asked for by its own path.",
+	    n, name.p);
+}
+
 enum command
 command_find(struct span name)
 {

@@ -133,6 +133,8 @@ void refusal_trim(struct refusal *);
  * printf(3). The details are empty then: they are written behind it. */
 enum error refuse(struct refusal *, enum error err, const char *field, const char *message, ...)
     __attribute__((format(printf, 4, 5)));
+/* OK when the command that was found by that name edits a graph: others have paths of their own. */
+enum error command_check_edits(enum command, struct span name, struct refusal *);
 /* {"code":…,"message":…,"field"?,"details"?} */
 void error_write(struct json_out *, enum error, const struct refusal *);
 

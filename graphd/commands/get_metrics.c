@@ -8,6 +8,10 @@ static struct metric sessions = {
 static struct metric clients = {
 	.name = "graphd_clients", .help = "Live clients of all sessions.", .type = "gauge"
 };
+static struct metric build = { .name = "graphd_build_info{version=\"" PROJECT_VERSION "\"}",
+	.help = "Which version it is.",
+	.type = "gauge",
+	.value = 1 };
 
 enum error
 cmd_get_metrics(struct call *c, const struct get_metrics_args *a)
@@ -19,7 +23,10 @@ cmd_get_metrics(struct call *c, const struct get_metrics_args *a)
 	clients.value = (int64_t)clients_count(c->dispatcher->clients);
 	metrics_add(&sessions);
 	metrics_add(&clients);
+	metrics_add(&build);
 	metrics_print(&text);
+	/* The textfile collector puts them beside its own. */
+	metrics_print_process(&text, "graphd_");
 	json_out_key(c->result, "metrics");
 	json_out_text(c->result, json_out_span(&text));
 	json_out_fini(&text);

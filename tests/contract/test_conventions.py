@@ -206,6 +206,13 @@ class Methods(ProjectTest):
                 if path != "/metrics":
                     self.assertEqual(head.headers.get("etag"), get.headers.get("etag"))
 
+    def test_a_command_that_there_is_not_is_named_and_a_question_is_told_apart(self):
+        for name, words in (("createNode", "There is no command createNode"), ("é\n" * 200, "no command"),
+                            ("GetTree", "GetTree does not edit the graph")):
+            reply = self.post("/commands/execute", {"session_id": self.session, "command_type": name})
+            self.assert_error(reply, 400, "UNKNOWN_COMMAND")
+            self.assertIn(words, reply.json["error"]["message"])
+
     def test_a_head_of_a_stream_leaves_nothing_before_the_next_answer(self):
         path = f"{API}/sessions/{self.session}/events?since=0".encode()
         for accept in (b"text/event-stream", b"application/x-ndjson"):

@@ -1,11 +1,13 @@
 """Sessions over REST, path by path."""
 
 import re
+import subprocess
+import time
 import unittest
 import uuid
 
 import tables
-from harness import eventually
+from harness import BUILD, eventually
 from project_test import API, NOWHERE, ProjectTest
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$")
@@ -16,6 +18,22 @@ class Process(ProjectTest):
         for path in ("/health", "/healthz", f"{API}/health"):
             self.assertEqual(self.ok(self.http.get(path))["status"], "ok")
         self.ok(self.http.get("/readyz"))
+
+    def test_metrics_tell_of_both_processes_what_they_cost(self):
+        for daemon, prefix, text in (
+                ("gatewayd", "", self.http.get("/metrics").body.decode()),
+                ("graphd", "graphd_", self.graphd_metrics())):
+            values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+            self.assertTrue([name for name in values if name.startswith(f"{daemon}_build_info{{")])
+            self.assertGreater(float(values[f"{prefix}process_cpu_seconds_total"]), 0)
+            self.assertGreater(int(values[f"{prefix}process_resident_memory_bytes"]), 1 << 20)
+            self.assertLess(abs(time.time() - int(values[f"{prefix}process_start_time_seconds"])), 600)
+            if daemon == "gatewayd":
+                self.assertEqual(values["gatewayd_ready"], "1")
+
+    def graphd_metrics(self):
+        return subprocess.run([BUILD / "graphd" / "graphctl", "metrics", "--requests",
+                               self.server.requests], capture_output=True, text=True, check=True).stdout
 
     def test_metrics_are_what_prometheus_reads(self):
         reply = self.http.get("/metrics")

@@ -134,6 +134,14 @@ class Curve(unittest.TestCase):
         self.assertEqual(path.stat().st_mode & 0o777, 0o644)
         self.assertEqual(secret.stat().st_mode & 0o777, 0o600)
 
+    def test_a_secret_that_others_may_read_is_none(self):
+        (self.keys / "known_secret").chmod(0o604)
+        done = subprocess.run([BUILD / "gatewayd" / "gatewayd", "--requests", self.requests, "--feed",
+                               self.feed, *self.certificates("known")],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(f"{self.keys}/known: the secret is open to others", done.stderr)
+
     def test_graphctl_wants_both_certificates_and_says_which_is_none(self):
         here = ["export", "x", "--requests", self.requests]
         done = self.ctl(*here, "--curve-server", self.keys / "graphd")

@@ -261,7 +261,7 @@ class Metrics(CtlTest):
     def metrics(self):
         lines = self.ctl("metrics", *self.requests).splitlines()
         values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        return {name: int(value) for name, value in values.items()}
+        return {name: float(value) for name, value in values.items()}
 
     def test_graphd_counts_what_it_does_and_who_is_here(self):
         before = self.metrics()
@@ -368,6 +368,15 @@ class Tap(CtlTest):
     def longest_gap(text):
         gaps = re.findall(r"(?m)seq (\d+) to (\d+) were not heard$", text)
         return max((int(last) - int(first) + 1 for first, last in gaps), default=0)
+
+    def test_an_endpoint_that_is_not_meant_for_it_or_not_there_is_named(self):
+        done = subprocess.run([GRAPHCTL, "tap", "--events", self.server.feed], capture_output=True,
+                              text=True, timeout=20)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{self.server.feed} is graphd's --bind-feed", done.stderr)
+        nowhere = f"ipc://{self.server.directory}/nowhere"
+        _, path = self.tap("--events", nowhere)
+        eventually(lambda: f"nothing is heard from {nowhere}" in path.read_text(), 20, "a word")
 
     def test_it_follows_every_session_and_a_restart(self):
         _, path = self.tap("--json", *self.requests)

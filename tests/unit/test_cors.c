@@ -154,6 +154,26 @@ START_TEST(only_configured_hosts_are_answered)
 }
 END_TEST
 
+START_TEST(a_host_without_a_port_is_meant_with_any)
+{
+	start_rest(&(struct rest_settings){ .hosts = hosts, .n_hosts = 2 });
+	ck_assert_int_eq(status_of(fetch("GET", "http://graph.example:8443/health", "", "")), 200);
+	ck_assert_int_eq(status_of(fetch("GET", "http://graph.example.evil/health", "", "")), 421);
+	ck_assert_int_eq(status_of(fetch("GET", "http://localhost:5001/health", "", "")), 421);
+	stop_rest();
+}
+END_TEST
+
+START_TEST(balancers_may_ask_by_any_name_whether_it_lives)
+{
+	start_rest(&(struct rest_settings){ .hosts = hosts + 1, .n_hosts = 1 });
+	ck_assert_int_eq(status_of(fetch("GET", "http://10.0.0.11:5000/healthz", "", "")), 200);
+	ck_assert_int_ne(status_of(fetch("GET", "http://10.0.0.11:5000/readyz", "", "")), 421);
+	ck_assert_int_eq(status_of(fetch("GET", "http://10.0.0.11:5000/metrics", "", "")), 421);
+	stop_rest();
+}
+END_TEST
+
 START_TEST(our_own_origin_is_that_of_the_target_if_it_names_a_host)
 {
 	start_with(false, true);
@@ -206,6 +226,8 @@ main(void)
 	tcase_add_test(t, a_foreign_preflight_is_granted_nothing);
 	tcase_add_test(t, options_without_an_origin_tells_what_a_path_knows);
 	tcase_add_test(t, only_configured_hosts_are_answered);
+	tcase_add_test(t, a_host_without_a_port_is_meant_with_any);
+	tcase_add_test(t, balancers_may_ask_by_any_name_whether_it_lives);
 	tcase_add_test(t, our_own_origin_is_that_of_the_target_if_it_names_a_host);
 	tcase_add_test(t, an_origin_may_be_as_long_as_the_limit);
 	tcase_add_test(t, options_may_be_about_the_server_as_a_whole);
