@@ -43,6 +43,16 @@ class Options(unittest.TestCase):
                 self.assertIn(word, what)
                 self.assertIn("graphd --help", hint)
 
+    def test_without_certificates_no_endpoint_is_open_to_other_hosts(self):
+        endpoints = {"--bind-requests": "ipc:///tmp/none", "--bind-events": "ipc:///tmp/none",
+                     "--bind-feed": "ipc:///tmp/none"}
+        for option in endpoints:
+            with self.subTest(option=option):
+                words = {"--data": "/tmp/none", **endpoints, option: "tcp://0.0.0.0:5000"}
+                answer = run(*(word for pair in words.items() for word in pair))
+                self.assertEqual(answer.returncode, 2)
+                self.assertIn("tcp://0.0.0.0:5000 is open to other hosts", answer.stderr)
+
 
 class Process(unittest.TestCase):
     def setUp(self):
