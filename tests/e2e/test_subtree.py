@@ -8,6 +8,7 @@ import threading
 import unittest
 
 from clients import Http
+from engine import UPGRADE
 from harness import LONG, new_seed
 from project_test import API, NOWHERE, RESERVED, event_names, new_id
 from proxy import Proxy
@@ -191,9 +192,7 @@ class Stories(DriverTest, SubtreeTest):
                                   ("&wait=1000", {}), ("", {"Accept": "application/x-ndjson"})):
                 reply = self.get(f"/sessions/{self.session}/events{query}{path}", headers)
                 self.assert_error(reply, 400, "INVALID_REQUEST", "subtree")
-            reply = self.http.get(f"/ws{query}&session_id={self.session}", {
-                "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+            reply = self.http.get(f"/ws{query}&session_id={self.session}", UPGRADE)
             self.assert_error(reply, 400, "INVALID_REQUEST", "subtree")
         for how in ({"auth": {"session_id": self.session, "subtree": 5}},
                     {"auth": {"session_id": self.session, "subtree": "x"}},

@@ -4,12 +4,12 @@ import contextlib
 import resource
 import unittest
 
+from engine import UPGRADE
 from harness import eventually
 from project_test import ProjectTest
 from raw import request
 
-KEY = [b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13",
-       b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+HEADERS = [f"{name}: {value}".encode() for name, value in UPGRADE.items()]
 
 
 class Starved(ProjectTest):
@@ -26,7 +26,7 @@ class Starved(ProjectTest):
             resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
 
     def answer_to_upgrade(self, http, target):
-        http.connection.sock.sendall(request(b"GET", target.encode(), KEY))
+        http.connection.sock.sendall(request(b"GET", target.encode(), HEADERS))
         head = b""
         while b"\r\n\r\n" not in head:
             head += http.connection.sock.recv(65536)
