@@ -228,12 +228,26 @@ ws_server_new(struct loop *loop, const struct ws_settings *settings)
 	return s;
 }
 
+/* Those who wait for a turn to be written in; there is none any more. They have no owner who would
+ * be told. */
+static void
+write_last(struct ws_server *s)
+{
+	while (!list_is_empty(&s->closing)) {
+		struct ws *w = LIST_OF(s->closing.next, struct ws, timed);
+
+		ws_write(w);
+		ws_broke_off(w);
+	}
+}
+
 void
 ws_server_free(struct ws_server *s)
 {
-	struct link *const lists[] = { &s->quiet, &s->idle, &s->pinged, &s->closing };
+	struct link *const lists[] = { &s->quiet, &s->idle, &s->pinged };
 
-	for (size_t i = 0; i < 4; i++) {
+	write_last(s);
+	for (size_t i = 0; i < 3; i++) {
 		while (!list_is_empty(lists[i]))
 			die(LIST_OF(lists[i]->next, struct ws, timed));
 	}

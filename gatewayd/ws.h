@@ -1,8 +1,8 @@
 #pragma once
 /*
  * WebSocket connections after the upgrade (RFC 6455, server side): frames in, messages out, the
- * closing handshake, pings, one write per turn. What the messages mean is the owner's business. An
- * idle connection holds its struct and nothing else.
+ * closing handshake, pings, at most one write per turn. What the messages mean is the owner's
+ * business. An idle connection holds its struct and nothing else.
  */
 
 #include "common/loop.h"
@@ -47,20 +47,22 @@ struct ws_settings {
 };
 
 struct ws_server *ws_server_new(struct loop *, const struct ws_settings *);
-/* Closes all descriptors at once; closed() is not called. After the loop's last turn. */
+/* Closes all descriptors; closed() is not called. Of those that are closing what the kernel takes
+ * is written first, so that they learn why. After the loop's last turn. */
 void ws_server_free(struct ws_server *);
 size_t ws_server_count(const struct ws_server *);
 
 /*
  * Takes the descriptor: as http_upgrade() gives it, behind its 101. extra: what came behind the
- * request, copied; it is read at the end of this turn. Freed by the server after closed() or
- * ws_close().
+ * request, copied; it is read at the end of this turn or a later one. Freed by the server after
+ * closed() or ws_close().
  */
 struct ws *ws_open(struct ws_server *, int fd, struct span extra, void *user);
 void ws_set_user(struct ws *, void *user);
 void *ws_user(const struct ws *);
 void *ws_context(const struct ws *);
-/* Takes a reference; written at the end of the turn. Nothing happens once it is closing. */
+/* Takes a reference; written at the end of this turn or, when many are, of a later one. Nothing
+ * happens once it is closing. */
 void ws_send(struct ws *, struct shared_bytes *);
 /* Bytes not yet with the kernel. */
 size_t ws_owed(const struct ws *);

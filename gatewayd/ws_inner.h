@@ -12,7 +12,7 @@ enum ws_state {
 	WS_OPEN,
 	WS_CLOSING,   /* our close frame is on its way; the peer's has not come */
 	WS_LINGERING, /* nothing more is read; written out, shut, and waiting for the peer's end */
-	WS_DEAD,      /* to be freed at the end of the turn */
+	WS_DEAD,      /* to be freed when it comes up in the queue of the dirty */
 };
 
 struct ws {
@@ -26,10 +26,10 @@ struct ws {
 	uint64_t due_ms;
 	uint8_t state;	      /* enum ws_state */
 	uint8_t unsent_pongs; /* since the outbox was last empty */
-	bool is_dirty;	      /* in server.dirty: to be looked at when the turn ends */
-	bool is_leaving;      /* among those that are about to be written */
-	bool is_full;	      /* the socket takes no more just now */
-	bool is_shut;	      /* our direction is */
+	bool is_dirty;	 /* in server.dirty: to be looked at when this turn ends, or a later one */
+	bool is_leaving; /* among those that are about to be written */
+	bool is_full;	 /* the socket takes no more just now */
+	bool is_shut;	 /* our direction is */
 };
 
 enum { WS_PONGS = 64 };
@@ -80,19 +80,19 @@ void ws_out_start(struct ws_server *);
 void ws_out_stop(struct ws_server *);
 /* A frame without the room for a long header. Returns owned. */
 struct shared_bytes *ws_control_frame(unsigned opcode, struct span payload);
-/* Both: to be written when the turn ends. */
+/* Both: to be written when the turn ends, or a later one when many are. */
 void ws_queue(struct ws *, struct shared_bytes *);
 void ws_queue_control(struct ws *, unsigned opcode, struct span payload);
 void ws_pong(struct ws *, struct span payload);
 /* Writes what it owes at once. */
 void ws_write(struct ws *);
-/* To be looked at when the turn ends. */
+/* To be looked at then. */
 void ws_touch(struct ws *);
 
 /* ws_in.c */
 /* Reads frames from bytes; stops when the connection is through with reading. */
 void ws_in_feed(struct ws *, struct span bytes);
-/* Bytes to be fed when the turn ends. */
+/* Bytes to be fed when the connection is written to next, or read. */
 void ws_in_keep(struct ws *, struct span bytes);
 void ws_in_feed_kept(struct ws *);
 void ws_in_free(struct ws_in *);

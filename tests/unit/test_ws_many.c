@@ -183,7 +183,8 @@ setup(void)
 static void
 teardown(void)
 {
-	ws_server_free(server);
+	if (server)
+		ws_server_free(server);
 	loop_free(loop);
 	for (size_t i = 0; i < PEERS; i++) {
 		if (peers[i].fd >= 0)
@@ -274,6 +275,30 @@ START_TEST(who_speaks_is_heard_while_many_are_written_to)
 }
 END_TEST
 
+/* The last frame of a peer that was told nothing else. */
+static bool
+was_told_why(const struct peer *p)
+{
+	unsigned char got[64];
+
+	return recv(p->fd, got, sizeof got, MSG_DONTWAIT) == 9 && got[0] == 0x88 &&
+	    memcmp(got + 2,
+		"\x03\xf4"
+		"drain",
+		7) == 0;
+}
+
+START_TEST(whoever_is_closed_learns_why_even_when_the_loop_has_no_turn_left)
+{
+	for (size_t i = 0; i < PEERS; i++)
+		ws_close(peers[i].ws, WS_CODE_RESTART, "drain");
+	ws_server_free(server);
+	server = NULL;
+	for (size_t i = 0; i < PEERS; i++)
+		ck_assert(was_told_why(&peers[i]));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -282,6 +307,7 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, what_is_said_to_each_arrives_whole_and_in_order, 0, 3);
+	tcase_add_test(t, whoever_is_closed_learns_why_even_when_the_loop_has_no_turn_left);
 	tcase_add_test(t, who_speaks_is_heard_while_many_are_written_to);
 	return run_tests(t);
 }
