@@ -126,7 +126,7 @@ graphd_is_late(struct loop_timer *t)
 	struct gateway *g = OWNER_OF(t, struct gateway, late_timer);
 	const char *at = g->options.graphd.requests;
 
-	if (upstream_is_ready(g->upstream))
+	if (upstream_is_answered(g->upstream))
 		return;
 	if (strncmp(at, "ipc:///", 7) == 0 && access(at + 6, R_OK | W_OK) != 0)
 		log_warn("graphd", "no answer from %s: %s", at, strerror(errno));
