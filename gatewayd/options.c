@@ -119,10 +119,12 @@ read_listen(struct options *o, const char *text)
 	struct in6_addr parsed;
 	bool is_six = n >= 2 && text[0] == '[' && text[n - 1] == ']';
 
+	if (is_six)
+		n -= 2;
 	if (n >= sizeof(o->address))
 		n = 0;
-	memcpy(o->address, text + is_six, n - 2 * (size_t)is_six);
-	o->address[n - 2 * (size_t)is_six] = '\0';
+	memcpy(o->address, text + is_six, n);
+	o->address[n] = '\0';
 	if (inet_pton(is_six ? AF_INET6 : AF_INET, o->address, &parsed) != 1)
 		refuse_option("--listen wants a numeric ADDR:PORT", text);
 	o->port = (uint16_t)read_number("listen", colon + 1, 0, UINT16_MAX);
