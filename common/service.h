@@ -10,7 +10,7 @@
 struct service {
 	struct loop *loop;
 	struct loop_timer timer;
-	uint64_t every_ms;
+	uint64_t every_ms; /* that it lives is said; 0: never */
 };
 
 /* Says READY=1. The struct must stay until the loop has ended. */

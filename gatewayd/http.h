@@ -42,7 +42,7 @@ struct http_settings {
 	/* 0: the defaults of limits.h. What has come of a body adds to body_ms, and what has been
 	 * taken of a long answer to answer_ms. */
 	unsigned head_ms, body_ms, answer_ms, keepalive_ms, watch_ms, requests_per_connection;
-	size_t held_bytes;
+	size_t held_bytes; /* of bodies and long answers, together for all peers; 0: as above */
 };
 
 /* NULL and errno when the address cannot be bound. */

@@ -150,6 +150,7 @@ void hub_event(
 void hub_up(struct hub *, bool restarted);
 void hub_forgotten(struct hub *);
 void hub_deaf(struct hub *);
+/* While it is not fed each room reads its events, once a second. */
 void hub_fed(struct hub *, bool is_fed);
 
 /* transport->joined() follows later, never from within. events has passed filter_parse(). */
