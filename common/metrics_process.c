@@ -49,7 +49,8 @@ print_memory(const struct page *page)
 	print(page, "process_resident_memory_bytes", "Memory that is resident.", "gauge", text);
 }
 
-/* What the kernel tells is how long after its own start, in ticks, the process began. */
+/* What the kernel tells is how long after its own start, in ticks, the process began. Rounded only
+ * at the end: a second that came and went would look like a restart. */
 static void
 print_start(const struct page *page)
 {
@@ -57,6 +58,7 @@ print_start(const struct page *page)
 	const char *behind_name;
 	unsigned long ticks;
 	struct timespec up;
+	uint64_t up_us, began_us;
 
 	read_own("/proc/self/stat", text, sizeof(text));
 	behind_name = strrchr(text, ')');
@@ -66,9 +68,9 @@ print_start(const struct page *page)
 		&ticks) != 1)
 		return;
 	clock_gettime(CLOCK_BOOTTIME, &up);
-	snprintf(text, sizeof(text), "%" PRIu64,
-	    clock_wall_us() / 1000000 - (uint64_t)up.tv_sec +
-		ticks / (unsigned long)sysconf(_SC_CLK_TCK));
+	up_us = (uint64_t)up.tv_sec * 1000000 + (uint64_t)up.tv_nsec / 1000;
+	began_us = (uint64_t)ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	snprintf(text, sizeof(text), "%" PRIu64, (clock_wall_us() - up_us + began_us) / 1000000);
 	print(page, "process_start_time_seconds", "When it began, in seconds since 1970.", "gauge",
 	    text);
 }
