@@ -11,9 +11,10 @@ struct service {
 	struct loop *loop;
 	struct loop_timer timer;
 	uint64_t every_ms; /* that it lives is said; 0: never */
+	int fd; /* of its own: a daemon whose descriptors are used up lives, and must say so */
 };
 
-/* Says READY=1. The struct must stay until the loop has ended. */
+/* Says READY=1. The struct must stay until the loop has ended; its descriptor stays open. */
 void service_ready(struct service *, struct loop *);
 /* Says STOPPING=1; it goes on saying that it lives. */
 void service_stopping(void);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -99,9 +100,12 @@ START_TEST(a_name_that_is_no_path_is_one_too)
 }
 END_TEST
 
-START_TEST(while_the_loop_turns_the_watchdog_is_told)
+/* most_files: how many descriptors there may be while it turns. */
+static void
+hear_the_watchdog(rlim_t most_files)
 {
 	struct loop *loop = loop_new();
+	struct rlimit usual, now;
 	struct listener l = { .io.ready = on_word, .loop = loop };
 	uint64_t before = clock_now_ms();
 	struct service s;
@@ -110,11 +114,26 @@ START_TEST(while_the_loop_turns_the_watchdog_is_told)
 	service_ready(&s, loop);
 	ck_assert(is_told("READY=1"));
 	loop_add(loop, &l.io, manager, EPOLLIN);
+	getrlimit(RLIMIT_NOFILE, &usual);
+	now = (struct rlimit){ most_files, usual.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
 	loop_run(loop);
+	setrlimit(RLIMIT_NOFILE, &usual);
 	ck_assert_uint_ge(clock_now_ms() - before, 3 * WATCHDOG_US / 2000);
 	ck_assert_uint_lt(clock_now_ms() - before, PATIENCE_MS);
 	loop_remove(loop, &l.io);
 	loop_free(loop);
+}
+
+START_TEST(while_the_loop_turns_the_watchdog_is_told)
+{
+	hear_the_watchdog(64);
+}
+END_TEST
+
+START_TEST(the_watchdog_is_told_when_all_descriptors_are_used_up_too)
+{
+	hear_the_watchdog(3);
 }
 END_TEST
 
@@ -147,6 +166,7 @@ main(void)
 	tcase_add_test(t, the_manager_is_told_when_it_is_ready_and_when_it_ends);
 	tcase_add_test(t, a_name_that_is_no_path_is_one_too);
 	tcase_add_test(t, while_the_loop_turns_the_watchdog_is_told);
+	tcase_add_test(t, the_watchdog_is_told_when_all_descriptors_are_used_up_too);
 	tcase_add_test(t, another_process_s_watchdog_and_nobody_are_told_nothing);
 	return run_tests(t);
 }
