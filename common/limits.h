@@ -109,7 +109,7 @@ enum {
 	LIMIT_MESSAGE_BYTES =
 	    1000000, /* WebSocket message in, polling POST: Engine.IO maxPayload */
 	LIMIT_TURN_READ_BYTES = 16 * 1024, /* per connection and turn */
-	LIMIT_TURN_WRITE_US = 256, /* to WebSockets, unless the rest of the turn took twice that */
+	LIMIT_TURN_WRITE_US = 128, /* to WebSockets, unless the rest of the turn took twice that */
 	LIMIT_QUEUE_BYTES = 1024 * 1024,      /* owed to one client before it counts as behind */
 	LIMIT_SEND_BUFFER_BYTES = 256 * 1024, /* the kernel's share of it, which it doubles */
 	LIMIT_STALLED_MS = 10000,	      /* without progress: closed with 1013 */

@@ -53,6 +53,9 @@ void http_stop_listening(struct http *);
 /* Ends held requests with 503 and frees everything. */
 void http_free(struct http *);
 size_t http_connections(const struct http *);
+/* Of bodies that are coming and of answers of more than 64 KiB that are not taken yet: while there
+ * are any, requests are under way though nobody works on them. */
+size_t http_held_bytes(const struct http *);
 
 /* What was asked. Spans live until the request is answered. */
 enum http_method http_method(const struct http_request *);

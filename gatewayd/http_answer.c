@@ -120,6 +120,12 @@ unchanged(size_t n)
 	return MHD_create_response_from_callback(n, 1, pull_nothing, NULL, NULL);
 }
 
+size_t
+http_held_bytes(const struct http *h)
+{
+	return h->held_bytes;
+}
+
 bool
 http_hold_bytes(struct http_request *r, size_t n)
 {

@@ -291,7 +291,8 @@ static bool
 is_done(struct gateway *g, uint64_t now_ms)
 {
 	bool is_idle = g->clients_told && hub_members(g->hub) == 0 &&
-	    upstream_in_flight(g->upstream) == 0 && transport_sio_remaining(g->socketio) == 0;
+	    upstream_in_flight(g->upstream) == 0 && http_held_bytes(g->http) == 0 &&
+	    transport_sio_remaining(g->socketio) == 0;
 
 	if (!is_idle)
 		g->idle_ms = 0;

@@ -47,8 +47,8 @@ take_events(struct upstream *u, const struct frames *f)
 	struct wire_header header;
 	struct uuid session;
 
+	upstream_fed(u);
 	if (span_is(topic, WIRE_HEARTBEAT_TOPIC)) {
-		upstream_fed(u);
 		/* A link may be new while the heartbeats of the old one are still in the queue. And
 		 * a graphd that can only be heard is not there. */
 		if (u->is_linked)

@@ -16,6 +16,7 @@ from received import DEAF_S
 from stock import Driver, durable_of
 
 DRAIN_MS = 10_000 if LONG else 2_000
+LONG_VALUE, LONG_ANSWER = 200_000, 12_000_000
 EIO = "/socket.io/?EIO=4&transport=polling"
 MANY = 50 if LONG else 8
 
@@ -98,6 +99,10 @@ class Drain(ProjectTest):
         self.gateway.start()
         self.server.await_ready()
 
+    def refuses(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) != 0
+
     def test_it_is_not_ready_first_and_refuses_connections_then(self):
         kept = Http(self.port)
         self.addCleanup(kept.close)
@@ -105,12 +110,8 @@ class Drain(ProjectTest):
         ws = self.closing(WebSocket(self.port, f"session_id={self.session}"))
         self.gateway.signal(signal.SIGTERM)
         eventually(lambda: kept.get("/readyz").status == 503, 1, "/readyz with 503")
-
-        def refuses():
-            with socket.socket() as s:
-                return s.connect_ex(("127.0.0.1", self.port)) != 0
-        self.assertFalse(refuses(), "connections are still taken when /readyz says no")
-        eventually(refuses, 2, "refused connections")
+        self.assertFalse(self.refuses(), "connections are still taken when /readyz says no")
+        eventually(self.refuses, 2, "refused connections")
         # Over a connection that is open still: a client that is only coming is sent elsewhere.
         self.assertEqual(kept.get(EIO).status, 503)
         ws.await_end()
@@ -193,6 +194,24 @@ class Drain(ProjectTest):
             eventually(lambda: http.get("/readyz").status == 503, 1, "/readyz with 503")
         wire.send(head[-1:])
         self.assertEqual(wire.answer().status, 201)
+        self.ended()
+        self.restart()
+
+    def test_a_long_answer_is_taken_to_its_end(self):
+        for i in range(LONG_ANSWER // LONG_VALUE):
+            self.do("UpdateProperty", headers={"Prefer": "return=minimal"},
+                    node_id=self.create("phase", str(i)), property_id="notes",
+                    value="x" * LONG_VALUE)
+        wire = Wire(self.port, receive_bytes=4096)
+        self.addCleanup(wire.close)
+        wire.send(wire.request_bytes("GET", f"{API}/sessions/{self.session}/graph/tree"))
+        held = lambda: self.server.metric("gatewayd_http_held_bytes")  # noqa: E731
+        eventually(lambda: held() > LONG_ANSWER, 5, "an answer that is not taken")
+        self.gateway.signal(signal.SIGTERM)
+        eventually(self.refuses, 2, "refused connections")
+        answer = wire.answer()
+        self.assertEqual(answer.status, 200)
+        self.assertGreater(len(answer.body), LONG_ANSWER)
         self.ended()
         self.restart()
 

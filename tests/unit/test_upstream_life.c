@@ -180,10 +180,16 @@ END_TEST
 /* graphd answers all the time. */
 START_TEST(a_link_for_events_on_which_nothing_comes_is_noticed_though_requests_are_answered)
 {
+	struct wire_header header = { .version = 1, .event = EVENT_node_created, .seq = 7 };
+	char topic[WIRE_TOPIC_MAX + 1] = { 0 };
+	struct uuid session;
 	struct asked none;
 	uint64_t began_ms;
 
+	uuid_of_name(SPAN("a"), &session);
+	wire_topic(&session, EVENT_node_created, topic);
 	RUN_UNTIL_READY(upstream);
+	upstream_subscribe(upstream, &session, false);
 	began_ms = clock_now_ms();
 	RUN_UNTIL((fake_asked(&none), !upstream_is_ready(upstream)));
 	ck_assert_uint_lt(
@@ -191,8 +197,9 @@ START_TEST(a_link_for_events_on_which_nothing_comes_is_noticed_though_requests_a
 	ck_assert(upstream_is_answered(upstream));
 	ck_assert_int_eq(n_starved, 1);
 	ck_assert(!is_fed);
-	fake_heartbeat();
-	RUN_UNTIL((fake_asked(&none), upstream_is_ready(upstream)));
+	/* Whatever comes over it shows that it is there. */
+	RUN_UNTIL((fake_asked(&none), fake_publish(topic, &header, SPAN("{}")),
+	    upstream_is_ready(upstream)));
 	ck_assert(is_fed);
 	ck_assert_int_eq(n_up, 1);
 }
