@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct entry {
 
 struct blueprints {
 	int directory;
+	pthread_mutex_t lock; /* of entries: commands in other threads ask, too */
 	struct table entries;
 };
 
@@ -93,6 +95,7 @@ blueprints_open(const char *directory)
 		return NULL;
 	b = xcalloc(1, sizeof(*b));
 	b->directory = fd;
+	pthread_mutex_init(&b->lock, NULL);
 	table_init(&b->entries, offsetof(struct entry, id), 0);
 	return b;
 }
@@ -110,6 +113,7 @@ blueprints_free(struct blueprints *b)
 		free(e);
 	}
 	table_fini(&b->entries);
+	pthread_mutex_destroy(&b->lock);
 	close(b->directory);
 	free(b);
 }
@@ -200,16 +204,13 @@ entry_new(struct span id, struct blueprint *taken)
 	return e;
 }
 
-const struct blueprint *
-blueprints_find(struct blueprints *b, struct span id)
+static const struct blueprint *
+find_or_load(struct blueprints *b, struct span id)
 {
 	char name[LIMIT_TEMPLATE_ID_BYTES + sizeof(SUFFIX)];
-	struct entry *e;
+	struct entry *e = table_find(&b->entries, &id);
 	int fd;
 
-	if (!is_id(id))
-		return NULL;
-	e = table_find(&b->entries, &id);
 	if (e)
 		return e->blueprint;
 	snprintf(name, sizeof(name), "%.*s%s", (int)id.n, id.p, SUFFIX);
@@ -223,6 +224,19 @@ blueprints_find(struct blueprints *b, struct span id)
 	close(fd);
 	table_add(&b->entries, e);
 	return e->blueprint;
+}
+
+const struct blueprint *
+blueprints_find(struct blueprints *b, struct span id)
+{
+	const struct blueprint *found;
+
+	if (!is_id(id))
+		return NULL;
+	pthread_mutex_lock(&b->lock);
+	found = find_or_load(b, id);
+	pthread_mutex_unlock(&b->lock);
+	return found;
 }
 
 /* The id that a directory entry stands for; {NULL,0} when it is no blueprint. */

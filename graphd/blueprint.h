@@ -57,7 +57,7 @@ struct blueprints;
 struct blueprints *blueprints_open(const char *directory);
 void blueprints_free(struct blueprints *);
 /* Borrowed for good; NULL: no such file, an id of another form, or one that cannot be read
- * (logged). Cached. */
+ * (logged). Cached. From any thread. */
 const struct blueprint *blueprints_find(struct blueprints *, struct span id);
 /* {"templates":[{id,name,description}…]} by id. */
 void blueprints_list(struct blueprints *, struct json_out *);

@@ -29,6 +29,6 @@ struct dispatcher {
 /*
  * Runs the command, whose session has been found and its key looked for, to its reply, or takes
  * back what it had begun. Of a command for which effort_is_great() it touches nothing but the
- * session and what the call names as its own.
+ * session, what the call names as its own, and blueprints.
  */
 void dispatch_perform(struct call *);
