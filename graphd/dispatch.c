@@ -327,6 +327,8 @@ static void
 dispatch_found(struct call *c)
 {
 	c->subject = lifecycle_subject(c);
+	if (!uuid_is_nil(&c->outcome->behind))
+		return;
 	if (is_keyed(c) && lifecycle_repeat(c))
 		return;
 	if (effort_is_great(c)) {

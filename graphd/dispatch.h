@@ -129,6 +129,7 @@ struct call {
 	/* That one, or the live one that the arguments of a command that MANAGES name, if it can be
 	 * had; else NULL. */
 	struct session *subject;
+	enum error subject_error; /* why that which the arguments name cannot be had */
 	struct sessions *sessions;
 	struct dispatcher *dispatcher;
 	const struct request *request;

@@ -219,10 +219,14 @@ lifecycle_subject(struct call *c)
 
 	if (c->session || command_rows[c->request->command].kind != COMMAND_MANAGES)
 		return c->session;
+	c->subject_error = ERROR_invalid_session;
 	if (!json_find(c->request->args, "session_id", &text) || json_type(text) != JSON_STRING ||
-	    !uuid_parse(json_text(c->arena, text), &id) || sessions_get(c->sessions, &id, &s))
+	    !uuid_parse(json_text(c->arena, text), &id))
 		return NULL;
-	return s;
+	c->subject_error = sessions_get(c->sessions, &id, &s);
+	if (c->subject_error == ERROR_overloaded)
+		c->outcome->behind = id;
+	return c->subject_error ? NULL : s;
 }
 
 bool

@@ -9,7 +9,8 @@
 /* Whether the command announces itself, needs a project, and is answered with state and graph:
  * EDITS, undo and redo. */
 bool lifecycle_has(enum command);
-/* Finds the call's subject. */
+/* Finds the call's subject; NULL: there is none, or call.subject_error says why. One that is lent
+ * is in outcome.behind. */
 struct session *lifecycle_subject(struct call *);
 /* Announces command:executing. */
 void lifecycle_executing(struct call *);

@@ -297,15 +297,12 @@ project_put(struct call *c, const struct session *s, uint64_t revision)
 enum error
 project_target(struct call *c, const struct uuid *session_id, struct session **out)
 {
-	enum error err;
+	enum error err = c->subject_error;
 
 	if (uuid_is_nil(session_id))
 		return call_new_session(c, out);
 	*out = c->subject;
-	if (*out)
-		return OK;
-	err = sessions_get(c->sessions, session_id, out);
-	return err ? refuse(c->why, err, "session_id", "%s", error_rows[err].text) : OK;
+	return *out ? OK : refuse(c->why, err, "session_id", "%s", error_rows[err].text);
 }
 
 enum error

@@ -273,6 +273,58 @@ START_TEST(a_new_session_is_nobodys_before_the_end)
 }
 END_TEST
 
+/* Arguments of OpenProject into the live session. */
+static char *
+into_session(const char *project)
+{
+	static char args[160];
+
+	snprintf(args, sizeof args, "{\"session_id\":\"%s\",%s", text_of(&session), project + 1);
+	return args;
+}
+
+START_TEST(who_names_it_in_the_arguments_alone_is_put_behind_it)
+{
+	const char *args = into_session(saved_project());
+	struct errand *errand = begin(COMMAND_load_graph, &session, graph);
+
+	ck_assert(is_behind(COMMAND_open_project, NULL, args));
+	ck_assert(uuid_equal(&out.behind, &session));
+	errand->free(errand);
+	ask_exactly(d, COMMAND_open_project, NULL, span_of(args));
+	ck_assert_int_eq(d->error, OK);
+}
+END_TEST
+
+static enum error
+read_no_steps(struct store *store, const struct uuid *of, uint64_t after_ordinal, store_step_fn *fn,
+    void *context)
+{
+	(void)store;
+	(void)of;
+	(void)after_ordinal;
+	(void)fn;
+	(void)context;
+	return ERROR_storage_failed;
+}
+
+/* What the loop knows of sessions it may be changing just then. */
+START_TEST(a_session_that_cannot_be_had_is_not_looked_for_again_by_the_thread)
+{
+	const char *args = into_session(saved_project());
+	struct errand *errand;
+
+	domain_restart(d);
+	ops.steps = read_no_steps;
+	errand = begin(COMMAND_open_project, NULL, args);
+	ops.steps = usual->steps;
+	run(errand);
+	ck_assert_ptr_null(sessions_loaded(d->sessions, &session));
+	end(errand);
+	ck_assert_int_eq(out.error, ERROR_storage_failed);
+}
+END_TEST
+
 START_TEST(a_repeat_under_the_same_key_waits_in_its_lane)
 {
 	const char *args = saved_project();
@@ -337,6 +389,8 @@ main(void)
 	tcase_add_test(c, it_begins_when_what_came_before_is_on_disk);
 	tcase_add_test(c, a_step_that_was_not_stored_is_taken_back);
 	tcase_add_test(c, a_new_session_is_nobodys_before_the_end);
+	tcase_add_test(c, who_names_it_in_the_arguments_alone_is_put_behind_it);
+	tcase_add_test(c, a_session_that_cannot_be_had_is_not_looked_for_again_by_the_thread);
 	tcase_add_test(c, a_repeat_under_the_same_key_waits_in_its_lane);
 	tcase_add_test(c, one_session_too_many_is_refused_in_the_end_and_nothing_is_left);
 	return run_tests(c);
