@@ -76,15 +76,21 @@ errands_init(struct errands *r, struct loop *loop,
 }
 
 void
-errands_fini(struct errands *r, void (*fn)(struct errand *taken))
+errands_stop(struct errands *r, void (*fn)(struct errand *taken))
 {
-	int fd = r->finished.fd;
-
 	r->ends = true;
 	if (r->current)
 		fn(take_current(r));
 	for (struct link *l; (l = list_take(&r->waiting));)
 		fn(LIST_OF(l, struct errand, link));
+}
+
+void
+errands_fini(struct errands *r, void (*fn)(struct errand *taken))
+{
+	int fd = r->finished.fd;
+
+	errands_stop(r, fn);
 	loop_remove(r->loop, &r->finished);
 	close(fd);
 }
@@ -92,7 +98,7 @@ errands_fini(struct errands *r, void (*fn)(struct errand *taken))
 bool
 errands_add(struct errands *r, struct errand *errand)
 {
-	if (r->n >= LIMIT_ERRANDS)
+	if (r->ends || r->n >= LIMIT_ERRANDS)
 		return false;
 	r->n++;
 	list_append(&r->waiting, &errand->link);

@@ -20,7 +20,10 @@ struct errands {
 /* done: called from the loop for each that has been run; takes it. */
 void errands_init(struct errands *, struct loop *,
     void (*done)(void *context, struct errand *taken), void *context);
-/* Waits for the thread, which ends early. fn: given each that is not done yet; takes it. */
+/* Waits for the thread, which ends early; none is added any more. fn: given each that is not done
+ * yet; takes it. */
+void errands_stop(struct errands *, void (*fn)(struct errand *taken));
+/* Stops first, if that has not been done. */
 void errands_fini(struct errands *, void (*fn)(struct errand *taken));
-/* Takes it. False: as many wait as may (LIMIT_ERRANDS), and it was not taken. */
+/* Takes it. False: as many wait as may (LIMIT_ERRANDS), or they are stopped; it was not taken. */
 bool errands_add(struct errands *, struct errand *);

@@ -136,6 +136,7 @@ serve(struct loop *loop, struct sessions *sessions, const struct options *o)
 	    o->server.events, sessions_count(sessions));
 	service_ready(&service, loop);
 	resident_run(loop, allocator_give_back);
+	server_stop(server);
 	good = store->ops->close(store) && !server_has_failed(server);
 	server_free(server);
 	return good;

@@ -36,6 +36,8 @@ void server_drain(struct server *);
 /* The store has lost its footing: nothing was acknowledged since, the process must end with an
  * error. */
 bool server_has_failed(const struct server *);
+/* Behind the loop, and before the store is closed: what threads read of it is over then. */
+void server_stop(struct server *);
 void server_free(struct server *);
 /* libzmq's version as text, in out; returns out. */
 const char *server_bus_version(char out[16]);

@@ -38,6 +38,13 @@ drop(struct errand *errand)
 }
 
 void
+server_stop(struct server *s)
+{
+	errands_stop(&s->readings, drop);
+	errands_stop(&s->makings, drop);
+}
+
+void
 server_errands_fini(struct server *s)
 {
 	errands_fini(&s->readings, drop);

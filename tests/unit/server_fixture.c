@@ -54,6 +54,7 @@ void
 server_fixture_close(struct server_fixture *f)
 {
 	zmq_close(f->asker.socket);
+	server_stop(f->server);
 	f->store->ops->close(f->store);
 	server_free(f->server);
 	sessions_free(f->sessions);

@@ -137,15 +137,18 @@ START_TEST(beyond_the_limit_none_is_taken_until_one_is_done)
 }
 END_TEST
 
-START_TEST(who_ends_waits_for_none_and_gets_all_back)
+START_TEST(who_ends_waits_for_none_gets_all_back_and_takes_no_more)
 {
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(add(i));
 	while (!is_running)
 		usleep(100);
-	errands_fini(&errands, give_back);
+	errands_stop(&errands, give_back);
 	ck_assert_uint_eq(n_given_back, 3);
 	ck_assert_uint_eq(n_done, 0);
+	ck_assert(!add(3));
+	errands_fini(&errands, give_back);
+	ck_assert_uint_eq(n_given_back, 3);
 	errands_init(&errands, loop, done, &errands);
 }
 END_TEST
@@ -175,6 +178,6 @@ main(void)
 	tcase_add_test(tc, they_are_read_in_order_by_another_thread_while_the_loop_goes_on);
 	tcase_add_test(tc, beyond_the_limit_none_is_taken_until_one_is_done);
 	tcase_add_test(tc, where_no_thread_is_to_be_had_they_are_read_by_the_loop_itself);
-	tcase_add_test(tc, who_ends_waits_for_none_and_gets_all_back);
+	tcase_add_test(tc, who_ends_waits_for_none_gets_all_back_and_takes_no_more);
 	return run_tests(tc);
 }
