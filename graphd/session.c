@@ -60,6 +60,12 @@ session_face(const struct session *s)
 }
 
 bool
+session_is_closed(const struct session *s)
+{
+	return !s->is_lent && s->closed;
+}
+
+bool
 session_is_dirty(const struct session *s)
 {
 	char hash[33];

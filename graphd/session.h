@@ -81,6 +81,8 @@ struct session {
 struct session *session_new(const struct uuid *id, const struct uuid *log_id, uint64_t now_us);
 void session_free(struct session *);
 struct session_face session_face(const struct session *);
+/* One that is lent is not. */
+bool session_is_closed(const struct session *);
 bool session_is_dirty(const struct session *);
 bool session_can_undo(const struct session *);
 bool session_can_redo(const struct session *);

@@ -51,7 +51,7 @@ is_on(const struct session *s, const struct uuid *project_id)
 {
 	struct session_face face = session_face(s);
 
-	return !s->closed && uuid_equal(&face.project_id, project_id);
+	return !session_is_closed(s) && uuid_equal(&face.project_id, project_id);
 }
 
 const struct uuid *

@@ -74,7 +74,7 @@ find(struct sessions *ss, const struct uuid *id, struct row **out)
 {
 	struct row *r = *out = table_find(&ss->rows, id);
 
-	return !r || (r->session && r->session->closed) ? ERROR_invalid_session : OK;
+	return !r || (r->session && session_is_closed(r->session)) ? ERROR_invalid_session : OK;
 }
 
 enum error
