@@ -45,6 +45,8 @@ sqlite_drop_ended(struct store *store)
 		rc = sqlite_run(s->db, drop);
 	if (rc == SQLITE_OK)
 		rc = sqlite_run(s->db, "COMMIT");
+	if (rc == SQLITE_OK)
+		rc = sqlite_heads_find_end(s);
 	if (rc != SQLITE_OK && !sqlite3_get_autocommit(s->db))
 		sqlite_run(s->db, "ROLLBACK");
 	pthread_mutex_unlock(&s->db_lock);

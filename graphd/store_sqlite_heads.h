@@ -31,6 +31,8 @@ struct head {
 bool sqlite_heads_load(struct sqlite_store *, char message[256]);
 /* The same of sessions that have ended; SQLITE_OK or the extended code. */
 int sqlite_heads_load_ended(struct sqlite_store *);
+/* New records go behind the last one that there is, or that was folded; returns as that. */
+int sqlite_heads_find_end(struct sqlite_store *);
 void sqlite_heads_fini(struct sqlite_store *);
 struct head *sqlite_head_find(const struct sqlite_store *, const struct uuid *session);
 /* By what stands for the session in the journal. */

@@ -185,6 +185,21 @@ read_newest_snapshot(struct sqlite_store *s, sqlite3_stmt *q)
 	s->next_snapshot = sqlite3_column_int64(q, 0) + 1;
 }
 
+int
+sqlite_heads_find_end(struct sqlite_store *s)
+{
+	int rc;
+
+	s->committed_lsn = 0;
+	rc = read_all(s, "SELECT lsn FROM journal WHERE lsn <= ?1 ORDER BY lsn DESC LIMIT 1",
+	    lsn_most, read_last_lsn);
+	if (rc == SQLITE_OK)
+		rc = read_all(s, "SELECT ifnull(max(lsn), 0) FROM cuts WHERE lsn <= ?1", lsn_most,
+		    read_last_lsn);
+	s->next_lsn = s->committed_lsn + 1;
+	return rc;
+}
+
 /* All rows are up to date until there, or else nothing is: then the whole journal is looked at. */
 static int
 find_tail(struct sqlite_store *s)
@@ -193,12 +208,7 @@ find_tail(struct sqlite_store *s)
 	    s, "SELECT value FROM meta WHERE name = 'scanned_lsn' AND ?1 = 0", 0, read_scanned);
 
 	if (rc == SQLITE_OK)
-		rc =
-		    read_all(s, "SELECT lsn FROM journal WHERE lsn <= ?1 ORDER BY lsn DESC LIMIT 1",
-			lsn_most, read_last_lsn);
-	if (rc == SQLITE_OK)
-		rc = read_all(s, "SELECT ifnull(max(lsn), 0) FROM cuts WHERE lsn <= ?1", lsn_most,
-		    read_last_lsn);
+		rc = sqlite_heads_find_end(s);
 	if (s->scanned_lsn >= 0 && s->scanned_lsn <= s->committed_lsn)
 		return rc;
 	log_warn("store",

@@ -226,6 +226,9 @@ START_TEST(those_that_graphctl_looked_at_do_not_come_back)
 	ck_assert_uint_eq(rows(), 1);
 	fixture_reopen(&f);
 	ck_assert_int_eq(number("SELECT count(*) FROM sessions"), 1);
+	/* Nor does the end of a journal that their records were the last of. */
+	ck_assert_int_eq(number("SELECT value FROM meta WHERE name = 'scanned_lsn'"), 3);
+	ck_assert_int_eq(store()->next_lsn, 4);
 }
 END_TEST
 
