@@ -50,7 +50,8 @@ struct changes {
 void changes_init(struct changes *);
 /* Frees all; the list is empty again. */
 void changes_clear(struct changes *);
-/* What the change holds instead of what it was given: all bytes that are not taken are copied. */
+/* What the change holds instead of what it was given: all bytes are copied, but for those that are
+ * taken (store_step.taken). */
 struct change *changes_add_step(struct changes *, const struct store_step *);
 struct change *changes_add_snapshot(struct changes *, const struct uuid *session, uint64_t ordinal,
     uint64_t seq, struct span bytes, char *taken);

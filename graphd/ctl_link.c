@@ -11,11 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	MONITOR_EVENT_BYTES = 6,
-	LATE_MS =
-	    100, /* libzmq says that a link broke a moment before it hands over what had come */
-};
+/* libzmq says that a link broke a moment before it hands over what had come. */
+enum { MONITOR_EVENT_BYTES = 6, LATE_MS = 100 };
 
 struct ctl_link {
 	void *socket, *monitor;

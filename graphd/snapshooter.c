@@ -202,8 +202,8 @@ snapshooter_fini(struct snapshooter *p)
 
 /*
  * About what a snapshot of it takes, in bytes: nodes, what can be undone, and remembered answers.
- * Of long texts the last one tells, which a session that has become lighter since is not held
- * against for longer than until the next.
+ * How long texts are only the last one tells; where they have become shorter since, the next one
+ * comes later than it should.
  */
 static uint64_t
 weight_of(const struct session *s)

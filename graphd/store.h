@@ -48,7 +48,7 @@ struct store_project {
 	uint64_t revision;		/* newest */
 	uint64_t saved_us;
 	struct span bytes; /* session_snapshot() of that revision; empty in lists */
-	char *taken;	   /* as of a step */
+	char *taken;	   /* as in a step */
 };
 
 /* error: OK, storage_full or storage_failed; fatal: the disk failed, no further commit may be
@@ -74,10 +74,11 @@ struct store_ops {
 	 */
 	bool (*close)(struct store *);
 
-	/* The open batch. Bytes are taken, copied or written before the call returns. */
+	/* The open batch. Bytes are copied before the call returns, or taken: then they are an
+	 * allocation that becomes the store's, whatever comes of it. */
 	void (*append)(struct store *, const struct store_step *);
 	void (*put_snapshot)(struct store *, const struct uuid *session, uint64_t ordinal,
-	    uint64_t seq, struct span bytes, char *taken); /* as of a step */
+	    uint64_t seq, struct span bytes, char *taken); /* as in a step */
 	void (*put_session)(
 	    struct store *, const struct store_session *); /* adds or replaces the row */
 	void (*put_project)(struct store *, const struct store_project *); /* a new revision */

@@ -29,7 +29,6 @@ enum error
 sqlite_read_sessions(struct store *store, store_session_fn *fn, void *context)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
-
 	const struct head *h;
 
 	for (size_t i = 0; (h = table_next(&s->heads, &i));)

@@ -90,10 +90,8 @@ static const char *const texts[STATEMENTS] = {
 	[Q_STEP_READ] = "SELECT session, previous, ordinal, first_seq, last_seq, time_us, checksum,"
 			" previous_checksum, bytes FROM journal WHERE lsn = ?1",
 	[Q_MARK_READ] = "SELECT last_seq, lsn FROM marks WHERE session = ?1 AND ordinal = ?2",
-	[Q_SNAPSHOT_FIND] = "SELECT id, ordinal, checksum FROM snapshots WHERE session = ?1 AND "
-			    "ordinal BETWEEN 1 AND "
-			    "?2"
-			    " ORDER BY ordinal DESC LIMIT 1",
+	[Q_SNAPSHOT_FIND] = "SELECT id, ordinal, checksum FROM snapshots WHERE session = ?1"
+			    " AND ordinal BETWEEN 1 AND ?2 ORDER BY ordinal DESC LIMIT 1",
 	[Q_PARTS_READ] =
 	    "SELECT bytes FROM snapshot_parts WHERE id >= ?1 * 65536 AND id < (?1 + 1) * 65536"
 	    " ORDER BY id",
