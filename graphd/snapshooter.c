@@ -26,9 +26,10 @@ enum {
 	BYTES_PER_STEP = 400,
 	BYTES_PER_KEY = 250,
 	BYTES_PER_OLD_KEY = 6,
-	NODES_INLINE = 2000, /* written down in about a millisecond */
-	PATIENCE_MS = 5000,  /* in which an idle turn may come */
-	TRIES = 20,	     /* that may be ended by a request */
+	NODES_INLINE = 2000,		/* written down in about a millisecond */
+	BYTES_INLINE = 4 * 1024 * 1024, /* of anything, in a few */
+	PATIENCE_MS = 5000,		/* in which an idle turn may come */
+	TRIES = 20,			/* that may be ended by a request */
 	RETRY_MS = 500,
 	SLICE_BYTES = 64 * 1024, /* between two looks whether to go on */
 };
@@ -217,6 +218,12 @@ weight_of(const struct session *s)
 }
 
 static bool
+takes_long(const struct session *s)
+{
+	return graph_count(s->graph) > NODES_INLINE || weight_of(s) > BYTES_INLINE;
+}
+
+static bool
 is_due(const struct snapshooter *p, const struct session *s, uint64_t bytes)
 {
 	uint64_t steps = s->ordinal - s->snapshot_ordinal;
@@ -300,7 +307,7 @@ snapshooter_work(struct snapshooter *p, bool busy)
 	}
 	tries = g->tries;
 	forget(p, g);
-	if (graph_count(s->graph) > NODES_INLINE) {
+	if (takes_long(s)) {
 		start_job(p, s, tries);
 		return;
 	}
