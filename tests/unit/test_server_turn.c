@@ -58,17 +58,26 @@ START_TEST(who_names_a_session_in_the_arguments_waits_for_its_reader)
 }
 END_TEST
 
+/* Saves the project and opens it in another session; args: becomes what names the project. */
+static void
+save_and_open(char args[300], char other[64])
+{
+	struct answer a;
+
+	snprintf(args, 300, "{\"project_id\":\"%s\"}", project);
+	client_expect(&f, "OK", "SaveProject", "", "", args);
+	a = client_ask(&f, "OpenProject", "", MINIMAL, args);
+	answer_text(&a, "session_id", other);
+	answer_fini(&a);
+}
+
 START_TEST(the_session_that_is_named_counts_and_not_another_one_on_its_project)
 {
 	char args[300], other[64];
 	struct answer a;
 	unsigned tree;
 
-	snprintf(args, sizeof args, "{\"project_id\":\"%s\"}", project);
-	client_expect(&f, "OK", "SaveProject", "", "", args);
-	a = client_ask(&f, "OpenProject", "", MINIMAL, args);
-	answer_text(&a, "session_id", other);
-	answer_fini(&a);
+	save_and_open(args, other);
 	tree = client_send(&f.asker, "GetTree", session, "", "");
 	/* Now the other one was used last. */
 	client_send(&f.asker, "ResetDirty", other, "", "");
@@ -92,11 +101,7 @@ START_TEST(who_names_a_project_waits_for_the_reader_of_the_session_that_is_on_it
 	struct answer a;
 	unsigned tree;
 
-	snprintf(args, sizeof args, "{\"project_id\":\"%s\"}", project);
-	client_expect(&f, "OK", "SaveProject", "", "", args);
-	a = client_ask(&f, "OpenProject", "", MINIMAL, args);
-	answer_text(&a, "session_id", other);
-	answer_fini(&a);
+	save_and_open(args, other);
 	tree = client_send(&f.asker, "GetTree", session, "", "");
 	client_send(&f.asker, "SaveProject", "", "", args);
 	/* It waits for the first one, which is well on its way when the other one is used. */

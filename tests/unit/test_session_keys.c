@@ -124,15 +124,22 @@ START_TEST(the_oldest_answers_are_forgotten_when_all_are_too_long)
 }
 END_TEST
 
+/* As many answers as fit, and the step whose answer pushes some of them out. */
+static struct step *
+fill_and_edit(struct session *s)
+{
+	for (int i = 0; i < FIT; i++)
+		remember(s, i, 1, BIG);
+	s->ordinal = 1;
+	return do_edit(s, "ann", add_edit(1, 0, 0, "x"));
+}
+
 START_TEST(all_that_one_long_answer_pushed_out_come_back_in_their_order)
 {
 	struct session *s = new_session();
 	struct step *step;
 
-	for (int i = 0; i < FIT; i++)
-		remember(s, i, 1, BIG);
-	s->ordinal = 1;
-	step = do_edit(s, "ann", add_edit(1, 0, 0, "x"));
+	step = fill_and_edit(s);
 	remember(s, 100, step->ordinal, 4 * BIG);
 	ck_assert(!knows(s, 3));
 	ck_assert(knows(s, 4));
@@ -204,10 +211,7 @@ START_TEST(what_was_pushed_out_by_a_step_under_way_is_at_hand_until_that_is_dura
 	struct session *s = new_session();
 	struct step *step;
 
-	for (int i = 0; i < FIT; i++)
-		remember(s, i, 1, BIG);
-	s->ordinal = 1;
-	step = do_edit(s, "ann", add_edit(1, 0, 0, "x"));
+	step = fill_and_edit(s);
 	remember(s, 100, step->ordinal, BIG);
 	ck_assert(!knows(s, 0));
 	ck_assert_uint_eq(old_keys_find(s->old_keys, SPAN("0"), UINT64_MAX), 1);
